@@ -1,0 +1,35 @@
+# Every target sets up what it needs in .venv; nothing else has to be installed by hand.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: install demo test bench readme clean
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	touch $@
+
+# Fits MADE and NADE on the digits that scikit-learn ships, and draws what they learnt.
+demo: install
+	$(BIN)/python examples/digits.py --out runs/demo
+
+test: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+# Speed on this machine, into results/.
+bench: install
+	$(BIN)/python benchmarks/speed.py --out results
+	$(BIN)/python benchmarks/growth.py --out results
+
+# The README's tables, from results/.
+readme: install
+	$(BIN)/python docs/tables.py
+
+clean:
+	rm -rf .venv runs build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,40 @@
+"""Exact-likelihood autoregressive models: p(x) = prod_t p(x_t | x_<t).
+
+Names are imported when they are first used, so that ``import chainrule`` itself is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from chainrule.hub import load as load
+    from chainrule.hub import save as save
+    from chainrule.model import AutoregressiveModel as AutoregressiveModel
+    from chainrule.order import Order as Order
+    from chainrule.tasks.complete import complete as complete
+    from chainrule.tasks.describe import describe as describe
+    from chainrule.tasks.evaluate import evaluate as evaluate
+    from chainrule.tasks.sample import sample as sample
+    from chainrule.training import fit as fit
+
+_HOMES = {
+    "AutoregressiveModel": "chainrule.model",
+    "Order": "chainrule.order",
+    "complete": "chainrule.tasks.complete",
+    "describe": "chainrule.tasks.describe",
+    "evaluate": "chainrule.tasks.evaluate",
+    "fit": "chainrule.training",
+    "load": "chainrule.hub",
+    "sample": "chainrule.tasks.sample",
+    "save": "chainrule.hub",
+}
+
+__all__ = [*_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

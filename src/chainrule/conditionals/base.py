@@ -1,0 +1,72 @@
+"""What a family of conditionals must provide, independently of any model."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+
+class Conditional(ABC):
+    """The family of p(x_t | x_<t): how numbers become a distribution, and values become features.
+
+    A model gives ``num_parameters`` numbers for every variable; `distribution` turns them into
+    p(x_t | x_<t). A model reads every earlier value as ``num_features`` numbers, made by
+    `encode`. To add a family, implement the two sizes and the four methods
+    below; every model then works with it.
+
+    Attributes:
+        num_parameters: Numbers that a model must produce per variable.
+        num_features: Numbers that a model reads per variable.
+    """
+
+    num_parameters: int
+    num_features: int
+
+    @abstractmethod
+    def distribution(self, parameters: Tensor) -> Distribution:
+        """The distribution with ``parameters`` ``(..., num_parameters)``, of batch shape ``(...)``."""
+
+    @abstractmethod
+    def at(self, distribution: Distribution, index: int) -> Distribution:
+        """One variable's part, of batch shape ``(B,)``, of a distribution of batch shape ``(B, *event_shape)``.
+
+        ``index`` counts the variables of the flattened event.
+        """
+
+    @abstractmethod
+    def encode(self, x: Tensor) -> Tensor:
+        """Features ``(..., num_features)`` of the values ``x`` ``(...)``; the value 0 is all zeros."""
+
+    @abstractmethod
+    def check(self, x: Tensor) -> None:
+        """Raise ``ValueError``, saying expected and got, where ``x`` has values outside the family's."""
+
+    @property
+    def values(self) -> Tensor | None:
+        """All values that a variable can take, in order, or None where they can't be listed."""
+        return None
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The arguments that build an equal conditional, of plain types."""
+        return {}
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self.config.items())
+        return f"{type(self).__name__}({arguments})"
+
+
+def check_integers(x: Tensor, count: int, family: str) -> None:
+    """Raise ``ValueError`` unless every value of ``x`` is one of 0, 1, ..., count - 1."""
+    valid = (x >= 0) & (x < count)
+    if torch.is_floating_point(x):
+        valid &= x == x.round()
+    if not bool(valid.all()):
+        value = x[~valid][0].item()
+        number = "NaN" if value != value else f"{value:g}"
+        expected = "0 or 1" if count == 2 else f"integers from 0 to {count - 1}"
+        raise ValueError(f"{family} expects values {expected}, got {number}")

@@ -1,0 +1,56 @@
+"""Binary variables: p(x_t = 1 | x_<t) = sigmoid(logit_t)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.distributions import Bernoulli as TorchBernoulli
+from torch.distributions import Distribution
+
+from chainrule.conditionals.base import Conditional, check_integers
+
+
+class Bernoulli(Conditional):
+    """One logit per variable: log p(x) = x log sigmoid(l) + (1 - x) log sigmoid(-l), in nats.
+
+    >>> import torch
+    >>> Bernoulli().distribution(torch.zeros(3, 1)).log_prob(torch.ones(3)).exp()
+    tensor([0.5000, 0.5000, 0.5000])
+    """
+
+    num_parameters = 1
+    num_features = 1
+
+    def distribution(self, parameters: Tensor) -> Distribution:
+        return _BernoulliOfLogits(parameters.squeeze(-1))
+
+    def at(self, distribution: Distribution, index: int) -> Distribution:
+        assert isinstance(distribution, TorchBernoulli)
+        return _BernoulliOfLogits(distribution.logits.flatten(1)[:, index])
+
+    def encode(self, x: Tensor) -> Tensor:
+        return x.unsqueeze(-1)
+
+    def check(self, x: Tensor) -> None:
+        check_integers(x, 2, "Bernoulli")
+
+    @property
+    def values(self) -> Tensor:
+        return torch.tensor([0.0, 1.0])
+
+
+class _BernoulliOfLogits(TorchBernoulli):
+    """torch's Bernoulli without the general constructor and sampler, which cost more than a step of FVSBN."""
+
+    def __init__(self, logits: Tensor) -> None:
+        self.logits = logits
+        self._param = logits
+        self._batch_shape = logits.shape
+        self._validate_args = False
+
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        if sample_shape:
+            return super().sample(torch.Size(sample_shape))
+        return torch.bernoulli(torch.sigmoid(self.logits.detach()))

@@ -1,0 +1,66 @@
+"""Variables with finitely many values: p(x_t = k | x_<t) = softmax(logits_t)_k."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.distributions import Categorical as TorchCategorical
+from torch.distributions import Distribution
+
+from chainrule.conditionals.base import Conditional, check_integers
+
+
+class Categorical(Conditional):
+    """A softmax over the values 0, 1, ..., categories - 1 of each variable.
+
+    Args:
+        categories: Number of values K, at least 2.
+        encoding: How a network reads a value k. ``"one_hot"``: K - 1 indicators of the values 1 to
+            K - 1 (the value 0 is all zeros, so that two categories are read exactly as `Bernoulli`
+            reads a bit). ``"scalar"``: the one number k / (K - 1), for values with an order,
+            such as grey levels, whose indicators would need too many weights.
+
+    Raises:
+        ValueError: If ``categories`` is less than 2 or ``encoding`` is unknown.
+
+    >>> import torch
+    >>> Categorical(3).encode(torch.tensor([0., 1., 2.]))
+    tensor([[0., 0.],
+            [1., 0.],
+            [0., 1.]])
+    """
+
+    def __init__(self, categories: int, encoding: Literal["one_hot", "scalar"] = "one_hot") -> None:
+        if categories < 2:
+            raise ValueError(f"Categorical expects at least 2 categories, got {categories}")
+        if encoding not in ("one_hot", "scalar"):
+            raise ValueError(f"encoding expects 'one_hot' or 'scalar', got {encoding!r}")
+        self.categories = categories
+        self.encoding = encoding
+        self.num_parameters = categories
+        self.num_features = categories - 1 if encoding == "one_hot" else 1
+
+    def distribution(self, parameters: Tensor) -> Distribution:
+        return TorchCategorical(logits=parameters, validate_args=False)
+
+    def at(self, distribution: Distribution, index: int) -> Distribution:
+        assert isinstance(distribution, TorchCategorical)
+        return TorchCategorical(logits=distribution.logits.flatten(1, -2)[:, index], validate_args=False)
+
+    def encode(self, x: Tensor) -> Tensor:
+        if self.encoding == "scalar":
+            return (x / (self.categories - 1)).unsqueeze(-1)
+        return (x.unsqueeze(-1) == self.values.to(x)[1:]).to(x.dtype)
+
+    def check(self, x: Tensor) -> None:
+        check_integers(x, self.categories, f"Categorical({self.categories})")
+
+    @property
+    def values(self) -> Tensor:
+        return torch.arange(self.categories, dtype=torch.get_default_dtype())
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return {"categories": self.categories, "encoding": self.encoding}
