@@ -1,0 +1,73 @@
+"""Fully visible sigmoid belief network: one logistic regression per variable.
+
+p(x_t = 1 | x_<t) = sigmoid(b_t + sum_{s<t} W_ts x_s)
+
+References:
+    Connectionist learning of belief networks (Neal, 1992), https://doi.org/10.1016/0004-3702(92)90065-6
+    Does the wake-sleep algorithm produce good density estimators? (Frey, Hinton and Dayan, 1995),
+    https://papers.nips.cc/paper/1153
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.distributions import Distribution
+
+from chainrule.conditionals import Conditional
+from chainrule.model import AutoregressiveModel, State
+from chainrule.nn.buffers import write_columns
+from chainrule.nn.masked_linear import MaskedLinear, degree_mask
+from chainrule.order import OrderSpec
+
+
+class FVSBN(AutoregressiveModel):
+    """n (generalised) linear regressions, computed together as one strictly lower-triangular layer.
+
+    With `Bernoulli` conditionals it has n(n + 1)/2 parameters. Each regression sees all earlier
+    variables directly, so the likelihood is concave in the parameters.
+
+    Args:
+        event_shape: Shape of one example.
+        conditional: The family of p(x_t | x_<t).
+        order: In which sequence the variables are generated.
+
+    >>> from chainrule.conditionals import Bernoulli
+    >>> FVSBN(event_shape=(784,), conditional=Bernoulli()).num_parameters == 784 * 785 // 2
+    True
+    """
+
+    growth = "n(n + 1)/2"
+
+    def __init__(self, *, event_shape: Sequence[int], conditional: Conditional, order: OrderSpec = "raster") -> None:
+        super().__init__(event_shape=event_shape, conditional=conditional, order=order)
+        time = torch.arange(self.num_variables)
+        mask = degree_mask(
+            time.repeat_interleave(conditional.num_parameters),
+            time.repeat_interleave(conditional.num_features),
+            strict=True,
+        )
+        self.regressions = MaskedLinear(mask)
+        torch.nn.init.zeros_(self.regressions.weight)
+        torch.nn.init.zeros_(self.regressions.bias)
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
+        features = self.conditional.encode(self.order.flatten(x)).flatten(1)
+        parameters = self.regressions(features).unflatten(1, (self.num_variables, -1))
+        return self.conditional.distribution(self.order.unflatten(parameters))
+
+    def start(self, batch_size: int, context: Tensor | None = None) -> State:
+        return -1, self._empty(batch_size, self.num_variables * self.conditional.num_features)
+
+    def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
+        t, features = state
+        f, p = self.conditional.num_features, self.conditional.num_parameters
+        if previous is not None:
+            features = write_columns(features, self.conditional.encode(previous), t * f)
+        t += 1
+        weight = self.regressions.weight.narrow(0, t * p, p).narrow(1, 0, t * f)
+        bias = self.regressions.bias.narrow(0, t * p, p)
+        return self.conditional.distribution(F.linear(features.narrow(1, 0, t * f), weight, bias)), (t, features)
