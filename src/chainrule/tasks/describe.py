@@ -1,0 +1,70 @@
+"""Description: how large a model is, how it grows, and what a likelihood and a sample cost."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from chainrule.model import AutoregressiveModel
+from chainrule.walk import walk
+
+
+@dataclass(frozen=True)
+class Description:
+    """The size and the cost of a model.
+
+    Attributes:
+        model: The class.
+        event_shape: Shape of one example.
+        variables: The number n of variables.
+        conditional: The family of p(x_t | x_<t).
+        parameters: Trainable numbers that no mask holds at zero.
+        growth: How that number grows with n.
+        log_prob_operations: Multiplications and additions in the matrix products of one example's log_prob, counted.
+        sample_operations: The same for one example sampled by steps.
+    """
+
+    model: str
+    event_shape: tuple[int, ...]
+    variables: int
+    conditional: str
+    parameters: int
+    growth: str
+    log_prob_operations: int
+    sample_operations: int
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.model} of {self.variables} variables {self.event_shape}, {self.conditional}: "
+            f"{self.parameters:,} parameters, growing as {self.growth}; "
+            f"{self.log_prob_operations:,} operations per log_prob, {self.sample_operations:,} per sample"
+        )
+
+
+def describe(model: AutoregressiveModel) -> Description:
+    """Describe ``model``; the operations are counted by torch's FLOP counter, not estimated.
+
+    The example that is counted has no zeros, so that nothing can be left out.
+    """
+    with torch.no_grad():
+        x = torch.ones(1, *model.event_shape)
+        with FlopCounterMode(display=False) as log_prob_counter:
+            model.log_prob(x.to(next(model.parameters()).device))
+        with FlopCounterMode(display=False) as sample_counter:
+            walk(model, 1, lambda t, distribution: distribution.sample())
+    return Description(
+        model=type(model).__name__,
+        event_shape=model.event_shape,
+        variables=model.num_variables,
+        conditional=repr(model.conditional),
+        parameters=model.num_parameters,
+        growth=model.growth,
+        log_prob_operations=log_prob_counter.get_total_flops(),
+        sample_operations=sample_counter.get_total_flops(),
+    )

@@ -1,0 +1,121 @@
+"""Generation: draw examples from p(x), variable by variable."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from chainrule.model import AutoregressiveModel
+from chainrule.walk import Choose, walk
+
+
+def sample(
+    model: AutoregressiveModel,
+    n: int,
+    *,
+    seed: int | None = None,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    greedy: bool = False,
+    context: Tensor | None = None,
+) -> Tensor:
+    """Draw ``n`` examples ``(n, *event_shape)`` from the model.
+
+    With a temperature, ``top_k``, ``top_p`` or ``greedy``, every conditional is changed before it is
+    drawn from, so the examples are no longer distributed as p(x).
+
+    Args:
+        model: Any model of the contract.
+        n: How many examples.
+        seed: The same seed gives the same examples, and leaves torch's own generator untouched;
+            None draws from that generator.
+        temperature: Conditionals become p^(1/temperature), normalised; below 1 sharpens them.
+        top_k: Keep only the k most probable values of every variable.
+        top_p: Keep only the fewest most probable values that together have this probability.
+        greedy: Take the most probable value of every variable.
+        context: What the examples are conditioned on.
+
+    Raises:
+        ValueError: If a setting is out of range, or needs conditionals whose values can be listed.
+    """
+    if n < 1:
+        raise ValueError(f"n expects at least 1 example, got {n}")
+    draw = drawer(model, temperature=temperature, top_k=top_k, top_p=top_p, greedy=greedy)
+    return seeded_walk(model, n, draw, seed=seed, context=context)
+
+
+def seeded_walk(
+    model: AutoregressiveModel, n: int, choose: Choose, *, seed: int | None, context: Tensor | None = None
+) -> Tensor:
+    """`walk` without gradients, in evaluation mode, and with a seed of its own."""
+    training, device = model.training, next(model.parameters()).device
+    model.eval()
+    try:
+        with torch.inference_mode(), torch.random.fork_rng(_devices(device), enabled=seed is not None):
+            if seed is not None:
+                torch.manual_seed(seed)
+            return walk(model, n, choose, context).clone()
+    finally:
+        model.train(training)
+
+
+def drawer(
+    model: AutoregressiveModel,
+    *,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    greedy: bool = False,
+) -> Choose:
+    """A ``choose`` for `walk` that draws from the (changed) conditionals; see `sample` for the settings."""
+    if not temperature > 0:
+        raise ValueError(
+            f"temperature expects a positive number (for the most probable values: greedy), got {temperature}"
+        )
+    if top_k is not None and top_k < 1:
+        raise ValueError(f"top_k expects at least 1, got {top_k}")
+    if top_p is not None and not 0 < top_p <= 1:
+        raise ValueError(f"top_p expects a probability in (0, 1], got {top_p}")
+    if temperature == 1.0 and top_k is None and top_p is None and not greedy:
+        return lambda t, distribution: distribution.sample()
+    values = model.conditional.values
+    if values is None:
+        raise ValueError(
+            f"temperature, top_k, top_p and greedy expect values that can be listed, got {model.conditional}"
+        )
+
+    def choose(t: int, distribution: Distribution) -> Tensor:
+        logits = log_probs(distribution, values)
+        if greedy:
+            return values.to(logits)[logits.argmax(1)]
+        logits = restrict(torch.log_softmax(logits / temperature, dim=1), top_k, top_p)
+        return values.to(logits)[torch.multinomial(logits.exp(), 1).squeeze(1)]
+
+    return choose
+
+
+def log_probs(distribution: Distribution, values: Tensor) -> Tensor:
+    """log p(x_t = v) of every listed value v, ``(B, values)``, from a conditional of batch shape ``(B,)``."""
+    return torch.stack([distribution.log_prob(value) for value in values], dim=1)
+
+
+def restrict(log_probs: Tensor, top_k: int | None, top_p: float | None) -> Tensor:
+    """``log_probs`` ``(B, K)`` with -inf for values outside the k most probable or the nucleus of mass p.
+
+    >>> restrict(torch.tensor([[0.5, 0.3, 0.2]]).log(), None, 0.6).exp()
+    tensor([[0.5000, 0.3000, 0.0000]])
+    """
+    ordered, indices = log_probs.sort(dim=1, descending=True, stable=True)
+    drop = torch.zeros_like(ordered, dtype=torch.bool)
+    if top_k is not None:
+        drop[:, top_k:] = True
+    if top_p is not None:
+        before = ordered.exp().cumsum(1) - ordered.exp()
+        drop |= before >= top_p
+    return log_probs.masked_fill(drop.gather(1, indices.argsort(1)), -torch.inf)
+
+
+def _devices(device: torch.device) -> list[torch.device]:
+    return [device] if device.type == "cuda" else []

@@ -1,0 +1,88 @@
+"""What happens beside the optimiser's steps: history, progress, time limit, reproducible epochs."""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as lightning
+import torch
+
+from chainrule.training.module import epoch_seed
+
+
+class History(lightning.Callback):
+    """Training and validation NLL of every epoch, kept in checkpoints and written to ``metrics.csv``.
+
+    Args:
+        path: The CSV file, rewritten after every epoch, or None.
+        verbose: Whether to print a line per epoch on standard error.
+    """
+
+    FIELDS = ("epoch", "train_nats", "valid_nats", "minutes")
+
+    def __init__(self, path: Path | None, verbose: bool) -> None:
+        self.path, self.verbose = path, verbose
+        self.rows: list[dict[str, float]] = []
+        self.minutes_before = 0.0
+        self._started = time.monotonic()
+
+    @property
+    def minutes(self) -> float:
+        """Minutes of training so far, those before a resume included."""
+        return self.minutes_before + (time.monotonic() - self._started) / 60
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        self._started = time.monotonic()
+
+    def on_validation_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        self.rows.append({"epoch": trainer.current_epoch, "valid_nats": float(trainer.callback_metrics["valid_nats"])})
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        self.rows[-1] |= {"train_nats": float(trainer.callback_metrics["train_nats"]), "minutes": self.minutes}
+        if self.path is not None:
+            self._write(self.path)
+        if self.verbose:
+            row = self.rows[-1]
+            best = " *" if row["valid_nats"] <= min(other["valid_nats"] for other in self.rows) else ""
+            line = "epoch {epoch:4.0f}   train {train_nats:9.3f}   valid {valid_nats:9.3f} nats   {minutes:6.1f} min"
+            print(line.format(**row) + best, file=sys.stderr, flush=True)
+
+    def _write(self, path: Path) -> None:
+        temporary = path.with_suffix(".tmp")
+        with temporary.open("w", newline="") as file:
+            writer = csv.DictWriter(file, self.FIELDS)
+            writer.writeheader()
+            writer.writerows(self.rows)
+        os.replace(temporary, path)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self.rows, "minutes": self.minutes}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.rows, self.minutes_before = list(state_dict["rows"]), state_dict["minutes"]
+
+
+class SeededEpochs(lightning.Callback):
+    """Seeds torch at the start of every epoch, so that noise (dropout, dynamic binarisation) survives a resume."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        torch.manual_seed(epoch_seed(self.seed, trainer.current_epoch))
+
+
+class TimeLimit(lightning.Callback):
+    """Ends the training, after a validation, once it has lasted ``minutes``."""
+
+    def __init__(self, minutes: float, history: History) -> None:
+        self.minutes, self.history = minutes, history
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
+        if self.history.minutes >= self.minutes:
+            trainer.should_stop = True

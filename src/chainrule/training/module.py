@@ -1,0 +1,124 @@
+"""What Lightning needs to know of a model and of its data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import lightning.pytorch as lightning
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler, TensorDataset
+
+from chainrule.model import AutoregressiveModel
+
+Data = Dataset[Any] | Tensor
+"""Examples ``(N, *event_shape)``: a tensor, or a data set that gives a batch for a list of indices."""
+
+
+class TrainingError(RuntimeError):
+    """Training can't go on, for example because the loss is no longer a number."""
+
+
+class MaximumLikelihood(lightning.LightningModule):
+    """Minimises the mean of -log p(x), in nats per example, by AdamW.
+
+    Args:
+        model: The model to train, in place.
+        learning_rate: The highest learning rate.
+        weight_decay: Decoupled weight decay of the weights; biases are left alone.
+        schedule: ``"constant"``, ``"cosine"`` or ``"linear"`` (both to zero).
+        warmup: Optimiser steps during which the learning rate rises from zero.
+        total_steps: Optimiser steps of the whole training.
+    """
+
+    def __init__(
+        self,
+        model: AutoregressiveModel,
+        *,
+        learning_rate: float,
+        weight_decay: float,
+        schedule: str,
+        warmup: int,
+        total_steps: int,
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.schedule = schedule
+        self.warmup = warmup
+        self.total_steps = total_steps
+
+    def training_step(self, batch: Tensor, batch_index: int) -> Tensor:
+        loss = -self.model.log_prob(batch).mean()
+        if not math.isfinite(loss.item()):
+            raise TrainingError(
+                f"the loss became {loss.item()} at step {self.global_step}: "
+                f"lower the learning rate (now {self.learning_rate:g}) or set a gradient clip; the last checkpoint is kept"
+            )
+        self.log("train_nats", loss, on_step=False, on_epoch=True, batch_size=len(batch))
+        return loss
+
+    def validation_step(self, batch: Tensor, batch_index: int) -> None:
+        self.log("valid_nats", -self.model.log_prob(batch).mean(), batch_size=len(batch))
+
+    def configure_optimizers(self) -> Any:
+        weights = [parameter for parameter in self.model.parameters() if parameter.dim() > 1]
+        biases = [parameter for parameter in self.model.parameters() if parameter.dim() <= 1]
+        groups = [{"params": weights, "weight_decay": self.weight_decay}, {"params": biases, "weight_decay": 0.0}]
+        optimizer = torch.optim.AdamW(groups, lr=self.learning_rate, fused=True)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def _rate(self, step: int) -> float:
+        """The share of the highest learning rate at an optimiser step."""
+        if step < self.warmup:
+            return (step + 1) / self.warmup
+        progress = min((step - self.warmup) / max(self.total_steps - self.warmup, 1), 1.0)
+        if self.schedule == "cosine":
+            return 0.5 * (1 + math.cos(math.pi * progress))
+        return 1 - progress if self.schedule == "linear" else 1.0
+
+
+class Batches(Sampler[list[int]]):
+    """Index lists of the batches of an epoch; the shuffle depends on nothing but the seed and the epoch.
+
+    Lightning calls `set_epoch`, so that a resumed training sees the batches it would have seen.
+    """
+
+    def __init__(self, count: int, batch_size: int, seed: int | None) -> None:
+        self.count, self.batch_size, self.seed, self.epoch = count, batch_size, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return math.ceil(self.count / self.batch_size)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        if self.seed is None:
+            indices = torch.arange(self.count)
+        else:
+            generator = torch.Generator().manual_seed(epoch_seed(self.seed, self.epoch))
+            indices = torch.randperm(self.count, generator=generator)
+        return (batch.tolist() for batch in indices.split(self.batch_size))
+
+
+def epoch_seed(seed: int, epoch: int) -> int:
+    """A seed of its own for every epoch of a seeded training."""
+    return seed * 1_000_003 + epoch
+
+
+def loader(data: Data, batch_size: int, seed: int | None = None) -> DataLoader[Any]:
+    """Whole batches of ``data``, shuffled where a seed is given: one indexing per batch, no collation."""
+    dataset = _Rows(data) if isinstance(data, Tensor) else data
+    return DataLoader(dataset, sampler=Batches(len(dataset), batch_size, seed), batch_size=None)  # type: ignore[arg-type]
+
+
+class _Rows(TensorDataset):
+    """A tensor as a data set that gives a batch for a list of indices."""
+
+    def __getitem__(self, index: Any) -> Tensor:  # type: ignore[override]
+        return self.tensors[0][index]
