@@ -1,0 +1,89 @@
+"""How the cost of a likelihood and of a sample grows with the number of variables n.
+
+Writes ``benchmark-growth.json`` and ``benchmark-growth.png``: seconds for 16 examples of independent
+fair bits, and the operations of their matrix products as torch's FLOP counter counts them.
+"""
+
+import argparse
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from speed import operations, seconds
+
+import chainrule
+from chainrule import plots
+from chainrule.conditionals import Bernoulli
+from chainrule.hub import versions, write_atomically
+from chainrule.models import FVSBN, MADE, NADE
+from chainrule.recipes import machine
+
+BATCH = 16
+SIZES = (64, 128, 256, 512, 1024, 2048, 4096)
+MODELS = {"FVSBN": (FVSBN, {}), "NADE 500": (NADE, {"hidden_size": 500}), "MADE 500": (MADE, {"hidden_sizes": [500]})}
+
+
+def measure(name: str, n: int) -> dict[str, Any]:
+    model_class, arguments = MODELS[name]
+    model = model_class(event_shape=(n,), conditional=Bernoulli(), **arguments).eval()
+    x = torch.bernoulli(torch.full((BATCH, n), 0.5))
+    with torch.inference_mode():
+        likelihood, sampling = seconds(
+            lambda: model.log_prob(x), lambda: chainrule.sample(model, BATCH, seed=0), repeats=3
+        )
+        return {
+            "model": name,
+            "n": n,
+            "parameters": model.num_parameters,
+            "log_prob_seconds": likelihood,
+            "sample_seconds": sampling,
+            "log_prob_operations": operations(lambda: model.log_prob(x)),
+            "sample_operations": operations(lambda: chainrule.sample(model, BATCH, seed=0)),
+        }
+
+
+def slope(rows: list[dict[str, Any]], key: str) -> float:
+    """The exponent of n in the cost, fitted by least squares in logarithms over the three largest n."""
+    xs, ys = [math.log(row["n"]) for row in rows[-3:]], [math.log(row[key]) for row in rows[-3:]]
+    x_mean, y_mean = sum(xs) / len(xs), sum(ys) / len(ys)
+    products = sum((x - x_mean) * (y - y_mean) for x, y in zip(xs, ys, strict=True))
+    return products / sum((x - x_mean) ** 2 for x in xs)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("results"))
+    out = parser.parse_args().out
+    torch.manual_seed(0)
+    rows = {name: [measure(name, n) for n in SIZES] for name in MODELS}
+    keys = ("log_prob_seconds", "sample_seconds", "log_prob_operations", "sample_operations")
+    exponents = {name: {key: slope(rows[name], key) for key in keys} for name in MODELS}
+    report = {
+        "benchmark": "growth",
+        "batch": BATCH,
+        "machine": machine(),
+        "versions": versions(),
+        "exponents": exponents,
+        "rows": [row for model_rows in rows.values() for row in model_rows],
+    }
+    print(json.dumps(exponents, indent=2))
+    out.mkdir(parents=True, exist_ok=True)
+    write_atomically(out / "benchmark-growth.json", (json.dumps(report, indent=2) + "\n").encode())
+    series = {
+        f"{name}: {verb}": (SIZES, [row[f"{verb}_seconds"] for row in rows[name]])
+        for name in MODELS
+        for verb in ("log_prob", "sample")
+    }
+    plots.lines(
+        series,
+        out / "benchmark-growth.png",
+        x_label="number of variables n",
+        y_label=f"seconds for {BATCH} examples",
+        log=True,
+    )
+
+
+if __name__ == "__main__":
+    main()
