@@ -1,0 +1,99 @@
+"""Data sets: named ones and files of the user's own, each as three splits of examples.
+
+This module imports only the standard library, so that the names can be listed at once; torch, polars
+and the rest are imported when a data set is loaded.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from chainrule.data.dataset import Dataset, Examples
+
+__all__ = ["NAMES", "Dataset", "Examples", "load", "read_mask", "read_rows"]
+
+# name: (the module of this package that loads it, its description)
+_NAMED = {
+    "digits": ("digits", "scikit-learn digits 8x8, binarised by threshold: 1 where the value (0-16) is at least 8"),
+    "digits-17": ("digits", "scikit-learn digits 8x8, 17 levels, not binarised"),
+    "mnist": ("mnist", "MNIST 28x28, static Bernoulli binarisation (one fixed draw, seed 0)"),
+    "mnist-dynamic": (
+        "mnist",
+        "MNIST 28x28, dynamic binarisation: train drawn anew at every access, the rest as mnist",
+    ),
+    "mnist-threshold": ("mnist", "MNIST 28x28, binarised by threshold: 1 where the value (0-255) is at least 128"),
+    "mnist-grey": ("mnist", "MNIST 28x28, 256 grey levels, not binarised"),
+    "mnist-larochelle": ("mnist", "MNIST 28x28, Larochelle's static binarisation (.amat files you put in place)"),
+    "silhouettes": ("silhouettes", "Caltech-101 Silhouettes 28x28, binary; inverted, so that objects are 1"),
+    "nltcs": ("binary_tables", "National Long Term Care Survey, binary table of 16 columns"),
+    "plants": ("binary_tables", "Plants, binary table of 69 columns"),
+    "jester": ("binary_tables", "Jester joke ratings, binary table of 100 columns"),
+    "dna": ("binary_tables", "DNA splice junctions, binary table of 180 columns"),
+    "mushrooms": ("binary_tables", "Mushrooms, binary table of 112 columns"),
+}
+
+NAMES: dict[str, str] = {name: description for name, (_, description) in _NAMED.items()}
+"""The named data sets, each with one line that says what it is and how it was binarised."""
+
+
+def load(spec: str | Path, *, levels: int | None = None, seed: int = 0) -> Dataset:
+    """The data set that ``spec`` names, or reads from a path.
+
+    Args:
+        spec: One of `NAMES`; or the path of a file (``.npz .npy .csv .data .parquet``), of a folder of
+            files ``*.train.* *.valid.* *.test.*``, or of a folder of images. A name wins over a file
+            of that name; write ``./mnist`` for the file.
+        levels: How many values a variable takes. By default a table's largest value + 1, and an
+            image's 256; images are quantised to floor(value * levels / 256).
+        seed: Of the random split of a path that has no splits of its own. Named sets have fixed splits.
+
+    Raises:
+        ValueError: If the name is unknown or the content is not data of this kind.
+        FileNotFoundError: If a file is missing.
+    """
+    if levels is not None and (isinstance(levels, bool) or levels < 2):
+        raise ValueError(f"levels expects an integer of at least 2, got {levels}")
+    if isinstance(spec, str) and spec in _NAMED:
+        module, description = _NAMED[spec]
+        named: Dataset = importlib.import_module(f"chainrule.data.{module}").load(spec, description, levels)
+        return named
+    from chainrule.data.paths import load_path
+
+    return load_path(spec, levels=levels, seed=seed)
+
+
+def read_rows(path: str | Path) -> NDArray[np.integer[Any]]:
+    """The examples of one file (``.npz .npy .csv .data .parquet``) as an array ``(N, ...)`` of integers.
+
+    Raises:
+        ValueError: If the content is anything but non-negative integers.
+        FileNotFoundError: If there is no such file.
+    """
+    from chainrule.data import rows
+
+    return rows.read_rows(Path(path))
+
+
+def read_mask(path: str | Path, event_shape: tuple[int, ...]) -> Tensor:
+    """Which variables of an event are known: a bool tensor ``(*event_shape)`` from a file of 0 and 1.
+
+    Raises:
+        ValueError: If the file's shape is not the event's or it holds other values.
+        FileNotFoundError: If there is no such file.
+    """
+    from chainrule.data import mask
+
+    return mask.read_mask(Path(path), event_shape)
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Dataset", "Examples"):
+        return getattr(importlib.import_module("chainrule.data.dataset"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

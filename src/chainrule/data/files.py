@@ -1,0 +1,66 @@
+"""Where the files of the named data sets are: ``CHAINRULE_DATA``, else a cache filled from the official hosts."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+VARIABLE = "CHAINRULE_DATA"
+
+
+def cache_folder() -> Path:
+    """The user's cache, laid out like the folder that ``CHAINRULE_DATA`` names."""
+    import pooch
+
+    return Path(pooch.os_cache("chainrule")) / "data"
+
+
+def find(relative: str, url: str, known_hash: str | None) -> Path:
+    """The file ``relative`` (say ``mnist/train-images-idx3-ubyte.gz``) of a named data set.
+
+    If ``CHAINRULE_DATA`` is set, the file is expected under that folder. Otherwise it is in the user's cache, or
+    is downloaded there from ``url`` and checked.
+
+    Args:
+        relative: Path under either folder.
+        url: The official file.
+        known_hash: ``md5:...`` or ``sha256:...`` of the official file, or None where it is not to be
+            downloaded and the user puts it in place.
+
+    Raises:
+        FileNotFoundError: If it is not there and cannot be downloaded.
+        ValueError: If what was downloaded is not the official file.
+    """
+    if folder := os.environ.get(VARIABLE):
+        path = Path(folder).expanduser() / relative
+        if not path.is_file():
+            raise FileNotFoundError(f"expected the file {path} ({VARIABLE} is set), found none; put {url} there")
+        return path
+    path = cache_folder() / relative
+    if path.is_file():
+        return path
+    if known_hash is None:
+        raise FileNotFoundError(f"expected the file {path}, found none; put {url} there, {_or_elsewhere(relative)}")
+    return _download(path, relative, url, known_hash)
+
+
+def _download(path: Path, relative: str, url: str, known_hash: str) -> Path:
+    """Download ``url`` to ``path``; `pooch` moves the file into place only once its checksum agrees."""
+    import pooch
+
+    try:
+        pooch.retrieve(url=url, known_hash=known_hash, fname=path.name, path=path.parent)
+    except ValueError as error:
+        raise ValueError(f"{url}: expected a file with {known_hash}, got another; {_put(path, relative)}") from error
+    except Exception as error:  # each transport has exceptions of its own
+        reason = type(error).__name__
+        raise FileNotFoundError(f"could not download {url} ({reason}); {_put(path, relative)}") from error
+    return path
+
+
+def _put(path: Path, relative: str) -> str:
+    return f"put the file at {path}, {_or_elsewhere(relative)}"
+
+
+def _or_elsewhere(relative: str) -> str:
+    return f"or set {VARIABLE} to a folder that holds {relative}"

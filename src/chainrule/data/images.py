@@ -1,0 +1,205 @@
+"""Folders of images, decoded a batch at a time.
+
+Only the headers are read when the folder is loaded. Grey images become ``(1, height, width)``, colour ones
+``(3, height, width)``; where a folder has both, the grey ones become colour. Of an animation the first
+frame is taken. 1-bit images have the values 0 and 255; palettes are looked up.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from chainrule.data.dataset import Dataset, Examples, Rows, split_rows
+from chainrule.data.rows import SUFFIXES as TABLE_SUFFIXES
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".pbm")
+UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
+
+
+class ImageExamples(Examples):
+    """Examples that are image files of one size.
+
+    Args:
+        paths: The files.
+        event_shape: ``(1, height, width)`` or ``(3, height, width)``.
+        levels: Values 0 to 255 become floor(value * levels / 256).
+    """
+
+    def __init__(self, paths: Sequence[Path], event_shape: Sequence[int], levels: int = 256) -> None:
+        super().__init__(event_shape)
+        self.paths = [str(path) for path in paths]
+        self.levels = levels
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def read(self, positions: Rows) -> Tensor:
+        batch = np.empty((len(positions), *self.event_shape), dtype=np.uint8)
+        for row, position in enumerate(positions):
+            batch[row] = self._decode(Path(self.paths[position]))
+        values = torch.from_numpy(batch).float()
+        return values if self.levels == 256 else (values * (self.levels / 256)).floor()
+
+    def _decode(self, path: Path) -> NDArray[np.uint8]:
+        planes = decode(path, "L" if self.event_shape[0] == 1 else "RGB")
+        if planes.shape != self.event_shape:
+            raise ValueError(f"{path}: expected an image {self.event_shape} as when it was loaded, got {planes.shape}")
+        return planes
+
+
+def load_images(folder: Path, *, levels: int | None, seed: int) -> Dataset:
+    """The images of ``folder`` and of all folders in it.
+
+    With the subfolders ``train`` and ``test``, test is the test split, and valid is the subfolder
+    ``valid`` or, without one, a tenth of train. Else all images are split 80/10/10. Where every image lies in a
+    folder of its class, the classes are the labels.
+
+    Raises:
+        ValueError: If there are no images, or one is of another size, has transparency or more than 8
+            bits per channel, or cannot be read.
+    """
+    levels = 256 if levels is None else levels
+    if levels > 256:
+        raise ValueError(f"{folder}: expected levels from 2 to 256 for images, got levels={levels}")
+    roots = _roots(folder)
+    parts = _parts(roots, seed)
+    shape = _common_shape(sorted({path for paths in parts.values() for path in paths}))
+    labels, classes = _labels(parts, roots)
+    quantised = "values as in the files" if levels == 256 else f"quantised to floor(value * {levels} / 256)"
+    provenance: dict[str, Any] = {
+        "path": str(folder.resolve()),
+        "levels": levels,
+        "binarisation": quantised,
+        "splits": {split: len(paths) for split, paths in parts.items()},
+    }
+    if roots["train"] == roots["valid"]:
+        provenance["split_seed"] = seed
+    if classes:
+        provenance["classes"] = classes
+    name, total = folder.resolve().name, sum(map(len, parts.values()))
+    return Dataset(
+        name=name,
+        description=f"{name}: {total} images {'x'.join(map(str, shape))}, {levels} levels, {quantised}",
+        event_shape=shape,
+        levels=levels,
+        **{split: ImageExamples(paths, shape, levels) for split, paths in parts.items()},
+        provenance=provenance,
+        labels=labels,
+    )
+
+
+def find_images(folder: Path) -> list[Path]:
+    """The image files in ``folder`` and below, hidden ones left out, in the order of their paths."""
+    found = []
+    for root, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(root, name) for name in names if not name.startswith(".") and name.lower().endswith(SUFFIXES)]
+    return sorted(found, key=lambda path: path.relative_to(folder).parts)
+
+
+def decode(path: Path, mode: str) -> NDArray[np.uint8]:
+    """The pixels of one file: ``(1, height, width)`` for the mode L, ``(3, height, width)`` for RGB.
+
+    Raises:
+        ValueError: If the file cannot be decoded.
+    """
+    try:
+        with Image.open(path) as image:
+            pixels = np.asarray(image.convert(mode), dtype=np.uint8)
+    except UNREADABLE as error:
+        raise _unreadable(path, error) from error
+    return pixels[None] if mode == "L" else np.moveaxis(pixels, -1, 0)
+
+
+def read_header(path: Path) -> tuple[str, tuple[int, int]]:
+    """The mode an image decodes to, L or RGB, and its size (width, height).
+
+    Raises:
+        ValueError: If it has transparency or more than 8 bits per channel, or cannot be read.
+    """
+    try:
+        with Image.open(path) as image:
+            mode, size = image.mode, image.size
+            transparent = "transparency" in image.info or mode in ("LA", "PA", "RGBA", "RGBa", "La")
+            # Pillow drops the low bits of 48-bit colour without a word; only the tile tells.
+            deep = mode.startswith(("I", "F")) or any(";16" in str(tile) for tile in image.tile)
+            palette = image.getpalette() if mode == "P" else None
+    except UNREADABLE as error:
+        raise _unreadable(path, error) from error
+    if transparent:
+        raise ValueError(f"{path}: expected an image without transparency, got one with; flatten it on a background")
+    if deep:
+        raise ValueError(f"{path}: expected at most 8 bits per channel, got more (mode {mode}); convert it to 8 bits")
+    if palette is not None:
+        colours = np.array(palette).reshape(-1, 3)
+        return ("L" if (colours == colours[:, :1]).all() else "RGB"), size
+    return ("L" if mode in ("1", "L") else "RGB"), size
+
+
+def _roots(folder: Path) -> dict[str, Path]:
+    """The folder in which each split's images are: subfolders named for splits, or ``folder`` itself for all."""
+    if not ((folder / "train").is_dir() and (folder / "test").is_dir()):
+        return dict.fromkeys(("train", "valid", "test"), folder)
+    valid = folder / ("valid" if (folder / "valid").is_dir() else "train")
+    return {"train": folder / "train", "valid": valid, "test": folder / "test"}
+
+
+def _parts(roots: dict[str, Path], seed: int) -> dict[str, list[Path]]:
+    """The files of each split; splits that share a folder divide its files at random."""
+    found = {root: find_images(root) for root in roots.values()}
+    for root, paths in found.items():
+        if not paths:
+            tables = f" or the files *.train.*, *.valid.* and *.test.* ({' '.join(TABLE_SUFFIXES)})"
+            also = tables if len(found) == 1 else ""
+            raise ValueError(f"{root}: expected images ({' '.join(SUFFIXES)}){also}, found none")
+    paths = found[roots["train"]]
+    if len(found) == 1:
+        rows = split_rows(len(paths), seed, str(roots["train"]))
+        return {split: [paths[row] for row in rows[split]] for split in roots}
+    parts = {split: found[root] for split, root in roots.items()}
+    if roots["valid"] == roots["train"]:
+        if len(paths) < 2:
+            raise ValueError(f"{roots['train']}: expected at least 2 images to split into train and valid, got 1")
+        order = np.random.RandomState(seed).permutation(len(paths))
+        tenth = max(1, len(paths) // 10)
+        parts["valid"] = [paths[index] for index in order[:tenth]]
+        parts["train"] = [paths[index] for index in order[tenth:]]
+    return parts
+
+
+def _common_shape(paths: list[Path]) -> tuple[int, int, int]:
+    """The event shape that all files share, by their headers."""
+    mode, first = read_header(paths[0])
+    modes = {mode}
+    for path in paths[1:]:
+        mode, size = read_header(path)
+        if size != first:
+            sizes = f"{paths[0]} is {first[0]}x{first[1]} and {path} is {size[0]}x{size[1]}"
+            raise ValueError(f"expected images of one size, got two: {sizes}; resize them")
+        modes.add(mode)
+    return (3 if "RGB" in modes else 1, first[1], first[0])
+
+
+def _unreadable(path: Path, error: Exception) -> ValueError:
+    reason = str(error).partition("\n")[0].replace(f" {str(path)!r}", "")
+    return ValueError(f"{path}: expected an image, got a file that cannot be decoded ({reason})")
+
+
+def _labels(parts: dict[str, list[Path]], roots: dict[str, Path]) -> tuple[dict[str, Tensor] | None, list[str]]:
+    """Each image's class, the folder right below its split's root, and the sorted names of the classes."""
+    relative = {split: [path.relative_to(roots[split]).parts for path in paths] for split, paths in parts.items()}
+    if any(len(part) < 2 for split in relative.values() for part in split):
+        return None, []
+    classes = sorted({part[0] for split in relative.values() for part in split})
+    index = {name: number for number, name in enumerate(classes)}
+    labels = {split: torch.tensor([index[part[0]] for part in names]) for split, names in relative.items()}
+    return labels, classes

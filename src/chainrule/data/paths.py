@@ -1,0 +1,106 @@
+"""Data sets from the user's own files: one file that is split, three files, or a folder of images."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from chainrule.data import NAMES
+from chainrule.data.arrays import SPLITS, event_shape, read_npz
+from chainrule.data.dataset import ArrayExamples, Dataset, Rows, nearest, split_rows
+from chainrule.data.rows import SUFFIXES, check_is_file, read_rows
+from chainrule.data.values import Levels
+
+
+def load_path(spec: str | Path, *, levels: int | None, seed: int) -> Dataset:
+    """The data set in the file or folder ``spec``; see `chainrule.data.load`."""
+    path = Path(spec).expanduser()
+    if path.is_dir():
+        if named := split_files(path):
+            arrays = {split: read_rows(file, levels) for split, file in named.items()}
+            return _from_splits(path, arrays, named, levels)
+        from chainrule.data.images import load_images
+
+        return load_images(path, levels=levels, seed=seed)
+    if not path.exists() and isinstance(spec, str) and os.sep not in spec and not path.suffix:
+        raise ValueError(f"data expects a name ({', '.join(NAMES)}) or a path, got {spec!r}{nearest(spec, NAMES)}")
+    check_is_file(path)
+    if path.suffix.lower() == ".npz":
+        arrays = read_npz(path, levels)
+        if len(arrays) > 1:
+            return _from_splits(path, arrays, dict.fromkeys(arrays, path), levels)
+        array = next(iter(arrays.values()))
+    else:
+        array = read_rows(path, levels)
+    rows = split_rows(len(array), seed, str(path))
+    return _dataset(path, dict.fromkeys(SPLITS, array), rows, event_shape(path, array), levels, seed)
+
+
+def split_files(folder: Path) -> dict[str, Path]:
+    """The files of ``folder`` that are named for splits, ``train.csv`` or ``name.train.csv``; none if there are none.
+
+    Raises:
+        ValueError: If only some splits have a file, or one has several.
+    """
+    files = sorted(file for file in folder.iterdir() if file.is_file() and file.suffix.lower() in SUFFIXES)
+    found = {split: [file for file in files if file.stem.split(".")[-1] == split] for split in SPLITS}
+    if not any(found.values()):
+        return {}
+    for split, candidates in found.items():
+        if len(candidates) != 1:
+            got = ", ".join(file.name for file in candidates) or "none"
+            raise ValueError(f"{folder}: expected one file of each of train, valid and test, got for {split}: {got}")
+    return {split: candidates[0] for split, candidates in found.items()}
+
+
+def _from_splits(path: Path, arrays: dict[str, Levels], named: dict[str, Path], levels: int | None) -> Dataset:
+    """The data set whose splits are the user's own."""
+    shapes = {split: event_shape(named[split], array) for split, array in arrays.items()}
+    for split, shape in shapes.items():
+        if shape != shapes["train"]:
+            raise ValueError(
+                f"{named[split]}: expected {split} examples of the shape {shapes['train']} as in train, got {shape}"
+            )
+    return _dataset(path, arrays, dict.fromkeys(SPLITS), shapes["train"], levels, None)
+
+
+def _dataset(
+    path: Path,
+    arrays: dict[str, Levels],
+    rows: dict[str, Rows] | dict[str, None],
+    shape: tuple[int, ...],
+    levels: int | None,
+    seed: int | None,
+) -> Dataset:
+    distinct = list({id(array): array for array in arrays.values()}.values())
+    found = max(2, 1 + max(_largest(array) for array in distinct)) if levels is None else levels
+    splits = {split: ArrayExamples(arrays[split], shape, rows[split]) for split in SPLITS}
+    size = "x".join(map(str, shape)) + (" columns" if len(shape) == 1 else "")
+    name = path.resolve().name
+    total = sum(len(examples) for examples in splits.values())
+    provenance: dict[str, Any] = {
+        "path": str(path.resolve()),
+        "levels": found,
+        "levels_from": "the largest value" if levels is None else "the argument",
+        "binarisation": "none: values as in the file",
+        "splits": {split: len(examples) for split, examples in splits.items()},
+    }
+    if seed is not None:
+        provenance["split_seed"] = seed
+    description = f"{name}: {total} examples of {size}, {found} levels, values as in the file"
+    return Dataset(
+        name=name,
+        description=description,
+        event_shape=shape,
+        levels=found,
+        train=splits["train"],
+        valid=splits["valid"],
+        test=splits["test"],
+        provenance=provenance,
+    )
+
+
+def _largest(array: Levels) -> int:
+    """The largest value, found a bounded number of rows at a time."""
+    return max(int(array[start : start + 4096].max()) for start in range(0, len(array), 4096))

@@ -1,0 +1,170 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import chainrule.data
+
+GREY = np.random.RandomState(0).randint(0, 256, (12, 5, 4)).astype(np.uint8)
+COLOUR = np.random.RandomState(1).randint(0, 256, (12, 5, 4, 3)).astype(np.uint8)
+
+
+def write(folder, pixels, suffix=".png"):
+    folder.mkdir(parents=True, exist_ok=True)
+    for index, image in enumerate(pixels):
+        Image.fromarray(image).save(folder / f"{index:03d}{suffix}")
+
+
+def together(data):
+    return torch.cat([data.train[:], data.valid[:], data.test[:]]).numpy()
+
+
+def same_images(found, expected):
+    return sorted(found.reshape(len(found), -1).tolist()) == sorted(expected.reshape(len(expected), -1).tolist())
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif", ".gif", ".pgm"])
+def test_grey_images(tmp_path, suffix):
+    write(tmp_path / "grey", GREY, suffix)
+    data = chainrule.data.load(tmp_path / "grey")
+    assert (data.event_shape, data.levels, data.labels) == ((1, 5, 4), 256, None)
+    assert data.provenance["splits"] == {"train": 10, "valid": 1, "test": 1}
+    assert same_images(together(data), GREY)
+    assert torch.equal(data.train[:], chainrule.data.load(tmp_path / "grey").train[:])
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".ppm"])
+def test_colour_images(tmp_path, suffix):
+    write(tmp_path, COLOUR, suffix)
+    data = chainrule.data.load(tmp_path)
+    assert data.event_shape == (3, 5, 4)
+    assert same_images(together(data), np.moveaxis(COLOUR, -1, 1))
+
+
+def test_jpeg_images(tmp_path):
+    write(tmp_path, COLOUR, ".jpg")
+    write(tmp_path / "more", COLOUR, ".JPEG")
+    data = chainrule.data.load(tmp_path)
+    assert data.train[:3].shape == (3, 3, 5, 4)
+    assert len(together(data)) == 24
+
+
+@pytest.mark.parametrize("levels", [2, 3, 16, 255])
+def test_quantised_images(tmp_path, levels):
+    write(tmp_path, GREY)
+    data = chainrule.data.load(tmp_path, levels=levels)
+    assert data.levels == levels
+    assert f"floor(value * {levels} / 256)" in data.description
+    assert same_images(together(data), GREY.astype(int) * levels // 256)
+
+
+def test_two_levels_are_a_threshold_at_128(tmp_path):
+    write(tmp_path, GREY)
+    assert same_images(together(chainrule.data.load(tmp_path, levels=2)), (GREY >= 128).astype(int))
+
+
+def test_other_modes_are_converted(tmp_path):
+    bits = GREY >= 128
+    for index, image in enumerate(bits):
+        Image.fromarray(image).save(tmp_path / f"{index}.png")
+    data = chainrule.data.load(tmp_path)
+    assert data.event_shape == (1, 5, 4)
+    assert same_images(together(data), bits * 255)
+    palette = Image.fromarray(COLOUR[0]).convert("P", palette=Image.Palette.ADAPTIVE)
+    palette.save(tmp_path / "palette.png")
+    data = chainrule.data.load(tmp_path)
+    assert data.event_shape == (3, 5, 4)
+    assert any(
+        np.array_equal(image, np.moveaxis(np.asarray(palette.convert("RGB")), -1, 0)) for image in together(data)
+    )
+
+
+def test_classes_are_labels(tmp_path):
+    write(tmp_path / "dog", GREY[:6])
+    write(tmp_path / "cat", GREY[6:])
+    data = chainrule.data.load(tmp_path)
+    assert data.provenance["classes"] == ["cat", "dog"]
+    for split in ("train", "valid", "test"):
+        cats = [any(np.array_equal(image[0], cat) for cat in GREY[6:]) for image in data.split(split)[:].numpy()]
+        assert data.labels[split].tolist() == [0 if cat else 1 for cat in cats]
+
+
+def test_a_test_folder_is_the_test_split(tmp_path):
+    write(tmp_path / "train" / "a", GREY[:6])
+    write(tmp_path / "train" / "b", GREY[6:10])
+    write(tmp_path / "test" / "b", GREY[10:])
+    (tmp_path / "train" / ".hidden.png").touch()
+    data = chainrule.data.load(tmp_path)
+    assert data.provenance["splits"] == {"train": 9, "valid": 1, "test": 2}
+    assert np.array_equal(data.test[:].numpy()[:, 0], GREY[10:])
+    assert data.labels["test"].tolist() == [1, 1]
+    assert same_images(torch.cat([data.train[:], data.valid[:]]).numpy(), GREY[:10])
+    write(tmp_path / "valid" / "a", GREY[:3])
+    data = chainrule.data.load(tmp_path)
+    assert np.array_equal(data.valid[:].numpy()[:, 0], GREY[:3])
+    assert "split_seed" not in data.provenance
+    assert len(data.labels["valid"]) == 3
+
+
+def test_images_are_decoded_when_asked_for(tmp_path):
+    write(tmp_path, GREY)
+    data = chainrule.data.load(tmp_path)
+    for path in tmp_path.iterdir():
+        content = path.read_bytes()
+        path.write_bytes(content[:-30])
+    with pytest.raises(ValueError, match=r"\d\.png: expected an image, got a file that cannot be decoded"):
+        data.train[0]
+
+
+def test_sizes_must_agree(tmp_path):
+    write(tmp_path, GREY)
+    Image.fromarray(GREY[0].T.copy()).save(tmp_path / "z.png")
+    with pytest.raises(ValueError, match=r"000\.png is 4x5 and .*z\.png is 5x4; resize them"):
+        chainrule.data.load(tmp_path)
+
+
+def refuse(folder, message):
+    with pytest.raises(ValueError, match=message) as error:
+        chainrule.data.load(folder)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_transparency_is_refused(tmp_path, mode):
+    write(tmp_path, GREY)
+    Image.fromarray(GREY[0]).convert(mode).save(tmp_path / "z.png")
+    refuse(tmp_path, r"z\.png: expected an image without transparency, got one with; flatten it")
+
+
+def test_a_transparent_palette_colour_is_refused(tmp_path):
+    write(tmp_path, GREY)
+    Image.fromarray(GREY[0]).save(tmp_path / "z.png", transparency=3)
+    refuse(tmp_path, r"z\.png: expected an image without transparency")
+
+
+def test_sixteen_bits_are_refused(tmp_path):
+    write(tmp_path, GREY)
+    Image.fromarray(GREY[0].astype(np.uint16) * 257).save(tmp_path / "z.png")
+    refuse(tmp_path, r"z\.png: expected at most 8 bits per channel, got more")
+
+
+def test_a_file_that_is_no_image(tmp_path):
+    write(tmp_path, GREY)
+    (tmp_path / "z.jpg").write_text("no image")
+    refuse(tmp_path, r"z\.jpg: expected an image, got a file that cannot be decoded")
+
+
+def test_too_few_images(tmp_path):
+    write(tmp_path, GREY[:2])
+    refuse(tmp_path, "expected at least 3 examples")
+    write(tmp_path / "sub" / "train", GREY[:1])
+    write(tmp_path / "sub" / "test", GREY[:1])
+    refuse(tmp_path / "sub", "expected at least 2 images to split into train and valid, got 1")
+    (tmp_path / "sub" / "valid").mkdir()
+    refuse(tmp_path / "sub", r"valid: expected images \(.*\), found none")
+
+
+def test_too_many_levels(tmp_path):
+    write(tmp_path, GREY)
+    with pytest.raises(ValueError, match="expected levels from 2 to 256 for images, got levels=300"):
+        chainrule.data.load(tmp_path, levels=300)
