@@ -39,6 +39,8 @@ class AutoregressiveModel(nn.Module, ABC):
         ValueError: If ``event_shape`` is empty or has a size below 1, or the order does not fit it.
     """
 
+    _arguments: dict[str, Any]
+
     growth: str = ""
     """How the number of parameters grows with the number of variables n."""
 

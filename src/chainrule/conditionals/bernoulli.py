@@ -51,6 +51,7 @@ class _BernoulliOfLogits(TorchBernoulli):
         self._validate_args = False
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        probabilities = torch.sigmoid(self.logits.detach())
         if sample_shape:
-            return super().sample(torch.Size(sample_shape))
-        return torch.bernoulli(torch.sigmoid(self.logits.detach()))
+            probabilities = probabilities.expand(*sample_shape, *self.batch_shape)
+        return torch.bernoulli(probabilities)

@@ -6,6 +6,7 @@ References:
     Connectionist learning of belief networks (Neal, 1992), https://doi.org/10.1016/0004-3702(92)90065-6
     Does the wake-sleep algorithm produce good density estimators? (Frey, Hinton and Dayan, 1995),
     https://papers.nips.cc/paper/1153
+    Dropout training as adaptive regularization (Wager, Wang and Liang, 2013), https://arxiv.org/abs/1307.1493
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from chainrule.conditionals import Conditional
@@ -33,7 +34,12 @@ class FVSBN(AutoregressiveModel):
     Args:
         event_shape: Shape of one example.
         conditional: The family of p(x_t | x_<t).
+        dropout: Probability with which an earlier variable is dropped in training: a penalty on the
+            weights that spares those whose variable says much (Wager et al., 2013).
         order: In which sequence the variables are generated.
+
+    Raises:
+        ValueError: If ``dropout`` is not in [0, 1).
 
     >>> from chainrule.conditionals import Bernoulli
     >>> FVSBN(event_shape=(784,), conditional=Bernoulli()).num_parameters == 784 * 785 // 2
@@ -42,8 +48,18 @@ class FVSBN(AutoregressiveModel):
 
     growth = "n(n + 1)/2"
 
-    def __init__(self, *, event_shape: Sequence[int], conditional: Conditional, order: OrderSpec = "raster") -> None:
+    def __init__(
+        self,
+        *,
+        event_shape: Sequence[int],
+        conditional: Conditional,
+        dropout: float = 0.0,
+        order: OrderSpec = "raster",
+    ) -> None:
         super().__init__(event_shape=event_shape, conditional=conditional, order=order)
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout expects a probability in [0, 1), got {dropout}")
+        self.dropout = nn.Dropout(dropout)
         time = torch.arange(self.num_variables)
         mask = degree_mask(
             time.repeat_interleave(conditional.num_parameters),
@@ -51,12 +67,12 @@ class FVSBN(AutoregressiveModel):
             strict=True,
         )
         self.regressions = MaskedLinear(mask)
-        torch.nn.init.zeros_(self.regressions.weight)
-        torch.nn.init.zeros_(self.regressions.bias)
+        nn.init.zeros_(self.regressions.weight)
+        nn.init.zeros_(self.regressions.bias)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
         features = self.conditional.encode(self.order.flatten(x)).flatten(1)
-        parameters = self.regressions(features).unflatten(1, (self.num_variables, -1))
+        parameters = self.regressions(self.dropout(features)).unflatten(1, (self.num_variables, -1))
         return self.conditional.distribution(self.order.unflatten(parameters))
 
     def start(self, batch_size: int, context: Tensor | None = None) -> State:

@@ -74,7 +74,9 @@ class MADE(AutoregressiveModel):
         outputs = time.repeat_interleave(conditional.num_parameters)
         hidden = hidden_degrees(self.num_variables, hidden_sizes, mask_seed)
         pairs = zip([inputs, *hidden], hidden, strict=False)
-        self.hidden_layers = nn.ModuleList(MaskedLinear(degree_mask(units, before)) for before, units in pairs)
+        self.hidden_layers: Sequence[MaskedLinear] = nn.ModuleList(  # type: ignore[assignment]
+            MaskedLinear(degree_mask(units, before)) for before, units in pairs
+        )
         self.output_layer = MaskedLinear(degree_mask(outputs, hidden[-1], strict=True))
         self.direct_layer = MaskedLinear(degree_mask(outputs, inputs, strict=True), bias=False) if direct else None
         self._known = [torch.searchsorted(degrees, time, right=False).tolist() for degrees in hidden]
