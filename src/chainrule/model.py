@@ -58,6 +58,16 @@ class AutoregressiveModel(nn.Module, ABC):
         self.order = Order(order, self.event_shape)
 
     @property
+    def dtype(self) -> torch.dtype:
+        """The type that examples are computed with."""
+        return next(self.parameters()).dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where examples are computed."""
+        return next(self.parameters()).device
+
+    @property
     def num_variables(self) -> int:
         """The number n of variables of one example."""
         return math.prod(self.event_shape)
@@ -125,11 +135,11 @@ class AutoregressiveModel(nn.Module, ABC):
             expected = ", ".join(map(str, ("B", *self.event_shape)))
             raise ValueError(f"{type(self).__name__} expects examples of shape ({expected}), got {tuple(x.shape)}")
         self.conditional.check(x)
-        return x.to(self._empty(0, 0).dtype)
+        return x.to(self.dtype)
 
     def _empty(self, *shape: int) -> Tensor:
         """Zeros of this model's dtype and on its device."""
-        return next(self.parameters()).new_zeros(shape)
+        return torch.zeros(shape, dtype=self.dtype, device=self.device)
 
 
 def map_state(function: Callable[[Tensor], Tensor], state: State) -> State:

@@ -31,6 +31,6 @@ def walk(model: AutoregressiveModel, batch_size: int, choose: Choose, context: T
     chosen = []
     for t in range(model.num_variables):
         distribution, state = model.step(state, previous)
-        previous = choose(t, distribution)
+        previous = choose(t, distribution).to(model.dtype)
         chosen.append(previous)
     return model.order.unflatten(torch.stack(chosen, dim=1))

@@ -80,9 +80,6 @@ class MADE(AutoregressiveModel):
         self.output_layer = MaskedLinear(degree_mask(outputs, hidden[-1], strict=True))
         self.direct_layer = MaskedLinear(degree_mask(outputs, inputs, strict=True), bias=False) if direct else None
         self._known = [torch.searchsorted(degrees, time, right=False).tolist() for degrees in hidden]
-        for layer in [*self.hidden_layers, self.output_layer]:
-            nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")
-            nn.init.zeros_(layer.bias)
         if self.direct_layer is not None:
             nn.init.zeros_(self.direct_layer.weight)
 

@@ -48,7 +48,7 @@ def complete(
     if tuple(observed.shape) != model.event_shape:
         raise ValueError(f"observed expects the shape of one example, {model.event_shape}, got {tuple(observed.shape)}")
     observed = observed.to(device=x.device, dtype=torch.bool)
-    x = model.check(torch.where(observed, x, torch.zeros_like(x))).to(next(model.parameters()).device)
+    x = model.check(torch.where(observed, x, torch.zeros_like(x))).to(model.device)
     known = model.order.flatten(observed.unsqueeze(0).to(x.device))[0].tolist()
     count = sum(known)
     if not all(known[:count]):

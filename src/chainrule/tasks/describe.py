@@ -55,7 +55,7 @@ def describe(model: AutoregressiveModel) -> Description:
     with torch.no_grad():
         x = torch.ones(1, *model.event_shape)
         with FlopCounterMode(display=False) as log_prob_counter:
-            model.log_prob(x.to(next(model.parameters()).device))
+            model.log_prob(x.to(model.device))
         with FlopCounterMode(display=False) as sample_counter:
             walk(model, 1, lambda t, distribution: distribution.sample())
     return Description(

@@ -58,12 +58,13 @@ def log_prob(model: AutoregressiveModel, examples: Any, *, batch_size: int = 256
     """
     if len(examples) == 0:
         raise ValueError("evaluate expects at least one example, got none")
-    device = next(model.parameters()).device
+    device = model.device
     training = model.training
     model.eval()
     try:
         with torch.inference_mode():
             batches = (examples[start : start + batch_size] for start in range(0, len(examples), batch_size))
-            return torch.cat([model.log_prob(batch.to(device)).cpu() for batch in batches])
+            log_probs = torch.cat([model.log_prob(batch.to(device)).cpu() for batch in batches])
     finally:
         model.train(training)
+    return log_probs.clone()  # outside of inference mode: an ordinary tensor

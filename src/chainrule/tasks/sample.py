@@ -50,15 +50,16 @@ def seeded_walk(
     model: AutoregressiveModel, n: int, choose: Choose, *, seed: int | None, context: Tensor | None = None
 ) -> Tensor:
     """`walk` without gradients, in evaluation mode, and with a seed of its own."""
-    training, device = model.training, next(model.parameters()).device
+    training, device = model.training, model.device
     model.eval()
     try:
         with torch.inference_mode(), torch.random.fork_rng(_devices(device), enabled=seed is not None):
             if seed is not None:
                 torch.manual_seed(seed)
-            return walk(model, n, choose, context).clone()
+            x = walk(model, n, choose, context)
     finally:
         model.train(training)
+    return x.clone()  # outside of inference mode: an ordinary tensor, which may meet gradients later
 
 
 def drawer(

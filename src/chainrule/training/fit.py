@@ -109,6 +109,7 @@ def fit(
     with contextlib.ExitStack() as stack:
         folder = Path(out if out is not None else stack.enter_context(tempfile.TemporaryDirectory()))
         checkpoints = folder / "checkpoints"
+        checkpoints.mkdir(parents=True, exist_ok=True)
         history = History(folder / "metrics.csv" if out is not None else None, verbose and not sys.stderr.isatty())
         keeper = ModelCheckpoint(
             checkpoints, filename="best", monitor="valid_nats", save_last=True, enable_version_counter=False
@@ -138,15 +139,13 @@ def fit(
             use_distributed_sampler=False,
             default_root_dir=folder,
         )
-        last = checkpoints / "last.ckpt"
+        last = checkpoints / "last.ckpt" if resume and (checkpoints / "last.ckpt").exists() else None
+        if last is not None:
+            # Lightning prefetches the first batch of a resumed epoch before it tells the sampler which epoch it is.
+            epoch = torch.load(last, map_location="cpu", weights_only=True, mmap=True)["epoch"]
+            train_loader.sampler.set_epoch(epoch + 1)  # type: ignore[attr-defined]
         with _interruptible():
-            trainer.fit(
-                module,
-                train_loader,
-                valid_loader,
-                ckpt_path=last if resume and last.exists() else None,
-                weights_only=True,
-            )
+            trainer.fit(module, train_loader, valid_loader, ckpt_path=last, weights_only=True)
         best = torch.load(keeper.best_model_path, map_location="cpu", weights_only=True)
     module.load_state_dict(best["state_dict"])
     model.eval()

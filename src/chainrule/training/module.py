@@ -114,7 +114,9 @@ def epoch_seed(seed: int, epoch: int) -> int:
 def loader(data: Data, batch_size: int, seed: int | None = None) -> DataLoader[Any]:
     """Whole batches of ``data``, shuffled where a seed is given: one indexing per batch, no collation."""
     dataset = _Rows(data) if isinstance(data, Tensor) else data
-    return DataLoader(dataset, sampler=Batches(len(dataset), batch_size, seed), batch_size=None)  # type: ignore[arg-type]
+    batches = Batches(len(dataset), batch_size, seed)  # type: ignore[arg-type]
+    # A generator of its own, because a loader draws from the global one whenever it is started.
+    return DataLoader(dataset, sampler=batches, batch_size=None, generator=torch.Generator())
 
 
 class _Rows(TensorDataset):

@@ -1,0 +1,215 @@
+"""Maximum likelihood: it learns, resumes to the same end, and stops cleanly."""
+
+import csv
+import math
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+import chainrule
+from chainrule.conditionals import Bernoulli
+from chainrule.models import FVSBN, MADE
+from chainrule.training import TrainingError
+from chainrule.training.module import Batches, MaximumLikelihood
+
+SHAPE = (8,)
+
+
+@pytest.fixture(scope="module")
+def data() -> Tensor:
+    """Examples whose second half copies the first, with a little noise: 4 log 2 = 2.8 nats and a bit."""
+    generator = torch.Generator().manual_seed(0)
+    half = torch.bernoulli(torch.full((600, 4), 0.5), generator=generator)
+    flips = torch.bernoulli(torch.full((600, 4), 0.05), generator=generator)
+    return torch.cat([half, (half - flips).abs()], dim=1)
+
+
+def made() -> MADE:
+    torch.manual_seed(1)
+    return MADE(event_shape=SHAPE, conditional=Bernoulli(), hidden_sizes=[32], dropout=0.1)
+
+
+def train(model: Any, data: Tensor, **settings: Any) -> Any:
+    settings = {"max_epochs": 4, "batch_size": 50, "learning_rate": 0.02, "verbose": False} | settings
+    return chainrule.fit(model, data[:500], data[500:], **settings)
+
+
+def test_learns_and_keeps_the_best_epoch(data: Tensor) -> None:
+    model = made()
+    before = chainrule.evaluate(model, data[500:]).nats
+    result = train(model, data, max_epochs=15)
+    after = chainrule.evaluate(model, data[500:]).nats
+    assert after < 4 < before
+    assert after == pytest.approx(result.best_nats, rel=1e-5)
+    assert result.best_nats == min(row["valid_nats"] for row in result.history)
+    assert not model.training
+
+
+def test_same_seed_same_weights(data: Tensor) -> None:
+    first, second = made(), made()
+    train(first, data, seed=3)
+    train(second, data, seed=3)
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("averaging", [None, 0.9])
+def test_resume_ends_where_an_uninterrupted_training_does(data: Tensor, tmp_path: Path, averaging: float | None) -> None:
+    whole = made()
+    expected = train(whole, data, out=tmp_path / "whole", averaging=averaging, max_epochs=6)
+
+    class Stop(Exception):  # noqa: N818
+        pass
+
+    class Failing(torch.utils.data.Dataset[Tensor]):
+        """Fails in the middle of the fourth epoch."""
+
+        reads = 0
+
+        def __len__(self) -> int:
+            return 500
+
+        def __getitem__(self, index: Any) -> Tensor:
+            self.reads += 1
+            if self.reads == 35:
+                raise Stop
+            return data[index]
+
+    resumed = made()
+    settings = {"out": tmp_path / "resumed", "averaging": averaging, "max_epochs": 6, "batch_size": 50}
+    settings |= {"learning_rate": 0.02, "verbose": False}
+    with pytest.raises(Stop):
+        chainrule.fit(resumed, Failing(), data[500:], **settings)
+    result = chainrule.fit(made(), data[:500], data[500:], resume=True, **settings)
+    assert [row["valid_nats"] for row in result.history] == [row["valid_nats"] for row in expected.history]
+    assert [row["epoch"] for row in result.history] == [0, 1, 2, 3, 4, 5]
+
+
+def test_metrics_file(data: Tensor, tmp_path: Path) -> None:
+    result = train(made(), data, out=tmp_path)
+    with (tmp_path / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["valid_nats"]) for row in rows] == [row["valid_nats"] for row in result.history]
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
+
+
+def test_a_line_per_epoch_where_there_is_no_terminal(data: Tensor, capfd: pytest.CaptureFixture[str]) -> None:
+    train(made(), data, verbose=True, max_epochs=2)
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert len(err.splitlines()) == 2
+    assert all(line.startswith("epoch") and "valid" in line for line in err.splitlines())
+
+
+def test_early_stopping(data: Tensor) -> None:
+    result = train(made(), data, patience=2, max_epochs=200, learning_rate=0.1, schedule="constant")
+    assert len(result.history) == result.best_epoch + 3 < 200
+
+
+def test_time_limit_ends_with_a_validation(data: Tensor) -> None:
+    result = train(made(), data, max_minutes=1e-9, max_epochs=100)
+    assert len(result.history) == 1
+    assert math.isfinite(result.best_nats)
+
+
+def test_dynamic_noise_depends_on_seed_and_epoch_only(data: Tensor) -> None:
+    class Noisy(torch.utils.data.Dataset[Tensor]):
+        def __len__(self) -> int:
+            return 100
+
+        def __getitem__(self, index: Any) -> Tensor:
+            return torch.bernoulli(torch.full((len(index), *SHAPE), 0.3))
+
+    histories = []
+    for _ in range(2):
+        torch.rand(3)
+        result = chainrule.fit(made(), Noisy(), data[500:], max_epochs=2, verbose=False)
+        histories.append([row["train_nats"] for row in result.history])
+    assert histories[0] == histories[1]
+
+
+class Broken(FVSBN):
+    """A likelihood that is no number from the second epoch on."""
+
+    passes = 0
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
+        self.passes += self.training
+        distribution = super().forward(x)
+        if self.passes > 15:
+            distribution.logits = distribution.logits * math.nan
+        return distribution
+
+
+def test_nan_stops_with_the_last_good_checkpoint(data: Tensor, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"the loss became nan at step 15: lower the learning rate"):
+        train(Broken(event_shape=SHAPE, conditional=Bernoulli()), data, out=tmp_path)
+    checkpoint = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    assert checkpoint["epoch"] == 0
+    assert all(weight.isfinite().all() for weight in checkpoint["state_dict"].values())
+
+
+def test_ctrl_c_keeps_the_checkpoint_and_the_signal_handler(data: Tensor, tmp_path: Path) -> None:
+    class Interrupting(torch.utils.data.Dataset[Tensor]):
+        reads = 0
+
+        def __len__(self) -> int:
+            return 500
+
+        def __getitem__(self, index: Any) -> Tensor:
+            self.reads += 1
+            if self.reads == 25:
+                os.kill(os.getpid(), signal.SIGINT)
+            return data[index]
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        chainrule.fit(made(), Interrupting(), data[500:], out=tmp_path, batch_size=50, verbose=False)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert (tmp_path / "checkpoints" / "last.ckpt").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"max_epochs": 0}, "max_epochs expects at least 1, got 0"),
+        ({"batch_size": -1}, "batch_size expects at least 1, got -1"),
+        ({"learning_rate": 0.0}, "learning_rate expects a positive number, got 0.0"),
+        ({"schedule": "cosin"}, "schedule expects 'constant', 'cosine' or 'linear', got 'cosin'"),
+        ({"averaging": 1.0}, "averaging expects a decay between 0 and 1, got 1.0"),
+    ],
+)
+def test_settings_out_of_range(data: Tensor, settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        train(made(), data, **settings)
+
+
+def test_no_examples(data: Tensor) -> None:
+    with pytest.raises(ValueError, match="valid expects at least one example, got none"):
+        chainrule.fit(made(), data, data[:0])
+
+
+def test_batches_cover_every_example_once_and_differ_by_epoch() -> None:
+    batches = Batches(23, 5, seed=0)
+    first = list(batches)
+    assert sorted(index for batch in first for index in batch) == list(range(23))
+    assert len(first) == len(batches) == 5
+    assert first == list(batches)
+    batches.set_epoch(1)
+    assert first != list(batches)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "rates"),
+    [("constant", [0.5, 1, 1, 1]), ("linear", [0.5, 1, 0.5, 0]), ("cosine", [0.5, 1, 0.5, 0])],
+)
+def test_schedules(schedule: str, rates: list[float]) -> None:
+    module = MaximumLikelihood(
+        made(), learning_rate=1.0, weight_decay=0.0, schedule=schedule, warmup=2, total_steps=12
+    )
+    assert [module._rate(step) for step in (0, 1, 7, 12)] == pytest.approx(rates)
