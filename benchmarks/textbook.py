@@ -1,4 +1,4 @@
-"""FVSBN, NADE and MADE as a textbook (and the rivals of ../shared/targets.md) would write them, to compare speeds in one run.
+"""FVSBN, NADE and MADE as a textbook would write them (and rivals do), to compare speeds in one run.
 
 One module or one loop iteration per variable, nothing shared and nothing cached; `sample` runs a
 whole pass per variable where the textbook does. They are an independent check of the values, too.

@@ -15,10 +15,12 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def read_results() -> list[dict[str, Any]]:
+    """All that ``results/`` holds."""
     return [json.loads(path.read_text()) for path in sorted((ROOT / "results").glob("*.json"))]
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
@@ -60,7 +62,16 @@ def speed(results: list[dict[str, Any]]) -> str:
         ]
         for row in report["rows"]
     ]
-    header = ["model", "`log_prob(64)`", "`sample(64)`", "by recomputing", "faster", "passes", "operations / pass", "training images/s"]
+    header = [
+        "model",
+        "`log_prob(64)`",
+        "`sample(64)`",
+        "by recomputing",
+        "faster",
+        "passes",
+        "operations / pass",
+        "training images/s",
+    ]
     return table(header, rows)
 
 
@@ -69,8 +80,8 @@ def machine(results: list[dict[str, Any]]) -> str:
     (report,) = [result for result in results if result.get("benchmark") == "speed"]
     rates, where = report["rates"], report["machine"]
     return (
-        f"Measured in one process on {where['cpu']} ({where['cores']} cores, {where['threads']} threads), where a matrix "
-        f"product runs at {rates['matrix_product_gflops']:.0f} GFLOP/s, sigmoid at "
+        f"Measured in one process on {where['cpu']} ({where['cores']} cores, {where['threads']} threads), where a "
+        f"matrix product runs at {rates['matrix_product_gflops']:.0f} GFLOP/s, sigmoid at "
         f"{rates['sigmoid_billions_per_second']:.1f} billion elements/s, and one eager operation takes "
         f"{rates['eager_add_microseconds']:.1f} µs."
     )
@@ -80,6 +91,7 @@ TABLES = {"likelihoods": likelihoods, "speed": speed, "machine": machine}
 
 
 def main() -> int:
+    """Write, or with ``--check`` compare, the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check

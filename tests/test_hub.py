@@ -29,7 +29,9 @@ def edit(run: Path, **changes: object) -> None:
     [
         FVSBN(event_shape=(1, 2, 3), conditional=Categorical(4, "scalar"), order="diagonal"),
         NADE(event_shape=(5,), conditional=Categorical(3), hidden_size=7, activation="relu", order=[4, 2, 0, 1, 3]),
-        MADE(event_shape=(6,), conditional=Bernoulli(), hidden_sizes=(8, 9), direct=True, mask_seed=5, order="random:2"),
+        MADE(
+            event_shape=(6,), conditional=Bernoulli(), hidden_sizes=(8, 9), direct=True, mask_seed=5, order="random:2"
+        ),
     ],
 )
 def test_round_trip(model: AutoregressiveModel, tmp_path: Path) -> None:

@@ -59,7 +59,9 @@ def test_same_seed_same_weights(data: Tensor) -> None:
 
 
 @pytest.mark.parametrize("averaging", [None, 0.9])
-def test_resume_ends_where_an_uninterrupted_training_does(data: Tensor, tmp_path: Path, averaging: float | None) -> None:
+def test_resume_ends_where_an_uninterrupted_training_does(
+    data: Tensor, tmp_path: Path, averaging: float | None
+) -> None:
     whole = made()
     expected = train(whole, data, out=tmp_path / "whole", averaging=averaging, max_epochs=6)
 
@@ -209,7 +211,5 @@ def test_batches_cover_every_example_once_and_differ_by_epoch() -> None:
     [("constant", [0.5, 1, 1, 1]), ("linear", [0.5, 1, 0.5, 0]), ("cosine", [0.5, 1, 0.5, 0])],
 )
 def test_schedules(schedule: str, rates: list[float]) -> None:
-    module = MaximumLikelihood(
-        made(), learning_rate=1.0, weight_decay=0.0, schedule=schedule, warmup=2, total_steps=12
-    )
+    module = MaximumLikelihood(made(), learning_rate=1.0, weight_decay=0.0, schedule=schedule, warmup=2, total_steps=12)
     assert [module._rate(step) for step in (0, 1, 7, 12)] == pytest.approx(rates)

@@ -120,7 +120,7 @@ class AutoregressiveModel(nn.Module, ABC):
 
     @final
     def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """log p(x) = sum_t log p(x_t | x_<t) in nats, ``(B,)``, of examples ``(B, *event_shape)``.
+        """Log p(x) = sum_t log p(x_t | x_<t) in nats, ``(B,)``, of examples ``(B, *event_shape)``.
 
         Raises:
             ValueError: If the shape is another than the event's or a value is not of the conditional's.

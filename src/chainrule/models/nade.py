@@ -131,7 +131,7 @@ class NADE(AutoregressiveModel):
 
 
 def _changes(features: Tensor) -> Tensor:
-    """Which values, of features ``(..., f)``, move the hidden layer; all of them where their own gradients are asked for."""
+    """Which values, of features ``(..., f)``, move the hidden layer; all, where their own gradients are asked for."""
     if features.requires_grad:
         return torch.ones_like(features[..., 0], dtype=torch.bool)
     return (features != 0).any(-1)

@@ -51,7 +51,7 @@ def evaluate(model: AutoregressiveModel, examples: Any, *, batch_size: int = 256
 
 
 def log_prob(model: AutoregressiveModel, examples: Any, *, batch_size: int = 256) -> Tensor:
-    """log p(x) in nats, ``(N,)``, of any number of examples, a batch at a time and without gradients.
+    """Log p(x) in nats, ``(N,)``, of any number of examples, a batch at a time and without gradients.
 
     Raises:
         ValueError: If there are no examples, or they don't fit the model.

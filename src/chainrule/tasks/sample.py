@@ -98,7 +98,7 @@ def drawer(
 
 
 def log_probs(distribution: Distribution, values: Tensor) -> Tensor:
-    """log p(x_t = v) of every listed value v, ``(B, values)``, from a conditional of batch shape ``(B,)``."""
+    """Log p(x_t = v) of every listed value v, ``(B, values)``, from a conditional of batch shape ``(B,)``."""
     return torch.stack([distribution.log_prob(value) for value in values], dim=1)
 
 

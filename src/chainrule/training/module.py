@@ -56,7 +56,7 @@ class MaximumLikelihood(lightning.LightningModule):
         if not math.isfinite(loss.item()):
             raise TrainingError(
                 f"the loss became {loss.item()} at step {self.global_step}: "
-                f"lower the learning rate (now {self.learning_rate:g}) or set a gradient clip; the last checkpoint is kept"
+                f"lower the learning rate (now {self.learning_rate:g}) or clip gradients; the last checkpoint is kept"
             )
         self.log("train_nats", loss, on_step=False, on_epoch=True, batch_size=len(batch))
         return loss
