@@ -36,6 +36,13 @@ def save(model: AutoregressiveModel, folder: str | Path, **record: Any) -> None:
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    write_atomically(folder / WEIGHTS, safetensors.torch.save(weights))
+    write_config(model, folder, **record)
+
+
+def write_config(model: AutoregressiveModel, folder: Path, **record: Any) -> None:
+    """Write ``config.json`` alone, as `save` does."""
     arguments = {name: _plain(value) for name, value in model.config.items()}
     config = {
         "format": FORMAT,
@@ -43,8 +50,6 @@ def save(model: AutoregressiveModel, folder: str | Path, **record: Any) -> None:
         "versions": versions(),
         **record,
     }
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    write_atomically(folder / WEIGHTS, safetensors.torch.save(weights))
     write_atomically(folder / CONFIG, (json.dumps(config, indent=2) + "\n").encode())
 
 

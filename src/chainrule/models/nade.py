@@ -28,7 +28,7 @@ from chainrule.order import OrderSpec
 # Shape legend: B examples, n variables, f features and p parameters per variable, d hidden units,
 # k variables of a block, R distinct hidden states of a block.
 
-BLOCK = 16
+BLOCK = 32
 """Variables per block of the parallel pass: few enough that a block's hidden states stay in cache."""
 
 
@@ -40,7 +40,7 @@ class NADE(AutoregressiveModel):
         conditional: The family of p(x_t | x_<t).
         hidden_size: Number d of hidden units.
         activation: ``"sigmoid"``, as in the first paper, or ``"relu"``.
-        dropout: Probability with which a hidden unit is dropped in training.
+        dropout: Probability with which a hidden unit is dropped, for all variables of an example, in training.
         order: In which sequence the variables are generated.
 
     Raises:
@@ -66,8 +66,8 @@ class NADE(AutoregressiveModel):
             raise ValueError(f"activation expects 'sigmoid' or 'relu', got {activation!r}")
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout expects a probability in [0, 1), got {dropout}")
-        self.dropout = nn.Dropout(dropout)
-        self.activate = torch.sigmoid if activation == "sigmoid" else torch.relu
+        self.dropout = dropout
+        self.activate_ = torch.sigmoid_ if activation == "sigmoid" else torch.relu_
         n, scale = self.num_variables, hidden_size**-0.5
         self.input_weight = nn.Parameter(scale * torch.randn(n * conditional.num_features, hidden_size) / 2)
         self.hidden_bias = nn.Parameter(torch.zeros(hidden_size))
@@ -78,6 +78,8 @@ class NADE(AutoregressiveModel):
         f, p = self.conditional.num_features, self.conditional.num_parameters
         features_Bnf = self.conditional.encode(self.order.flatten(x))
         before_Bd = self.hidden_bias.expand(len(x), -1)
+        # One draw for all variables of an example: a draw for each would cost more than the rest of the pass.
+        kept_Bd = F.dropout(torch.ones_like(before_Bd), self.dropout) if self.training and self.dropout else None
         blocks = []
         for features_Bkf, changes_Bk, input_weight, output_weight in zip(
             features_Bnf.split(BLOCK, dim=1),
@@ -86,15 +88,15 @@ class NADE(AutoregressiveModel):
             self.output_weight.split(BLOCK * p),
             strict=True,
         ):
-            hidden_Rd, state_Bk = self._hidden(features_Bkf, changes_Bk, before_Bd, input_weight)
-            parameters_Rkp = (self.dropout(hidden_Rd) @ output_weight.T).unflatten(1, (-1, p))
+            hidden_Rd, state_Bk = self._hidden(features_Bkf, changes_Bk, before_Bd, input_weight, kept_Bd)
+            parameters_Rkp = (hidden_Rd @ output_weight.T).unflatten(1, (-1, p))
             blocks.append(parameters_Rkp.gather(0, state_Bk[..., None].expand(-1, -1, p)))
             before_Bd = torch.addmm(before_Bd, features_Bkf.flatten(1), input_weight)
         parameters_Bnp = torch.cat(blocks, dim=1) + self.output_bias.view(-1, p)
         return self.conditional.distribution(self.order.unflatten(parameters_Bnp))
 
     def _hidden(
-        self, features_Bkf: Tensor, changes_Bk: Tensor, before_Bd: Tensor, weight: Tensor
+        self, features_Bkf: Tensor, changes_Bk: Tensor, before_Bd: Tensor, weight: Tensor, kept_Bd: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Distinct hidden states ``(R, d)`` of a block, and which of them ``(B, k)`` each variable sees.
 
@@ -107,12 +109,15 @@ class NADE(AutoregressiveModel):
         example_R, time_R = is_new_Bk.nonzero(as_tuple=True)
         seen_Rk = torch.arange(k, device=time_R.device) < time_R[:, None]
         prefix_Rkf = features_Bkf.index_select(0, example_R) * seen_Rk[..., None]
-        sum_Rd = torch.addmm(before_Bd.index_select(0, example_R), prefix_Rkf.flatten(1), weight)
-        return self.activate(sum_Rd), (is_new_Bk.flatten().cumsum(0) - 1).view(-1, k)
+        sum_Rd = before_Bd.index_select(0, example_R).addmm_(prefix_Rkf.flatten(1), weight)
+        hidden_Rd = self.activate_(sum_Rd)
+        if kept_Bd is not None:
+            hidden_Rd = hidden_Rd * kept_Bd.index_select(0, example_R)
+        return hidden_Rd, (is_new_Bk.flatten().cumsum(0) - 1).view(-1, k)
 
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
         sum_Bd = self.hidden_bias.expand(batch_size, -1).clone()
-        return -1, sum_Bd, self.activate(sum_Bd)
+        return -1, sum_Bd, self.activate_(sum_Bd.clone())
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
         t, sum_Bd, hidden_Bd = state
@@ -122,9 +127,9 @@ class NADE(AutoregressiveModel):
             # As in the parallel pass, only the examples whose value has features get a new hidden state.
             changed = _changes(features_Bf).nonzero().squeeze(1)
             weight = self.input_weight.narrow(0, t * f, f)
-            fresh = torch.addmm(sum_Bd.index_select(0, changed), features_Bf.index_select(0, changed), weight)
-            sum_Bd = replace_rows(sum_Bd, changed, fresh)
-            hidden_Bd = replace_rows(hidden_Bd, changed, self.activate(fresh))
+            fresh_Rd = sum_Bd.index_select(0, changed).addmm_(features_Bf.index_select(0, changed), weight)
+            sum_Bd = replace_rows(sum_Bd, changed, fresh_Rd)
+            hidden_Bd = replace_rows(hidden_Bd, changed, self.activate_(fresh_Rd.clone()))
         t += 1
         weight, bias = self.output_weight.narrow(0, t * p, p), self.output_bias.narrow(0, t * p, p)
         return self.conditional.distribution(F.linear(hidden_Bd, weight, bias)), (t, sum_Bd, hidden_Bd)

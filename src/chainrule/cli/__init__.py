@@ -1,0 +1,60 @@
+"""The command line: a thin shell over the library.
+
+``main`` turns every foreseeable failure into one line on standard error and an exit status: 2 for bad
+input, 1 for a training that can't go on, 130 for Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from chainrule.cli.parser import UsageError, parse
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``chainrule`` with the arguments ``argv``, and return the exit status."""
+    try:
+        return _run(list(sys.argv[1:] if argv is None else argv))
+    except BrokenPipeError:
+        # Whoever read our output has gone; nothing is left to say, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt as interrupt:
+        print(f"chainrule: interrupted{interrupt.args[0] if interrupt.args else ''}", file=sys.stderr)
+        return 130
+    except (UsageError, ValueError, OSError) as error:
+        return _fail(error, 2)
+    except RuntimeError as error:
+        if type(error).__name__ != "TrainingError":
+            raise
+        return _fail(error, 1)
+
+
+def _run(argv: list[str]) -> int:
+    options = parse(argv)
+    if options is None:
+        return 0
+    from chainrule.cli import listings
+
+    command = options.pop("command")
+    if command in listings.COMMANDS:
+        listings.COMMANDS[command](options)
+    else:
+        from chainrule.cli import commands  # imports torch
+
+        commands.COMMANDS[command](options)
+    sys.stdout.flush()
+    return 0
+
+
+def _fail(error: Exception, status: int) -> int:
+    if isinstance(error, OSError) and error.strerror:
+        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    else:
+        text = " ".join(str(error).split())
+    print(f"chainrule: error: {text}", file=sys.stderr)
+    return status

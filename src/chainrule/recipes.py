@@ -1,0 +1,214 @@
+"""Recipes: a ``fit`` command line written down, run, and its result recorded.
+
+A recipe is a YAML file of flat keys, equal to the flags of ``chainrule fit`` with underscores, and of
+``published``, the number it is to be compared with. `run` is what ``chainrule fit`` does with it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from chainrule import data, hub, models, plots
+from chainrule.conditionals import Bernoulli, Categorical, Conditional
+from chainrule.data.dataset import Dataset
+from chainrule.model import AutoregressiveModel
+from chainrule.tasks.evaluate import evaluate
+from chainrule.tasks.independent import independent_nats
+from chainrule.tasks.sample import sample
+from chainrule.training import fit
+
+Settings = dict[str, Any]
+"""What a recipe says: ``model``, ``model.<argument>``, ``data``, ``levels`` and the settings of `chainrule.fit`."""
+
+RESUMABLE = ("max_minutes", "patience", "device", "verbose")
+"""Settings that may differ between a training and its resumption."""
+
+ONE_HOT_UP_TO = 32
+"""Levels up to which values are read by a network one-hot; more (grey levels) are read as one number."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes:
+        model: The model, with its best weights.
+        dataset: What it was fitted on.
+        config: What ``config.json`` says.
+    """
+
+    model: AutoregressiveModel
+    dataset: Dataset
+    config: dict[str, Any]
+
+
+def read(path: str | Path) -> Settings:
+    """The settings of a recipe.
+
+    Raises:
+        ValueError: If the file is no mapping in YAML.
+    """
+    try:
+        settings = yaml.safe_load(Path(path).read_text())
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} expects YAML, got: {' '.join(str(error).split())}") from None
+    if not isinstance(settings, dict):
+        raise ValueError(f"{path} expects a mapping of settings, got {type(settings).__name__}")
+    return settings
+
+
+def conditional_for(levels: int) -> Conditional:
+    """The conditional for variables of so many levels."""
+    if levels == 2:
+        return Bernoulli()
+    return Categorical(levels, encoding="one_hot" if levels <= ONE_HOT_UP_TO else "scalar")
+
+
+def build(settings: Settings, dataset: Dataset) -> AutoregressiveModel:
+    """The untrained model that ``settings`` ask for, for the examples of ``dataset``."""
+    torch.manual_seed(settings.get("seed", 0))
+    arguments = {key.removeprefix("model."): value for key, value in settings.items() if key.startswith("model.")}
+    arguments |= {"event_shape": dataset.event_shape, "conditional": conditional_for(dataset.levels)}
+    model: AutoregressiveModel = model_class(settings["model"])(**arguments)
+    return model
+
+
+def model_class(name: str) -> Any:
+    """The class that ``name`` names: one of chainrule's models, or the user's own as ``package.module:Class``."""
+    module, _, own = name.partition(":")
+    return getattr(import_module(module), own) if own else getattr(models, name)
+
+
+def run(settings: Settings, out: str | Path, *, resume: bool = False, verbose: bool = True) -> Run:
+    """Load the data, fit the model, and leave a run folder behind.
+
+    Args:
+        settings: What to fit, on what, and how.
+        out: The run folder.
+        resume: Go on with the run that ``out`` holds; a finished one is loaded.
+        verbose: Show progress.
+
+    Raises:
+        ValueError: If a setting or the data is wrong, or ``out`` holds another run.
+        OSError: If ``out`` can't be written.
+    """
+    out = Path(out)
+    dataset = data.load(settings["data"], levels=settings.get("levels"), seed=settings.get("seed", 0))
+    model = build(settings, dataset)
+    if _resumes(settings, out, resume):
+        config = hub.read_config(out)
+        own = {type(model).__name__: type(model)}
+        return Run(hub.load(out, classes=own), dataset, config)
+    out.mkdir(parents=True, exist_ok=True)
+    hub.write_config(model, out, settings=settings, data=dataset.provenance)
+    training = {key: value for key, value in settings.items() if "." not in key}
+    for key in ("model", "data", "levels", "published"):
+        training.pop(key, None)
+    fitted = fit(model, dataset.train, dataset.valid, out=out, resume=resume, verbose=verbose, **training)
+    record = {
+        "best_epoch": fitted.best_epoch,
+        "epochs": len(fitted.history),
+        "minutes": fitted.minutes,
+        "valid_nats": fitted.best_nats,
+        "independent_valid_nats": independent_nats(dataset.train, dataset.valid, dataset.levels),
+    }
+    plots.training_curve(fitted.history, out / "training.png")
+    samples = sample(model, 64, seed=0).cpu()
+    plots.sample_grid(samples, out / "samples.png", levels=dataset.levels, title=f"{settings['model']}: samples")
+    hub.save(model.cpu(), out, settings=settings, data=dataset.provenance, training=record)
+    return Run(model, dataset, hub.read_config(out))
+
+
+def _resumes(settings: Settings, out: Path, resume: bool) -> bool:
+    """Whether ``out`` already holds the finished run of these settings; refuses one of other settings."""
+    if not (out / hub.CONFIG).exists():
+        return False
+    if not resume:
+        raise ValueError(f"{out} already holds a run: choose another --out, or go on with it by --resume")
+    config = hub.read_config(out)
+    before = config.get("settings", {})
+    for key in sorted(settings.keys() | before.keys()):
+        ours, theirs = json.loads(json.dumps(settings.get(key))), before.get(key)
+        if key not in RESUMABLE and ours != theirs:
+            raise ValueError(f"{out} was fitted with {key}={theirs!r}, got {ours!r}: resume with the same settings")
+    return "training" in config
+
+
+def reproduce(recipe: str | Path, out: str | Path, results: str | Path, *, verbose: bool = True) -> dict[str, Any]:
+    """Run a recipe, or go on with it, evaluate the test split once, and record the result.
+
+    Args:
+        recipe: The recipe's file.
+        out: The run folder.
+        results: The folder for ``<recipe>.json``.
+        verbose: Show progress.
+
+    Returns:
+        The result, as it was written.
+    """
+    path, settings = Path(recipe), read(recipe)
+    done = run(settings, out, resume=True, verbose=verbose)
+    started = time.monotonic()
+    evaluation = evaluate(done.model, done.dataset.test)
+    name = "/".join(path.with_suffix("").parts[-2:])
+    training = done.config["training"]
+    result = {
+        "recipe": name,
+        "model": settings["model"],
+        "dataset": done.dataset.description,
+        "split": "test",
+        **evaluation.as_dict(),
+        "valid_nats": training["valid_nats"],
+        "independent_valid_nats": training["independent_valid_nats"],
+        "published": settings.get("published"),
+        "parameters": done.model.num_parameters,
+        "minutes": training["minutes"],
+        "evaluation_seconds": time.monotonic() - started,
+        "epochs": training["epochs"],
+        "best_epoch": training["best_epoch"],
+        "seed": settings.get("seed", 0),
+        "settings": settings,
+        "data": done.dataset.provenance,
+        "device": str(done.model.device),
+        "machine": machine(),
+        "versions": hub.versions(),
+        "commit": _commit(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    Path(results).mkdir(parents=True, exist_ok=True)
+    content = json.dumps(result, indent=2) + "\n"
+    hub.write_atomically(Path(results) / f"{name.replace('/', '-')}.json", content.encode())
+    return result
+
+
+def machine() -> dict[str, Any]:
+    """The machine that a number was measured on."""
+    cpu = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        names = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if "model name" in line]
+        cpu = names[0] if names else cpu
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return {"cpu": cpu, "cores": os.cpu_count(), "threads": torch.get_num_threads(), "gpu": gpu}
+
+
+def _commit() -> str | None:
+    """The commit of the checkout that runs, where there is one."""
+    command = ["git", "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,137 @@
+"""Constructors' arguments, read from source, so that the command line knows them without importing torch."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Argument:
+    """A keyword argument of a constructor or function.
+
+    Attributes:
+        name: Its name.
+        annotation: Its type as it is written in the source.
+        default: Its default; `REQUIRED` if it has none.
+        help: What the docstring says of it.
+    """
+
+    name: str
+    annotation: str
+    default: Any
+    help: str
+
+
+REQUIRED = object()
+"""The default of an argument that has none."""
+
+
+@cache
+def arguments_of(file: str, name: str) -> tuple[Argument, ...]:
+    """Keyword-only arguments of the function ``name``, or of the constructor of the class ``name``, in ``file``.
+
+    >>> [argument.name for argument in arguments_of("models/fvsbn.py", "FVSBN")]
+    ['event_shape', 'conditional', 'dropout', 'order']
+    """
+    node = _find(file, name)
+    function = node
+    if isinstance(node, ast.ClassDef):
+        function = next(item for item in node.body if isinstance(item, ast.FunctionDef) and item.name == "__init__")
+    assert isinstance(function, ast.FunctionDef)
+    texts = _argument_texts(ast.get_docstring(node) or "")
+    pairs = zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True)
+    return tuple(
+        Argument(
+            argument.arg,
+            ast.unparse(argument.annotation) if argument.annotation else "Any",
+            REQUIRED if default is None else ast.literal_eval(default),
+            texts.get(argument.arg, ""),
+        )
+        for argument, default in pairs
+    )
+
+
+def summary_of(file: str, name: str) -> str:
+    """The first sentence of the docstring of ``name`` in ``file``."""
+    return (ast.get_docstring(_find(file, name)) or "").partition("\n\n")[0].replace("\n", " ")  # type: ignore[arg-type]
+
+
+def convert(text: Any, annotation: str, name: str) -> Any:
+    """A value from the command line or a recipe, as the type that ``annotation`` writes.
+
+    Raises:
+        ValueError: If it is no such value, saying expected and got.
+
+    >>> convert("[500, 500]", "Sequence[int]", "hidden_sizes")
+    [500, 500]
+    """
+    try:
+        value = yaml.safe_load(text) if isinstance(text, str) and annotation != "str" else text
+    except yaml.YAMLError:
+        value = text
+    if isinstance(value, str) and "float" in annotation:
+        try:
+            value = float(value)  # YAML takes 1e-3 for a string
+        except ValueError:
+            value = text
+    if not any(_fits(value, part.strip()) for part in _alternatives(annotation)):
+        raise ValueError(f"{name} expects {_spoken(annotation)}, got {text!r}")
+    return value
+
+
+def _alternatives(annotation: str) -> list[str]:
+    return annotation.replace("OrderSpec", "str | Sequence[int]").split(" | ")
+
+
+def _fits(value: Any, annotation: str) -> bool:
+    if annotation.startswith("Literal["):
+        return value in ast.literal_eval(f"({annotation.removeprefix('Literal[').removesuffix(']')},)")
+    if annotation == "Sequence[int]":
+        return isinstance(value, list | tuple) and all(_fits(item, "int") for item in value)
+    if annotation == "float":
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if annotation == "int":
+        return isinstance(value, int) and not isinstance(value, bool)
+    types = {"bool": bool, "str": str, "None": type(None), "Path": str}
+    return isinstance(value, types[annotation]) if annotation in types else True
+
+
+def _spoken(annotation: str) -> str:
+    words = {
+        "int": "an integer",
+        "float": "a number",
+        "bool": "true or false",
+        "str": "a word",
+        "None": "null",
+        "Sequence[int]": "a list of integers such as [500, 500]",
+    }
+    parts = [part.strip() for part in _alternatives(annotation)]
+    return " or ".join(words.get(part, part.removeprefix("Literal").strip("[]").replace("'", "")) for part in parts)
+
+
+@cache
+def _tree(file: str) -> ast.Module:
+    return ast.parse((ROOT / file).read_text())
+
+
+def _find(file: str, name: str) -> ast.ClassDef | ast.FunctionDef:
+    definitions = (node for node in _tree(file).body if isinstance(node, ast.ClassDef | ast.FunctionDef))
+    return next(node for node in definitions if node.name == name)
+
+
+def _argument_texts(docstring: str) -> dict[str, str]:
+    """The texts of the docstring's ``Args`` section, by argument."""
+    section = re.search(r"^Args:\n(.*?)(?=^\S|\Z)", docstring, re.DOTALL | re.MULTILINE)
+    if section is None:
+        return {}
+    items = re.findall(r"^    (\w+): (.*?)(?=^    \w|\Z)", section[1], re.DOTALL | re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in items}
