@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from chainrule.recipes import machine
 from speed import operations, seconds
 
 import chainrule
@@ -19,6 +18,7 @@ from chainrule import plots
 from chainrule.conditionals import Bernoulli
 from chainrule.hub import versions, write_atomically
 from chainrule.models import FVSBN, MADE, NADE
+from chainrule.recipes import machine
 
 BATCH = 16
 SIZES = (64, 128, 256, 512, 1024, 2048, 4096)

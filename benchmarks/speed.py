@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from chainrule.recipes import machine
 from textbook import TextbookFVSBN, TextbookMADE, TextbookNADE, sample_by_passes
 from torch import Tensor, nn
 from torch.distributions import Distribution
@@ -25,6 +24,7 @@ from chainrule.data import load
 from chainrule.hub import versions, write_atomically
 from chainrule.model import AutoregressiveModel
 from chainrule.models import FVSBN, MADE, NADE
+from chainrule.recipes import machine
 
 N = 784
 PUBLISHED = {  # ../shared/targets.md, measured there on a quieter and faster machine

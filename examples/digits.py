@@ -8,13 +8,13 @@ import time
 from pathlib import Path
 
 import torch
-from chainrule.tasks.independent import independent_nats
 
 import chainrule
 from chainrule import plots
 from chainrule.conditionals import Bernoulli
 from chainrule.data import load
 from chainrule.models import MADE, NADE
+from chainrule.tasks.independent import independent_nats
 
 
 def main() -> None:

@@ -62,7 +62,7 @@ def arguments_of(file: str, name: str) -> tuple[Argument, ...]:
 
 def summary_of(file: str, name: str) -> str:
     """The first sentence of the docstring of ``name`` in ``file``."""
-    return (ast.get_docstring(_find(file, name)) or "").partition("\n\n")[0].replace("\n", " ")  # type: ignore[arg-type]
+    return (ast.get_docstring(_find(file, name)) or "").partition("\n\n")[0].replace("\n", " ")
 
 
 def convert(text: Any, annotation: str, name: str) -> Any:

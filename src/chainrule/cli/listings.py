@@ -28,7 +28,7 @@ RESULT_KEYS = (
 
 def list_models(options: dict[str, Any]) -> None:
     """Names, summaries and arguments of the models."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "name": name,
             "summary": summary_of(module.removeprefix("chainrule.").replace(".", "/") + ".py", name),

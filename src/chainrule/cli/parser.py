@@ -27,8 +27,8 @@ class UsageError(Exception):
 class Parser(argparse.ArgumentParser):
     """argparse's, whose errors are one line and suggest the nearest flag."""
 
-    def __init__(self, *arguments: Any, **settings: Any) -> None:
-        super().__init__(*arguments, allow_abbrev=False, **settings)
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(allow_abbrev=False, **settings)
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message)

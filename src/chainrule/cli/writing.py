@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -43,7 +44,8 @@ def write_examples(x: Tensor, path: Path, levels: int, **more: Tensor) -> None:
     if path.suffix == ".npy":
         np.save(buffer, values)
     elif path.suffix == ".npz":
-        np.savez_compressed(buffer, examples=values, **{name: tensor.numpy() for name, tensor in more.items()})
+        arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in more.items()}
+        np.savez_compressed(buffer, examples=values, **arrays)
     elif path.suffix == ".csv":
         np.savetxt(buffer, values.reshape(len(values), -1), fmt="%d", delimiter=",")
     else:

@@ -62,9 +62,8 @@ class Conditional(ABC):
 
 def check_integers(x: Tensor, count: int, family: str) -> None:
     """Raise ``ValueError`` unless every value of ``x`` is one of 0, 1, ..., count - 1."""
-    valid = (x >= 0) & (x < count)
-    if torch.is_floating_point(x):
-        valid &= x == x.round()
+    numbers = x if torch.is_floating_point(x) else x.long()  # a comparison with 256 would wrap in bytes
+    valid = (numbers >= 0) & (numbers < count) & (numbers == numbers.round())
     if not bool(valid.all()):
         value = x[~valid][0].item()
         number = "NaN" if value != value else f"{value:g}"

@@ -1,0 +1,217 @@
+"""Laws of what depends on what: causality, the use of the past, steps and gradients."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from chainrule.model import AutoregressiveModel
+from chainrule.nn.masked_linear import MaskedLinear
+from chainrule.testing.probes import (
+    PASSED,
+    change,
+    law,
+    random_events,
+    require,
+    require_close,
+    step_table,
+    table,
+    values_of,
+)
+
+EXAMPLES = 16
+"""Examples whose conditionals are compared."""
+
+ROUNDING = 1e-11
+"""What counts as rounding among log-probabilities in double precision, relative to 1 and to their size."""
+
+GROUPS = 16
+"""Gradients are compared for every variable of up to this many; of longer events, for so many groups of variables."""
+
+SINGLE_ROUNDING = 1e-4
+"""The same in single precision."""
+
+
+@law
+@torch.no_grad()
+def causal(model: AutoregressiveModel) -> str:
+    """Changing x_t and all later variables leaves every conditional up to that of x_t as it was, bit for bit.
+
+    A model whose computation depends on the data (NADE computes distinct hidden states once, so its
+    products change shape with them) can round differently for other data. Where bits differ, the same
+    comparison in double precision decides, with no more slack than its rounding, and the verdict says so.
+
+    Raises:
+        AssertionError: If a conditional sees its own variable or a later one.
+    """
+    difference, where = _leak(model)
+    if difference == 0:
+        return PASSED
+    exact, _ = _leak(model.double())
+    require(
+        exact <= ROUNDING and difference <= SINGLE_ROUNDING,
+        f"causal: {where}, expected the same log-probabilities after the change, got a difference of "
+        f"{difference:.3g} ({exact:.3g} in double precision)",
+    )
+    return f"{PASSED} up to rounding, not bit for bit: differences of at most {difference:.3g}"
+
+
+def _leak(model: AutoregressiveModel) -> tuple[float, str]:
+    """The greatest change of a conditional that should have stayed, and where."""
+    x = random_events(model, EXAMPLES)
+    before, sequence = table(model, model(x)), model.order.flatten(x)
+    worst, where = 0.0, ""
+    for t in range(model.num_variables):
+        changed = sequence.clone()
+        changed[:, t] = _other(model, sequence[:, t])
+        shuffled = torch.randperm(len(x), device=x.device)
+        changed[:, t + 1 :] = model.order.flatten(random_events(model, EXAMPLES))[shuffled, t + 1 :]
+        after = table(model, model(model.order.unflatten(changed)))
+        difference = change(after, before)[:, : t + 1].amax(dim=(0, 2))
+        if float(difference.max()) > worst:
+            worst = float(difference.max())
+            where = f"conditional {int(difference.argmax())}, with variables {t} and later changed (along the order)"
+    return worst, where
+
+
+def _other(model: AutoregressiveModel, x: Tensor) -> Tensor:
+    """Another value than that of ``x``, at every place."""
+    values = values_of(model)
+    shift = torch.randint(1, len(values), x.shape, device=x.device)
+    return values[(torch.searchsorted(values, x.contiguous()) + shift) % len(values)]
+
+
+@law
+@torch.no_grad()
+def uses_its_past(model: AutoregressiveModel, receptive_field: Tensor | None = None) -> str:
+    """Every conditional changes with each variable that the model claims to look at, and with no other.
+
+    This is the Jacobian, in differences between values instead of differentials, so that it sees
+    through encodings without a derivative (indicators, embeddings).
+
+    Args:
+        model: The model.
+        receptive_field: Bools ``(n, n)``: whether conditional t sees variable s, both counted along
+            the order. By default every conditional claims to see all earlier variables.
+
+    Raises:
+        AssertionError: If a conditional ignores a variable that it claims to see, or the other way round.
+    """
+    n = model.num_variables
+    if n == 1:
+        return "does not apply: one variable has no past"
+    model.double()
+    claimed = torch.ones(n, n, dtype=torch.bool).tril(-1) if receptive_field is None else receptive_field.cpu()
+    require(claimed.shape == (n, n), f"receptive_field expects shape ({n}, {n}), got {tuple(claimed.shape)}")
+    seen = _influence(model) > ROUNDING
+    earlier = torch.ones(n, n, dtype=torch.bool).tril(-1)
+    for problem, word in ((claimed & ~seen, "to see"), (seen & ~claimed & earlier, "not to see")):
+        pairs = problem.nonzero().tolist()
+        if pairs:
+            t, s = pairs[0]
+            got = "no change with it" if word == "to see" else "a change with it"
+            raise AssertionError(
+                f"uses_its_past: conditional {t} expected {word} variable {s} (along the order), got {got}; "
+                f"{len(pairs)} of {int(claimed.sum())} claims are wrong in this way"
+            )
+    return PASSED
+
+
+def _influence(model: AutoregressiveModel) -> Tensor:
+    """By how much conditional t changes when variable s does, ``(n, n)``, the most over some examples."""
+    x = random_events(model, 4 * EXAMPLES)  # many, because units may rest (ReLU) on most of them
+    before, sequence = table(model, model(x)), model.order.flatten(x)
+    columns = []
+    for s in range(model.num_variables):
+        changed = sequence.clone()
+        changed[:, s] = _other(model, sequence[:, s])
+        after = table(model, model(model.order.unflatten(changed)))
+        columns.append(change(after, before).amax(dim=(0, 2)))
+    return torch.stack(columns, dim=1).cpu()
+
+
+@law
+def step_equals_forward(model: AutoregressiveModel) -> str:
+    """`step`, the model's own and the default, gives the conditionals of `forward`, and their gradients.
+
+    Compared in double precision, with and without gradients being recorded (steps may then update
+    their state in place).
+
+    Raises:
+        AssertionError: If values or gradients differ.
+    """
+    model.double()
+    x = random_events(model, EXAMPLES)
+    expected = table(model, model(x))
+    weights = torch.randn_like(expected)
+    expected_gradients = _gradients(model, expected * weights)
+    for own, name in ((True, "its own step"), (False, "the default step")):
+        with torch.no_grad():
+            quick = _stepped(model, x, own)
+        got = _stepped(model, x, own)
+        for t in range(model.num_variables):
+            message = f"step_equals_forward: {name}, variable {t} along the order"
+            require_close(quick[:, t], expected[:, t], ROUNDING, f"{message}, log-probability without gradients")
+            require_close(got[:, t], expected[:, t], ROUNDING, f"{message}, log-probability")
+        for group, gradients in _gradients(model, got * weights).items():
+            for parameter, gradient in gradients.items():
+                message = f"step_equals_forward: {name}, variables {group}, gradient of {parameter}"
+                require_close(gradient, expected_gradients[group][parameter], ROUNDING, message)
+    return PASSED
+
+
+def _stepped(model: AutoregressiveModel, x: Tensor, own: bool) -> Tensor:
+    """The table of `step` with ``x`` as the values chosen, by the model's own steps or the default ones."""
+    kind = type(model) if own else AutoregressiveModel
+    state, previous, rows = kind.start(model, len(x)), None, []
+    for value in model.order.flatten(x).unbind(1):
+        distribution, state = kind.step(model, state, previous)
+        rows.append(step_table(model, distribution))
+        previous = value
+    return torch.stack(rows, dim=1)
+
+
+def _gradients(model: AutoregressiveModel, weighted: Tensor) -> dict[str, dict[str, Tensor]]:
+    """Gradients of all parameters, from every group of neighbouring variables of ``weighted`` ``(B, n, K)``."""
+    named = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    groups = torch.arange(weighted.shape[1]).tensor_split(min(weighted.shape[1], GROUPS))
+    result = {}
+    for group in groups:
+        loss = weighted[:, group].nan_to_num(0.0, 0.0, 0.0).sum()
+        gradients = torch.autograd.grad(
+            loss, list(named.values()), retain_graph=True, allow_unused=True, materialize_grads=True
+        )
+        result[f"{int(group[0])} to {int(group[-1])}"] = dict(zip(named, gradients, strict=True))
+    return result
+
+
+@law
+def gradients_flow(model: AutoregressiveModel) -> str:
+    """A gradient reaches every parameter, no masked weight gets any, and no example sees another of its batch.
+
+    Raises:
+        AssertionError: If a trainable parameter is dead, a masked weight alive, or examples mix.
+    """
+    model.double()
+    x = random_events(model, 256)
+    _no_mixing(model, x[:EXAMPLES])
+    log_prob = model.log_prob(x)
+    (log_prob * torch.randn_like(log_prob)).sum().backward()
+    for module_name, module in model.named_modules():
+        if isinstance(module, MaskedLinear) and module.weight.grad is not None:
+            alive = int((module.weight.grad[module.mask == 0] != 0).sum())
+            require(alive == 0, f"gradients_flow: {module_name} expected no gradient at masked weights, got {alive}")
+    trainable = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    dead = [name for name, parameter in trainable.items() if parameter.grad is None or not parameter.grad.any()]
+    if model.num_variables == 1 and len(dead) < len(trainable):
+        return f"{PASSED} but for parameters that read the past, as one variable has none: {dead}" if dead else PASSED
+    require(not dead, f"gradients_flow: expected a gradient for every parameter, got none for {', '.join(dead)}")
+    return PASSED
+
+
+@torch.no_grad()
+def _no_mixing(model: AutoregressiveModel, x: Tensor) -> None:
+    """Require the log-probabilities of each example to be the same alone as in a batch."""
+    together = model.log_prob(x)
+    alone = torch.cat([model.log_prob(item) for item in x.split(1)])
+    require_close(together, alone, ROUNDING, "gradients_flow: log p(x) in a batch, as against alone")

@@ -1,0 +1,141 @@
+"""What the laws share: randomised copies, all events of a model, and its conditionals as tables."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Concatenate, ParamSpec
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from chainrule.model import AutoregressiveModel
+
+PASSED = "passed"
+
+MAX_EVENTS = 2**12
+"""Events of more possible values than this are not enumerated."""
+
+Rest = ParamSpec("Rest")
+
+
+def randomised(model: AutoregressiveModel, seed: int = 0, scale: float = 1.0) -> AutoregressiveModel:
+    """A copy of ``model`` with noise added to every parameter, so that no weight is zero by initialisation.
+
+    Args:
+        model: The model; it stays as it is.
+        seed: Of the noise. The global random state is not used.
+        scale: Standard deviation of the noise of biases; that of weights is divided by the root of
+            the number of weights per row.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    model = copy.deepcopy(model)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            noise = torch.randn(parameter.shape, generator=generator) * scale
+            parameter.add_(noise.to(parameter) / parameter.shape[1:].numel() ** 0.5)
+    return model
+
+
+def law(
+    function: Callable[Concatenate[AutoregressiveModel, Rest], str],
+) -> Callable[Concatenate[AutoregressiveModel, Rest], str]:
+    """Let a law judge a copy of the model, in evaluation mode and from a fixed random state.
+
+    The user's model, its gradients and mode and the global random state stay as they were.
+    """
+
+    @functools.wraps(function)
+    def judge(model: AutoregressiveModel, /, *rest: Rest.args, **named: Rest.kwargs) -> str:
+        subject = copy.deepcopy(model).eval()
+        subject.zero_grad()
+        with _own_random_state(subject), torch.enable_grad():
+            return function(subject, *rest, **named)
+
+    return judge
+
+
+@contextmanager
+def _own_random_state(model: AutoregressiveModel) -> Iterator[None]:
+    devices = range(torch.cuda.device_count())
+    with torch.random.fork_rng(devices=list(devices)):
+        torch.manual_seed(0)
+        yield
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise ``AssertionError`` with ``message`` unless ``condition`` holds; not switched off by ``python -O``."""
+    if not condition:
+        raise AssertionError(message)
+
+
+def require_close(got: Tensor, expected: Tensor, tolerance: float, message: str) -> None:
+    """Raise ``AssertionError`` where two tensors differ by more than ``tolerance``, relative to 1 and to expected."""
+    require(got.shape == expected.shape, f"{message}: expected shape {tuple(expected.shape)}, got {tuple(got.shape)}")
+    excess = (got - expected).abs() - tolerance * expected.abs().clamp(min=1)
+    bad = ~((excess <= 0) | (got == expected))
+    if bool(bad.any()):
+        where = tuple(bad.nonzero()[0].tolist())
+        raise AssertionError(f"{message}: at index {where} expected {expected[where]:.9g}, got {got[where]:.9g}")
+
+
+def not_enumerable(model: AutoregressiveModel) -> str | None:
+    """Why the events of ``model`` can't be enumerated, or None where they can."""
+    values = model.conditional.values
+    if values is None:
+        return f"does not apply: the values of {model.conditional!r} can't be listed"
+    if len(values) ** model.num_variables > MAX_EVENTS:
+        count = f"{len(values)}**{model.num_variables}"
+        return f"does not apply: {count} events are too many to enumerate (more than {MAX_EVENTS})"
+    return None
+
+
+def values_of(model: AutoregressiveModel) -> Tensor:
+    """The values of a variable, or a few of them where they can't be listed."""
+    values = model.conditional.values
+    if values is None:
+        values = torch.tensor([-0.75, 0.0, 0.5, 1.0])
+    return values.to(dtype=model.dtype, device=model.device)
+
+
+def all_events(model: AutoregressiveModel) -> Tensor:
+    """Every possible example, counted up with the last variable of the order changing fastest."""
+    columns = [values_of(model)] * model.num_variables
+    return model.order.unflatten(torch.cartesian_prod(*columns).reshape(-1, model.num_variables))
+
+
+def number_of(model: AutoregressiveModel, x: Tensor) -> Tensor:
+    """Where each example of ``x`` stands in `all_events`."""
+    values = values_of(model)
+    digits = torch.searchsorted(values, model.order.flatten(x).contiguous())
+    places = len(values) ** torch.arange(model.num_variables - 1, -1, -1, device=x.device)
+    return (digits * places).sum(1)
+
+
+def random_events(model: AutoregressiveModel, count: int) -> Tensor:
+    """Examples whose variables are drawn uniformly; every event instead, where there are no more than ``count``."""
+    if not_enumerable(model) is None and len(values_of(model)) ** model.num_variables <= count:
+        return all_events(model)
+    values = values_of(model)
+    return values[torch.randint(len(values), (count, *model.event_shape), device=model.device)]
+
+
+def table(model: AutoregressiveModel, distribution: Distribution) -> Tensor:
+    """Log-probabilities ``(B, n, K)`` of every value under every conditional of examples, along the order."""
+    return model.order.flatten(step_table(model, distribution))
+
+
+def step_table(model: AutoregressiveModel, distribution: Distribution) -> Tensor:
+    """Log-probabilities ``(*batch_shape, K)`` of every value under ``distribution``."""
+    values = values_of(model)
+    shape = distribution.batch_shape
+    return torch.stack([distribution.log_prob(value.expand(shape)) for value in values], dim=-1)
+
+
+def change(after: Tensor, before: Tensor) -> Tensor:
+    """How much log-probabilities changed, relative to 1 and to their size; infinite where one is not a number."""
+    difference = (after - before).abs() / before.abs().clamp(min=1)
+    return torch.where(after == before, 0.0, difference.nan_to_num(torch.inf))

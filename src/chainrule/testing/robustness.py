@@ -1,0 +1,118 @@
+"""Laws of robustness: saving, other types and devices, extreme and invalid inputs."""
+
+from __future__ import annotations
+
+import copy
+import io
+
+import torch
+from torch import Tensor
+
+from chainrule.model import AutoregressiveModel
+from chainrule.testing.probes import PASSED, law, random_events, require, require_close, values_of
+from chainrule.walk import walk
+
+
+@law
+@torch.no_grad()
+def saves_and_loads(model: AutoregressiveModel) -> str:
+    """A model rebuilt from its configuration and saved weights gives identical log-probabilities.
+
+    In double precision, and on a CUDA device where there is one, they are the same up to rounding.
+
+    Raises:
+        AssertionError: If the copy differs or can't be built.
+    """
+    x = random_events(model, 64)
+    expected = model.log_prob(x)
+    file = io.BytesIO()
+    torch.save(model.state_dict(), file)
+    file.seek(0)
+    torch.manual_seed(1)
+    try:
+        loaded = type(model)(**model.config).to(model.device, model.dtype)
+        loaded.load_state_dict(torch.load(file, weights_only=True))
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise AssertionError(
+            f"saves_and_loads: expected {type(model).__name__}(**config) to take the saved weights, got: {error}"
+        ) from error
+    got = loaded.eval().log_prob(x)
+    require(torch.equal(got, expected), f"saves_and_loads: expected log p(x) {expected[0]}, got {got[0]} after loading")
+    double = copy.deepcopy(model).double()
+    _require_type(double, x, torch.float64, model.device.type)
+    require_close(double.log_prob(x).to(expected), expected, 1e-4, "saves_and_loads: log p(x) in double precision")
+    if not torch.cuda.is_available():
+        return f"{PASSED}; no CUDA device here to try"
+    moved = copy.deepcopy(double).cuda()
+    _require_type(moved, x.cuda(), torch.float64, "cuda")
+    got = moved.log_prob(x.cuda()).cpu()
+    require_close(got, double.cpu().log_prob(x.cpu()), 1e-9, "saves_and_loads: log p(x) on CUDA")
+    return PASSED
+
+
+def _require_type(model: AutoregressiveModel, x: Tensor, dtype: torch.dtype, device: str) -> None:
+    """Require log-probabilities and samples of one type and on one device."""
+    message = f"saves_and_loads: log p(x) and samples expected as {dtype} on {device}, got"
+    try:
+        results = model.log_prob(x), walk(model, 2, lambda _, distribution: distribution.sample())
+    except RuntimeError as error:
+        raise AssertionError(f"{message} RuntimeError: {error}") from error
+    for result in results:
+        got = f"{result.dtype} on {result.device.type}"
+        require(result.dtype == dtype and result.device.type == device, f"{message} {got}")
+
+
+@law
+@torch.no_grad()
+def finite_and_strict(model: AutoregressiveModel) -> str:
+    """`log_prob` is finite at extreme inputs and weights, and raises ``ValueError`` for invalid inputs.
+
+    Raises:
+        AssertionError: If it isn't finite, accepts an invalid input, or doesn't say what it expected and got.
+    """
+    _invalid(model, _wrong_shapes(model))
+    listed = model.conditional.values is not None
+    if listed:
+        _invalid(model, _wrong_values(model))
+    for parameter in model.parameters():
+        parameter.mul_(1e3)
+    values = values_of(model)
+    for name, value in (("lowest", values[0]), ("highest", values[-1])):
+        got = model.log_prob(value.expand(2, *model.event_shape))
+        require(
+            bool(got.isfinite().all()),
+            f"finite_and_strict: log p of the {name} values, at 1000 times the weights, expected finite, got {got[0]}",
+        )
+    return PASSED if listed else f"{PASSED} but for invalid values, which depend on {model.conditional!r}"
+
+
+def _wrong_shapes(model: AutoregressiveModel) -> dict[str, Tensor]:
+    x = random_events(model, 2)
+    *sizes, last = model.event_shape
+    shapes = [(), (2,), (2, *sizes, last + 1), (2, *model.event_shape, 1)]
+    return {f"shape {shape}": x.new_zeros(shape) for shape in shapes}
+
+
+def _wrong_values(model: AutoregressiveModel) -> dict[str, Tensor]:
+    values = values_of(model)
+    wrong = {}
+    for value in (float("nan"), float("inf"), float(values[0]) - 1, float(values[-1]) + 1, float(values[:2].mean())):
+        x = random_events(model, 2)[:2].clone()
+        x.view(len(x), -1)[-1, -1] = value
+        wrong[f"a value {value:g}"] = x
+    return wrong
+
+
+def _invalid(model: AutoregressiveModel, inputs: dict[str, Tensor]) -> None:
+    """Require a ``ValueError`` for each of ``inputs`` that says what was expected and what came."""
+    for name, x in inputs.items():
+        try:
+            got = model.log_prob(x)
+        except ValueError as error:
+            message = str(error)
+            require(
+                "expect" in message and "got" in message,
+                f"finite_and_strict: for {name}, expected an error that says what was expected and got, got: {message}",
+            )
+        else:
+            raise AssertionError(f"finite_and_strict: for {name}, expected a ValueError, got log p(x) {got.tolist()}")

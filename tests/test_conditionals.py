@@ -1,0 +1,137 @@
+"""Families of conditionals: normalised, their own part of an event, their encodings and their values."""
+
+import pytest
+import torch
+from torch.distributions import Bernoulli as TorchBernoulli
+from torch.distributions import Categorical as TorchCategorical
+
+from chainrule.conditionals import Bernoulli, Categorical, Conditional
+
+FAMILIES = [Bernoulli(), Categorical(2), Categorical(5), Categorical(5, "scalar"), Categorical(256, "scalar")]
+each_family = pytest.mark.parametrize("family", FAMILIES, ids=repr)
+
+
+@each_family
+def test_probabilities_of_all_values_sum_to_one(family: Conditional) -> None:
+    distribution = family.distribution(torch.randn(4, 3, family.num_parameters, dtype=torch.float64))
+    assert distribution.batch_shape == (4, 3)
+    total = sum(distribution.log_prob(value.double().expand(4, 3)).exp() for value in family.values)
+    torch.testing.assert_close(total, torch.ones(4, 3, dtype=torch.float64))
+
+
+@each_family
+def test_at_is_one_variable_of_an_event(family: Conditional) -> None:
+    whole = family.distribution(torch.randn(4, 2, 3, family.num_parameters))
+    x = family.values[torch.randint(len(family.values), (4, 2, 3))]
+    for index in range(6):
+        part = family.at(whole, index)
+        assert part.batch_shape == (4,)
+        torch.testing.assert_close(part.log_prob(x.flatten(1)[:, index]), whole.log_prob(x).flatten(1)[:, index])
+
+
+@each_family
+def test_encode_maps_zero_to_zeros_and_tells_values_apart(family: Conditional) -> None:
+    features = family.encode(family.values.double())
+    assert features.shape == (len(family.values), family.num_features)
+    assert features.dtype == torch.float64
+    assert (features[0] == 0).all()
+    assert len(features.unique(dim=0)) == len(family.values)
+    assert family.encode(torch.zeros(2, 3, 4)).shape == (2, 3, 4, family.num_features)
+
+
+@each_family
+def test_samples_are_values_with_their_probabilities(family: Conditional) -> None:
+    torch.manual_seed(0)
+    distribution = family.distribution(torch.randn(family.num_parameters))
+    samples = distribution.sample((20_000,))
+    assert samples.shape == (20_000,)
+    family.check(samples)
+    for value in family.values[:5]:
+        expected = float(distribution.log_prob(value).exp())
+        got = float((samples == value).double().mean())
+        assert got == pytest.approx(expected, abs=5 * (expected / 20_000) ** 0.5 + 1e-3)
+
+
+@each_family
+def test_config_builds_an_equal_one(family: Conditional) -> None:
+    copy = type(family)(**family.config)
+    assert copy.config == family.config
+    assert repr(copy) == repr(family)
+
+
+def test_two_categories_are_read_as_a_bit() -> None:
+    x = torch.tensor([0.0, 1.0, 1.0])
+    assert Categorical(2).encode(x).equal(Bernoulli().encode(x))
+    assert Categorical(2, "scalar").encode(x).equal(Bernoulli().encode(x))
+    logits = torch.randn(3, 1)
+    as_softmax = Categorical(2).distribution(torch.cat([torch.zeros(3, 1), logits], dim=1))
+    torch.testing.assert_close(as_softmax.log_prob(x), Bernoulli().distribution(logits).log_prob(x))
+
+
+def test_log_prob_equals_torchs() -> None:
+    logits = torch.randn(5, 1)
+    x = torch.tensor([0.0, 1.0, 1.0, 0.0, 1.0])
+    own = Bernoulli().distribution(logits)
+    torch.testing.assert_close(own.log_prob(x), TorchBernoulli(logits=logits[:, 0]).log_prob(x))
+    torch.testing.assert_close(own.probs, logits[:, 0].sigmoid())
+    torch.testing.assert_close(own.mean, logits[:, 0].sigmoid())
+    torch.testing.assert_close(own.entropy(), TorchBernoulli(logits=logits[:, 0]).entropy())
+    numbers = torch.randn(5, 3)
+    got = Categorical(3).distribution(numbers).log_prob(x)
+    torch.testing.assert_close(got, TorchCategorical(logits=numbers).log_prob(x))
+
+
+@pytest.mark.parametrize("logit", [1e4, -1e4])
+def test_bernoulli_is_exact_far_out(logit: float) -> None:
+    """Through the logit, not the probability: log sigmoid(-1e4) is -1e4, not -inf."""
+    got = Bernoulli().distribution(torch.full((2, 1), logit)).log_prob(torch.tensor([0.0, 1.0]))
+    assert got.tolist() == ([-1e4, 0] if logit > 0 else [0, -1e4])
+
+
+def test_bernoulli_samples_in_any_shape() -> None:
+    distribution = Bernoulli().distribution(torch.randn(4, 3, 1))
+    assert distribution.sample().shape == (4, 3)
+    assert distribution.sample((2, 5)).shape == (2, 5, 4, 3)
+    torch.manual_seed(0)
+    first = distribution.sample()
+    torch.manual_seed(0)
+    assert distribution.sample().equal(first)
+
+
+@pytest.mark.parametrize(
+    ("family", "value", "message"),
+    [
+        (Bernoulli(), 0.5, "Bernoulli expects values 0 or 1, got 0.5"),
+        (Bernoulli(), float("nan"), "Bernoulli expects values 0 or 1, got NaN"),
+        (Bernoulli(), 2, "got 2"),
+        (Bernoulli(), -1, "got -1"),
+        (Bernoulli(), float("inf"), "got inf"),
+        (Categorical(3), 3, r"Categorical\(3\) expects values integers from 0 to 2, got 3"),
+        (Categorical(3), 1.5, r"got 1\.5"),
+        (Categorical(3), float("nan"), "got NaN"),
+        (Categorical(2), 2, "expects values 0 or 1, got 2"),
+    ],
+)
+def test_other_values_are_refused(family: Conditional, value: float, message: str) -> None:
+    x = torch.zeros(2, 3)
+    x[1, 2] = value
+    with pytest.raises(ValueError, match=message):
+        family.check(x)
+
+
+def test_grey_levels_are_accepted_as_bytes() -> None:
+    Categorical(256, "scalar").check(torch.tensor([0, 255], dtype=torch.uint8))
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64, torch.bool, torch.float16, torch.float64])
+def test_values_of_any_type_are_accepted(dtype: torch.dtype) -> None:
+    x = torch.tensor([0, 1]).to(dtype)
+    for family in FAMILIES[:-1]:
+        family.check(x)
+
+
+def test_invalid_arguments_say_expected_and_got() -> None:
+    with pytest.raises(ValueError, match="expects at least 2 categories, got 1"):
+        Categorical(1)
+    with pytest.raises(ValueError, match="encoding expects 'one_hot' or 'scalar', got 'binary'"):
+        Categorical(3, "binary")

@@ -1,0 +1,50 @@
+"""Every model x conditional x order, on tiny events: name -> constructor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+
+from chainrule.conditionals import Bernoulli, Categorical
+from chainrule.model import AutoregressiveModel
+from chainrule.models import FVSBN, MADE, NADE
+
+MODELS: dict[str, Callable[..., AutoregressiveModel]] = {
+    "FVSBN": FVSBN,
+    "NADE sigmoid": partial(NADE, hidden_size=8),
+    "NADE relu": partial(NADE, hidden_size=8, activation="relu"),
+    "MADE 1": partial(MADE, hidden_sizes=[64]),
+    "MADE 2": partial(MADE, hidden_sizes=[24, 20], activation="sigmoid", mask_seed=1),
+    "MADE 3": partial(MADE, hidden_sizes=[80, 70, 90], mask_seed=2),
+    "MADE direct": partial(MADE, hidden_sizes=[24, 20], direct=True),
+}
+
+CONDITIONALS = {
+    "Bernoulli": Bernoulli(),
+    "Categorical": Categorical(3),
+    "Categorical scalar": Categorical(3, "scalar"),
+}
+
+LINE_ORDERS = ["raster", "reversed", "random:1"]
+IMAGE_ORDERS = [*LINE_ORDERS, "column", "diagonal"]
+EVENTS = {(4,): LINE_ORDERS, (1, 2, 2): IMAGE_ORDERS, (3, 1, 2): IMAGE_ORDERS, (1,): ["raster"]}
+
+
+def _seeded(model: Callable[..., AutoregressiveModel], **arguments: object) -> AutoregressiveModel:
+    """A model whose initial weights do not depend on which tests ran before, nor tests after on it."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return model(**arguments)
+
+
+ZOO: dict[str, Callable[[], AutoregressiveModel]] = {
+    f"{model_name}, {conditional_name}, {event_shape}, {order}": partial(
+        _seeded, model, event_shape=event_shape, conditional=conditional, order=order
+    )
+    for model_name, model in MODELS.items()
+    for conditional_name, conditional in CONDITIONALS.items()
+    for event_shape, orders in EVENTS.items()
+    for order in orders
+}
