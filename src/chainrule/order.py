@@ -32,7 +32,7 @@ class Order(nn.Module):
     >>> Order("column", (1, 2, 3)).permutation.tolist()
     [0, 3, 1, 4, 2, 5]
     >>> Order("random:7", (5,)).permutation.tolist()
-    [0, 2, 1, 3, 4]
+    [0, 3, 2, 1, 4]
     """
 
     permutation: Tensor
