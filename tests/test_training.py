@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from lightning.pytorch.plugins import TorchCheckpointIO
 from torch import Tensor
 from torch.distributions import Distribution
 
@@ -176,6 +177,30 @@ def test_ctrl_c_keeps_the_checkpoint_and_the_signal_handler(data: Tensor, tmp_pa
     assert (tmp_path / "checkpoints" / "last.ckpt").exists()
 
 
+def test_a_full_disk_leaves_the_checkpoint_before(
+    data: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(made(), data, out=tmp_path, max_epochs=1)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "checkpoints").iterdir()}
+
+    def full(checkpoint: object, path: Path, *_: object) -> None:
+        path.write_bytes(b"half of it")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(TorchCheckpointIO, "save_checkpoint", lambda self, *arguments: full(*arguments))
+    with pytest.raises(OSError, match="No space left"):
+        train(made(), data, out=tmp_path, max_epochs=2, resume=True)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "checkpoints").iterdir()} == before
+
+
+def test_a_damaged_checkpoint_is_not_resumed(data: Tensor, tmp_path: Path) -> None:
+    train(made(), data, out=tmp_path, max_epochs=1)
+    last = tmp_path / "checkpoints" / "last.ckpt"
+    last.write_bytes(last.read_bytes()[:2000])
+    with pytest.raises(ValueError, match=r"last\.ckpt is damaged or truncated: delete it and fit again"):
+        train(made(), data, out=tmp_path, max_epochs=2, resume=True)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -184,6 +209,12 @@ def test_ctrl_c_keeps_the_checkpoint_and_the_signal_handler(data: Tensor, tmp_pa
         ({"learning_rate": 0.0}, "learning_rate expects a positive number, got 0.0"),
         ({"schedule": "cosin"}, "schedule expects 'constant', 'cosine' or 'linear', got 'cosin'"),
         ({"averaging": 1.0}, "averaging expects a decay between 0 and 1, got 1.0"),
+        ({"weight_decay": -0.1}, "weight_decay expects at least 0, got -0.1"),
+        ({"patience": 0}, "patience expects at least 1, got 0"),
+        ({"max_minutes": 0.0}, "max_minutes expects a positive number, got 0.0"),
+        ({"gradient_clip": float("nan")}, "gradient_clip expects a positive number, got nan"),
+        ({"seed": -1}, "seed expects at least 0, got -1"),
+        ({"device": "gpu7"}, "device expects one of those here, auto, cpu.*; got 'gpu7'"),
     ],
 )
 def test_settings_out_of_range(data: Tensor, settings: dict[str, Any], message: str) -> None:

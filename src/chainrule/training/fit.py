@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import logging
-import signal
+import math
 import sys
 import tempfile
-import threading
-import warnings
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import Any, Literal
+from typing import Literal
 
 import lightning.pytorch as lightning
 import torch
@@ -22,7 +18,9 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from chainrule.model import AutoregressiveModel
 from chainrule.training.callbacks import History, SeededEpochs, TimeLimit
+from chainrule.training.checkpoints import AtomicCheckpoints, resumed_epoch
 from chainrule.training.module import Data, MaximumLikelihood, loader
+from chainrule.training.session import interruptible, quiet
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,23 @@ def fit(
         TrainingError: If the loss is no longer a finite number.
         KeyboardInterrupt: On Ctrl-C; the last checkpoint stays in ``out``.
     """
-    check_settings(len(train), len(valid), max_epochs, batch_size, learning_rate, schedule, averaging)  # type: ignore[arg-type]
+    accelerator = check_device(device)
+    for name, count in {"train": len(train), "valid": len(valid)}.items():  # type: ignore[arg-type]
+        if count < 1:
+            raise ValueError(f"{name} expects at least one example, got none")
+    check_settings(
+        at_least={
+            "seed": (seed, 0),
+            "max_epochs": (max_epochs, 1),
+            "batch_size": (batch_size, 1),
+            "warmup": (warmup, 0),
+            "weight_decay": (weight_decay, 0),
+            "patience": (patience, 1),
+        },
+        positive={"learning_rate": learning_rate, "max_minutes": max_minutes, "gradient_clip": gradient_clip},
+        schedule=schedule,
+        averaging=averaging,
+    )
     torch.manual_seed(seed)
     train_loader, valid_loader = loader(train, batch_size, seed), loader(valid, 2 * batch_size)
     module = MaximumLikelihood(
@@ -109,11 +123,12 @@ def fit(
     )
     with contextlib.ExitStack() as stack:
         folder = Path(out if out is not None else stack.enter_context(tempfile.TemporaryDirectory()))
-        checkpoints = folder / "checkpoints"
-        checkpoints.mkdir(parents=True, exist_ok=True)
-        history = History(folder / "metrics.csv" if out is not None else None, verbose and not sys.stderr.isatty())
+        last = folder / "checkpoints" / "last.ckpt"
+        last.parent.mkdir(parents=True, exist_ok=True)
+        in_terminal = verbose and sys.stderr.isatty()
+        history = History(folder / "metrics.csv" if out is not None else None, verbose and not in_terminal)
         keeper = ModelCheckpoint(
-            checkpoints, filename="best", monitor="valid_nats", save_last=True, enable_version_counter=False
+            last.parent, filename="best", monitor="valid_nats", save_last=True, enable_version_counter=False
         )
         # History comes before the keeper, so that a checkpoint holds the epoch that it belongs to.
         callbacks: list[lightning.Callback] = [SeededEpochs(seed), history, keeper]
@@ -124,30 +139,30 @@ def fit(
             callbacks.append(EarlyStopping("valid_nats", patience=patience))
         if max_minutes is not None:
             callbacks.append(TimeLimit(max_minutes, history))
-        if verbose and sys.stderr.isatty():
+        if in_terminal:
             callbacks.append(RichProgressBar())
-        stack.enter_context(_quiet())
+        stack.enter_context(quiet())
         trainer = lightning.Trainer(
-            accelerator="gpu" if device == "cuda" else device,
+            accelerator=accelerator,
             devices=1,
             precision=precision,
             max_epochs=max_epochs,
             gradient_clip_val=gradient_clip,
             callbacks=callbacks,
+            plugins=[AtomicCheckpoints()],
             logger=False,
             enable_model_summary=False,
-            enable_progress_bar=verbose and sys.stderr.isatty(),
+            enable_progress_bar=in_terminal,
             num_sanity_val_steps=0,
             use_distributed_sampler=False,
             default_root_dir=folder,
         )
-        last = checkpoints / "last.ckpt" if resume and (checkpoints / "last.ckpt").exists() else None
-        if last is not None:
+        resumed = resume and last.exists()
+        if resumed:
             # Lightning prefetches the first batch of a resumed epoch before it tells the sampler which epoch it is.
-            epoch = torch.load(last, map_location="cpu", weights_only=True, mmap=True)["epoch"]
-            train_loader.sampler.set_epoch(epoch + 1)  # type: ignore[attr-defined]
-        with _interruptible():
-            trainer.fit(module, train_loader, valid_loader, ckpt_path=last, weights_only=True)
+            train_loader.sampler.set_epoch(resumed_epoch(last))  # type: ignore[attr-defined]
+        with interruptible():
+            trainer.fit(module, train_loader, valid_loader, ckpt_path=last if resumed else None, weights_only=True)
         best = torch.load(keeper.best_model_path, map_location="cpu", weights_only=True)
     module.load_state_dict(best["state_dict"])
     model.eval()
@@ -155,63 +170,29 @@ def fit(
     return Fit(history.rows, int(row["epoch"]), row["valid_nats"], history.minutes)
 
 
+def check_device(device: str) -> str:
+    """Lightning's name of the accelerator, or ``ValueError`` if there is no such device here."""
+    available = {"auto": True, "cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.mps.is_available()}
+    if not available.get(device, False):
+        names = ", ".join(name for name, there in available.items() if there)
+        raise ValueError(f"device expects one of those here, {names}; got {device!r}")
+    return "gpu" if device == "cuda" else device
+
+
 def check_settings(
-    train: int,
-    valid: int,
-    max_epochs: int,
-    batch_size: int,
-    learning_rate: float,
+    at_least: Mapping[str, tuple[float | None, float]],
+    positive: Mapping[str, float | None],
     schedule: str,
     averaging: float | None,
 ) -> None:
-    """Raise ``ValueError``, saying expected and got, where a setting of `fit` is out of range."""
-    for name, count in {"train": train, "valid": valid}.items():
-        if count < 1:
-            raise ValueError(f"{name} expects at least one example, got none")
-    for name, number in {"max_epochs": max_epochs, "batch_size": batch_size}.items():
-        if number < 1:
-            raise ValueError(f"{name} expects at least 1, got {number}")
-    if not learning_rate > 0:
-        raise ValueError(f"learning_rate expects a positive number, got {learning_rate}")
+    """Raise ``ValueError``, saying expected and got, where a setting of `fit` is out of range; None is not set."""
+    for name, (number, least) in at_least.items():
+        if number is not None and not number >= least:
+            raise ValueError(f"{name} expects at least {least}, got {number}")
+    for name, size in positive.items():
+        if size is not None and not 0 < size < math.inf:
+            raise ValueError(f"{name} expects a positive number, got {size}")
     if schedule not in ("constant", "cosine", "linear"):
         raise ValueError(f"schedule expects 'constant', 'cosine' or 'linear', got {schedule!r}")
     if averaging is not None and not 0 < averaging < 1:
         raise ValueError(f"averaging expects a decay between 0 and 1, got {averaging}")
-
-
-class _Interrupt(Exception):  # noqa: N818
-    """Ctrl-C, in a form that Lightning passes on instead of ending the process itself."""
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """Turn SIGINT into a KeyboardInterrupt that leaves Lightning cleanly."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise _Interrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before: Any = signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield
-    except _Interrupt:
-        raise KeyboardInterrupt from None
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Lightning's advice, which is not about this training, off the screen."""
-    logger = logging.getLogger("lightning.pytorch")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module="lightning")
-            warnings.filterwarnings("ignore", message=".*weights_only.*|.*litlogger.*|.*LeafSpec.*|.*num_workers.*")
-            yield
-    finally:
-        logger.setLevel(level)
