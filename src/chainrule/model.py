@@ -18,7 +18,7 @@ from chainrule.order import Order, OrderSpec
 
 State = Any
 """What a step hands to the next: a nested tuple of tensors whose first dimension is the batch, and of
-plain values (a position, None) that all items of the batch share. `map_state` visits its tensors."""
+plain values (a position, a list of weights, None) that all items of the batch share. `map_state` visits its tensors."""
 
 
 class AutoregressiveModel(nn.Module, ABC):

@@ -26,11 +26,12 @@ def walk(model: AutoregressiveModel, batch_size: int, choose: Choose, context: T
     Returns:
         Examples ``(B, *event_shape)``.
     """
+    dtype = model.dtype
     state = model.start(batch_size, context)
     previous: Tensor | None = None
     chosen = []
     for t in range(model.num_variables):
         distribution, state = model.step(state, previous)
-        previous = choose(t, distribution).to(model.dtype)
+        previous = choose(t, distribution).to(dtype)
         chosen.append(previous)
     return model.order.unflatten(torch.stack(chosen, dim=1))

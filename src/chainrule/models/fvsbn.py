@@ -20,7 +20,7 @@ from torch.distributions import Distribution
 
 from chainrule.conditionals import Conditional
 from chainrule.model import AutoregressiveModel, State
-from chainrule.nn.buffers import write_columns
+from chainrule.nn.buffers import rows_of_variables, write_columns
 from chainrule.nn.masked_linear import MaskedLinear, degree_mask
 from chainrule.order import OrderSpec
 
@@ -76,14 +76,15 @@ class FVSBN(AutoregressiveModel):
         return self.conditional.distribution(self.order.unflatten(parameters))
 
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
-        return -1, self._empty(batch_size, self.num_variables * self.conditional.num_features)
+        regressions = rows_of_variables(self.regressions.weight, self.regressions.bias, self.conditional.num_parameters)
+        return -1, self._empty(batch_size, self.num_variables * self.conditional.num_features), regressions
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
-        t, features = state
-        f, p = self.conditional.num_features, self.conditional.num_parameters
+        t, features, regressions = state
+        f = self.conditional.num_features
         if previous is not None:
             features = write_columns(features, self.conditional.encode(previous), t * f)
         t += 1
-        weight = self.regressions.weight.narrow(0, t * p, p).narrow(1, 0, t * f)
-        bias = self.regressions.bias.narrow(0, t * p, p)
-        return self.conditional.distribution(F.linear(features.narrow(1, 0, t * f), weight, bias)), (t, features)
+        weight, bias = regressions[t]
+        parameters = F.linear(features.narrow(1, 0, t * f), weight.narrow(1, 0, t * f), bias)
+        return self.conditional.distribution(parameters), (t, features, regressions)

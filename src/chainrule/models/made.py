@@ -22,7 +22,7 @@ from torch.distributions import Distribution
 
 from chainrule.conditionals import Conditional
 from chainrule.model import AutoregressiveModel, State
-from chainrule.nn.buffers import write_columns
+from chainrule.nn.buffers import rows_of_variables, write_columns
 from chainrule.nn.masked_linear import MaskedLinear, degree_mask
 from chainrule.order import OrderSpec
 
@@ -97,7 +97,8 @@ class MADE(AutoregressiveModel):
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
         sizes = [layer.out_features for layer in self.hidden_layers]
         features = self._empty(batch_size, self.num_variables * self.conditional.num_features)
-        return -1, features, tuple(self._empty(batch_size, size) for size in sizes)
+        outputs = rows_of_variables(self.output_layer.weight, self.output_layer.bias, self.conditional.num_parameters)
+        return -1, features, tuple(self._empty(batch_size, size) for size in sizes), outputs
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
         """As `AutoregressiveModel.step`, but touching every weight that a mask lets live just once per example.
@@ -105,7 +106,7 @@ class MADE(AutoregressiveModel):
         Hidden units are sorted by degree, so those of degree t are neighbours, see a prefix of the layer
         before, and can be computed once x_t is known; no mask is needed.
         """
-        t, features, hidden = state
+        t, features, hidden, outputs = state
         f, p = self.conditional.num_features, self.conditional.num_parameters
         if previous is not None:
             features = write_columns(features, self.conditional.encode(previous), t * f)
@@ -120,13 +121,12 @@ class MADE(AutoregressiveModel):
                 units = write_columns(units, fresh, old)
             below = units.narrow(1, 0, new)
             layers.append(units)
-        rows = self.output_layer.weight.narrow(0, t * p, p)
-        bias = self.output_layer.bias.narrow(0, t * p, p)
-        parameters = F.linear(below, rows.narrow(1, 0, below.shape[1]), bias)
+        weight, bias = outputs[t]
+        parameters = F.linear(below, weight.narrow(1, 0, below.shape[1]), bias)
         if self.direct_layer is not None:
             rows = self.direct_layer.weight.narrow(0, t * p, p)
             parameters = parameters + F.linear(seen, rows.narrow(1, 0, t * f))
-        return self.conditional.distribution(parameters), (t, features, tuple(layers))
+        return self.conditional.distribution(parameters), (t, features, tuple(layers), outputs)
 
 
 def hidden_degrees(num_variables: int, hidden_sizes: Sequence[int], seed: int) -> list[Tensor]:

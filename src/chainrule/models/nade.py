@@ -22,7 +22,7 @@ from torch.distributions import Distribution
 
 from chainrule.conditionals import Conditional
 from chainrule.model import AutoregressiveModel, State
-from chainrule.nn.buffers import replace_rows
+from chainrule.nn.buffers import rows_of_variables
 from chainrule.order import OrderSpec
 
 # Shape legend: B examples, n variables, f features and p parameters per variable, d hidden units,
@@ -67,6 +67,7 @@ class NADE(AutoregressiveModel):
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout expects a probability in [0, 1), got {dropout}")
         self.dropout = dropout
+        self.activate = torch.sigmoid if activation == "sigmoid" else torch.relu
         self.activate_ = torch.sigmoid_ if activation == "sigmoid" else torch.relu_
         n, scale = self.num_variables, hidden_size**-0.5
         self.input_weight = nn.Parameter(scale * torch.randn(n * conditional.num_features, hidden_size) / 2)
@@ -116,23 +117,17 @@ class NADE(AutoregressiveModel):
         return hidden_Rd, (is_new_Bk.flatten().cumsum(0) - 1).view(-1, k)
 
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
-        sum_Bd = self.hidden_bias.expand(batch_size, -1).clone()
-        return -1, sum_Bd, self.activate_(sum_Bd.clone())
+        outputs = rows_of_variables(self.output_weight, self.output_bias, self.conditional.num_parameters)
+        return -1, self.hidden_bias.expand(batch_size, -1), outputs
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
-        t, sum_Bd, hidden_Bd = state
-        f, p = self.conditional.num_features, self.conditional.num_parameters
+        t, sum_Bd, outputs = state
+        f = self.conditional.num_features
         if previous is not None:
-            features_Bf = self.conditional.encode(previous)
-            # As in the parallel pass, only the examples whose value has features get a new hidden state.
-            changed = _changes(features_Bf).nonzero().squeeze(1)
-            weight = self.input_weight.narrow(0, t * f, f)
-            fresh_Rd = sum_Bd.index_select(0, changed).addmm_(features_Bf.index_select(0, changed), weight)
-            sum_Bd = replace_rows(sum_Bd, changed, fresh_Rd)
-            hidden_Bd = replace_rows(hidden_Bd, changed, self.activate_(fresh_Rd.clone()))
+            sum_Bd = torch.addmm(sum_Bd, self.conditional.encode(previous), self.input_weight.narrow(0, t * f, f))
         t += 1
-        weight, bias = self.output_weight.narrow(0, t * p, p), self.output_bias.narrow(0, t * p, p)
-        return self.conditional.distribution(F.linear(hidden_Bd, weight, bias)), (t, sum_Bd, hidden_Bd)
+        parameters_Bp = F.linear(self.activate(sum_Bd), *outputs[t])
+        return self.conditional.distribution(parameters_Bp), (t, sum_Bd, outputs)
 
 
 def _changes(features: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Buffers of a step's state: updated in place, unless gradients still need what they held."""
+"""What a step's state is made of: buffers, updated in place unless gradients still need them, and cut weights."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ def write_columns(buffer: Tensor, values: Tensor, start: int) -> Tensor:
     return buffer
 
 
-def replace_rows(buffer: Tensor, rows: Tensor, values: Tensor) -> Tensor:
-    """``buffer`` ``(B, n)`` with ``values`` ``(R, n)`` in its rows ``rows`` ``(R,)``."""
-    if torch.is_grad_enabled():
-        return buffer.index_copy(0, rows, values)
-    return buffer.index_copy_(0, rows, values)
+def rows_of_variables(weight: Tensor, bias: Tensor, rows: int) -> list[tuple[Tensor, Tensor]]:
+    """The ``rows`` output rows of every variable, cut once for all steps: a view costs as much as a small product.
+
+    >>> len(rows_of_variables(torch.zeros(6, 4), torch.zeros(6), 2))
+    3
+    """
+    return list(zip(weight.split(rows), bias.split(rows), strict=True))
