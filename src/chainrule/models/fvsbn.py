@@ -20,7 +20,7 @@ from torch.distributions import Distribution
 
 from chainrule.conditionals import Conditional
 from chainrule.model import AutoregressiveModel, State
-from chainrule.nn.buffers import rows_of_variables, write_columns
+from chainrule.nn.buffers import cut_rows, write_columns
 from chainrule.nn.masked_linear import MaskedLinear, degree_mask
 from chainrule.order import OrderSpec
 
@@ -76,7 +76,7 @@ class FVSBN(AutoregressiveModel):
         return self.conditional.distribution(self.order.unflatten(parameters))
 
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
-        regressions = rows_of_variables(self.regressions.weight, self.regressions.bias, self.conditional.num_parameters)
+        regressions = cut_rows(self.regressions.weight, self.regressions.bias, self.conditional.num_parameters)
         return -1, self._empty(batch_size, self.num_variables * self.conditional.num_features), regressions
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:

@@ -22,7 +22,7 @@ from torch.distributions import Distribution
 
 from chainrule.conditionals import Conditional
 from chainrule.model import AutoregressiveModel, State
-from chainrule.nn.buffers import rows_of_variables, write_columns
+from chainrule.nn.buffers import cut_rows, write_columns
 from chainrule.nn.masked_linear import MaskedLinear, degree_mask
 from chainrule.order import OrderSpec
 
@@ -95,10 +95,14 @@ class MADE(AutoregressiveModel):
         return self.conditional.distribution(self.order.unflatten(parameters))
 
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
-        sizes = [layer.out_features for layer in self.hidden_layers]
         features = self._empty(batch_size, self.num_variables * self.conditional.num_features)
-        outputs = rows_of_variables(self.output_layer.weight, self.output_layer.bias, self.conditional.num_parameters)
-        return -1, features, tuple(self._empty(batch_size, size) for size in sizes), outputs
+        hidden = tuple(self._empty(batch_size, layer.out_features) for layer in self.hidden_layers)
+        rows = [
+            cut_rows(layer.weight, layer.bias, [*np.diff(known, prepend=0).tolist(), layer.out_features - known[-1]])
+            for layer, known in zip(self.hidden_layers, self._known, strict=True)
+        ]
+        outputs = cut_rows(self.output_layer.weight, self.output_layer.bias, self.conditional.num_parameters)
+        return -1, features, hidden, rows, outputs
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
         """As `AutoregressiveModel.step`, but touching every weight that a mask lets live just once per example.
@@ -106,27 +110,27 @@ class MADE(AutoregressiveModel):
         Hidden units are sorted by degree, so those of degree t are neighbours, see a prefix of the layer
         before, and can be computed once x_t is known; no mask is needed.
         """
-        t, features, hidden, outputs = state
+        t, features, hidden, rows, outputs = state
         f, p = self.conditional.num_features, self.conditional.num_parameters
         if previous is not None:
             features = write_columns(features, self.conditional.encode(previous), t * f)
         t += 1
-        seen = below = features.narrow(1, 0, t * f)
+        below, seen = features, t * f
         layers = []
-        for layer, known, units in zip(self.hidden_layers, self._known, hidden, strict=True):
-            old, new = known[max(t - 1, 0)], known[t]
+        for units, known, units_rows in zip(hidden, self._known, rows, strict=True):
+            old, new = known[t - 1] if t else 0, known[t]
             if new > old:
-                weight = layer.weight.narrow(0, old, new - old).narrow(1, 0, below.shape[1])
-                fresh = self.activate(F.linear(below, weight, layer.bias.narrow(0, old, new - old)))
+                weight, bias = units_rows[t]
+                fresh = self.activate(F.linear(below.narrow(1, 0, seen), weight.narrow(1, 0, seen), bias))
                 units = write_columns(units, fresh, old)
-            below = units.narrow(1, 0, new)
+            below, seen = units, new
             layers.append(units)
         weight, bias = outputs[t]
-        parameters = F.linear(below, weight.narrow(1, 0, below.shape[1]), bias)
+        parameters = F.linear(below.narrow(1, 0, seen), weight.narrow(1, 0, seen), bias)
         if self.direct_layer is not None:
-            rows = self.direct_layer.weight.narrow(0, t * p, p)
-            parameters = parameters + F.linear(seen, rows.narrow(1, 0, t * f))
-        return self.conditional.distribution(parameters), (t, features, tuple(layers), outputs)
+            weight = self.direct_layer.weight.narrow(0, t * p, p).narrow(1, 0, t * f)
+            parameters = parameters + F.linear(features.narrow(1, 0, t * f), weight)
+        return self.conditional.distribution(parameters), (t, features, tuple(layers), rows, outputs)
 
 
 def hidden_degrees(num_variables: int, hidden_sizes: Sequence[int], seed: int) -> list[Tensor]:

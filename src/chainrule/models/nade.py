@@ -22,7 +22,7 @@ from torch.distributions import Distribution
 
 from chainrule.conditionals import Conditional
 from chainrule.model import AutoregressiveModel, State
-from chainrule.nn.buffers import rows_of_variables
+from chainrule.nn.buffers import cut_rows
 from chainrule.order import OrderSpec
 
 # Shape legend: B examples, n variables, f features and p parameters per variable, d hidden units,
@@ -117,7 +117,7 @@ class NADE(AutoregressiveModel):
         return hidden_Rd, (is_new_Bk.flatten().cumsum(0) - 1).view(-1, k)
 
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
-        outputs = rows_of_variables(self.output_weight, self.output_bias, self.conditional.num_parameters)
+        outputs = cut_rows(self.output_weight, self.output_bias, self.conditional.num_parameters)
         return -1, self.hidden_bias.expand(batch_size, -1), outputs
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:

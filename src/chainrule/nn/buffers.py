@@ -14,10 +14,15 @@ def write_columns(buffer: Tensor, values: Tensor, start: int) -> Tensor:
     return buffer
 
 
-def rows_of_variables(weight: Tensor, bias: Tensor, rows: int) -> list[tuple[Tensor, Tensor]]:
-    """The ``rows`` output rows of every variable, cut once for all steps: a view costs as much as a small product.
+def cut_rows(weight: Tensor, bias: Tensor, rows: int | list[int]) -> list[tuple[Tensor, Tensor]]:
+    """The rows of a layer that each step needs, cut once for all: a view costs as much as a small product.
 
-    >>> len(rows_of_variables(torch.zeros(6, 4), torch.zeros(6), 2))
+    Args:
+        weight: A layer's weight, ``(out_features, in_features)``.
+        bias: Its bias, ``(out_features,)``.
+        rows: How many rows each step takes.
+
+    >>> len(cut_rows(torch.zeros(6, 4), torch.zeros(6), 2))
     3
     """
     return list(zip(weight.split(rows), bias.split(rows), strict=True))
