@@ -85,7 +85,7 @@ def measure_sampling(model: AutoregressiveModel, textbook: nn.Module, x64: Tenso
         recomputed, textbook_sample = seconds(
             lambda: chainrule.sample(recompute, 64, seed=0),
             lambda: textbook.sample(64) if isinstance(textbook, TextbookNADE) else sample_by_passes(textbook, 64, N),
-            repeats=1,
+            repeats=1 if quick else 3,
             warm=False,
         )
         return {

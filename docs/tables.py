@@ -29,7 +29,8 @@ def likelihoods(results: list[dict[str, Any]]) -> str:
     """Test NLL of every recipe beside the published number."""
     rows = []
     for result in sorted(
-        (result for result in results if "recipe" in result), key=lambda result: (result["dataset"], -result["nats"])
+        (result for result in results if "recipe" in result),
+        key=lambda result: (result["recipe"].partition("/")[0], -result["nats"]),
     ):
         published = result.get("published")
         rows.append(
@@ -39,7 +40,7 @@ def likelihoods(results: list[dict[str, Any]]) -> str:
                 f"**{result['nats']:.2f}** ± {result['nats_stderr']:.2f}",
                 f"{published['nats']:.2f} ({published['source']})" if published else "none found",
                 f"{result['parameters']:,}",
-                f"{result['minutes']:.0f}",
+                f"{result['minutes']:.1f}",
                 f"`{result['recipe']}`",
             ]
         )

@@ -126,7 +126,8 @@ def run(settings: Settings, out: str | Path, *, resume: bool = False, verbose: b
     }
     plots.training_curve(fitted.history, out / "training.png")
     samples = sample(model, 64, seed=0).cpu()
-    plots.sample_grid(samples, out / "samples.png", levels=dataset.levels, title=f"{settings['model']}: samples")
+    examples = dataset.train[: len(samples)]
+    plots.data_beside_samples(examples, samples, out / "samples.png", levels=dataset.levels)
     hub.save(model.cpu(), out, settings=settings, data=dataset.provenance, training=record)
     return Run(model, dataset, hub.read_config(out))
 
