@@ -7,8 +7,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from chainrule import plots
+from chainrule.plots import curves, images
 
-FRAME = (plots.SEPARATOR,) * 3
+FRAME = (images.SEPARATOR,) * 3
 
 
 def read(path):
@@ -29,7 +30,7 @@ def panels(page):
 
 def tiles(panel, rows, columns, height, width):
     """A panel's tiles at one pixel per variable; fails if a block is not of one colour."""
-    gap = plots.SEPARATOR_WIDTH
+    gap = images.SEPARATOR_WIDTH
     factor = ((panel.shape[1] - gap) // columns - gap) // width
     assert panel.shape == (
         rows * (height * factor + gap) + gap,
@@ -70,7 +71,7 @@ def test_sample_grid_draws_colours_and_levels(tmp_path):
 def test_cells_without_an_example_stay_white(tmp_path):
     plots.sample_grid(np.zeros((3, 1, 4, 4)), tmp_path / "grid.png", columns=2)
     page = read(tmp_path / "grid.png")
-    panel = page[plots.MARGIN : -plots.MARGIN, plots.MARGIN : -plots.MARGIN]
+    panel = page[images.MARGIN : -images.MARGIN, images.MARGIN : -images.MARGIN]
     assert [int(tile.min()) for tile in tiles(panel, 2, 2, 4, 4)] == [0, 0, 0, 255]
 
 
@@ -152,8 +153,8 @@ def test_training_curve_marks_the_best_epoch_and_cuts_huge_first_ones(tmp_path, 
     history = [{"epoch": i + 1, "train_nats": nats - 1, "valid_nats": nats} for i, nats in enumerate(valid)]
     plots.training_curve(history, tmp_path / "curve.png")
     page = read(tmp_path / "curve.png")
-    assert has_colour(page, plots.COLOURS[0])
-    assert has_colour(page, plots.COLOURS[1])
+    assert has_colour(page, curves.COLOURS[0])
+    assert has_colour(page, curves.COLOURS[1])
     (axes,) = drawn[0].axes
     (best,) = [line for line in axes.lines if line.get_label().startswith("best")]
     assert (best.get_xdata()[0], best.get_ydata()[0]) == (30, 20)
@@ -185,8 +186,8 @@ def test_lines_draw_every_series(tmp_path, drawn, log):
     }
     plots.lines(series, tmp_path / "lines.png", x_label="n", y_label="seconds", log=log, title="cost")
     page = read(tmp_path / "lines.png")
-    assert has_colour(page, plots.COLOURS[0])
-    assert has_colour(page, plots.COLOURS[1])
+    assert has_colour(page, curves.COLOURS[0])
+    assert has_colour(page, curves.COLOURS[1])
     (axes,) = drawn[0].axes
     assert axes.get_xscale() == axes.get_yscale() == ("log" if log else "linear")
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["steps", "parallel"]

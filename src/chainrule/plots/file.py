@@ -1,0 +1,42 @@
+"""What pictures share: their numbers, their ink and their file."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from chainrule.hub import write_atomically
+
+FORMATS = (".png", ".pdf", ".svg")
+"""The suffixes that a picture may have."""
+
+INK, MUTED, FAINT = "#222222", "#6b6b6b", "#e4e4e4"
+
+Numbers = NDArray[np.float64]
+
+
+def numbers(values: ArrayLike | Tensor) -> Numbers:
+    """``values`` as an array."""
+    if isinstance(values, Tensor):
+        values = values.detach().cpu().double().numpy()
+    return np.asarray(values, dtype=np.float64)
+
+
+def checked(path: str | Path) -> Path:
+    """``path``, or ``ValueError`` if it is no picture's."""
+    path = Path(path)
+    if path.suffix.lower() not in FORMATS:
+        raise ValueError(f"a picture expects one of the suffixes {', '.join(FORMATS)}, got {path.name!r}")
+    return path
+
+
+def write(figure: Figure, path: Path) -> None:
+    """Write the picture completely or not at all."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format=path.suffix[1:].lower(), dpi=figure.dpi, facecolor="white")
+    write_atomically(path, buffer.getvalue())
