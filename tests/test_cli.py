@@ -111,6 +111,30 @@ class TestFit:
         message = refused(capsys, "fit", "--model", "FVSBN", "--data", "digits", "--out", "/proc/nothing")
         assert "/proc/nothing" in message
 
+    def test_a_refused_setting_leaves_nothing_in_the_way(
+        self, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        fit = ["fit", "--model", "FVSBN", "--data", str(table), "--out", str(tmp_path / "run")]
+        assert "max_epochs expects at least 1, got 0" in refused(capsys, *fit, "--max-epochs", "0")
+        assert main([*fit, "--max-epochs", "1"]) == 0
+
+    def test_a_default_that_is_written_out_is_the_same_setting(self, table: Path, tmp_path: Path) -> None:
+        fit = ["fit", "--model", "FVSBN", "--data", str(table), "--out", str(tmp_path / "run"), *FAST]
+        assert main(fit) == 0
+        (tmp_path / "run" / "model.safetensors").unlink()
+        assert main([*fit, "--resume", "--seed", "0"]) == 0, "the weights are rebuilt from the checkpoint"
+        assert (tmp_path / "run" / "model.safetensors").exists()
+
+    def test_reproduce_reads_numbers_as_fit_does(self, tmp_path: Path) -> None:
+        recipe = tmp_path / "set" / "small.yaml"
+        recipe.parent.mkdir()
+        recipe.write_text("model: FVSBN\ndata: digits\nmax_epochs: 1\nlearning_rate: 1e-3\n")
+        folders = ["--out", str(tmp_path / "run"), "--results", str(tmp_path / "results")]
+        assert main(["reproduce", str(recipe), *folders]) == 0
+        result = json.loads((tmp_path / "results" / "set-small.json").read_text())
+        assert result["recipe"] == "set/small"
+        assert result["settings"]["learning_rate"] == 0.001
+
     def test_full_disk(
         self, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -291,6 +315,8 @@ class TestWrongCommandLines:
             (["fit", "--model", "MAED", "--data", "digits", "--out", "x"], "got 'MAED', did you mean MADE?"),
             (["fit", "--model", "NADE", "--model.hiden_size", "3", "--out", "x"], "did you mean --model.hidden_size?"),
             (["fit", "--data", "digits", "--out", "x"], "fit expects --model, got none"),
+            (["fit", "--model", "os:path", "--data", "digits", "--out", "x"], "subclass of AutoregressiveModel"),
+            (["fit", "--model", "no.such:Model", "--data", "digits", "--out", "x"], "that can be imported"),
             (["fit", "--model", "NADE", "--out", "x"], "fit expects --data, got none"),
             (["fit", "--model", "NADE", "--data", "digitz", "--out", "x"], "did you mean 'digits'"),
             (["fit", "--model", "NADE", "--data", "digits"], "the following arguments are required: --out"),

@@ -114,7 +114,7 @@ def test_delimited_round_trip(tmp_path_factory, table, header, delimiter, ending
         ("1  0\n 0 1 \n", [[1, 0], [0, 1]]),
         ("name\n1\n2\n", [[1], [2]]),
         ("1,0", [[1, 0]]),
-        ("id,0,1\n3,1,0\n", [[3, 1, 0]]),
+        ("0,1,2,3\n1,0,0,1\n", [[1, 0, 0, 1]]),
     ],
 )
 def test_delimited_layouts(tmp_path, text, rows):
@@ -154,6 +154,9 @@ BAD_TEXT = {
     "1,0\n0\n": "line 2: expected 2 columns like the first line, got 1",
     "1,0\n\n0,1,1\n": "line 3: expected 2 columns like the first line, got 3",
     "a,b\n1,0\n0,x\n": r"line 3, column 2 \('b'\): expected a number, got 'x'",
+    "id,0,1\n3,1,0\n": "line 1, column 1: expected a number, got 'id'",
+    ",1,0\n3,1,0\n": "line 1, column 1: expected a number, got an empty cell",
+    ",a,b\n0,1,0\n": "line 1: expected a name for every column, got an empty first one",
     "1,0\n0,x\n": "line 2, column 2: expected a number, got 'x'",
     "1,0\n,1\n": "line 2, column 1: expected a number, got an empty cell",
     "1,0\n0,1_0\n": "line 2, column 2: expected a number, got '1_0'",

@@ -63,9 +63,10 @@ class TestSample:
         plain = chainrule.evaluate(model, chainrule.sample(model, 500, seed=0)).nats
         assert chainrule.evaluate(model, cold).nats < plain < chainrule.evaluate(model, hot).nats
 
-    def test_a_low_temperature_is_greedy(self, model: MADE) -> None:
+    @pytest.mark.parametrize("temperature", [1e-4, 1e-45, 1e-300])
+    def test_a_low_temperature_is_greedy(self, model: MADE, temperature: float) -> None:
         assert torch.equal(
-            chainrule.sample(model, 1, seed=0, temperature=1e-4), chainrule.sample(model, 1, greedy=True)
+            chainrule.sample(model, 1, seed=0, temperature=temperature), chainrule.sample(model, 1, greedy=True)
         )
 
     def test_top_p_of_one_and_top_k_of_all_change_nothing(self) -> None:
@@ -137,6 +138,10 @@ class TestComplete:
             chainrule.complete(model, torch.zeros(1, 1, 2, 3), torch.zeros(6))
         with pytest.raises(ValueError, match="got 7"):
             chainrule.complete(model, torch.full((1, 1, 2, 3), 7.0), torch.ones(1, 2, 3))
+        with pytest.raises(ValueError, match=r"x expects examples of shape \(B, 1, 2, 3\), got \(1, 1, 1, 3\)"):
+            chainrule.complete(model, torch.zeros(1, 1, 1, 3), torch.ones(1, 2, 3))
+        with pytest.raises(ValueError, match="observed expects booleans, or 0 and 1, got other values"):
+            chainrule.complete(model, torch.zeros(1, 1, 2, 3), torch.full((1, 2, 3), 0.5))
 
 
 class TestDescribe:

@@ -15,7 +15,7 @@ from torch.distributions import Distribution
 
 import chainrule
 from chainrule.conditionals import Bernoulli
-from chainrule.models import FVSBN, MADE
+from chainrule.models import FVSBN, MADE, NADE
 from chainrule.training import TrainingError
 from chainrule.training.module import Batches, MaximumLikelihood
 
@@ -197,7 +197,7 @@ def test_a_damaged_checkpoint_is_not_resumed(data: Tensor, tmp_path: Path) -> No
     train(made(), data, out=tmp_path, max_epochs=1)
     last = tmp_path / "checkpoints" / "last.ckpt"
     last.write_bytes(last.read_bytes()[:2000])
-    with pytest.raises(ValueError, match=r"last\.ckpt is damaged or truncated: delete it and fit again"):
+    with pytest.raises(ValueError, match=r"last\.ckpt is damaged or truncated: delete the run folder and fit again"):
         train(made(), data, out=tmp_path, max_epochs=2, resume=True)
 
 
@@ -244,3 +244,39 @@ def test_batches_cover_every_example_once_and_differ_by_epoch() -> None:
 def test_schedules(schedule: str, rates: list[float]) -> None:
     module = MaximumLikelihood(made(), learning_rate=1.0, weight_decay=0.0, schedule=schedule, warmup=2, total_steps=12)
     assert [module._rate(step) for step in (0, 1, 7, 12)] == pytest.approx(rates)
+
+
+def test_a_moved_run_keeps_its_best_epoch(data: Tensor, tmp_path: Path) -> None:
+    settings = {"learning_rate": 0.3, "schedule": "constant", "max_epochs": 8}
+    whole = train(made(), data, out=tmp_path / "whole", **settings)
+    assert whole.best_epoch < 6, "the best epoch comes before the interrupt"
+
+    class Stop(torch.utils.data.Dataset[Tensor]):
+        reads = 0
+
+        def __len__(self) -> int:
+            return 500
+
+        def __getitem__(self, index: Any) -> Tensor:
+            self.reads += 1
+            if self.reads == 65:
+                os.kill(os.getpid(), signal.SIGINT)
+            return data[index]
+
+    settings |= {"batch_size": 50, "verbose": False}
+    with pytest.raises(KeyboardInterrupt):
+        chainrule.fit(made(), Stop(), data[500:], out=tmp_path / "before", **settings)
+    (tmp_path / "before").rename(tmp_path / "after")
+    model = made()
+    resumed = chainrule.fit(model, data[:500], data[500:], out=tmp_path / "after", resume=True, **settings)
+    assert resumed.best_epoch == whole.best_epoch
+    assert chainrule.evaluate(model, data[500:]).nats == pytest.approx(resumed.best_nats, rel=1e-5)
+
+
+def test_half_precision_trains_every_model(data: Tensor) -> None:
+    for model in (
+        made(),
+        FVSBN(event_shape=SHAPE, conditional=Bernoulli()),
+        NADE(event_shape=SHAPE, conditional=Bernoulli()),
+    ):
+        assert math.isfinite(train(model, data, max_epochs=1, precision="bf16-mixed").best_nats)

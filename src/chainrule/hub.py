@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import safetensors
 import safetensors.torch
 import torch
@@ -70,10 +71,9 @@ def load(folder: str | Path, *, classes: Mapping[str, type] | None = None) -> Au
     except (KeyError, TypeError, ValueError):
         raise ValueError(f"{folder / CONFIG} expects a 'model' with 'class' and 'arguments', got none") from None
     model_class = _find(name, {**dict.fromkeys(models.MODULES), **classes}, models, "model")
-    arguments = {key: _rebuild(value, classes) for key, value in arguments.items()}
     try:
-        model = model_class(**arguments)
-    except TypeError as error:
+        model = model_class(**{key: _rebuild(value, classes) for key, value in arguments.items()})
+    except (TypeError, AttributeError) as error:
         raise ValueError(f"{folder / CONFIG} does not fit {name} of this version of chainrule: {error}") from None
     try:
         model.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS))
@@ -102,10 +102,13 @@ def read_config(folder: str | Path) -> dict[str, Any]:
         raise ValueError(f"{path} is damaged: it is no JSON") from None
     if not isinstance(config, dict) or not isinstance(config.get("format"), int):
         raise ValueError(f"{path} expects a JSON object with a 'format', got something else")
+    wrong = [name for name in ("settings", "data", "training") if not isinstance(config.get(name, {}), dict)]
+    if wrong:
+        raise ValueError(f"{path} expects an object under {wrong[0]!r}, got something else")
     if config["format"] > FORMAT:
         raise ValueError(
-            f"{path} expects format {FORMAT} or older, got {config['format']}: it was written by a later chainrule "
-            f"({config.get('versions', {}).get('chainrule', 'unknown')}); upgrade to read it"
+            f"{path} expects format {FORMAT} or older, got {config['format']}: it was written by a later chainrule; "
+            "upgrade to read it"
         )
     return config
 
@@ -130,9 +133,9 @@ def _plain(value: Any) -> Any:
     """An argument as plain JSON."""
     if isinstance(value, conditionals.Conditional):
         return {"class": type(value).__name__, "arguments": value.config}
-    if isinstance(value, torch.Tensor):
+    if isinstance(value, torch.Tensor | np.ndarray | np.generic):
         return value.tolist()
-    return list(value) if isinstance(value, list | tuple | torch.Size) else value
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _rebuild(value: Any, classes: Mapping[str, type]) -> Any:
@@ -144,7 +147,7 @@ def _rebuild(value: Any, classes: Mapping[str, type]) -> Any:
 
 
 def _find(name: str, names: Mapping[str, Any], module: Any, kind: str) -> Any:
-    if name not in names:
+    if not isinstance(name, str) or name not in names:
         raise ValueError(
             f"expected a {kind} of chainrule ({', '.join(names)}), got {name!r}: pass your own class by hand, "
             f"load(folder, classes={{{name!r}: ...}})"

@@ -6,6 +6,7 @@ A recipe is a YAML file of flat keys, equal to the flags of ``chainrule fit`` wi
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import platform
@@ -64,9 +65,11 @@ def read(path: str | Path) -> Settings:
         settings = yaml.safe_load(Path(path).read_text())
     except yaml.YAMLError as error:
         raise ValueError(f"{path} expects YAML, got: {' '.join(str(error).split())}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} expects YAML, got a file that is no text") from None
     if not isinstance(settings, dict):
         raise ValueError(f"{path} expects a mapping of settings, got {type(settings).__name__}")
-    return settings
+    return {str(name): value for name, value in settings.items()}
 
 
 def conditional_for(levels: int) -> Conditional:
@@ -88,7 +91,15 @@ def build(settings: Settings, dataset: Dataset) -> AutoregressiveModel:
 def model_class(name: str) -> Any:
     """The class that ``name`` names: one of chainrule's models, or the user's own as ``package.module:Class``."""
     module, _, own = name.partition(":")
-    return getattr(import_module(module), own) if own else getattr(models, name)
+    if not own:
+        return getattr(models, name)
+    try:
+        found = getattr(import_module(module), own)
+    except (ImportError, ValueError, AttributeError) as error:
+        raise ValueError(f"model expects package.module:Class that can be imported, got {name!r}: {error}") from None
+    if not (isinstance(found, type) and issubclass(found, AutoregressiveModel)):
+        raise ValueError(f"model expects a subclass of AutoregressiveModel, got {name!r}, which is none")
+    return found
 
 
 def run(settings: Settings, out: str | Path, *, resume: bool = False, verbose: bool = True) -> Run:
@@ -111,16 +122,17 @@ def run(settings: Settings, out: str | Path, *, resume: bool = False, verbose: b
         config = hub.read_config(out)
         own = {type(model).__name__: type(model)}
         return Run(hub.load(out, classes=own), dataset, config)
-    out.mkdir(parents=True, exist_ok=True)
-    hub.write_config(model, out, settings=settings, data=dataset.provenance)
     training = {key: value for key, value in settings.items() if "." not in key}
     for key in ("model", "data", "levels", "published"):
         training.pop(key, None)
+    out.mkdir(parents=True, exist_ok=True)
+    hub.write_config(model, out, settings=settings, data=dataset.provenance)
     fitted = fit(model, dataset.train, dataset.valid, out=out, resume=resume, verbose=verbose, **training)
     record = {
         "best_epoch": fitted.best_epoch,
         "epochs": len(fitted.history),
         "minutes": fitted.minutes,
+        "device": fitted.device,
         "valid_nats": fitted.best_nats,
         "independent_valid_nats": independent_nats(dataset.train, dataset.valid, dataset.levels),
     }
@@ -134,24 +146,30 @@ def run(settings: Settings, out: str | Path, *, resume: bool = False, verbose: b
 
 def _resumes(settings: Settings, out: Path, resume: bool) -> bool:
     """Whether ``out`` already holds the finished run of these settings; refuses one of other settings."""
-    if not (out / hub.CONFIG).exists():
-        return False
+    weights, checkpoint = (out / hub.WEIGHTS).exists(), (out / "checkpoints" / "last.ckpt").exists()
+    if not (out / hub.CONFIG).exists() or not (weights or checkpoint):
+        return False  # nothing was learnt yet that could be lost
     if not resume:
         raise ValueError(f"{out} already holds a run: choose another --out, or go on with it by --resume")
     config = hub.read_config(out)
     before = config.get("settings", {})
+    defaults = {name: parameter.default for name, parameter in inspect.signature(fit).parameters.items()}
     for key in sorted(settings.keys() | before.keys()):
-        ours, theirs = json.loads(json.dumps(settings.get(key))), before.get(key)
+        ours = json.loads(json.dumps(settings.get(key, defaults.get(key))))
+        theirs = before.get(key, defaults.get(key))
         if key not in RESUMABLE and ours != theirs:
             raise ValueError(f"{out} was fitted with {key}={theirs!r}, got {ours!r}: resume with the same settings")
-    return "training" in config
+    return "training" in config and weights
 
 
-def reproduce(recipe: str | Path, out: str | Path, results: str | Path, *, verbose: bool = True) -> dict[str, Any]:
+def reproduce(
+    name: str, settings: Settings, out: str | Path, results: str | Path, *, verbose: bool = True
+) -> dict[str, Any]:
     """Run a recipe, or go on with it, evaluate the test split once, and record the result.
 
     Args:
-        recipe: The recipe's file.
+        name: The recipe's name, such as ``mnist/made``.
+        settings: What it says.
         out: The run folder.
         results: The folder for ``<recipe>.json``.
         verbose: Show progress.
@@ -159,11 +177,9 @@ def reproduce(recipe: str | Path, out: str | Path, results: str | Path, *, verbo
     Returns:
         The result, as it was written.
     """
-    path, settings = Path(recipe), read(recipe)
     done = run(settings, out, resume=True, verbose=verbose)
     started = time.monotonic()
     evaluation = evaluate(done.model, done.dataset.test)
-    name = "/".join(path.with_suffix("").parts[-2:])
     training = done.config["training"]
     result = {
         "recipe": name,
@@ -182,7 +198,7 @@ def reproduce(recipe: str | Path, out: str | Path, results: str | Path, *, verbo
         "seed": settings.get("seed", 0),
         "settings": settings,
         "data": done.dataset.provenance,
-        "device": str(done.model.device),
+        "device": training["device"],
         "machine": machine(),
         "versions": hub.versions(),
         "commit": _commit(),

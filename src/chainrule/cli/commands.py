@@ -38,8 +38,9 @@ def run_fit(options: dict[str, Any]) -> None:
     if resume and finished:
         print(f"{out} is finished already; nothing was left to do")
     print(f"{describe(done.model)}")
+    last = record["epochs"] - 1
     print(
-        f"validation NLL {record['valid_nats']:.3f} nats at epoch {record['best_epoch']} of {record['epochs']} "
+        f"validation NLL {record['valid_nats']:.3f} nats at epoch {record['best_epoch']}, of 0 to {last} "
         f"(independent variables: {record['independent_valid_nats']:.3f}), {record['minutes']:.1f} minutes"
     )
     print(f"{out} holds the model, metrics.csv, training.png and samples.png")
@@ -48,10 +49,12 @@ def run_fit(options: dict[str, Any]) -> None:
 def run_reproduce(options: dict[str, Any]) -> None:
     """``chainrule reproduce``."""
     path = _recipe(options["recipe"])
-    settings_from({}, recipes.read(path))
-    out = options["out"] or Path("runs", *path.with_suffix("").parts[-2:])
+    settings = settings_from({}, recipes.read(path))
+    name = "/".join(path.with_suffix("").parts[-2:])
+    out = options["out"] or Path("runs", name)
     result = _interruptible(
-        lambda: recipes.reproduce(path, out, options["results"]), f"; the same command goes on with it in {out}"
+        lambda: recipes.reproduce(name, settings, out, options["results"]),
+        f"; the same command goes on with it in {out}",
     )
     if options["json"]:
         print(json.dumps(_finite(result)))
@@ -110,6 +113,8 @@ def run_complete(options: dict[str, Any]) -> None:
 def run_conditionals(options: dict[str, Any]) -> None:
     """``chainrule conditionals``: the NADE figure."""
     check_suffix(options["out"], PICTURES)
+    if options["n"] < 1:
+        raise ValueError(f"n expects at least 1, got {options['n']}")
     model, config = _load(options)
     if options["data"]:
         x = _dataset(options["data"], config, model).split(options["split"])[: options["n"]]
@@ -162,10 +167,10 @@ def observation(words: str, model: AutoregressiveModel) -> Tensor:
 
 def _load(options: dict[str, Any]) -> tuple[AutoregressiveModel, dict[str, Any]]:
     device = options["device"]
-    if device not in ("auto", "cpu", "cuda", "mps"):
-        raise UsageError(f"--device expects auto, cpu, cuda or mps, got {device!r}")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UsageError("--device cuda expects a CUDA device, got none")
+    available = {"auto": True, "cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.mps.is_available()}
+    if not available.get(device, False):
+        names = ", ".join(name for name, there in available.items() if there)
+        raise UsageError(f"--device expects one of those here, {names}; got {device!r}")
     config = hub.read_config(options["run"])
     name = config.get("settings", {}).get("model", "")
     own = {name.partition(":")[2]: recipes.model_class(name)} if ":" in name else {}
@@ -181,7 +186,10 @@ def _dataset(spec: str | None, config: dict[str, Any], model: AutoregressiveMode
     if spec is None and "data" not in settings:
         raise UsageError("expected --data, for this run does not say what it was fitted on")
     levels, seed = settings.get("levels"), settings.get("seed", 0)
-    return load_data(spec if spec is not None else settings["data"], levels=levels, seed=seed)
+    if spec is None:
+        # A path that was relative then is where it was, wherever this command runs.
+        spec = config.get("data", {}).get("path", settings["data"])
+    return load_data(spec, levels=levels, seed=seed)
 
 
 def _levels(model: AutoregressiveModel) -> int:

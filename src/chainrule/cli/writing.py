@@ -25,6 +25,8 @@ def check_suffix(path: Path, suffixes: Collection[str] = (*PICTURES, *ARRAYS)) -
     """
     if path.suffix not in suffixes:
         raise ValueError(f"--out expects a file ending in {', '.join(suffixes)}, got {path}")
+    if path.is_dir():
+        raise ValueError(f"--out expects a file, got the folder {path}")
     if not path.parent.is_dir():
         raise ValueError(f"--out expects a file in a folder that exists, got {path}")
 

@@ -41,7 +41,8 @@ def read_delimited(path: Path, levels: int | None = None) -> Levels:
     """The rows of a text table as an array ``(N, columns)`` of integers.
 
     Cells are separated by commas, semicolons or tabs, whichever the first line has most of, or by spaces.
-    The first line is a header if one of its cells is not a number. Empty lines are skipped.
+    The first line is a header if none of its cells is a number, or if it counts four or more columns
+    from 0, as pandas names columns that have no names. Empty lines are skipped.
 
     Raises:
         ValueError: If the file is empty, a row has another number of cells than the first, or a cell is
@@ -61,9 +62,17 @@ def find_layout(path: Path) -> Layout:
     if line.count(delimiter.encode()) == 0 and all(_number(cell) is not None for cell in _cells(line, " ")):
         delimiter = " "
     cells = _cells(line, delimiter)
-    header = any(_number(cell) is None for cell in cells)
-    names = tuple(cells) if header else tuple(str(index + 1) for index in range(len(cells)))
-    return Layout(delimiter, header, names)
+    header = all(_number(cell) is None for cell in cells) or (len(cells) > 3 and cells == _counted(0, cells))
+    if header and len(cells) > 1 and not cells[0]:
+        raise ValueError(
+            f"{path}: line 1: expected a name for every column, got an empty first one: if it is an index, as pandas "
+            "writes it, leave it out"
+        )
+    return Layout(delimiter, header, tuple(cells if header else _counted(1, cells)))
+
+
+def _counted(start: int, cells: list[str]) -> list[str]:
+    return [str(start + index) for index in range(len(cells))]
 
 
 def _blocks(path: Path, layout: Layout) -> Iterator[Block]:

@@ -110,7 +110,8 @@ class NADE(AutoregressiveModel):
         example_R, time_R = is_new_Bk.nonzero(as_tuple=True)
         seen_Rk = torch.arange(k, device=time_R.device) < time_R[:, None]
         prefix_Rkf = features_Bkf.index_select(0, example_R) * seen_Rk[..., None]
-        sum_Rd = before_Bd.index_select(0, example_R).addmm_(prefix_Rkf.flatten(1), weight)
+        sum_Rd = before_Bd.index_select(0, example_R)
+        sum_Rd.addmm_(prefix_Rkf.flatten(1).to(sum_Rd.dtype), weight.to(sum_Rd.dtype))
         hidden_Rd = self.activate_(sum_Rd)
         if kept_Bd is not None:
             hidden_Rd = hidden_Rd * kept_Bd.index_select(0, example_R)

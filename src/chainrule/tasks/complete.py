@@ -47,6 +47,11 @@ def complete(
     """
     if tuple(observed.shape) != model.event_shape:
         raise ValueError(f"observed expects the shape of one example, {model.event_shape}, got {tuple(observed.shape)}")
+    if tuple(x.shape[1:]) != model.event_shape:
+        expected = ", ".join(map(str, ("B", *model.event_shape)))
+        raise ValueError(f"x expects examples of shape ({expected}), got {tuple(x.shape)}")
+    if not bool(((observed == 0) | (observed == 1)).all()):
+        raise ValueError("observed expects booleans, or 0 and 1, got other values")
     observed = observed.to(device=x.device, dtype=torch.bool)
     x = model.check(torch.where(observed, x, torch.zeros_like(x))).to(model.device)
     known = model.order.flatten(observed.unsqueeze(0).to(x.device))[0].tolist()

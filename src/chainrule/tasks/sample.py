@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
@@ -71,7 +73,7 @@ def drawer(
     greedy: bool = False,
 ) -> Choose:
     """A ``choose`` for `walk` that draws from the (changed) conditionals; see `sample` for the settings."""
-    if not temperature > 0:
+    if not 0 < temperature < math.inf:
         raise ValueError(
             f"temperature expects a positive number (for the most probable values: greedy), got {temperature}"
         )
@@ -91,7 +93,9 @@ def drawer(
         logits = log_probs(distribution, values)
         if greedy:
             return values.to(logits)[logits.argmax(1)]
-        logits = restrict(torch.log_softmax(logits / temperature, dim=1), top_k, top_p)
+        # The largest becomes 0 first, and in double precision, so that no temperature overflows.
+        logits = (logits - logits.amax(1, keepdim=True)).double() / temperature
+        logits = restrict(torch.log_softmax(logits, dim=1), top_k, top_p)
         return values.to(logits)[torch.multinomial(logits.exp(), 1).squeeze(1)]
 
     return choose

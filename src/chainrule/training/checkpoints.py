@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.plugins import TorchCheckpointIO
 
 
@@ -23,13 +24,32 @@ class AtomicCheckpoints(TorchCheckpointIO):
             temporary.unlink(missing_ok=True)
 
 
-def resumed_epoch(path: Path) -> int:
-    """The epoch that follows the checkpoint at ``path``.
+class Keeper(ModelCheckpoint):
+    """Keeps the best epoch in ``best.ckpt`` and the last in ``last.ckpt``, wherever the run folder was moved to."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, filename="best", monitor="valid_nats", save_last=True, enable_version_counter=False)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Without its paths: a state from another folder would otherwise forget the best score."""
+        assert self.dirpath is not None
+        best = str(Path(self.dirpath) / "best.ckpt")
+        score = state_dict["best_model_score"]
+        moved = {"dirpath": self.dirpath, "best_model_path": best, "kth_best_model_path": best}
+        last = str(Path(self.dirpath) / "last.ckpt")
+        super().load_state_dict(state_dict | moved | {"best_k_models": {best: score}, "last_model_path": last})
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """What a checkpoint holds, on the CPU.
 
     Raises:
-        ValueError: If the file is damaged.
+        ValueError: If the file is missing or damaged.
     """
     try:
-        return int(torch.load(path, map_location="cpu", weights_only=True, mmap=True)["epoch"]) + 1
+        checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        return {"epoch": checkpoint["epoch"], "state_dict": checkpoint["state_dict"]}
+    except FileNotFoundError:
+        raise ValueError(f"{path} is missing: delete the run folder and fit again") from None
     except (RuntimeError, EOFError, KeyError, pickle.UnpicklingError) as error:
-        raise ValueError(f"{path} is damaged or truncated: delete it and fit again") from error
+        raise ValueError(f"{path} is damaged or truncated: delete the run folder and fit again") from error

@@ -13,12 +13,12 @@ from typing import Literal
 
 import lightning.pytorch as lightning
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, RichProgressBar, WeightAveraging
+from lightning.pytorch.callbacks import EarlyStopping, RichProgressBar, WeightAveraging
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from chainrule.model import AutoregressiveModel
 from chainrule.training.callbacks import History, SeededEpochs, TimeLimit
-from chainrule.training.checkpoints import AtomicCheckpoints, resumed_epoch
+from chainrule.training.checkpoints import AtomicCheckpoints, Keeper, read_checkpoint
 from chainrule.training.module import Data, MaximumLikelihood, loader
 from chainrule.training.session import interruptible, quiet
 
@@ -32,12 +32,14 @@ class Fit:
         best_epoch: The epoch whose weights the model now has.
         best_nats: Its mean validation NLL, in nats.
         minutes: How long the training took.
+        device: Where it ran.
     """
 
     history: list[dict[str, float]]
     best_epoch: int
     best_nats: float
     minutes: float
+    device: str
 
 
 def fit(
@@ -127,11 +129,9 @@ def fit(
         last.parent.mkdir(parents=True, exist_ok=True)
         in_terminal = verbose and sys.stderr.isatty()
         history = History(folder / "metrics.csv" if out is not None else None, verbose and not in_terminal)
-        keeper = ModelCheckpoint(
-            last.parent, filename="best", monitor="valid_nats", save_last=True, enable_version_counter=False
-        )
+        best = last.parent / "best.ckpt"
         # History comes before the keeper, so that a checkpoint holds the epoch that it belongs to.
-        callbacks: list[lightning.Callback] = [SeededEpochs(seed), history, keeper]
+        callbacks: list[lightning.Callback] = [SeededEpochs(seed), history, Keeper(last.parent)]
         if averaging is not None:
             # Lightning's EMAWeightAveraging averages tensor by tensor, with copies: three times slower.
             callbacks.append(WeightAveraging(multi_avg_fn=get_ema_multi_avg_fn(averaging), use_buffers=False))
@@ -160,14 +160,14 @@ def fit(
         resumed = resume and last.exists()
         if resumed:
             # Lightning prefetches the first batch of a resumed epoch before it tells the sampler which epoch it is.
-            train_loader.sampler.set_epoch(resumed_epoch(last))  # type: ignore[attr-defined]
+            train_loader.sampler.set_epoch(read_checkpoint(last)["epoch"] + 1)  # type: ignore[attr-defined]
+            read_checkpoint(best)
         with interruptible():
             trainer.fit(module, train_loader, valid_loader, ckpt_path=last if resumed else None, weights_only=True)
-        best = torch.load(keeper.best_model_path, map_location="cpu", weights_only=True)
-    module.load_state_dict(best["state_dict"])
+        module.load_state_dict(read_checkpoint(best)["state_dict"])
     model.eval()
     row = min(history.rows, key=lambda row: row["valid_nats"])
-    return Fit(history.rows, int(row["epoch"]), row["valid_nats"], history.minutes)
+    return Fit(history.rows, int(row["epoch"]), row["valid_nats"], history.minutes, str(trainer.strategy.root_device))
 
 
 def check_device(device: str) -> str:

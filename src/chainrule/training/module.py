@@ -56,7 +56,7 @@ class MaximumLikelihood(lightning.LightningModule):
         if not math.isfinite(loss.item()):
             raise TrainingError(
                 f"the loss became {loss.item()} at step {self.global_step}: "
-                f"lower the learning rate (now {self.learning_rate:g}) or clip gradients; the last checkpoint is kept"
+                f"lower the learning rate (now {self.learning_rate:g}) or clip gradients; earlier checkpoints are kept"
             )
         self.log("train_nats", loss, on_step=False, on_epoch=True, batch_size=len(batch))
         return loss
@@ -108,7 +108,7 @@ class Batches(Sampler[list[int]]):
 
 def epoch_seed(seed: int, epoch: int) -> int:
     """A seed of its own for every epoch of a seeded training."""
-    return seed * 1_000_003 + epoch
+    return (seed * 1_000_003 + epoch) % 2**63
 
 
 def loader(data: Data, batch_size: int, seed: int | None = None) -> DataLoader[Any]:
