@@ -287,18 +287,21 @@ class TestListings:
         assert "static" in names["mnist"]
 
     def test_results(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        result = {"recipe": "a/b", "nats": 1.5, "nats_stderr": 0.1, "minutes": 2, "dataset": "d", "settings": {}}
+        keys = {
+            "recipe", "model", "dataset", "split", "nats", "nats_stderr", "bits_per_dim", "published", "minutes",
+            "device",
+        }  # fmt: skip
+        result = dict.fromkeys(keys) | {"recipe": "a/b", "nats": 1.5, "nats_stderr": 0.1, "minutes": 2, "settings": {}}
         (tmp_path / "a-b.json").write_text(json.dumps(result))
         (tmp_path / "benchmark.json").write_text("{}")
         assert main(["results", "--folder", str(tmp_path), "--json"]) == 0
         (row,) = json.loads(capsys.readouterr().out)
         assert row["nats"] == 1.5
-        assert set(row) == {
-            "recipe", "model", "dataset", "split", "nats", "nats_stderr", "bits_per_dim", "published", "minutes",
-            "device",
-        }  # fmt: skip
+        assert set(row) == keys
         assert main(["results", "--folder", str(tmp_path)]) == 0
         assert "a/b" in capsys.readouterr().out
+        (tmp_path / "broken.json").write_text('{"recipe": "a/c"}')
+        assert "it has no model" in refused(capsys, "results", "--folder", str(tmp_path))
         (tmp_path / "broken.json").write_text("{")
         assert "damaged" in refused(capsys, "results", "--folder", str(tmp_path))
 

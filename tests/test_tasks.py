@@ -38,6 +38,8 @@ class TestEvaluate:
     def test_needs_an_example(self, model: MADE) -> None:
         with pytest.raises(ValueError, match="at least one example, got none"):
             log_prob(model, torch.zeros(0, 1, 2, 3))
+        with pytest.raises(ValueError, match="batch_size expects at least 1, got 0"):
+            log_prob(model, torch.zeros(1, 1, 2, 3), batch_size=0)
 
     def test_one_example_has_no_standard_error(self, model: MADE) -> None:
         assert math.isnan(chainrule.evaluate(model, torch.zeros(1, 1, 2, 3)).nats_stderr)

@@ -280,3 +280,9 @@ def test_half_precision_trains_every_model(data: Tensor) -> None:
         NADE(event_shape=SHAPE, conditional=Bernoulli()),
     ):
         assert math.isfinite(train(model, data, max_epochs=1, precision="bf16-mixed").best_nats)
+
+
+def test_double_precision_ends_with_the_type_it_began_with(data: Tensor) -> None:
+    model = made()
+    train(model, data, max_epochs=1, precision="64-true")
+    assert model.dtype == torch.float32

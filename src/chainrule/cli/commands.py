@@ -68,8 +68,6 @@ def run_evaluate(options: dict[str, Any]) -> None:
     """``chainrule evaluate``."""
     model, config = _load(options)
     dataset = _dataset(options["data"], config, model)
-    if options["batch_size"] < 1:
-        raise ValueError(f"--batch-size expects at least 1, got {options['batch_size']}")
     result = evaluate(model, dataset.split(options["split"]), batch_size=options["batch_size"])
     if options["json"]:
         about = {"run": str(options["run"]), "model": type(model).__name__, "data": dataset.name}
@@ -150,7 +148,7 @@ def observation(words: str, model: AutoregressiveModel) -> Tensor:
         observed = torch.zeros(model.event_shape, dtype=torch.bool)
         observed[..., : model.event_shape[-2] // 2, :] = True
         return observed
-    if Path(words).exists():
+    if words and Path(words).exists():
         return read_mask(words, model.event_shape)
     try:
         fraction = 0.5 if words == "first-half" else float(words)
@@ -221,7 +219,8 @@ def _recipe(name: str) -> Path:
         if path.is_file():
             return path
     names = [str(path.relative_to("recipes").with_suffix("")) for path in sorted(Path("recipes").glob("*/*.yaml"))]
-    raise UsageError(f"no recipe {name!r}{suggestion(name, names)}; expected a file or one of {', '.join(names)}")
+    known = f" or one of {', '.join(names)}" if names else "; there is no folder recipes here"
+    raise UsageError(f"no recipe {name!r}{suggestion(name, names)}; expected a file{known}")
 
 
 COMMANDS: dict[str, Callable[[dict[str, Any]], None]] = {

@@ -86,6 +86,9 @@ def read_results(folder: Path) -> list[dict[str, Any]]:
         except ValueError:
             raise ValueError(f"{path} is damaged: it is no JSON") from None
         if isinstance(content, dict) and "recipe" in content:
+            missing = [key for key in RESULT_KEYS if key not in content]
+            if missing:
+                raise ValueError(f"{path} expects a result with {', '.join(RESULT_KEYS)}; it has no {missing[0]}")
             rows.append(content)
     return rows
 

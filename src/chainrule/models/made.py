@@ -60,7 +60,7 @@ class MADE(AutoregressiveModel):
         order: OrderSpec = "raster",
     ) -> None:
         super().__init__(event_shape=event_shape, conditional=conditional, order=order)
-        if not hidden_sizes or min(hidden_sizes) < 1:
+        if len(hidden_sizes) == 0 or min(hidden_sizes) < 1:
             raise ValueError(f"hidden_sizes expects one or more sizes of at least 1, got {list(hidden_sizes)}")
         if activation not in ("relu", "sigmoid"):
             raise ValueError(f"activation expects 'relu' or 'sigmoid', got {activation!r}")

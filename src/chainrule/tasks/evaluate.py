@@ -37,7 +37,7 @@ def evaluate(model: AutoregressiveModel, examples: Any, *, batch_size: int = 256
 
     Args:
         model: Any model of the contract.
-        examples: ``(N, *event_shape)``: a tensor, or a data set that gives a batch for a slice.
+        examples: ``(N, *event_shape)``: a tensor, an array, or a data set that gives a batch for a slice.
         batch_size: Examples per parallel pass.
 
     Raises:
@@ -58,13 +58,15 @@ def log_prob(model: AutoregressiveModel, examples: Any, *, batch_size: int = 256
     """
     if len(examples) == 0:
         raise ValueError("evaluate expects at least one example, got none")
+    if batch_size < 1:
+        raise ValueError(f"batch_size expects at least 1, got {batch_size}")
     device = model.device
     training = model.training
     model.eval()
     try:
         with torch.inference_mode():
             batches = (examples[start : start + batch_size] for start in range(0, len(examples), batch_size))
-            log_probs = torch.cat([model.log_prob(batch.to(device)).cpu() for batch in batches])
+            log_probs = torch.cat([model.log_prob(torch.as_tensor(batch).to(device)).cpu() for batch in batches])
     finally:
         model.train(training)
     return log_probs.clone()  # outside of inference mode: an ordinary tensor

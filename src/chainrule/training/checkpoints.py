@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 from pathlib import Path
@@ -20,8 +21,11 @@ class AtomicCheckpoints(TorchCheckpointIO):
         try:
             super().save_checkpoint(checkpoint, temporary, storage_options)
             os.replace(temporary, path)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror or str(error), str(path)) from error
         finally:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
 
 class Keeper(ModelCheckpoint):

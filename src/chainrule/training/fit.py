@@ -113,6 +113,7 @@ def fit(
         schedule=schedule,
         averaging=averaging,
     )
+    dtype = model.dtype
     torch.manual_seed(seed)
     train_loader, valid_loader = loader(train, batch_size, seed), loader(valid, 2 * batch_size)
     module = MaximumLikelihood(
@@ -165,7 +166,7 @@ def fit(
         with interruptible():
             trainer.fit(module, train_loader, valid_loader, ckpt_path=last if resumed else None, weights_only=True)
         module.load_state_dict(read_checkpoint(best)["state_dict"])
-    model.eval()
+    model.to(dtype).eval()  # precision may have changed it
     row = min(history.rows, key=lambda row: row["valid_nats"])
     return Fit(history.rows, int(row["epoch"]), row["valid_nats"], history.minutes, str(trainer.strategy.root_device))
 
