@@ -28,7 +28,8 @@ def receptive_field(model: AutoregressiveModel) -> Tensor | None:
     if model.direct_layer is not None:
         paths = paths + model.direct_layer.mask
     sizes = (model.num_variables, model.conditional.num_parameters, model.num_variables, model.conditional.num_features)
-    return (paths.view(sizes) > 0).any(3).any(1)
+    seen = (paths.view(sizes) > 0).any(3).any(1)  # by position in the event
+    return model.order.along(model.order.along(seen, 0), 1)
 
 
 def expected_verdict(law: str, model: AutoregressiveModel) -> str:

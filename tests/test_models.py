@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from chainrule.conditionals import Bernoulli, Categorical, Conditional
-from chainrule.model import AutoregressiveModel, map_state
+from chainrule.model import AutoregressiveModel
 from chainrule.models import FVSBN, MADE, NADE
 from chainrule.models.made import hidden_degrees
 from chainrule.models.nade import BLOCK
 from chainrule.testing import randomised
+from chainrule.walk import select_items
 
 CONDITIONALS = [Bernoulli(), Categorical(3), Categorical(4, "scalar")]
 SIZES = [1, 2, 5]
@@ -87,9 +88,10 @@ def test_nade_is_its_loop(conditional: Conditional, n: int, activation: str) -> 
     model = randomised(
         NADE(event_shape=(n,), conditional=conditional, hidden_size=6, activation=activation, order="random:2")
     ).double()
-    input_weight, hidden_bias = array(model.input_weight), array(model.hidden_bias)
-    output_weight, output_bias = array(model.output_weight), array(model.output_bias)
-    p = conditional.num_parameters
+    f, p, along = conditional.num_features, conditional.num_parameters, array(model.order.permutation).astype(int)
+    input_weight = array(model.input_weight).reshape(n, f, -1)[along].reshape(n * f, -1)
+    output_weight = array(model.output_weight).reshape(n, p, -1)[along].reshape(n * p, -1)
+    hidden_bias, output_bias = array(model.hidden_bias), array(model.output_bias).reshape(n, p)[along].ravel()
 
     def one_hidden_layer(t: int, past: np.ndarray) -> np.ndarray:
         summed = hidden_bias.copy()
@@ -103,14 +105,14 @@ def test_nade_is_its_loop(conditional: Conditional, n: int, activation: str) -> 
 
 
 def paper_masks(model: MADE, seed: int) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
-    """MADE's masks by its equations 8, 9, 12 and 13, unit by unit: hidden layers, output, direct."""
+    """MADE's masks in the reversed order, by its equations 8, 9, 12 and 13: hidden layers, output, direct."""
     n, f, p = model.num_variables, model.conditional.num_features, model.conditional.num_parameters
-    inputs = [1 + j // f for j in range(n * f)]
-    outputs = [1 + i // p for i in range(n * p)]
+    inputs = [n - j // f for j in range(n * f)]
+    outputs = [n - i // p for i in range(n * p)]
     layers = [inputs]
     masks = []
     for degrees in hidden_degrees(n, [layer.out_features for layer in model.hidden_layers], seed):
-        layers.append(degrees.tolist())
+        layers.append(sorted(degrees.tolist()))
         masks.append(np.array([[float(m >= before) for before in layers[-2]] for m in layers[-1]]))
     output = np.array([[float(d > m) for m in layers[-1]] for d in outputs])
     direct = np.array([[float(d > m) for m in inputs] for d in outputs])
@@ -131,7 +133,7 @@ def test_made_is_a_masked_autoencoder(conditional: Conditional, n: int, sizes: l
     ).double()  # fmt: skip
     masks, output_mask, direct_mask = paper_masks(model, 4)
     x = examples(model)
-    encoded = np.array([[features(v, conditional) for v in row] for row in x.flip(1).int().tolist()])
+    encoded = np.array([[features(v, conditional) for v in row] for row in x.int().tolist()])
     encoded = hidden = encoded.reshape(len(x), -1)
     for layer, mask in zip(model.hidden_layers, masks, strict=True):
         hidden = hidden @ (array(layer.weight) * mask).T + array(layer.bias)
@@ -140,7 +142,7 @@ def test_made_is_a_masked_autoencoder(conditional: Conditional, n: int, sizes: l
     if model.direct_layer is not None:
         parameters += encoded @ (array(model.direct_layer.weight) * direct_mask).T
     parameters = parameters.reshape(len(x), n, -1)
-    expected = by_hand_of_table(x.flip(1), parameters, conditional)
+    expected = by_hand_of_table(x, parameters, conditional)
     np.testing.assert_allclose(array(model.log_prob(x)), expected, rtol=1e-12)
     live = sum(int(mask.sum()) for mask in masks) + int(output_mask.sum()) + direct * int(direct_mask.sum())
     assert model.num_parameters == live + sum(sizes) + n * conditional.num_parameters
@@ -287,14 +289,14 @@ def test_a_batch_of_none_has_no_log_probabilities() -> None:
 
 @pytest.mark.parametrize("kind", [FVSBN, NADE, MADE])
 def test_states_can_be_branched(kind: type[AutoregressiveModel]) -> None:
-    """`map_state` selects items of the batch; the selected ones go on as if they had been alone."""
+    """`select_items` selects items of the batch; the selected ones go on as if they had been alone."""
     model = randomised(kind(event_shape=(4,), conditional=Bernoulli(), order="reversed")).double()
     x = torch.tensor([[0, 1, 1, 0], [1, 1, 0, 1], [0, 0, 1, 1]], dtype=torch.float64)
     with torch.no_grad():
         state, previous = model.start(3), None
         for t, value in enumerate(x.flip(1).unbind(1)):
             if t == 2:
-                state, previous = map_state(lambda tensor: tensor[[2, 0]], state), previous[[2, 0]]
+                state, previous = select_items(state, torch.tensor([2, 0])), previous[[2, 0]]
             kept = value if t < 2 else value[[2, 0]]
             distribution, state = model.step(state, previous)
             expected = model(x).logits[:, 3 - t]

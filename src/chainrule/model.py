@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Self, final
 
 import torch
@@ -18,25 +18,23 @@ from chainrule.order import Order, OrderSpec
 
 State = Any
 """What a step hands to the next: a nested tuple of tensors whose first dimension is the batch, and of
-plain values (a position, a list of weights, None) that all items of the batch share. `map_state` visits its tensors."""
+plain values (a position, a list of weights, None) that all items of the batch share. `walk.map_state` visits its
+tensors."""
 
 
-class AutoregressiveModel(nn.Module, ABC):
-    """A model of p(x) = prod_t p(x_t | x_<t), with the variables of x taken in ``self.order``.
+class Model(nn.Module, ABC):
+    """What can be fitted, saved and loaded: a module with an event, a configuration and a loss.
 
-    To add a model, write `forward`: the conditionals of all variables of given examples at once.
-    Everything else then works. Override `start` and `step` together if one conditional can be had
-    for less than a whole `forward`; `chainrule.testing.check_model` proves that both agree.
     Constructor arguments are keyword-only and plain (numbers, strings, lists, and the conditional),
     because they are the configuration that is saved beside the weights.
 
     Args:
         event_shape: Shape of one example: ``(n,)`` or ``(channels, height, width)``.
         conditional: The family of p(x_t | x_<t).
-        order: In which sequence the variables are generated; see `chainrule.order.Order`.
+        num_classes: The number of classes that an example can be conditioned on; None for no classes.
 
     Raises:
-        ValueError: If ``event_shape`` is empty or has a size below 1, or the order does not fit it.
+        ValueError: If ``event_shape`` is empty or has a size below 1, or ``num_classes`` is below 1.
     """
 
     _arguments: dict[str, Any]
@@ -49,13 +47,15 @@ class AutoregressiveModel(nn.Module, ABC):
         model._arguments = arguments
         return model
 
-    def __init__(self, *, event_shape: Sequence[int], conditional: Conditional, order: OrderSpec = "raster") -> None:
+    def __init__(self, *, event_shape: Sequence[int], conditional: Conditional, num_classes: int | None = None) -> None:
         super().__init__()
         self.event_shape = tuple(int(size) for size in event_shape)
         if not self.event_shape or min(self.event_shape) < 1:
             raise ValueError(f"event_shape expects sizes of at least 1, got {self.event_shape}")
+        if num_classes is not None and num_classes < 1:
+            raise ValueError(f"num_classes expects at least 1, got {num_classes}")
         self.conditional = conditional
-        self.order = Order(order, self.event_shape)
+        self.num_classes = num_classes
 
     @property
     def dtype(self) -> torch.dtype:
@@ -84,6 +84,86 @@ class AutoregressiveModel(nn.Module, ABC):
         """Trainable numbers, those that a mask holds at zero left out."""
         masked = sum(module.num_masked for module in self.modules() if isinstance(module, MaskedLinear))
         return sum(parameter.numel() for parameter in self.parameters()) - masked
+
+    @abstractmethod
+    def loss(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """What training minimises the mean of, ``(B,)``."""
+
+    def validation_loss(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """What the epoch to keep is chosen by, ``(B,)``; by default the loss."""
+        return self.loss(x, context)
+
+    def features(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """What the hidden layers say of the examples ``x``, ``(B, k)``; which layers, each model documents.
+
+        Raises:
+            ValueError: If the model has no hidden layer.
+        """
+        raise ValueError(f"features expects a model with hidden layers, got {type(self).__name__}, which has none")
+
+    @final
+    def check_shape(self, x: Tensor) -> None:
+        """Raise ``ValueError``, saying expected and got, where ``x`` is no batch of this model's events."""
+        if tuple(x.shape[1:]) != self.event_shape or x.dim() == 0:
+            expected = ", ".join(map(str, ("B", *self.event_shape)))
+            raise ValueError(f"{type(self).__name__} expects examples of shape ({expected}), got {tuple(x.shape)}")
+
+    @final
+    def check(self, x: Tensor) -> Tensor:
+        """``x`` as this model's dtype, or ``ValueError`` saying what was expected and what came."""
+        self.check_shape(x)
+        self.conditional.check(x)
+        return x.to(self.dtype)
+
+    @final
+    def check_context(self, context: Tensor | None, batch_size: int) -> Tensor | None:
+        """The classes ``(B,)`` as int64 on this model's device, or ``ValueError`` saying expected and got."""
+        name = type(self).__name__
+        if self.num_classes is None:
+            if context is not None:
+                raise ValueError(f"context expects None, as this {name} was built without num_classes, got classes")
+            return None
+        expected = f"context expects the class of each of {batch_size} examples, from 0 to {self.num_classes - 1}"
+        if context is None:
+            raise ValueError(f"{expected}, as this {name} has {self.num_classes} classes, got None")
+        if tuple(context.shape) != (batch_size,):
+            raise ValueError(f"{expected}, got the shape {tuple(context.shape)}")
+        if bool(((context < 0) | (context >= self.num_classes) | (context != context.long())).any()):
+            raise ValueError(f"{expected}, got values from {context.min().item():g} to {context.max().item():g}")
+        return context.to(device=self.device, dtype=torch.long)
+
+    def _empty(self, *shape: int) -> Tensor:
+        """Zeros of this model's dtype and on its device."""
+        return torch.zeros(shape, dtype=self.dtype, device=self.device)
+
+
+class AutoregressiveModel(Model):
+    """A model of p(x) = prod_t p(x_t | x_<t), with the variables of x taken in ``self.order``.
+
+    To add a model, write `forward`: the conditionals of all variables of given examples at once.
+    Everything else then works. Override `start` and `step` together if one conditional can be had
+    for less than a whole `forward`; `chainrule.testing.check_model` proves that both agree.
+
+    Args:
+        event_shape: Shape of one example: ``(n,)`` or ``(channels, height, width)``.
+        conditional: The family of p(x_t | x_<t).
+        order: In which sequence the variables are generated; see `chainrule.order.Order`.
+        num_classes: The number of classes that an example can be conditioned on; None for no classes.
+
+    Raises:
+        ValueError: If ``event_shape`` is empty or has a size below 1, or the order does not fit it.
+    """
+
+    def __init__(
+        self,
+        *,
+        event_shape: Sequence[int],
+        conditional: Conditional,
+        order: OrderSpec = "raster",
+        num_classes: int | None = None,
+    ) -> None:
+        super().__init__(event_shape=event_shape, conditional=conditional, num_classes=num_classes)
+        self.order = Order(order, self.event_shape)
 
     @abstractmethod
     def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
@@ -122,34 +202,75 @@ class AutoregressiveModel(nn.Module, ABC):
     def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Log p(x) = sum_t log p(x_t | x_<t) in nats, ``(B,)``, of examples ``(B, *event_shape)``.
 
+        Of an ensemble: the log of the mean of its members' p(x).
+
         Raises:
             ValueError: If the shape is another than the event's or a value is not of the conditional's.
         """
         x = self.check(x)
-        return self(x, context).log_prob(x).flatten(1).sum(1)
+        context = self.check_context(context, len(x))
+        if not self.members:
+            return self(x, context).log_prob(x).flatten(1).sum(1)
+        joints = torch.stack([member.log_prob(x, context) for member in self.members])
+        return joints.logsumexp(0) - math.log(len(joints))
+
+    def loss(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """What training minimises the mean of, ``(B,)``: -log p(x), or an unbiased estimate of a mean of such."""
+        return -self.log_prob(x, context)
 
     @final
-    def check(self, x: Tensor) -> Tensor:
-        """``x`` as this model's dtype, or ``ValueError`` saying what was expected and what came."""
-        if tuple(x.shape[1:]) != self.event_shape or x.dim() == 0:
-            expected = ", ".join(map(str, ("B", *self.event_shape)))
-            raise ValueError(f"{type(self).__name__} expects examples of shape ({expected}), got {tuple(x.shape)}")
-        self.conditional.check(x)
-        return x.to(self.dtype)
+    def validation_loss(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        return -self.log_prob(x, context)
 
-    def _empty(self, *shape: int) -> Tensor:
-        """Zeros of this model's dtype and on its device."""
-        return torch.zeros(shape, dtype=self.dtype, device=self.device)
+    @property
+    def members(self) -> Sequence[AutoregressiveModel]:
+        """The models whose joint probabilities this one averages; none unless it is an ensemble."""
+        return ()
+
+    @property
+    def components(self) -> Sequence[AutoregressiveModel]:
+        """The models to walk along: this one, or the members of an ensemble whose orders differ.
+
+        The joint probability is the mean of the components'. A mixture over orders has no conditionals that
+        can be computed in any one order, so a task walks along one of its components.
+        """
+        return (self,)
+
+    def variant(self, index: int) -> AutoregressiveModel:
+        """One of the models that share these weights (another order, another mask); 0 is this model itself.
+
+        Raises:
+            ValueError: If there is no such variant.
+        """
+        if index != 0:
+            raise ValueError(f"{type(self).__name__} has one variant, 0, got {index}")
+        return self
+
+    def reordered(self, order: OrderSpec) -> AutoregressiveModel | None:
+        """This model with its variables generated in another order, or None where it has only its own."""
+        return None
+
+    def lookahead(self, x: Tensor, observed: Tensor, context: Tensor | None = None) -> Tensor | None:
+        """How probable the known values that come later are, given each value of each variable.
+
+        With these, a walk that draws x_t with probability proportional to p(x_t | x_<t) times exp(lookahead)
+        draws from p(unknown | known) exactly, whatever is known.
+
+        Args:
+            x: Examples ``(B, *event_shape)``.
+            observed: Which variables are known, booleans ``event_shape``.
+            context: What the examples are conditioned on.
+
+        Returns:
+            ``(B, n, K)`` in nats, along the order, for K listed values; -inf at values that a known variable does
+            not have. None where it can't be had.
+        """
+        return None
 
 
-def map_state(function: Callable[[Tensor], Tensor], state: State) -> State:
-    """``state`` with ``function`` applied to its tensors, for example to select items of the batch.
+class CountedModel(AutoregressiveModel):
+    """A model whose parameters are had by counting: no gradient is needed to fit it."""
 
-    >>> map_state(lambda tensor: tensor[:1], (torch.zeros(3, 2), (4, None)))
-    (tensor([[0., 0.]]), (4, None))
-    """
-    if isinstance(state, Tensor):
-        return function(state)
-    if isinstance(state, tuple):
-        return tuple(map_state(function, part) for part in state)
-    return state
+    @abstractmethod
+    def count(self, batches: Iterable[tuple[Tensor, Tensor | None]]) -> None:
+        """Set the parameters from all ``(x, context)`` of the training examples, read once."""

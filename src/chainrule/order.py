@@ -48,13 +48,26 @@ class Order(nn.Module):
 
     def flatten(self, x: Tensor) -> Tensor:
         """Events ``(B, *event_shape, ...)`` as sequences ``(B, n, ...)`` in this order."""
-        sequence = x.flatten(1, len(self.event_shape))
-        return sequence if self.is_identity else sequence.index_select(1, self.permutation)
+        return self.along(x.flatten(1, len(self.event_shape)), 1)
 
     def unflatten(self, sequence: Tensor) -> Tensor:
         """Sequences ``(B, n, ...)`` as events ``(B, *event_shape, ...)``; the inverse of `flatten`."""
         x = sequence if self.is_identity else sequence.index_select(1, self.inverse)
         return x.unflatten(1, self.event_shape)
+
+    def along(self, weight: Tensor, dim: int = 0, group: int = 1) -> Tensor:
+        """``weight``, of which dimension ``dim`` counts the flattened event's variables, along this order.
+
+        Args:
+            weight: Any tensor whose dimension ``dim`` has ``n * group`` entries.
+            dim: Which dimension.
+            group: How many neighbouring entries each variable has.
+        """
+        if self.is_identity:
+            return weight
+        if group == 1:
+            return weight.index_select(dim, self.permutation)
+        return weight.unflatten(dim, (-1, group)).index_select(dim, self.permutation).flatten(dim, dim + 1)
 
 
 def permutation_of(spec: OrderSpec, event_shape: tuple[int, ...]) -> list[int]:

@@ -40,7 +40,7 @@ def arguments_of(file: str, name: str) -> tuple[Argument, ...]:
     """Keyword-only arguments of the function ``name``, or of the constructor of the class ``name``, in ``file``.
 
     >>> [argument.name for argument in arguments_of("models/fvsbn.py", "FVSBN")]
-    ['event_shape', 'conditional', 'dropout', 'order']
+    ['event_shape', 'conditional', 'dropout', 'order', 'num_classes']
     """
     node = _find(file, name)
     function = node

@@ -18,6 +18,8 @@ from chainrule.signatures import REQUIRED, Argument, arguments_of, convert
 FIT = ("training/fit.py", "fit")
 FROM_DATA = ("event_shape", "conditional")
 """Constructor arguments that the data decides."""
+NOT_SETTINGS = ("out", "resume", "verbose", "train_context", "valid_context")
+"""Arguments of `chainrule.fit` that are no settings of a recipe."""
 
 
 class UsageError(Exception):
@@ -111,7 +113,7 @@ def settings_from(options: dict[str, Any], recipe: dict[str, Any]) -> dict[str, 
 
 
 def _training_arguments() -> list[Argument]:
-    return [argument for argument in arguments_of(*FIT) if argument.name not in ("out", "resume", "verbose")]
+    return [argument for argument in arguments_of(*FIT) if argument.name not in NOT_SETTINGS]
 
 
 def _fit(parser: Parser, argv: list[str]) -> None:

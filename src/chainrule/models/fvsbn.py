@@ -21,6 +21,7 @@ from torch.distributions import Distribution
 from chainrule.conditionals import Conditional
 from chainrule.model import AutoregressiveModel, State
 from chainrule.nn.buffers import cut_rows, write_columns
+from chainrule.nn.class_bias import ClassBias
 from chainrule.nn.masked_linear import MaskedLinear, degree_mask
 from chainrule.order import OrderSpec
 
@@ -37,6 +38,7 @@ class FVSBN(AutoregressiveModel):
         dropout: Probability with which an earlier variable is dropped in training: a penalty on the
             weights that spares those whose variable says much (Wager et al., 2013).
         order: In which sequence the variables are generated.
+        num_classes: The number of classes that an example can be conditioned on; None for no classes.
 
     Raises:
         ValueError: If ``dropout`` is not in [0, 1).
@@ -55,8 +57,9 @@ class FVSBN(AutoregressiveModel):
         conditional: Conditional,
         dropout: float = 0.0,
         order: OrderSpec = "raster",
+        num_classes: int | None = None,
     ) -> None:
-        super().__init__(event_shape=event_shape, conditional=conditional, order=order)
+        super().__init__(event_shape=event_shape, conditional=conditional, order=order, num_classes=num_classes)
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout expects a probability in [0, 1), got {dropout}")
         self.dropout = nn.Dropout(dropout)
@@ -69,22 +72,27 @@ class FVSBN(AutoregressiveModel):
         self.regressions = MaskedLinear(mask)
         nn.init.zeros_(self.regressions.weight)
         nn.init.zeros_(self.regressions.bias)
+        self.class_bias = ClassBias(num_classes, self.num_variables * conditional.num_parameters)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
         features = self.conditional.encode(self.order.flatten(x)).flatten(1)
-        parameters = self.regressions(self.dropout(features)).unflatten(1, (self.num_variables, -1))
+        parameters = self.regressions(self.dropout(features)) + self.class_bias(context)
+        parameters = parameters.unflatten(1, (self.num_variables, -1))
         return self.conditional.distribution(self.order.unflatten(parameters))
 
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
         regressions = cut_rows(self.regressions.weight, self.regressions.bias, self.conditional.num_parameters)
-        return -1, self._empty(batch_size, self.num_variables * self.conditional.num_features), regressions
+        features = self._empty(batch_size, self.num_variables * self.conditional.num_features)
+        return -1, features, regressions, self.class_bias(context)
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
-        t, features, regressions = state
-        f = self.conditional.num_features
+        t, features, regressions, class_bias = state
+        f, p = self.conditional.num_features, self.conditional.num_parameters
         if previous is not None:
             features = write_columns(features, self.conditional.encode(previous), t * f)
         t += 1
         weight, bias = regressions[t]
         parameters = F.linear(features.narrow(1, 0, t * f), weight.narrow(1, 0, t * f), bias)
-        return self.conditional.distribution(parameters), (t, features, regressions)
+        if isinstance(class_bias, Tensor):
+            parameters = parameters + class_bias.narrow(1, t * p, p)
+        return self.conditional.distribution(parameters), (t, features, regressions, class_bias)

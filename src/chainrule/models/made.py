@@ -4,6 +4,10 @@ Every hidden unit k gets a degree m(k) in [1, n - 1] and sees only units of the 
 degree <= m(k); output t sees only hidden units with degree < t. So no path leads from x_t or later
 to the parameters of p(x_t | x_<t), and one pass of the autoencoder gives all of them.
 
+The weights do not belong to one set of degrees: trained with a random one of several sets for every batch
+(connectivity-agnostic), and with an order for each (order-agnostic), they make as many models, whose average is an
+`Ensemble`.
+
 References:
     MADE: masked autoencoder for distribution estimation (Germain et al., 2015),
     https://arxiv.org/abs/1502.03509
@@ -11,8 +15,10 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+import copy
+import functools
+from collections.abc import Callable, Sequence
+from typing import Literal, Self
 
 import numpy as np
 import torch
@@ -23,12 +29,15 @@ from torch.distributions import Distribution
 from chainrule.conditionals import Conditional
 from chainrule.model import AutoregressiveModel, State
 from chainrule.nn.buffers import cut_rows, write_columns
+from chainrule.nn.class_bias import ClassBias
 from chainrule.nn.masked_linear import MaskedLinear, degree_mask
-from chainrule.order import OrderSpec
+from chainrule.order import Order, OrderSpec
 
 
 class MADE(AutoregressiveModel):
     """An autoencoder of any depth whose weights are masked by the degrees of their units.
+
+    `features` are the units of the last hidden layer.
 
     Args:
         event_shape: Shape of one example.
@@ -38,11 +47,15 @@ class MADE(AutoregressiveModel):
         direct: Whether outputs also see earlier variables directly (the paper's direct connections).
         dropout: Probability with which a hidden unit is dropped in training.
         mask_seed: Seed of the degrees, which are drawn uniformly as in the paper's algorithm 1.
+        num_masks: Sets of degrees to train for, one drawn for every batch; `variant` i is the model with the i-th.
+        order_agnostic: Whether the i-th set, but for the first, also has an order of its own, a random one.
+        mask: Which of the sets this model is taken with.
         order: In which sequence the variables are generated.
+        num_classes: The number of classes that an example can be conditioned on; None for no classes.
 
     Raises:
-        ValueError: If ``hidden_sizes`` is empty or has a size below 1, the activation is unknown, or
-            ``dropout`` is not in [0, 1).
+        ValueError: If ``hidden_sizes`` is empty or has a size below 1, the activation is unknown,
+            ``dropout`` is not in [0, 1), or ``mask`` is not one of ``num_masks``.
     """
 
     growth = "about (n + 1)(h_1 + h_L)/2 + sum_l h_l h_(l+1)/2, linear in n at fixed hidden sizes"
@@ -57,9 +70,16 @@ class MADE(AutoregressiveModel):
         direct: bool = False,
         dropout: float = 0.0,
         mask_seed: int = 0,
+        num_masks: int = 1,
+        order_agnostic: bool = False,
+        mask: int = 0,
         order: OrderSpec = "raster",
+        num_classes: int | None = None,
     ) -> None:
-        super().__init__(event_shape=event_shape, conditional=conditional, order=order)
+        if not 0 <= mask < num_masks:
+            raise ValueError(f"mask expects one of the {num_masks} of num_masks, counted from 0, got {mask}")
+        own_order = f"random:{mask_seed + mask}" if order_agnostic and mask else order
+        super().__init__(event_shape=event_shape, conditional=conditional, order=own_order, num_classes=num_classes)
         if len(hidden_sizes) == 0 or min(hidden_sizes) < 1:
             raise ValueError(f"hidden_sizes expects one or more sizes of at least 1, got {list(hidden_sizes)}")
         if activation not in ("relu", "sigmoid"):
@@ -68,41 +88,110 @@ class MADE(AutoregressiveModel):
             raise ValueError(f"dropout expects a probability in [0, 1), got {dropout}")
         self.activate = torch.relu if activation == "relu" else torch.sigmoid
         self.dropout = nn.Dropout(dropout)
+        self.hidden_sizes, self.mask_seed, self.num_masks, self.mask = tuple(hidden_sizes), mask_seed, num_masks, mask
+        self.order_agnostic = order_agnostic
 
-        time = torch.arange(1, self.num_variables + 1)
-        inputs = time.repeat_interleave(conditional.num_features)
-        outputs = time.repeat_interleave(conditional.num_parameters)
-        hidden = hidden_degrees(self.num_variables, hidden_sizes, mask_seed)
-        pairs = zip([inputs, *hidden], hidden, strict=False)
+        *hidden_masks, output_mask, direct_mask = self._masks()
         self.hidden_layers: Sequence[MaskedLinear] = nn.ModuleList(  # type: ignore[assignment]
-            MaskedLinear(degree_mask(units, before)) for before, units in pairs
+            MaskedLinear(hidden_mask) for hidden_mask in hidden_masks
         )
-        self.output_layer = MaskedLinear(degree_mask(outputs, hidden[-1], strict=True))
-        self.direct_layer = MaskedLinear(degree_mask(outputs, inputs, strict=True), bias=False) if direct else None
-        self._known = [torch.searchsorted(degrees, time, right=False).tolist() for degrees in hidden]
+        self.output_layer = MaskedLinear(output_mask)
+        self.direct_layer = MaskedLinear(direct_mask, bias=False) if direct else None
         if self.direct_layer is not None:
             nn.init.zeros_(self.direct_layer.weight)
+        self.hidden_class_bias = ClassBias(num_classes, self.hidden_sizes[0])
+        self.output_class_bias = ClassBias(num_classes, self.output_layer.out_features)
+
+    def _degrees(self) -> list[Tensor]:
+        """Degrees of the units of each hidden layer; sorted, where there is but one set."""
+        degrees = hidden_degrees(self.num_variables, self.hidden_sizes, self.mask_seed + self.mask)
+        return [layer.sort().values for layer in degrees] if self.num_masks == 1 else degrees
+
+    def _masks(self) -> list[Tensor]:
+        """The masks of the hidden layers, of the output layer and of the direct connections."""
+        time = self.order.inverse.cpu() + 1
+        inputs = time.repeat_interleave(self.conditional.num_features)
+        outputs = time.repeat_interleave(self.conditional.num_parameters)
+        hidden = self._degrees()
+        pairs = zip([inputs, *hidden], hidden, strict=False)
+        masks = [degree_mask(units, before) for before, units in pairs]
+        return [*masks, degree_mask(outputs, hidden[-1], strict=True), degree_mask(outputs, inputs, strict=True)]
+
+    def variant(self, index: int) -> Self:
+        """The model with the ``index``-th set of degrees (and order): it shares all weights."""
+        if index == self.mask:
+            return self
+        if not 0 <= index < self.num_masks:
+            raise ValueError(f"MADE expects one of its {self.num_masks} variants (num_masks), got {index}")
+        view = copy.copy(self)
+        view._modules = dict(self._modules)
+        view._arguments = {**self._arguments, "mask": index}
+        view.mask = index
+        if self.order_agnostic:
+            spec = f"random:{self.mask_seed + index}" if index else self._arguments.get("order", "raster")
+            view.order = Order(spec, self.event_shape).to(self.device)
+        *hidden_masks, output_mask, direct_mask = view._masks()
+        pairs = zip(self.hidden_layers, hidden_masks, strict=True)
+        view.hidden_layers = nn.ModuleList(layer.with_mask(mask) for layer, mask in pairs)  # type: ignore[assignment]
+        view.output_layer = self.output_layer.with_mask(output_mask)
+        if self.direct_layer is not None:
+            view.direct_layer = self.direct_layer.with_mask(direct_mask)
+        return view
+
+    def loss(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """-log p(x), under a random one of the sets of degrees where there are several."""
+        if self.num_masks == 1:
+            return super().loss(x, context)
+        return -self.variant(int(torch.randint(self.num_masks, ()))).log_prob(x, context)
+
+    def _hidden(self, features: Tensor, context: Tensor | None) -> Tensor:
+        """The last hidden layer."""
+        hidden = features
+        for i, layer in enumerate(self.hidden_layers):
+            hidden = layer(hidden) if i else layer(hidden) + self.hidden_class_bias(context)
+            hidden = self.dropout(self.activate(hidden))
+        return hidden
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
-        features = self.conditional.encode(self.order.flatten(x)).flatten(1)
-        hidden = features
-        for layer in self.hidden_layers:
-            hidden = self.dropout(self.activate(layer(hidden)))
-        parameters = self.output_layer(hidden)
+        features = self.conditional.encode(x.flatten(1)).flatten(1)
+        parameters = self.output_layer(self._hidden(features, context)) + self.output_class_bias(context)
         if self.direct_layer is not None:
             parameters = parameters + self.direct_layer(features)
-        parameters = parameters.unflatten(1, (self.num_variables, -1))
-        return self.conditional.distribution(self.order.unflatten(parameters))
+        return self.conditional.distribution(parameters.unflatten(1, (*self.event_shape, -1)))
+
+    def features(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        x = self.check(x)
+        features = self.conditional.encode(x.flatten(1)).flatten(1)
+        return self._hidden(features, self.check_context(context, len(x)))
 
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
-        features = self._empty(batch_size, self.num_variables * self.conditional.num_features)
+        """The weights, with hidden units sorted by degree and variables along the order, and nothing known yet."""
+        f, p = self.conditional.num_features, self.conditional.num_parameters
+        layers, known = [], []
+        time = torch.arange(1, self.num_variables + 1)
+        along_inputs = functools.partial(self.order.along, group=f)
+        along_outputs = functools.partial(self.order.along, group=p)
+        before: Callable[..., Tensor] = along_inputs
+        hidden_bias: Tensor | float = self.hidden_class_bias(context)
+        for layer, degrees in zip(self.hidden_layers, self._degrees(), strict=True):
+            units = _sorted_by(degrees.to(self.device))
+            ends = torch.searchsorted(degrees.sort().values, time).tolist()
+            sizes = [*np.diff(ends, prepend=0).tolist(), layer.out_features - ends[-1]]
+            layers.append(cut_rows(before(units(layer.weight, 0), 1), units(layer.bias, 0), sizes))
+            known.append(ends)
+            if isinstance(hidden_bias, Tensor) and not layers[1:]:
+                hidden_bias = units(hidden_bias, 1)
+            before = units
+        weight = before(along_outputs(self.output_layer.weight, 0), 1)
+        outputs = cut_rows(weight, along_outputs(self.output_layer.bias, 0), p)
+        direct = None
+        if self.direct_layer is not None:
+            direct = [along_inputs(along_outputs(self.direct_layer.weight, 0), 1)]
+        output_bias = self.output_class_bias(context)
+        biases = (hidden_bias, along_outputs(output_bias, 1) if isinstance(output_bias, Tensor) else 0.0)
+        features = self._empty(batch_size, self.num_variables * f)
         hidden = tuple(self._empty(batch_size, layer.out_features) for layer in self.hidden_layers)
-        rows = [
-            cut_rows(layer.weight, layer.bias, [*np.diff(known, prepend=0).tolist(), layer.out_features - known[-1]])
-            for layer, known in zip(self.hidden_layers, self._known, strict=True)
-        ]
-        outputs = cut_rows(self.output_layer.weight, self.output_layer.bias, self.conditional.num_parameters)
-        return -1, features, hidden, rows, outputs
+        return -1, features, hidden, biases, [layers, known, outputs, direct]
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
         """As `AutoregressiveModel.step`, but touching every weight that a mask lets live just once per example.
@@ -110,44 +199,57 @@ class MADE(AutoregressiveModel):
         Hidden units are sorted by degree, so those of degree t are neighbours, see a prefix of the layer
         before, and can be computed once x_t is known; no mask is needed.
         """
-        t, features, hidden, rows, outputs = state
+        t, features, hidden, biases, weights = state
+        layers, known, outputs, direct = weights
         f, p = self.conditional.num_features, self.conditional.num_parameters
         if previous is not None:
             features = write_columns(features, self.conditional.encode(previous), t * f)
         t += 1
-        below, seen = features, t * f
-        layers = []
-        for units, known, units_rows in zip(hidden, self._known, rows, strict=True):
-            old, new = known[t - 1] if t else 0, known[t]
+        below, seen, class_bias = features, t * f, biases[0]
+        updated = []
+        for units, ends, rows in zip(hidden, known, layers, strict=True):
+            old, new = ends[t - 1] if t else 0, ends[t]
             if new > old:
-                weight, bias = units_rows[t]
-                fresh = self.activate(F.linear(below.narrow(1, 0, seen), weight.narrow(1, 0, seen), bias))
-                units = write_columns(units, fresh, old)
-            below, seen = units, new
-            layers.append(units)
+                weight, bias = rows[t]
+                fresh = F.linear(below.narrow(1, 0, seen), weight.narrow(1, 0, seen), bias)
+                if isinstance(class_bias, Tensor):
+                    fresh = fresh + class_bias.narrow(1, old, new - old)
+                units = write_columns(units, self.activate(fresh), old)
+            below, seen, class_bias = units, new, 0.0
+            updated.append(units)
         weight, bias = outputs[t]
         parameters = F.linear(below.narrow(1, 0, seen), weight.narrow(1, 0, seen), bias)
-        if self.direct_layer is not None:
-            weight = self.direct_layer.weight.narrow(0, t * p, p).narrow(1, 0, t * f)
+        if isinstance(biases[1], Tensor):
+            parameters = parameters + biases[1].narrow(1, t * p, p)
+        if direct is not None:
+            weight = direct[0].narrow(0, t * p, p).narrow(1, 0, t * f)
             parameters = parameters + F.linear(features.narrow(1, 0, t * f), weight)
-        return self.conditional.distribution(parameters), (t, features, tuple(layers), rows, outputs)
+        return self.conditional.distribution(parameters), (t, features, tuple(updated), biases, weights)
+
+
+def _sorted_by(degrees: Tensor) -> Callable[..., Tensor]:
+    """A function that sorts a dimension of a weight by the degrees of its units; free if they are sorted."""
+    if bool((degrees.diff() >= 0).all()):
+        return lambda weight, dim: weight
+    indices = degrees.argsort(stable=True)
+    return lambda weight, dim: weight.index_select(dim, indices)
 
 
 def hidden_degrees(num_variables: int, hidden_sizes: Sequence[int], seed: int) -> list[Tensor]:
-    """Degrees of the units of each hidden layer, sorted (MADE, algorithm 1).
+    """Degrees of the units of each hidden layer (MADE, algorithm 1).
 
     Uniform in [1, n - 1], and from the second layer on at least the least degree of the layer before,
     so that every unit sees something.
 
     >>> hidden_degrees(4, [5, 3], seed=0)
-    [tensor([1, 1, 2, 2, 2]), tensor([1, 3, 3])]
+    [tensor([1, 2, 1, 2, 2]), tensor([3, 1, 3])]
     """
     # RandomState's stream is frozen by NumPy's policy: a saved model finds its masks again.
     generator = np.random.RandomState(seed)
     highest, least = max(num_variables - 1, 1), 1
     layers = []
     for size in hidden_sizes:
-        degrees = np.sort(generator.randint(least, highest + 1, size=size))
-        least = int(degrees[0])
+        degrees = generator.randint(least, highest + 1, size=size)
+        least = int(degrees.min())
         layers.append(torch.from_numpy(degrees))
     return layers

@@ -4,16 +4,22 @@ h_t = sigmoid(c + sum_{s<t} W_{.,s} x_s),    p(x_t = 1 | x_<t) = sigmoid(b_t + V
 
 The sum over s grows by one term per variable, so all n hidden layers cost O(nd) together.
 
+Trained for all orders (EoNADE), the network also reads which variables are known, the mask m, and may be deep
+(DeepNADE): h = g(c + W (x * m) + U m). Its loss is an unbiased estimate of -log p(x), averaged over all orders, from
+one pass: with d random variables known, n / (n - d) times the sum of -log p(x_i | x_known) over the others.
+
 References:
     The neural autoregressive distribution estimator (Larochelle and Murray, 2011),
     https://proceedings.mlr.press/v15/larochelle11a.html
+    A deep and tractable density estimator (Uria, Murray and Larochelle, 2014), https://arxiv.org/abs/1310.1757
     Neural autoregressive distribution estimation (Uria et al., 2016), https://arxiv.org/abs/1605.02226
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 import torch.nn.functional as F
@@ -23,28 +29,41 @@ from torch.distributions import Distribution
 from chainrule.conditionals import Conditional
 from chainrule.model import AutoregressiveModel, State
 from chainrule.nn.buffers import cut_rows
-from chainrule.order import OrderSpec
+from chainrule.nn.class_bias import ClassBias
+from chainrule.order import Order, OrderSpec
 
 # Shape legend: B examples, n variables, f features and p parameters per variable, d hidden units,
 # k variables of a block, R distinct hidden states of a block.
 
-BLOCK = 32
-"""Variables per block of the parallel pass: few enough that a block's hidden states stay in cache."""
+BLOCK, SHORT_BLOCK = 32, 8
+"""Variables per block of the parallel pass: few enough that a block's hidden states stay in cache. A block costs
+products of its size squared for every hidden state, so it is short where no two variables share a state."""
 
 
 class NADE(AutoregressiveModel):
     """A hidden layer of ``hidden_size`` units before every variable, all sharing one weight matrix.
 
+    `features` are the hidden units (of the last layer) that have seen the whole example.
+
     Args:
         event_shape: Shape of one example.
         conditional: The family of p(x_t | x_<t).
-        hidden_size: Number d of hidden units.
+        hidden_size: Number d of units of each hidden layer.
+        num_layers: Hidden layers; those after the first cost O(n d^2) per example in every fixed order.
+        order_agnostic: Train for all orders at once (EoNADE, DeepNADE): `reordered` then gives the model in any
+            order, and `variant` i that in the order ``random:i``.
         activation: ``"sigmoid"``, as in the first paper, or ``"relu"``.
         dropout: Probability with which a hidden unit is dropped, for all variables of an example, in training.
         order: In which sequence the variables are generated.
+        num_classes: The number of classes that an example can be conditioned on; None for no classes.
 
     Raises:
-        ValueError: If ``hidden_size`` is below 1, the activation is unknown, or ``dropout`` is not in [0, 1).
+        ValueError: If a size is below 1, the activation is unknown, or ``dropout`` is not in [0, 1).
+
+    >>> from chainrule.conditionals import Bernoulli
+    >>> model = NADE(event_shape=(3,), conditional=Bernoulli(), hidden_size=4, order_agnostic=True)
+    >>> model.reordered([2, 0, 1]).order.permutation.tolist()
+    [2, 0, 1]
     """
 
     growth = "2nd + n + d"
@@ -55,49 +74,59 @@ class NADE(AutoregressiveModel):
         event_shape: Sequence[int],
         conditional: Conditional,
         hidden_size: int = 500,
+        num_layers: int = 1,
+        order_agnostic: bool = False,
         activation: Literal["sigmoid", "relu"] = "sigmoid",
         dropout: float = 0.0,
         order: OrderSpec = "raster",
+        num_classes: int | None = None,
     ) -> None:
-        super().__init__(event_shape=event_shape, conditional=conditional, order=order)
-        if hidden_size < 1:
-            raise ValueError(f"hidden_size expects at least 1, got {hidden_size}")
+        super().__init__(event_shape=event_shape, conditional=conditional, order=order, num_classes=num_classes)
+        for name, size in {"hidden_size": hidden_size, "num_layers": num_layers}.items():
+            if size < 1:
+                raise ValueError(f"{name} expects at least 1, got {size}")
         if activation not in ("sigmoid", "relu"):
             raise ValueError(f"activation expects 'sigmoid' or 'relu', got {activation!r}")
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout expects a probability in [0, 1), got {dropout}")
         self.dropout = dropout
+        self.order_agnostic = order_agnostic
         self.activate = torch.sigmoid if activation == "sigmoid" else torch.relu
         self.activate_ = torch.sigmoid_ if activation == "sigmoid" else torch.relu_
         n, scale = self.num_variables, hidden_size**-0.5
-        self.input_weight = nn.Parameter(scale * torch.randn(n * conditional.num_features, hidden_size) / 2)
+        self.num_inputs = conditional.num_features + order_agnostic
+        self.input_weight = nn.Parameter(scale * torch.randn(n * self.num_inputs, hidden_size) / 2)
         self.hidden_bias = nn.Parameter(torch.zeros(hidden_size))
         self.output_weight = nn.Parameter(scale * torch.randn(n * conditional.num_parameters, hidden_size) / 2)
         self.output_bias = nn.Parameter(torch.zeros(n * conditional.num_parameters))
+        self.deep_layers = nn.ModuleList(nn.Linear(hidden_size, hidden_size) for _ in range(num_layers - 1))
+        self.class_bias = ClassBias(num_classes, hidden_size)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
-        f, p = self.conditional.num_features, self.conditional.num_parameters
-        features_Bnf = self.conditional.encode(self.order.flatten(x))
-        before_Bd = self.hidden_bias.expand(len(x), -1)
+        f, p = self.num_inputs, self.conditional.num_parameters
+        features_Bnf = self._inputs(self.order.flatten(x))
+        before_Bd = self._bias(len(x), context)
         # One draw for all variables of an example: a draw for each would cost more than the rest of the pass.
-        kept_Bd = F.dropout(torch.ones_like(before_Bd), self.dropout) if self.training and self.dropout else None
+        kept = self._draw_kept(before_Bd)
+        output_weight, output_bias = self._outputs()
+        block = SHORT_BLOCK if self.order_agnostic else BLOCK
         blocks = []
-        for features_Bkf, changes_Bk, input_weight, output_weight in zip(
-            features_Bnf.split(BLOCK, dim=1),
-            _changes(features_Bnf).split(BLOCK, dim=1),
-            self.input_weight.split(BLOCK * f),
-            self.output_weight.split(BLOCK * p),
+        for features_Bkf, changes_Bk, input_weight, weight in zip(
+            features_Bnf.split(block, dim=1),
+            self._changes(features_Bnf).split(block, dim=1),
+            self.order.along(self.input_weight, 0, f).split(block * f),
+            output_weight.split(block * p),
             strict=True,
         ):
-            hidden_Rd, state_Bk = self._hidden(features_Bkf, changes_Bk, before_Bd, input_weight, kept_Bd)
-            parameters_Rkp = (hidden_Rd @ output_weight.T).unflatten(1, (-1, p))
+            hidden_Rd, state_Bk = self._hidden(features_Bkf, changes_Bk, before_Bd, input_weight, kept)
+            parameters_Rkp = (hidden_Rd @ weight.T).unflatten(1, (-1, p))
             blocks.append(parameters_Rkp.gather(0, state_Bk[..., None].expand(-1, -1, p)))
             before_Bd = torch.addmm(before_Bd, features_Bkf.flatten(1), input_weight)
-        parameters_Bnp = torch.cat(blocks, dim=1) + self.output_bias.view(-1, p)
+        parameters_Bnp = torch.cat(blocks, dim=1) + output_bias.view(-1, p)
         return self.conditional.distribution(self.order.unflatten(parameters_Bnp))
 
     def _hidden(
-        self, features_Bkf: Tensor, changes_Bk: Tensor, before_Bd: Tensor, weight: Tensor, kept_Bd: Tensor | None
+        self, features_Bkf: Tensor, changes_Bk: Tensor, before_Bd: Tensor, weight: Tensor, kept: Sequence[Tensor]
     ) -> tuple[Tensor, Tensor]:
         """Distinct hidden states ``(R, d)`` of a block, and which of them ``(B, k)`` each variable sees.
 
@@ -112,27 +141,102 @@ class NADE(AutoregressiveModel):
         prefix_Rkf = features_Bkf.index_select(0, example_R) * seen_Rk[..., None]
         sum_Rd = before_Bd.index_select(0, example_R)
         sum_Rd.addmm_(prefix_Rkf.flatten(1).to(sum_Rd.dtype), weight.to(sum_Rd.dtype))
-        hidden_Rd = self.activate_(sum_Rd)
-        if kept_Bd is not None:
-            hidden_Rd = hidden_Rd * kept_Bd.index_select(0, example_R)
+        hidden_Rd = self._deep(self.activate_(sum_Rd), [kept_Bd.index_select(0, example_R) for kept_Bd in kept])
         return hidden_Rd, (is_new_Bk.flatten().cumsum(0) - 1).view(-1, k)
 
+    def _deep(self, hidden: Tensor, kept: Sequence[Tensor] = ()) -> Tensor:
+        """The last hidden layer, from the first; ``kept`` says for each layer which units are not dropped."""
+        hidden = hidden * kept[0] if kept else hidden
+        for i, layer in enumerate(self.deep_layers, start=1):
+            hidden = self.activate(layer(hidden))
+            hidden = hidden * kept[i] if kept else hidden
+        return hidden
+
+    def _draw_kept(self, like_Bd: Tensor) -> list[Tensor]:
+        """Dropout's draw for each layer, none where nothing is dropped."""
+        if not (self.training and self.dropout):
+            return []
+        return [F.dropout(torch.ones_like(like_Bd), self.dropout) for _ in range(1 + len(self.deep_layers))]
+
+    def _inputs(self, x: Tensor) -> Tensor:
+        """What the first layer reads of known values ``(...)``: their features and, if need be, that they are known."""
+        features = self.conditional.encode(x)
+        return torch.cat([features, torch.ones_like(features[..., :1])], dim=-1) if self.order_agnostic else features
+
+    def _bias(self, batch_size: int, context: Tensor | None) -> Tensor:
+        """What the first layer adds up before anything is known, ``(B, d)``."""
+        return self.hidden_bias.expand(batch_size, -1) + self.class_bias(context)
+
+    def _outputs(self) -> tuple[Tensor, Tensor]:
+        """Weight and bias of the output layer along the order."""
+        p = self.conditional.num_parameters
+        return self.order.along(self.output_weight, 0, p), self.order.along(self.output_bias, 0, p)
+
+    def _changes(self, features: Tensor) -> Tensor:
+        """Which values, of features ``(..., f)``, move the hidden layer.
+
+        All, where the mask is an input too or their own gradients are asked for.
+        """
+        if self.order_agnostic or features.requires_grad:
+            return torch.ones_like(features[..., 0], dtype=torch.bool)
+        return (features != 0).any(-1)
+
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
-        outputs = cut_rows(self.output_weight, self.output_bias, self.conditional.num_parameters)
-        return -1, self.hidden_bias.expand(batch_size, -1), outputs
+        outputs = cut_rows(*self._outputs(), self.conditional.num_parameters)
+        input_rows = list(self.order.along(self.input_weight, 0, self.num_inputs).split(self.num_inputs))
+        return -1, self._bias(batch_size, context), input_rows, outputs
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
-        t, sum_Bd, outputs = state
-        f = self.conditional.num_features
+        t, sum_Bd, input_rows, outputs = state
         if previous is not None:
-            sum_Bd = torch.addmm(sum_Bd, self.conditional.encode(previous), self.input_weight.narrow(0, t * f, f))
+            sum_Bd = torch.addmm(sum_Bd, self._inputs(previous), input_rows[t])
         t += 1
-        parameters_Bp = F.linear(self.activate(sum_Bd), *outputs[t])
-        return self.conditional.distribution(parameters_Bp), (t, sum_Bd, outputs)
+        parameters_Bp = F.linear(self._deep(self.activate(sum_Bd)), *outputs[t])
+        return self.conditional.distribution(parameters_Bp), (t, sum_Bd, input_rows, outputs)
+
+    def loss(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """-log p(x), or, if order-agnostic, its estimate from a random set of known variables (equation 10 of 2014)."""
+        if not self.order_agnostic:
+            return super().loss(x, context)
+        x = self.check(x)
+        context = self.check_context(context, len(x))
+        n = self.num_variables
+        known_Bn, missing_B = random_subsets(len(x), n, x.device)
+        inputs_Bnf = self._inputs(x.flatten(1)) * known_Bn[..., None]
+        sum_Bd = self._bias(len(x), context) + inputs_Bnf.flatten(1) @ self.input_weight
+        hidden_Bd = self._deep(self.activate(sum_Bd), self._draw_kept(sum_Bd))
+        parameters = F.linear(hidden_Bd, self.output_weight, self.output_bias).unflatten(1, (n, -1))
+        log_probs_Bn = self.conditional.distribution(parameters).log_prob(x.flatten(1))
+        return -(log_probs_Bn * ~known_Bn).sum(1) * (n / missing_B)
+
+    def features(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        x = self.check(x)
+        inputs = self._inputs(x.flatten(1)).flatten(1)
+        bias = self._bias(len(x), self.check_context(context, len(x)))
+        return self._deep(self.activate(bias + inputs @ self.input_weight))
+
+    def reordered(self, order: OrderSpec) -> Self | None:
+        """An order-agnostic model's view in another order: it shares all weights."""
+        if not self.order_agnostic:
+            return None
+        view = copy.copy(self)
+        view._modules = {**self._modules, "order": Order(order, self.event_shape).to(self.device)}
+        view._arguments = {**self._arguments, "order": order}
+        return view
+
+    def variant(self, index: int) -> AutoregressiveModel:
+        view = self.reordered(f"random:{index}") if index > 0 else None
+        return super().variant(index) if view is None else view
 
 
-def _changes(features: Tensor) -> Tensor:
-    """Which values, of features ``(..., f)``, move the hidden layer; all, where their own gradients are asked for."""
-    if features.requires_grad:
-        return torch.ones_like(features[..., 0], dtype=torch.bool)
-    return (features != 0).any(-1)
+def random_subsets(batch_size: int, n: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """For each example d of the n variables, d uniform from 0 to n - 1: booleans ``(B, n)``, and n - d ``(B,)``.
+
+    The sizes d are spread evenly over the batch, which leaves each uniform and lowers the variance of a mean.
+    """
+    spread_B = (torch.randperm(batch_size, device=device) + torch.rand(batch_size, device=device)) / batch_size
+    size_B = (spread_B * n).long().clamp(max=n - 1)
+    uniform_Bn = torch.rand(batch_size, n, device=device)
+    bound_B1 = uniform_Bn.sort(dim=1).values.gather(1, size_B[:, None])
+    known_Bn = uniform_Bn < bound_B1
+    return known_Bn, n - known_Bn.sum(1)

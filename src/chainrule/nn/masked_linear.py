@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from typing import Self
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -25,6 +28,13 @@ class MaskedLinear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.weight * self.mask, self.bias)
+
+    def with_mask(self, mask: Tensor) -> Self:
+        """This layer's view under another mask: it shares the weight and the bias."""
+        view = copy.copy(self)
+        view._buffers = {**self._buffers, "mask": mask.to(self.mask)}
+        view.num_masked = int((mask == 0).sum())
+        return view
 
 
 def degree_mask(out_degrees: Tensor, in_degrees: Tensor, strict: bool = False) -> Tensor:

@@ -16,7 +16,7 @@ from chainrule.training.module import epoch_seed
 
 
 class History(lightning.Callback):
-    """Training and validation NLL of every epoch, kept in checkpoints and written to ``metrics.csv``.
+    """Training loss and validation NLL of every validated epoch, kept in checkpoints and written to ``metrics.csv``.
 
     Args:
         path: The CSV file, rewritten after every epoch, or None.
@@ -43,6 +43,8 @@ class History(lightning.Callback):
         self.rows.append({"epoch": trainer.current_epoch, "valid_nats": float(trainer.callback_metrics["valid_nats"])})
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        if not self.rows or self.rows[-1]["epoch"] != trainer.current_epoch:
+            return  # not validated
         self.rows[-1] |= {"train_nats": float(trainer.callback_metrics["train_nats"]), "minutes": self.minutes}
         if self.path is not None:
             self._write(self.path)

@@ -14,9 +14,10 @@ from typing import Literal
 import lightning.pytorch as lightning
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, RichProgressBar, WeightAveraging
+from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from chainrule.model import AutoregressiveModel
+from chainrule.model import Model
 from chainrule.training.callbacks import History, SeededEpochs, TimeLimit
 from chainrule.training.checkpoints import AtomicCheckpoints, Keeper, read_checkpoint
 from chainrule.training.module import Data, MaximumLikelihood, loader
@@ -43,10 +44,12 @@ class Fit:
 
 
 def fit(
-    model: AutoregressiveModel,
+    model: Model,
     train: Data,
     valid: Data,
     *,
+    train_context: Tensor | None = None,
+    valid_context: Tensor | None = None,
     out: str | Path | None = None,
     seed: int = 0,
     max_epochs: int = 50,
@@ -59,6 +62,7 @@ def fit(
     gradient_clip: float | None = None,
     averaging: float | None = None,
     patience: int | None = None,
+    validate_every: int = 1,
     device: str = "auto",
     precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true"] = "32-true",
     resume: bool = False,
@@ -73,6 +77,8 @@ def fit(
         model: Any model of the contract.
         train: Examples ``(N, *event_shape)``, as a tensor or as a data set indexed by lists.
         valid: Examples on which the epoch to keep is chosen.
+        train_context: Classes ``(N,)`` of the training examples, for a model with ``num_classes``.
+        valid_context: Classes of the validation examples.
         out: Folder for checkpoints and ``metrics.csv``; a temporary one if None.
         seed: Seed of the shuffling and of all noise in training.
         max_epochs: Passes over the training examples, at most.
@@ -85,7 +91,8 @@ def fit(
         gradient_clip: Largest norm of a gradient; None for no limit.
         averaging: Decay of an exponential moving average of the weights, such as 0.999, which is then
             what is validated and kept; None for no averaging.
-        patience: Epochs without a better validation NLL after which training ends; None for never.
+        patience: Validations without a better validation NLL after which training ends; None for never.
+        validate_every: Epochs from one validation to the next, where validating costs more than training.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
         precision: Lightning's name of the arithmetic.
         resume: Go on from the last checkpoint in ``out``, if there is one.
@@ -108,6 +115,7 @@ def fit(
             "warmup": (warmup, 0),
             "weight_decay": (weight_decay, 0),
             "patience": (patience, 1),
+            "validate_every": (validate_every, 1),
         },
         positive={"learning_rate": learning_rate, "max_minutes": max_minutes, "gradient_clip": gradient_clip},
         schedule=schedule,
@@ -115,7 +123,10 @@ def fit(
     )
     dtype = model.dtype
     torch.manual_seed(seed)
-    train_loader, valid_loader = loader(train, batch_size, seed), loader(valid, 2 * batch_size)
+    train_loader, valid_loader = (
+        loader(train, train_context, batch_size, seed),
+        loader(valid, valid_context, 2 * batch_size),
+    )
     module = MaximumLikelihood(
         model,
         learning_rate=learning_rate,
@@ -148,6 +159,7 @@ def fit(
             devices=1,
             precision=precision,
             max_epochs=max_epochs,
+            check_val_every_n_epoch=validate_every,
             gradient_clip_val=gradient_clip,
             callbacks=callbacks,
             plugins=[AtomicCheckpoints()],

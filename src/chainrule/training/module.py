@@ -9,12 +9,15 @@ from typing import Any
 import lightning.pytorch as lightning
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler, TensorDataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
-from chainrule.model import AutoregressiveModel
+from chainrule.model import Model
 
 Data = Dataset[Any] | Tensor
 """Examples ``(N, *event_shape)``: a tensor, or a data set that gives a batch for a list of indices."""
+
+Batch = tuple[Tensor, Tensor | None]
+"""Examples ``(B, *event_shape)`` and their classes ``(B,)``, if there are classes."""
 
 
 class TrainingError(RuntimeError):
@@ -22,7 +25,7 @@ class TrainingError(RuntimeError):
 
 
 class MaximumLikelihood(lightning.LightningModule):
-    """Minimises the mean of -log p(x), in nats per example, by AdamW.
+    """Minimises the mean of the model's loss, in nats per example, by AdamW.
 
     Args:
         model: The model to train, in place.
@@ -35,7 +38,7 @@ class MaximumLikelihood(lightning.LightningModule):
 
     def __init__(
         self,
-        model: AutoregressiveModel,
+        model: Model,
         *,
         learning_rate: float,
         weight_decay: float,
@@ -51,18 +54,18 @@ class MaximumLikelihood(lightning.LightningModule):
         self.warmup = warmup
         self.total_steps = total_steps
 
-    def training_step(self, batch: Tensor, batch_index: int) -> Tensor:
-        loss = -self.model.log_prob(batch).mean()
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        loss = self.model.loss(*batch).mean()
         if not math.isfinite(loss.item()):
             raise TrainingError(
                 f"the loss became {loss.item()} at step {self.global_step}: "
                 f"lower the learning rate (now {self.learning_rate:g}) or clip gradients; earlier checkpoints are kept"
             )
-        self.log("train_nats", loss, on_step=False, on_epoch=True, batch_size=len(batch))
+        self.log("train_nats", loss, on_step=False, on_epoch=True, batch_size=len(batch[0]))
         return loss
 
-    def validation_step(self, batch: Tensor, batch_index: int) -> None:
-        self.log("valid_nats", -self.model.log_prob(batch).mean(), batch_size=len(batch))
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
+        self.log("valid_nats", self.model.validation_loss(*batch).mean(), batch_size=len(batch[0]))
 
     def configure_optimizers(self) -> Any:
         weights = [parameter for parameter in self.model.parameters() if parameter.dim() > 1]
@@ -111,16 +114,22 @@ def epoch_seed(seed: int, epoch: int) -> int:
     return (seed * 1_000_003 + epoch) % 2**63
 
 
-def loader(data: Data, batch_size: int, seed: int | None = None) -> DataLoader[Any]:
-    """Whole batches of ``data``, shuffled where a seed is given: one indexing per batch, no collation."""
-    dataset = _Rows(data) if isinstance(data, Tensor) else data
-    batches = Batches(len(dataset), batch_size, seed)  # type: ignore[arg-type]
+def loader(data: Data, context: Tensor | None, batch_size: int, seed: int | None = None) -> DataLoader[Any]:
+    """Whole batches of ``data`` and its classes, shuffled where a seed is given: one indexing each, no collation."""
+    examples = Contextual(data, context)
+    batches = Batches(len(examples), batch_size, seed)
     # A generator of its own, because a loader draws from the global one whenever it is started.
-    return DataLoader(dataset, sampler=batches, batch_size=None, generator=torch.Generator())
+    return DataLoader(examples, sampler=batches, batch_size=None, generator=torch.Generator())
 
 
-class _Rows(TensorDataset):
-    """A tensor as a data set that gives a batch for a list of indices."""
+class Contextual(Dataset[Batch]):
+    """Examples beside what they are conditioned on, as a data set that gives a batch for a list of indices."""
 
-    def __getitem__(self, index: Any) -> Tensor:  # type: ignore[override]
-        return self.tensors[0][index]
+    def __init__(self, data: Data, context: Tensor | None) -> None:
+        self.data, self.context = data, context
+
+    def __len__(self) -> int:
+        return len(self.data)  # type: ignore[arg-type]
+
+    def __getitem__(self, index: Any) -> Batch:
+        return self.data[index], None if self.context is None else self.context[index]
