@@ -14,6 +14,7 @@ import pytest
 
 import chainrule
 from chainrule.cli import main
+from chainrule.models import MODULES
 
 FAST = ["--max-epochs", "2", "--batch-size", "256"]
 
@@ -233,13 +234,18 @@ class TestSampleAndComplete:
         arguments = ["complete", str(table_run), "--observe", str(tmp_path / "mask.npy")]
         assert main([*arguments, "--out", str(tmp_path / "x.png")]) == 0
 
-    def test_complete_refuses_what_is_not_exact(
+    def test_complete_says_what_is_not_exact(
         self, table_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         np.save(tmp_path / "mask.npy", np.array([0, 1, 0, 0, 0]))
-        arguments = ["complete", str(table_run), "--observe", str(tmp_path / "mask.npy"), "--out", "x.csv"]
-        assert "come first in the model's order" in refused(capsys, *arguments)
-        assert not Path("x.csv").exists()
+        arguments = ["complete", str(table_run), "--observe", str(tmp_path / "mask.npy"), "--particles", "8"]
+        assert main([*arguments, "--out", str(tmp_path / "x.csv")]) == 0
+        said = capsys.readouterr().err
+        assert "approximate: sequential Monte Carlo, 8 particles" in said
+        assert "least effective sample size along the walk, median: " in said
+        assert "particles expects at least 1, got 0" in refused(
+            capsys, *arguments, "--particles", "0", "--out", "x.csv"
+        )
 
     def test_top_half_of_a_table(self, table_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
         message = refused(capsys, "complete", str(table_run), "--observe", "top-half", "--out", "x.csv")
@@ -278,8 +284,8 @@ class TestListings:
     def test_models(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["models", "--json"]) == 0
         models = json.loads(capsys.readouterr().out)
-        assert [model["name"] for model in models] == ["FVSBN", "NADE", "MADE"]
-        assert "hidden_sizes" in [argument["name"] for argument in models[2]["arguments"]]
+        assert [model["name"] for model in models] == list(MODULES)
+        assert "hidden_sizes" in [argument["name"] for argument in models[3]["arguments"]]
 
     def test_datasets(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["datasets", "--json"]) == 0

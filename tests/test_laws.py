@@ -21,7 +21,7 @@ def subject(name: str) -> AutoregressiveModel:
 def receptive_field(model: AutoregressiveModel) -> Tensor | None:
     """What MADE's masks let each conditional see: a path through layers of live weights. None for all other models."""
     if not isinstance(model, MADE):
-        return None
+        return None  # all of the past, also for an ensemble of these MADEs
     paths = torch.eye(model.num_variables * model.conditional.num_features, dtype=torch.float64)
     for layer in [*model.hidden_layers, model.output_layer]:
         paths = layer.mask.double() @ paths
@@ -32,7 +32,14 @@ def receptive_field(model: AutoregressiveModel) -> Tensor | None:
     return model.order.along(model.order.along(seen, 0), 1)
 
 
+CONDITIONAL_LAWS = ("causal", "uses_its_past", "step_equals_forward", "completion_agrees")
+
+
 def expected_verdict(law: str, model: AutoregressiveModel) -> str:
+    if len(model.components) > 1 and law in CONDITIONAL_LAWS:
+        return "does not apply: a mixture over orders has no conditionals p(x_t | x_<t)"
+    if model.num_classes is None and law == "uses_its_context":
+        return "does not apply: no classes"
     if law == "saves_and_loads" and not torch.cuda.is_available():
         return "passed; no CUDA device here to try"
     if model.num_variables == 1 and law == "uses_its_past":
@@ -44,23 +51,24 @@ def expected_verdict(law: str, model: AutoregressiveModel) -> str:
 def test_law(law: str, name: str) -> None:
     model = subject(name)
     verdict = uses_its_past(model, receptive_field(model)) if law == "uses_its_past" else LAWS[law](model)
-    if isinstance(model, NADE) and law == "causal":
+    has_nade = any(isinstance(module, NADE) and not module.order_agnostic for module in model.modules())
+    if has_nade and law == "causal":
         # The number of rows of its products depends on the data, and with it the last bits of their sums.
-        assert verdict == "passed" or verdict.startswith("passed up to rounding")
+        assert all(part == "passed" or part.startswith("passed up to rounding") for part in verdict.split("; "))
     elif model.num_variables == 1 and law == "gradients_flow":
         assert verdict.startswith("passed but for parameters that read the past")
     else:
         assert verdict == expected_verdict(law, model)
 
 
-@pytest.mark.parametrize("name", [name for name in ZOO if "MADE" in name and "(1,)" not in name])
+@pytest.mark.parametrize("name", [name for name in ZOO if name.startswith("MADE") and "(1,)" not in name])
 def test_the_zoo_sees_all_of_the_past(name: str) -> None:
     field = receptive_field(subject(name))
     assert field is not None
     assert field.equal(torch.ones_like(field).tril(-1)), "widen the model, so that its laws say more"
 
 
-@pytest.mark.parametrize("name", [name for name in ZOO if "NADE" in name])
+@pytest.mark.parametrize("name", [name for name in ZOO if name.startswith("NADE") and "classes" not in name])
 def test_nade_is_causal_bit_for_bit_where_shapes_agree(name: str) -> None:
     """As they do when the gradient of its input is asked for: no hidden state is then shared."""
     model = subject(name)

@@ -32,6 +32,33 @@ class Logistic(AutoregressiveModel):
         return self.conditional.distribution(logits.unsqueeze(-1))
 
 
+class OfClasses(AutoregressiveModel):
+    """Independent bits whose logits should depend on the class of their own example."""
+
+    def __init__(self, *, event_shape: tuple[int, ...] = (3,), num_classes: int = 2) -> None:
+        super().__init__(event_shape=event_shape, conditional=Bernoulli(), num_classes=num_classes)
+        self.bias = nn.Parameter(torch.zeros(num_classes, self.num_variables))
+
+    def logits(self, context: Tensor) -> Tensor:
+        return self.bias[context]
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
+        assert context is not None
+        return self.conditional.distribution(self.logits(context).unsqueeze(-1))
+
+
+class IgnoresItsClass(OfClasses):
+    def logits(self, context: Tensor) -> Tensor:
+        return self.bias.sum(0).expand(len(context), -1)
+
+
+class TakesTheFirstClass(OfClasses):
+    """For the whole batch, that of its first example."""
+
+    def logits(self, context: Tensor) -> Tensor:
+        return self.bias[context[:1]].expand(len(context), -1)
+
+
 class Peeks(Logistic):
     def logits(self, sequence: Tensor) -> Tensor:
         return super().logits(sequence) + 1e-3 * sequence
@@ -177,6 +204,12 @@ BROKEN = [
         "saves_and_loads",
         "as torch.float64 on cpu, got RuntimeError: expected m1 and m2 to have the same dtype",
     ),
+    (
+        IgnoresItsClass(),
+        "uses_its_context",
+        r"p\(x \| class 1\) expected to differ from p\(x \| class 0\), got the same",
+    ),
+    (TakesTheFirstClass(), "uses_its_context", "among other classes: .*expected .*got"),
     (Overflows(), "finite_and_strict", "1000 times the weights, expected finite, got"),
     (with_conditional(Lenient()), "finite_and_strict", "for a value nan, expected a ValueError, got log p"),
     (with_conditional(Curt()), "finite_and_strict", "says what was expected and got, got: bad value"),
@@ -204,7 +237,9 @@ def test_every_law_is_broken_by_some_model() -> None:
 
 
 def test_the_unbroken_example_passes() -> None:
-    assert all(verdict.startswith("passed") for verdict in check_model(Logistic()).values())
+    verdicts = check_model(Logistic())
+    assert verdicts.pop("uses_its_context") == "does not apply: no classes"
+    assert all(verdict.startswith("passed") for verdict in verdicts.values())
 
 
 def test_check_model_leaves_everything_as_it_was() -> None:

@@ -4,12 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 
 from chainrule.conditionals import Bernoulli, Categorical
 from chainrule.model import AutoregressiveModel
-from chainrule.models import FVSBN, MADE, NADE
+from chainrule.models import FVSBN, MADE, MLP, NADE, Ensemble
+
+
+def made_ensemble(**arguments: Any) -> Ensemble:
+    """Two masks of one MADE."""
+    return Ensemble(models=[MADE(**arguments, hidden_sizes=[40], num_masks=2)], variants=2)
+
+
+def mixed_ensemble(**arguments: Any) -> Ensemble:
+    """Two whole models of one order."""
+    return Ensemble(models=[FVSBN(**arguments), NADE(**arguments, hidden_size=8)])
+
+
+def order_ensemble(**arguments: Any) -> Ensemble:
+    """Three orders of one order-agnostic NADE: a mixture over orders."""
+    return Ensemble(models=[NADE(**arguments, hidden_size=8, order_agnostic=True)], variants=3)
+
 
 MODELS: dict[str, Callable[..., AutoregressiveModel]] = {
     "FVSBN": FVSBN,
@@ -19,6 +36,19 @@ MODELS: dict[str, Callable[..., AutoregressiveModel]] = {
     "MADE 2": partial(MADE, hidden_sizes=[24, 20], activation="sigmoid", mask_seed=1),
     "MADE 3": partial(MADE, hidden_sizes=[80, 70, 90], mask_seed=2),
     "MADE direct": partial(MADE, hidden_sizes=[24, 20], direct=True),
+    "NADE any order": partial(NADE, hidden_size=8, order_agnostic=True),
+    "NADE any order, deep": partial(NADE, hidden_size=8, num_layers=2, order_agnostic=True, activation="relu"),
+    "MADE masks": partial(MADE, hidden_sizes=[40, 40], num_masks=3, mask=2),
+    "MADE orders": partial(MADE, hidden_sizes=[40], num_masks=3, order_agnostic=True, mask=1, direct=True),
+    "MLP sigmoid": partial(MLP, hidden_size=5),
+    "MLP relu, classes": partial(MLP, hidden_size=12, activation="relu", num_classes=2),
+    "Ensemble of masks": made_ensemble,
+    "Ensemble of models": mixed_ensemble,
+    "Ensemble of orders": order_ensemble,
+    "FVSBN, classes": partial(FVSBN, num_classes=3),
+    "NADE, classes": partial(NADE, hidden_size=8, num_classes=3),
+    "MADE, classes": partial(MADE, hidden_sizes=[64], num_classes=3),
+    "Ensemble of masks, classes": partial(made_ensemble, num_classes=2),
 }
 
 CONDITIONALS = {

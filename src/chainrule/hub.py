@@ -17,7 +17,7 @@ import safetensors.torch
 import torch
 
 from chainrule import conditionals, models
-from chainrule.model import AutoregressiveModel
+from chainrule.model import Model
 
 FORMAT = 1
 """The layout of ``config.json`` that this release writes; it reads this one and older ones."""
@@ -25,7 +25,7 @@ FORMAT = 1
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
 
-def save(model: AutoregressiveModel, folder: str | Path, **record: Any) -> None:
+def save(model: Model, folder: str | Path, **record: Any) -> None:
     """Write ``model.safetensors`` and ``config.json`` into ``folder``, each completely or not at all.
 
     Args:
@@ -43,7 +43,7 @@ def save(model: AutoregressiveModel, folder: str | Path, **record: Any) -> None:
     write_config(model, folder, **record)
 
 
-def write_config(model: AutoregressiveModel, folder: Path, **record: Any) -> None:
+def write_config(model: Model, folder: Path, **record: Any) -> None:
     """Write ``config.json`` alone, as `save` does."""
     arguments = {name: _plain(value) for name, value in model.config.items()}
     config = {
@@ -55,7 +55,7 @@ def write_config(model: AutoregressiveModel, folder: Path, **record: Any) -> Non
     write_atomically(folder / CONFIG, (json.dumps(config, indent=2) + "\n").encode())
 
 
-def load(folder: str | Path, *, classes: Mapping[str, type] | None = None) -> AutoregressiveModel:
+def load(folder: str | Path, *, classes: Mapping[str, type] | None = None) -> Any:
     """Rebuild the model that `save` wrote into ``folder``, in evaluation mode, on the CPU.
 
     Args:
@@ -135,8 +135,8 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 def _plain(value: Any) -> Any:
     """An argument as plain JSON."""
-    if isinstance(value, conditionals.Conditional):
-        return {"class": type(value).__name__, "arguments": value.config}
+    if isinstance(value, conditionals.Conditional | Model):
+        return {"class": type(value).__name__, "arguments": {key: _plain(item) for key, item in value.config.items()}}
     if isinstance(value, torch.Tensor | np.ndarray | np.generic):
         return value.tolist()
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
@@ -144,9 +144,14 @@ def _plain(value: Any) -> Any:
 
 def _rebuild(value: Any, classes: Mapping[str, type]) -> Any:
     """The argument that `_plain` wrote."""
+    if isinstance(value, list):
+        return [_rebuild(item, classes) for item in value]
     if isinstance(value, dict) and set(value) == {"class", "arguments"}:
+        arguments = {key: _rebuild(item, classes) for key, item in value["arguments"].items()}
+        if value["class"] in models.MODULES:
+            return getattr(models, value["class"])(**arguments)
         names = {**dict.fromkeys(conditionals.__all__), **classes}
-        return _find(value["class"], names, conditionals, "conditional")(**value["arguments"])
+        return _find(value["class"], names, conditionals, "conditional")(**arguments)
     return value
 
 

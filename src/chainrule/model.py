@@ -132,7 +132,7 @@ class Model(nn.Module, ABC):
             raise ValueError(f"{expected}, got values from {context.min().item():g} to {context.max().item():g}")
         return context.to(device=self.device, dtype=torch.long)
 
-    def _empty(self, *shape: int) -> Tensor:
+    def empty(self, *shape: int) -> Tensor:
         """Zeros of this model's dtype and on its device."""
         return torch.zeros(shape, dtype=self.dtype, device=self.device)
 
@@ -175,7 +175,7 @@ class AutoregressiveModel(Model):
 
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
         """The state before the first step; by default the empty prefix and the context."""
-        return self._empty(batch_size, 0), context
+        return self.empty(batch_size, 0), context
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
         """The next conditional, given the value just chosen.

@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,20 +21,26 @@ from typing import Any
 
 import torch
 import yaml
+from torch import Tensor
 
 from chainrule import data, hub, models, plots
 from chainrule.conditionals import Bernoulli, Categorical, Conditional
 from chainrule.data.dataset import Dataset
-from chainrule.model import AutoregressiveModel
+from chainrule.model import AutoregressiveModel, Model
 from chainrule.tasks.evaluate import evaluate
 from chainrule.tasks.independent import independent_nats
 from chainrule.tasks.sample import sample
 from chainrule.training import fit
 
 Settings = dict[str, Any]
-"""What a recipe says: ``model``, ``model.<argument>``, ``data``, ``levels`` and the settings of `chainrule.fit`."""
+"""What a recipe says: ``model``, ``model.<argument>``, ``data``, ``levels``, the settings of `chainrule.fit`, and of an
+ensemble: ``members`` (models to fit, each with a seed of its own), ``orders`` (theirs, in turn) and ``variants``
+(so many orders or masks of each to average)."""
 
-RESUMABLE = ("max_minutes", "patience", "device", "verbose")
+ENSEMBLE = ("members", "orders", "variants")
+"""Settings that make an ensemble."""
+
+RESUMABLE = ("max_minutes", "patience", "device", "verbose", "published")
 """Settings that may differ between a training and its resumption."""
 
 ONE_HOT_UP_TO = 32
@@ -50,7 +57,7 @@ class Run:
         config: What ``config.json`` says.
     """
 
-    model: AutoregressiveModel
+    model: Model
     dataset: Dataset
     config: dict[str, Any]
 
@@ -103,7 +110,7 @@ def model_class(name: str) -> Any:
 
 
 def run(settings: Settings, out: str | Path, *, resume: bool = False, verbose: bool = True) -> Run:
-    """Load the data, fit the model, and leave a run folder behind.
+    """Load the data, fit the model or the ensemble, and leave a run folder behind.
 
     Args:
         settings: What to fit, on what, and how.
@@ -117,14 +124,89 @@ def run(settings: Settings, out: str | Path, *, resume: bool = False, verbose: b
     """
     out = Path(out)
     dataset = data.load(settings["data"], levels=settings.get("levels"), seed=settings.get("seed", 0))
+    count, variants = settings.get("members", 1), settings.get("variants", 1)
+    for name, number in {"members": count, "variants": variants}.items():
+        if number < 1:
+            raise ValueError(f"{name} expects at least 1, got {number}")
+    if count == variants == 1 and not settings.get("orders"):
+        return _run_one(settings, dataset, out, resume=resume, verbose=verbose)
+    if _resumes(settings, out, resume):
+        return Run(hub.load(out, classes=own_classes(settings)), dataset, hub.read_config(out))
+    runs = []
+    for i, member in enumerate(member_settings(settings)):
+        if verbose:
+            print(
+                f"member {i + 1}: seed {member['seed']}, order {member.get('model.order', 'raster')}", file=sys.stderr
+            )
+        runs.append(_run_one(member, dataset, out / "members" / str(i), resume=resume, verbose=verbose))
+    ensemble = models.Ensemble(models=[_generative(done.model) for done in runs], variants=variants)
+    records = [done.config["training"] for done in runs]
+    valid = evaluate(ensemble, dataset.valid, context=_labels(settings, dataset, "valid"))
+    record = {
+        "best_epoch": max(record["best_epoch"] for record in records),
+        "epochs": max(record["epochs"] for record in records),
+        "minutes": sum(record["minutes"] for record in records),
+        "device": records[0]["device"],
+        "valid_nats": valid.nats,
+        "valid_nats_of_members": valid.member_nats,
+        "independent_valid_nats": records[0]["independent_valid_nats"],
+    }
+    return _finish(ensemble, settings, dataset, out, record)
+
+
+def member_settings(settings: Settings) -> list[Settings]:
+    """What to fit for each member of an ensemble: member i has the seed seed + i and the i-th of ``orders``.
+
+    >>> [member["seed"] for member in member_settings({"members": 2, "seed": 5})]
+    [5, 6]
+    """
+    orders = settings.get("orders") or [None]
+    shared = {key: value for key, value in settings.items() if key not in ENSEMBLE}
+    result = []
+    for i in range(max(settings.get("members", 1), len(orders))):
+        order = orders[i % len(orders)]
+        own = {"seed": settings.get("seed", 0) + i} | ({} if order is None else {"model.order": order})
+        result.append(shared | own)
+    return result
+
+
+def _generative(model: Model) -> AutoregressiveModel:
+    """``model``, which must have a likelihood."""
+    if not isinstance(model, AutoregressiveModel):
+        raise ValueError(f"expected a model with a likelihood, got {type(model).__name__}")
+    return model
+
+
+def own_classes(settings: Settings) -> dict[str, type]:
+    """The user's own class that ``settings`` name, by its name, as `hub.load` takes it."""
+    name = str(settings.get("model", ""))
+    return {name.partition(":")[2]: model_class(name)} if ":" in name else {}
+
+
+def _labels(settings: Settings, dataset: Dataset, split: str) -> Tensor | None:
+    """The classes of a split, where the model is conditioned on them.
+
+    Raises:
+        ValueError: If the data has no classes.
+    """
+    if settings.get("model.num_classes") is None:
+        return None
+    if dataset.labels is None:
+        raise ValueError(f"model.num_classes expects data with classes, got {dataset.name}, which has none")
+    return dataset.labels[split]
+
+
+def _run_one(settings: Settings, dataset: Dataset, out: Path, *, resume: bool, verbose: bool) -> Run:
+    """Fit one model."""
     model = build(settings, dataset)
     if _resumes(settings, out, resume):
         config = hub.read_config(out)
         own = {type(model).__name__: type(model)}
         return Run(hub.load(out, classes=own), dataset, config)
     training = {key: value for key, value in settings.items() if "." not in key}
-    for key in ("model", "data", "levels", "published"):
+    for key in ("model", "data", "levels", "published", *ENSEMBLE):
         training.pop(key, None)
+    training |= {f"{split}_context": _labels(settings, dataset, split) for split in ("train", "valid")}
     out.mkdir(parents=True, exist_ok=True)
     hub.write_config(model, out, settings=settings, data=dataset.provenance)
     fitted = fit(model, dataset.train, dataset.valid, out=out, resume=resume, verbose=verbose, **training)
@@ -137,10 +219,18 @@ def run(settings: Settings, out: str | Path, *, resume: bool = False, verbose: b
         "independent_valid_nats": independent_nats(dataset.train, dataset.valid, dataset.levels),
     }
     plots.training_curve(fitted.history, out / "training.png")
-    samples = sample(model, 64, seed=0).cpu()
+    return _finish(model, settings, dataset, out, record)
+
+
+def _finish(model: Model, settings: Settings, dataset: Dataset, out: Path, record: Settings) -> Run:
+    """Save the model and its record, and draw samples, or what an autoencoder makes of examples."""
+    hub.save(model.cpu(), out, settings=settings, data=dataset.provenance, training=record)
+    if not isinstance(model, AutoregressiveModel):
+        return Run(model, dataset, hub.read_config(out))
+    context = None if model.num_classes is None else torch.arange(64) % model.num_classes
+    samples = sample(model, 64, seed=0, context=context).cpu()
     examples = dataset.train[: len(samples)]
     plots.data_beside_samples(examples, samples, out / "samples.png", levels=dataset.levels)
-    hub.save(model.cpu(), out, settings=settings, data=dataset.provenance, training=record)
     return Run(model, dataset, hub.read_config(out))
 
 
@@ -179,7 +269,7 @@ def reproduce(
     """
     done = run(settings, out, resume=True, verbose=verbose)
     started = time.monotonic()
-    evaluation = evaluate(done.model, done.dataset.test)
+    evaluation = evaluate(_generative(done.model), done.dataset.test, context=_labels(settings, done.dataset, "test"))
     training = done.config["training"]
     result = {
         "recipe": name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from chainrule.data import load as load_data
 from chainrule.data import read_mask
 from chainrule.data.dataset import Dataset
 from chainrule.model import AutoregressiveModel
-from chainrule.tasks.complete import complete
+from chainrule.tasks.complete import COLLAPSE, completion
 from chainrule.tasks.describe import describe
 from chainrule.tasks.evaluate import evaluate
 from chainrule.tasks.sample import sample
@@ -37,13 +38,15 @@ def run_fit(options: dict[str, Any]) -> None:
         return
     if resume and finished:
         print(f"{out} is finished already; nothing was left to do")
-    print(f"{describe(done.model)}")
-    last = record["epochs"] - 1
-    print(
-        f"validation NLL {record['valid_nats']:.3f} nats at epoch {record['best_epoch']}, of 0 to {last} "
-        f"(independent variables: {record['independent_valid_nats']:.3f}), {record['minutes']:.1f} minutes"
-    )
-    print(f"{out} holds the model, metrics.csv, training.png and samples.png")
+    where = f"at epoch {record['best_epoch']}, of 0 to {record['epochs'] - 1}, {record['minutes']:.1f} minutes"
+    if isinstance(done.model, AutoregressiveModel):
+        print(f"{describe(done.model)}")
+        independent = f"independent variables: {record['independent_valid_nats']:.3f}"
+        print(f"validation NLL {record['valid_nats']:.3f} nats ({independent}) {where}")
+    else:
+        print(f"{type(done.model).__name__}: {done.model.num_parameters:,} parameters, no likelihood")
+        print(f"validation loss {record['valid_nats']:.3f} {where}")
+    print(f"{out} holds the model and samples.png; metrics.csv and training.png are beside each model that was fitted")
 
 
 def run_reproduce(options: dict[str, Any]) -> None:
@@ -68,20 +71,24 @@ def run_evaluate(options: dict[str, Any]) -> None:
     """``chainrule evaluate``."""
     model, config = _load(options)
     dataset = _dataset(options["data"], config, model)
-    result = evaluate(model, dataset.split(options["split"]), batch_size=options["batch_size"])
+    labels = _labels(model, dataset, options["split"])
+    result = evaluate(model, dataset.split(options["split"]), context=labels, batch_size=options["batch_size"])
     if options["json"]:
         about = {"run": str(options["run"]), "model": type(model).__name__, "data": dataset.name}
         print(json.dumps(_finite(result.as_dict() | about | {"split": options["split"]})))
         return
     print(f"{dataset.description}, {options['split']}: {result.examples} examples")
     print(f"{result.nats:.4f} +- {result.nats_stderr:.4f} nats, {result.bits_per_dim:.4f} bits per dimension")
+    if result.member_nats:
+        low, high = min(result.member_nats), max(result.member_nats)
+        print(f"the log of the mean of {len(result.member_nats)} members, of {low:.4f} to {high:.4f} nats each")
 
 
 def run_sample(options: dict[str, Any]) -> None:
     """``chainrule sample``."""
     check_suffix(options["out"])
     model, _ = _load(options)
-    x = sample(model, options["n"], **_drawing(options))
+    x = sample(model, options["n"], context=_classes(options, model, options["n"]), **_drawing(options))
     write_examples(x.cpu(), options["out"], _levels(model))
     print(f"wrote {options['n']} examples to {options['out']}", file=sys.stderr)
 
@@ -98,14 +105,21 @@ def run_complete(options: dict[str, Any]) -> None:
     observed = observation(options["observe"], model)
     drawing = _drawing(options)
     seed = drawing.pop("seed")
-    draws = torch.stack(
-        [complete(model, truth, observed, seed=seed + draw, **drawing).cpu() for draw in range(options["draws"])]
-    )
+    drawing |= {"particles": options["particles"], "context": _classes(options, model, len(truth))}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # said below, for all draws
+        done = [completion(model, truth, observed, seed=seed + draw, **drawing) for draw in range(options["draws"])]
+    draws = torch.stack([completed.x.cpu() for completed in done])
     if options["out"].suffix in PICTURES:
         plots.completions(truth, observed, draws, options["out"], levels=_levels(model))
     else:
         write_examples(draws.flatten(0, 1), options["out"], _levels(model), truth=truth, observed=observed)
-    print(f"wrote {len(draws)} x {len(truth)} completions to {options['out']}", file=sys.stderr)
+    print(f"wrote {len(draws)} x {len(truth)} completions to {options['out']}; {done[0].method}", file=sys.stderr)
+    sizes = [completed.effective_sample_size for completed in done if completed.effective_sample_size is not None]
+    if sizes:
+        size = float(torch.cat(sizes).median())
+        advice = "; they are rough: use more --particles" if size < COLLAPSE else ""
+        print(f"least effective sample size along the walk, median: {size:.1f}{advice}", file=sys.stderr)
 
 
 def run_conditionals(options: dict[str, Any]) -> None:
@@ -170,9 +184,7 @@ def _load(options: dict[str, Any]) -> tuple[AutoregressiveModel, dict[str, Any]]
         names = ", ".join(name for name, there in available.items() if there)
         raise UsageError(f"--device expects one of those here, {names}; got {device!r}")
     config = hub.read_config(options["run"])
-    name = config.get("settings", {}).get("model", "")
-    own = {name.partition(":")[2]: recipes.model_class(name)} if ":" in name else {}
-    model = hub.load(options["run"], classes=own)
+    model = hub.load(options["run"], classes=recipes.own_classes(config.get("settings", {})))
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     return model.to(device), config
@@ -193,6 +205,22 @@ def _dataset(spec: str | None, config: dict[str, Any], model: AutoregressiveMode
 def _levels(model: AutoregressiveModel) -> int:
     values = model.conditional.values
     return len(values) if values is not None else 2
+
+
+def _classes(options: dict[str, Any], model: AutoregressiveModel, count: int) -> Tensor | None:
+    """The class that ``--class`` asks for, of each of ``count`` examples."""
+    if options["label"] is None and model.num_classes is not None:
+        raise UsageError(f"expected --class, from 0 to {model.num_classes - 1}, as the model is conditioned on classes")
+    return None if options["label"] is None else torch.full((count,), options["label"])
+
+
+def _labels(model: AutoregressiveModel, dataset: Dataset, split: str) -> Tensor | None:
+    """The classes of a split, for a model that is conditioned on them."""
+    if model.num_classes is None:
+        return None
+    if dataset.labels is None:
+        raise ValueError(f"a model with num_classes expects data with classes, got {dataset.name}, which has none")
+    return dataset.labels[split]
 
 
 def _drawing(options: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from chainrule import models
 from chainrule.cli.parser import model_arguments
 from chainrule.data import NAMES
-from chainrule.signatures import summary_of
+from chainrule.signatures import REQUIRED, Argument, summary_of
 
 RESULT_KEYS = (
     "recipe",
@@ -33,7 +33,12 @@ def list_models(options: dict[str, Any]) -> None:
             "name": name,
             "summary": summary_of(module.removeprefix("chainrule.").replace(".", "/") + ".py", name),
             "arguments": [
-                {"name": item.name, "type": item.annotation, "default": item.default, "help": item.help}
+                {
+                    "name": item.name,
+                    "type": item.annotation,
+                    "default": None if item.default is REQUIRED else item.default,
+                    "help": item.help,
+                }
                 for item in model_arguments(name)
             ],
         }
@@ -46,6 +51,10 @@ def list_models(options: dict[str, Any]) -> None:
         print(f"{row['name']}: {row['summary']}")
         for item in row["arguments"]:
             print(f"    --model.{item['name']} ({item['type']}, default {item['default']}): {item['help']}")
+
+
+def _default(argument: Argument) -> Any:
+    return None if argument.default is REQUIRED else argument.default
 
 
 def list_datasets(options: dict[str, Any]) -> None:

@@ -22,6 +22,10 @@ NOT_SETTINGS = ("out", "resume", "verbose", "train_context", "valid_context")
 """Arguments of `chainrule.fit` that are no settings of a recipe."""
 
 
+ENSEMBLE = {"members": "int", "orders": "Sequence[str] | None", "variants": "int"}
+"""Settings of a fit that make an ensemble, and their types."""
+
+
 class UsageError(Exception):
     """A command line that says something unknown or impossible."""
 
@@ -102,9 +106,13 @@ def settings_from(options: dict[str, Any], recipe: dict[str, Any]) -> dict[str, 
     for name in ("model", "data"):
         if name not in given:
             raise UsageError(f"fit expects --{name}, got none")
+    if given["model"] == "Ensemble":
+        raise UsageError(
+            "fit expects the model of the members, got Ensemble; --members, --orders or --variants make one"
+        )
     types = {argument.name: argument.annotation for argument in _training_arguments()}
     types |= {f"model.{argument.name}": argument.annotation for argument in model_arguments(str(given["model"]))}
-    types |= {"model": "str", "data": "str", "levels": "int | None", "published": "Any"}
+    types |= {"model": "str", "data": "str", "levels": "int | None", "published": "Any", **ENSEMBLE}
     for name in given:
         own = ":" in str(given["model"]) and name.startswith("model.")
         if name not in types and not own:
@@ -124,6 +132,12 @@ def _fit(parser: Parser, argv: list[str]) -> None:
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     parser.add_argument("--levels", help="values per variable; images are quantised to so many")
     _json(parser)
+    ensemble = parser.add_argument_group("ensemble")
+    ensemble.add_argument("--members", metavar="K", help="fit so many models, with a seed each, and average them")
+    ensemble.add_argument(
+        "--orders", metavar="ORDERS", help="orders of the members, in turn, such as '[raster, column]'"
+    )
+    ensemble.add_argument("--variants", metavar="K", help="average so many orders (NADE) or masks (MADE) of each model")
     training = parser.add_argument_group("training")
     for argument in _training_arguments():
         _add(training, argument, argument.name.replace("_", "-"))
@@ -182,6 +196,7 @@ def _data(parser: Parser) -> None:
 
 
 def _drawing(parser: Parser) -> None:
+    parser.add_argument("--class", type=int, dest="label", help="draw from this class, of a model with num_classes")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same values (default 0)")
     parser.add_argument("--temperature", type=float, default=1.0, help="below 1 sharpens the conditionals (default 1)")
     parser.add_argument("--top-k", type=int, help="draw from the k most probable values only")
@@ -213,6 +228,9 @@ def _complete(parser: Parser, argv: list[str]) -> None:
     parser.add_argument("-n", type=int, default=8, help="how many examples (default 8)")
     parser.add_argument(
         "--observe", required=True, help="top-half, first-half, a fraction such as 0.25, or a file of a mask"
+    )
+    parser.add_argument(
+        "--particles", type=int, default=16, help="walks per completion, where it can't be exact (default 16)"
     )
     parser.add_argument("--draws", type=int, default=1, help="completions per example (default 1)")
     parser.add_argument("--out", type=Path, required=True, help="a .png, .pdf, .svg, .npz, .npy or .csv file")

@@ -45,6 +45,16 @@ class Conditional(ABC):
     def check(self, x: Tensor) -> None:
         """Raise ``ValueError``, saying expected and got, where ``x`` has values outside the family's."""
 
+    def parameters_of(self, log_probs: Tensor) -> Tensor:
+        """The ``parameters`` ``(..., num_parameters)`` that give the listed values ``log_probs`` ``(..., K)``.
+
+        The inverse of `distribution`, for counts and mixtures.
+
+        Raises:
+            ValueError: If the values of the family can't be listed.
+        """
+        raise ValueError(f"parameters_of expects a conditional whose values can be listed, got {self!r}")
+
     @property
     def values(self) -> Tensor | None:
         """All values that a variable can take, in order, or None where they can't be listed."""

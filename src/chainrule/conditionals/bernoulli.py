@@ -36,6 +36,9 @@ class Bernoulli(Conditional):
     def check(self, x: Tensor) -> None:
         check_integers(x, 2, "Bernoulli")
 
+    def parameters_of(self, log_probs: Tensor) -> Tensor:
+        return log_probs[..., 1:] - log_probs[..., :1]
+
     @property
     def values(self) -> Tensor:
         return torch.tensor([0.0, 1.0])

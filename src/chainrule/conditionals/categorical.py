@@ -57,6 +57,9 @@ class Categorical(Conditional):
     def check(self, x: Tensor) -> None:
         check_integers(x, self.categories, f"Categorical({self.categories})")
 
+    def parameters_of(self, log_probs: Tensor) -> Tensor:
+        return log_probs
+
     @property
     def values(self) -> Tensor:
         return torch.arange(self.categories, dtype=torch.get_default_dtype())

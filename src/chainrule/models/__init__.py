@@ -6,18 +6,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from chainrule.models.autoencoder import Autoencoder as Autoencoder
+    from chainrule.models.ensemble import Ensemble as Ensemble
     from chainrule.models.fvsbn import FVSBN as FVSBN
     from chainrule.models.made import MADE as MADE
+    from chainrule.models.mlp import MLP as MLP
     from chainrule.models.nade import NADE as NADE
 
 MODULES = {
     "FVSBN": "chainrule.models.fvsbn",
+    "MLP": "chainrule.models.mlp",
     "NADE": "chainrule.models.nade",
     "MADE": "chainrule.models.made",
+    "Autoencoder": "chainrule.models.autoencoder",
+    "Ensemble": "chainrule.models.ensemble",
 }
 """Where each model lives: class name -> module."""
 
-__all__ = ["FVSBN", "MADE", "NADE"]
+__all__ = ["Autoencoder", "Ensemble", "FVSBN", "MADE", "MLP", "NADE"]
 
 
 def __getattr__(name: str) -> Any:

@@ -82,7 +82,7 @@ class FVSBN(AutoregressiveModel):
 
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
         regressions = cut_rows(self.regressions.weight, self.regressions.bias, self.conditional.num_parameters)
-        features = self._empty(batch_size, self.num_variables * self.conditional.num_features)
+        features = self.empty(batch_size, self.num_variables * self.conditional.num_features)
         return -1, features, regressions, self.class_bias(context)
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:

@@ -117,6 +117,20 @@ class MADE(AutoregressiveModel):
         masks = [degree_mask(units, before) for before, units in pairs]
         return [*masks, degree_mask(outputs, hidden[-1], strict=True), degree_mask(outputs, inputs, strict=True)]
 
+    @property
+    def num_parameters(self) -> int:
+        """Trainable numbers, those left out that every mask holds at zero."""
+        if self.num_masks == 1:
+            return super().num_parameters
+        live: list[Tensor] = [torch.zeros_like(mask) for mask in self._masks()]
+        for index in range(self.num_masks):
+            masks = self.variant(index)._masks()
+            live = [before + mask.bool() for before, mask in zip(live, masks, strict=True)]
+        masked = [int((count == 0).sum()) for count in live]
+        if self.direct_layer is None:
+            masked.pop()
+        return sum(parameter.numel() for parameter in self.parameters()) - sum(masked)
+
     def variant(self, index: int) -> Self:
         """The model with the ``index``-th set of degrees (and order): it shares all weights."""
         if index == self.mask:
@@ -189,8 +203,8 @@ class MADE(AutoregressiveModel):
             direct = [along_inputs(along_outputs(self.direct_layer.weight, 0), 1)]
         output_bias = self.output_class_bias(context)
         biases = (hidden_bias, along_outputs(output_bias, 1) if isinstance(output_bias, Tensor) else 0.0)
-        features = self._empty(batch_size, self.num_variables * f)
-        hidden = tuple(self._empty(batch_size, layer.out_features) for layer in self.hidden_layers)
+        features = self.empty(batch_size, self.num_variables * f)
+        hidden = tuple(self.empty(batch_size, layer.out_features) for layer in self.hidden_layers)
         return -1, features, hidden, biases, [layers, known, outputs, direct]
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:

@@ -54,10 +54,11 @@ def describe(model: AutoregressiveModel) -> Description:
     """
     with torch.no_grad():
         x = torch.ones(1, *model.event_shape)
+        context = None if model.num_classes is None else torch.zeros(1, dtype=torch.long)
         with FlopCounterMode(display=False) as log_prob_counter:
-            model.log_prob(x.to(model.device))
+            model.log_prob(x.to(model.device), context)
         with FlopCounterMode(display=False) as sample_counter:
-            walk(model, 1, lambda t, distribution: distribution.sample())
+            walk(model.components[0], 1, lambda t, distribution: distribution.sample(), context)
     return Description(
         model=type(model).__name__,
         event_shape=model.event_shape,

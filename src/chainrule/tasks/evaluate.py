@@ -21,52 +21,77 @@ class Evaluation:
         nats_stderr: Standard error of that mean over the examples.
         bits_per_dim: ``nats / (n log 2)``, bits per variable.
         examples: How many examples were evaluated.
+        member_nats: Of an ensemble, what each member gives by itself.
     """
 
     nats: float
     nats_stderr: float
     bits_per_dim: float
     examples: int
+    member_nats: tuple[float, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """Plain values; the members only where there are any."""
+        values = asdict(self)
+        if not self.member_nats:
+            del values["member_nats"]
+        return values
 
 
-def evaluate(model: AutoregressiveModel, examples: Any, *, batch_size: int = 256) -> Evaluation:
+def evaluate(
+    model: AutoregressiveModel, examples: Any, *, context: Tensor | None = None, batch_size: int = 256
+) -> Evaluation:
     """The mean NLL of ``examples`` under ``model``, each example counted once.
 
     Args:
         model: Any model of the contract.
         examples: ``(N, *event_shape)``: a tensor, an array, or a data set that gives a batch for a slice.
+        context: What each example is conditioned on: classes ``(N,)``.
         batch_size: Examples per parallel pass.
 
     Raises:
         ValueError: If there are no examples, or they don't fit the model.
     """
-    log_probs = log_prob(model, examples, batch_size=batch_size).double()
+    members = [log_prob(member, examples, context=context, batch_size=batch_size) for member in model.members]
+    if members:
+        log_probs = torch.stack(members).double().logsumexp(0) - math.log(len(members))
+    else:
+        log_probs = log_prob(model, examples, context=context, batch_size=batch_size).double()
     count = len(log_probs)
     nats = -log_probs.mean().item()
     stderr = log_probs.std().item() / math.sqrt(count) if count > 1 else math.nan
-    return Evaluation(nats, stderr, nats / (model.num_variables * math.log(2)), count)
+    return Evaluation(
+        nats=nats,
+        nats_stderr=stderr,
+        bits_per_dim=nats / (model.num_variables * math.log(2)),
+        examples=count,
+        member_nats=tuple(-member.double().mean().item() for member in members),
+    )
 
 
-def log_prob(model: AutoregressiveModel, examples: Any, *, batch_size: int = 256) -> Tensor:
+def log_prob(
+    model: AutoregressiveModel, examples: Any, *, context: Tensor | None = None, batch_size: int = 256
+) -> Tensor:
     """Log p(x) in nats, ``(N,)``, of any number of examples, a batch at a time and without gradients.
 
     Raises:
-        ValueError: If there are no examples, or they don't fit the model.
+        ValueError: If there are no examples, or they or the context don't fit the model.
     """
     if len(examples) == 0:
         raise ValueError("evaluate expects at least one example, got none")
     if batch_size < 1:
         raise ValueError(f"batch_size expects at least 1, got {batch_size}")
+    context = model.check_context(context, len(examples))
     device = model.device
     training = model.training
     model.eval()
+    results = []
     try:
         with torch.inference_mode():
-            batches = (examples[start : start + batch_size] for start in range(0, len(examples), batch_size))
-            log_probs = torch.cat([model.log_prob(torch.as_tensor(batch).to(device)).cpu() for batch in batches])
+            for start in range(0, len(examples), batch_size):
+                part = slice(start, start + batch_size)
+                x = torch.as_tensor(examples[part]).to(device)
+                results.append(model.log_prob(x, None if context is None else context[part]).cpu())
     finally:
         model.train(training)
-    return log_probs.clone()  # outside of inference mode: an ordinary tensor
+    return torch.cat(results).clone()  # outside of inference mode: an ordinary tensor

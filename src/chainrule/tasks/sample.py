@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -37,31 +39,41 @@ def sample(
         top_k: Keep only the k most probable values of every variable.
         top_p: Keep only the fewest most probable values that together have this probability.
         greedy: Take the most probable value of every variable.
-        context: What the examples are conditioned on.
+        context: What each example is conditioned on: classes ``(n,)``.
 
     Raises:
         ValueError: If a setting is out of range, or needs conditionals whose values can be listed.
     """
     if n < 1:
         raise ValueError(f"n expects at least 1 example, got {n}")
+    components = model.components
     draw = drawer(model, temperature=temperature, top_k=top_k, top_p=top_p, greedy=greedy)
-    return seeded_walk(model, n, draw, seed=seed, context=context)
+    context = model.check_context(context, n)
+    with drawing(model, seed):
+        if len(components) == 1:
+            x = walk(components[0], n, draw, context)
+        else:
+            # A mixture: each example is drawn from a component, all components being equally probable.
+            x = model.empty(n, *model.event_shape)
+            chosen = torch.randint(len(components), (n,), device=model.device)
+            for i in chosen.unique().tolist():
+                mine = (chosen == i).nonzero().squeeze(1)
+                x[mine] = walk(components[i], len(mine), draw, None if context is None else context[mine])
+    return x.clone()  # outside of inference mode: an ordinary tensor, which may meet gradients later
 
 
-def seeded_walk(
-    model: AutoregressiveModel, n: int, choose: Choose, *, seed: int | None, context: Tensor | None = None
-) -> Tensor:
-    """`walk` without gradients, in evaluation mode, and with a seed of its own."""
+@contextlib.contextmanager
+def drawing(model: AutoregressiveModel, seed: int | None) -> Iterator[None]:
+    """Without gradients, in evaluation mode, and, unless the seed is None, with random numbers of its own."""
     training, device = model.training, model.device
     model.eval()
     try:
         with torch.inference_mode(), torch.random.fork_rng(_devices(device), enabled=seed is not None):
             if seed is not None:
                 torch.manual_seed(seed)
-            x = walk(model, n, choose, context)
+            yield
     finally:
         model.train(training)
-    return x.clone()  # outside of inference mode: an ordinary tensor, which may meet gradients later
 
 
 def drawer(

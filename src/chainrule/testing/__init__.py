@@ -17,7 +17,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 from chainrule.model import AutoregressiveModel
-from chainrule.testing.dependence import causal, gradients_flow, step_equals_forward, uses_its_past
+from chainrule.testing.dependence import causal, gradients_flow, step_equals_forward, uses_its_context, uses_its_past
 from chainrule.testing.probability import completion_agrees, normalised, sampling_agrees
 from chainrule.testing.probes import randomised
 from chainrule.testing.robustness import finite_and_strict, saves_and_loads
@@ -34,6 +34,7 @@ __all__ = [
     "sampling_agrees",
     "saves_and_loads",
     "step_equals_forward",
+    "uses_its_context",
     "uses_its_past",
 ]
 
@@ -41,6 +42,7 @@ LAWS: dict[str, Callable[[AutoregressiveModel], str]] = {
     "normalised": normalised,
     "causal": causal,
     "uses_its_past": uses_its_past,
+    "uses_its_context": uses_its_context,
     "step_equals_forward": step_equals_forward,
     "sampling_agrees": sampling_agrees,
     "completion_agrees": completion_agrees,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor
 
@@ -11,6 +13,7 @@ from chainrule.testing.probes import (
     PASSED,
     change,
     law,
+    not_walkable,
     random_events,
     require,
     require_close,
@@ -44,6 +47,8 @@ def causal(model: AutoregressiveModel) -> str:
     Raises:
         AssertionError: If a conditional sees its own variable or a later one.
     """
+    if reason := not_walkable(model):
+        return reason
     difference, where = _leak(model)
     if difference == 0:
         return PASSED
@@ -97,6 +102,8 @@ def uses_its_past(model: AutoregressiveModel, receptive_field: Tensor | None = N
     Raises:
         AssertionError: If a conditional ignores a variable that it claims to see, or the other way round.
     """
+    if reason := not_walkable(model):
+        return reason
     n = model.num_variables
     if n == 1:
         return "does not apply: one variable has no past"
@@ -140,6 +147,8 @@ def step_equals_forward(model: AutoregressiveModel) -> str:
     Raises:
         AssertionError: If values or gradients differ.
     """
+    if reason := not_walkable(model):
+        return reason
     model.double()
     x = random_events(model, EXAMPLES)
     expected = table(model, model(x))
@@ -197,7 +206,10 @@ def gradients_flow(model: AutoregressiveModel) -> str:
     _no_mixing(model, x[:EXAMPLES])
     log_prob = model.log_prob(x)
     (log_prob * torch.randn_like(log_prob)).sum().backward()
+    shared = any(isinstance(module, AutoregressiveModel) and module.members for module in model.modules())
     for module_name, module in model.named_modules():
+        if shared:  # the masks of an ensemble's members differ, and their weights are the same
+            break
         if isinstance(module, MaskedLinear) and module.weight.grad is not None:
             alive = int((module.weight.grad[module.mask == 0] != 0).sum())
             require(alive == 0, f"gradients_flow: {module_name} expected no gradient at masked weights, got {alive}")
@@ -215,3 +227,28 @@ def _no_mixing(model: AutoregressiveModel, x: Tensor) -> None:
     together = model.log_prob(x)
     alone = torch.cat([model.log_prob(item) for item in x.split(1)])
     require_close(together, alone, ROUNDING, "gradients_flow: log p(x) in a batch, as against alone")
+
+
+@torch.no_grad()
+def uses_its_context(model: AutoregressiveModel) -> str:
+    """Each example of a batch is conditioned on its own class, and classes that differ give other probabilities.
+
+    Raises:
+        AssertionError: If a class has no effect, or an example sees the class of another.
+    """
+    if model.num_classes is None:
+        return "does not apply: no classes"
+    if model.num_classes == 1:
+        return "does not apply: one class"
+    subject = copy.deepcopy(model).eval().double()
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        x = random_events(subject, EXAMPLES)
+        labels = torch.randint(model.num_classes, (len(x),), device=x.device)
+    alone = torch.stack([subject.log_prob(x, torch.full_like(labels, c)) for c in range(model.num_classes)], dim=1)
+    own = alone.gather(1, labels[:, None]).squeeze(1)
+    require_close(subject.log_prob(x, labels), own, ROUNDING, "uses_its_context: log p(x | c) among other classes")
+    for c in range(1, model.num_classes):
+        differs = bool((alone[:, c] - alone[:, 0]).abs().max() > ROUNDING)
+        require(differs, f"uses_its_context: p(x | class {c}) expected to differ from p(x | class 0), got the same")
+    return PASSED

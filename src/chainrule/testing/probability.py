@@ -10,11 +10,13 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from chainrule.model import AutoregressiveModel
+from chainrule.tasks.sample import sample
 from chainrule.testing.probes import (
     PASSED,
     all_events,
     law,
     not_enumerable,
+    not_walkable,
     number_of,
     random_events,
     require,
@@ -53,8 +55,7 @@ def sampling_agrees(model: AutoregressiveModel) -> str:
     """
     reason = not_enumerable(model)
     draws = 16 if reason else DRAWS
-    samples = _seeded_walk(model, draws, _sample)
-    again = _seeded_walk(model, draws, _sample)
+    samples, again = (sample(model, draws, seed=1) for _ in range(2))
     require(torch.equal(samples, again), "sampling_agrees: expected the same samples from the same seed, got others")
     _check_values(model, samples, "sampling_agrees")
     if reason:
@@ -72,6 +73,8 @@ def completion_agrees(model: AutoregressiveModel) -> str:
     Raises:
         AssertionError: If a known variable is changed, or the chi-square test rejects the rest.
     """
+    if reason := not_walkable(model):
+        return reason
     n = model.num_variables
     known = model.order.flatten(random_events(model, 16)[:16])
     scattered = torch.arange(n) % 2 == 1
@@ -89,10 +92,6 @@ def completion_agrees(model: AutoregressiveModel) -> str:
     message = f"completion_agrees: the rest after {length} known variables, as against p(rest | known)"
     _require_agreement(number_of(model, draws), joint / joint.sum(), message)
     return PASSED
-
-
-def _sample(_: int, distribution: Distribution) -> Tensor:
-    return distribution.sample()
 
 
 def _clamp(sequence: Tensor, known: Tensor) -> Callable[[int, Distribution], Tensor]:

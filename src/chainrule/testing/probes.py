@@ -6,13 +6,13 @@ import copy
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from chainrule.model import AutoregressiveModel
+from chainrule.model import AutoregressiveModel, State
 
 PASSED = "passed"
 
@@ -50,12 +50,49 @@ def law(
 
     @functools.wraps(function)
     def judge(model: AutoregressiveModel, /, *rest: Rest.args, **named: Rest.kwargs) -> str:
-        subject = copy.deepcopy(model).eval()
-        subject.zero_grad()
-        with _own_random_state(subject), torch.enable_grad():
-            return function(subject, *rest, **named)
+        verdicts = []
+        for label in [None] if model.num_classes is None else sorted({0, model.num_classes - 1}):
+            subject = copy.deepcopy(model).eval()
+            subject.zero_grad()
+            subject = subject if label is None else InClass(model=subject, label=label)
+            with _own_random_state(subject), torch.enable_grad():
+                verdicts.append(function(subject, *rest, **named))
+        return "; ".join(dict.fromkeys(verdicts))
 
     return judge
+
+
+class InClass(AutoregressiveModel):
+    """A model of classes as the model of one of them, p(x | c), so that every law can judge it."""
+
+    def __init__(self, *, model: AutoregressiveModel, label: int) -> None:
+        order = model.order.permutation.tolist()
+        super().__init__(event_shape=model.event_shape, conditional=model.conditional, order=order)
+        self.model, self.label = model, label
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return {"model": type(self.model)(**self.model.config), "label": self.label}
+
+    def _context(self, batch_size: int) -> Tensor:
+        return torch.full((batch_size,), self.label, device=self.device)
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
+        distribution: Distribution = self.model(x, self._context(len(x)))
+        return distribution
+
+    def start(self, batch_size: int, context: Tensor | None = None) -> State:
+        return self.model.start(batch_size, self._context(batch_size))
+
+    def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
+        return self.model.step(state, previous)
+
+
+def not_walkable(model: AutoregressiveModel) -> str | None:
+    """Why ``model`` has no conditionals, or None where it has."""
+    if len(model.components) > 1:
+        return "does not apply: a mixture over orders has no conditionals p(x_t | x_<t)"
+    return None
 
 
 @contextmanager

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from chainrule.model import AutoregressiveModel
+from chainrule.tasks.sample import sample
 from chainrule.testing.probes import PASSED, law, random_events, require, require_close, values_of
-from chainrule.walk import walk
 
 
 @law
@@ -54,7 +54,7 @@ def _require_type(model: AutoregressiveModel, x: Tensor, dtype: torch.dtype, dev
     """Require log-probabilities and samples of one type and on one device."""
     message = f"saves_and_loads: log p(x) and samples expected as {dtype} on {device}, got"
     try:
-        results = model.log_prob(x), walk(model, 2, lambda _, distribution: distribution.sample())
+        results = model.log_prob(x), sample(model, 2, seed=0)
     except RuntimeError as error:
         raise AssertionError(f"{message} RuntimeError: {error}") from error
     for result in results:

@@ -1,0 +1,158 @@
+"""An ensemble: the mean of the joint probabilities of several models.
+
+p(x) = (1/K) sum_k p_k(x)
+
+Whole examples are averaged, never logits: the mean of normalised joints is normalised. Its conditionals weight each
+member by the evidence that the earlier variables give for it,
+
+p(x_t | x_<t) = sum_k w_k(x_<t) p_k(x_t | x_<t),    w_k(x_<t) = p_k(x_<t) / sum_j p_j(x_<t),
+
+which needs members that generate in one order.
+
+References:
+    A deep and tractable density estimator (Uria, Murray and Larochelle, 2014): ensembles over orders,
+    https://arxiv.org/abs/1310.1757
+    MADE: masked autoencoder for distribution estimation (Germain et al., 2015): ensembles over masks,
+    https://arxiv.org/abs/1502.03509
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from chainrule.model import AutoregressiveModel, State
+
+
+class Ensemble(AutoregressiveModel):
+    """The mean of the joints of ``models``, of ``variants`` variants each.
+
+    Members that generate in one order make a model like any other. Members of different orders make a mixture
+    that has no conditionals: its likelihood is exact, and samples and completions are drawn from a member.
+
+    `features` are the members' features side by side.
+
+    Args:
+        models: Models of the same events, conditionals and classes.
+        variants: How many variants of each model to average: orders of an order-agnostic NADE, masks of a MADE.
+
+    Raises:
+        ValueError: If there are no models, they do not fit together, or a model has fewer variants.
+
+    >>> from chainrule.conditionals import Bernoulli
+    >>> from chainrule.models import NADE
+    >>> nade = NADE(event_shape=(4,), conditional=Bernoulli(), hidden_size=8, order_agnostic=True)
+    >>> len(Ensemble(models=[nade], variants=16).members)
+    16
+    """
+
+    growth = "the sum of its models"
+
+    def __init__(self, *, models: Sequence[AutoregressiveModel], variants: int = 1) -> None:
+        if not models:
+            raise ValueError("models expects at least one model, got none")
+        if variants < 1:
+            raise ValueError(f"variants expects at least 1, got {variants}")
+        first = models[0]
+        for i, model in enumerate(models):
+            for name in ("event_shape", "num_classes", "conditional"):
+                expected, got = getattr(first, name), getattr(model, name)
+                if repr(got) != repr(expected):
+                    raise ValueError(f"models expects one {name}, {expected} as of the first, got {got} of model {i}")
+        order = first.order.permutation.tolist()
+        super().__init__(
+            event_shape=first.event_shape,
+            conditional=first.conditional,
+            order=order,
+            num_classes=first.num_classes,
+        )
+        self.models: Sequence[AutoregressiveModel] = nn.ModuleList(models)  # type: ignore[assignment]
+        self.variants = variants
+        self.in_one_order = all(member.order.permutation.tolist() == order for member in self.members)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return {"models": [type(model)(**model.config) for model in self.models], "variants": self.variants}
+
+    @property
+    def num_parameters(self) -> int:
+        return sum(model.num_parameters for model in self.models)
+
+    @property
+    def members(self) -> Sequence[AutoregressiveModel]:
+        if self.variants == 1:
+            return list(self.models)
+        return [model.variant(index) for model in self.models for index in range(self.variants)]
+
+    @property
+    def components(self) -> Sequence[AutoregressiveModel]:
+        return (self,) if self.in_one_order else self.members
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
+        """The conditionals of the mixture, each member weighted by its evidence.
+
+        Raises:
+            ValueError: If the members generate in different orders.
+        """
+        self._require_one_order()
+        tables = torch.stack([self._table(member(x, context)) for member in self.members])
+        values = self.order.flatten(self._indices(x))
+        tables = torch.stack([self.order.flatten(table) for table in tables])
+        own = tables.gather(-1, values.expand(len(tables), -1, -1)[..., None]).squeeze(-1)
+        before = torch.cat([torch.zeros_like(own[..., :1]), own[..., :-1]], dim=-1)
+        evidence = before.cumsum(-1)
+        mixed = (evidence.log_softmax(0)[..., None] + tables).logsumexp(0)
+        return self._distribution(self.order.unflatten(mixed))
+
+    def start(self, batch_size: int, context: Tensor | None = None) -> State:
+        self._require_one_order()
+        states = tuple(member.start(batch_size, context) for member in self.members)
+        return states, self.empty(batch_size, len(states)), None, [self.members]
+
+    def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
+        states, evidence, tables, (members,) = state
+        if previous is not None:
+            indices = self._indices(previous)[:, None, None].expand(-1, len(members), 1)
+            evidence = evidence + tables.gather(-1, indices).squeeze(-1)
+        steps = [member.step(own, previous) for member, own in zip(members, states, strict=True)]
+        tables = torch.stack([self._table(distribution) for distribution, _ in steps], dim=1)
+        mixed = (evidence.log_softmax(1)[..., None] + tables).logsumexp(1)
+        return self._distribution(mixed), (tuple(own for _, own in steps), evidence, tables, [members])
+
+    def features(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        return torch.cat([member.features(x, context) for member in self.members], dim=1)
+
+    def loss(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """The mean of the members' losses: each member is trained to be a model by itself."""
+        return torch.stack([model.loss(x, context) for model in self.models]).mean(0)
+
+    def _require_one_order(self) -> None:
+        if not self.in_one_order:
+            raise ValueError(
+                "the conditionals of an Ensemble expect members of one order, got different orders: "
+                "such a mixture has a likelihood (log_prob) and samples, but no p(x_t | x_<t); use its components"
+            )
+
+    def _values(self) -> Tensor:
+        values = self.conditional.values
+        if values is None:
+            raise ValueError(
+                f"the conditionals of an Ensemble expect values that can be listed, got {self.conditional}"
+            )
+        return values.to(dtype=self.dtype, device=self.device)
+
+    def _indices(self, x: Tensor) -> Tensor:
+        """Where each value of ``x`` stands among the listed ones."""
+        return torch.searchsorted(self._values(), x.contiguous())
+
+    def _table(self, distribution: Distribution) -> Tensor:
+        """Log-probabilities of every listed value, ``(*batch_shape, K)``."""
+        shape = distribution.batch_shape
+        return torch.stack([distribution.log_prob(value.expand(shape)) for value in self._values()], dim=-1)
+
+    def _distribution(self, log_probs: Tensor) -> Distribution:
+        return self.conditional.distribution(self.conditional.parameters_of(log_probs))

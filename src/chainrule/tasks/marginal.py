@@ -1,0 +1,116 @@
+"""Marginals: how probable a part of an example is, whatever the rest."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from chainrule.model import AutoregressiveModel
+from chainrule.tasks.complete import check_observed, completion, route
+from chainrule.tasks.particles import run_particles
+from chainrule.tasks.sample import drawer, drawing
+
+
+@dataclass(frozen=True)
+class Marginal:
+    """Log p of the observed part of each example.
+
+    Attributes:
+        log_prob: ``(B,)`` nats.
+        stderr: Its standard error, ``(B,)`` nats; zero if exact.
+        exact: Whether it is log p itself, and no estimate.
+        method: How it was had, in words.
+    """
+
+    log_prob: Tensor
+    stderr: Tensor
+    exact: bool
+    method: str
+
+
+def marginal(
+    model: AutoregressiveModel,
+    x: Tensor,
+    observed: Tensor,
+    *,
+    particles: int = 64,
+    repeats: int = 8,
+    seed: int | None = None,
+    context: Tensor | None = None,
+) -> Marginal:
+    """Log p(observed part of x) = log of the sum of p(x) over all values of the rest.
+
+    Exact where `chainrule.complete` is. Elsewhere the mean of ``repeats`` unbiased estimates by sequential Monte
+    Carlo; its standard error, by the delta method, is that of the mean over the mean.
+
+    Args:
+        model: Any model of the contract.
+        x: Examples ``(B, *event_shape)``; values that are not observed are ignored.
+        observed: Which variables are observed: booleans of shape ``event_shape``.
+        particles: Walks of each estimate.
+        repeats: Independent estimates, at least 2.
+        seed: The same seed gives the same estimate.
+        context: What each example is conditioned on: classes ``(B,)``.
+
+    Raises:
+        ValueError: If a shape or an observed value does not fit the model, or the observed part is impossible (p = 0).
+
+    >>> from chainrule.conditionals import Bernoulli
+    >>> from chainrule.models import FVSBN
+    >>> model = FVSBN(event_shape=(3,), conditional=Bernoulli())  # untrained: all 8 events are equally probable
+    >>> part = marginal(model, torch.zeros(1, 3), torch.tensor([False, True, False]), seed=0)
+    >>> round(part.log_prob.exp().item(), 4), part.exact
+    (0.5, False)
+    """
+    if repeats < 2:
+        raise ValueError(f"repeats expects at least 2, got {repeats}")
+    checked, mask = check_observed(model, x, observed)
+    if all(route(component, checked, mask, context).exact for component in model.components):
+        done = completion(model, x, observed, seed=seed, context=context)
+        return Marginal(done.log_evidence, torch.zeros_like(done.log_evidence), True, done.method)
+    estimates = []
+    for repeat in range(repeats):
+        own = None if seed is None else seed * repeats + repeat
+        estimates.append(completion(model, x, observed, particles=particles, seed=own, context=context).log_evidence)
+    logs = torch.stack(estimates)
+    relative = (logs - logs.amax(0)).exp()
+    stderr = relative.std(0) / math.sqrt(repeats) / relative.mean(0)
+    method = f"approximate: sequential Monte Carlo, {repeats} x {particles} particles"
+    return Marginal(logs.logsumexp(0) - math.log(repeats), stderr, False, method)
+
+
+def hidden_nats(
+    model: AutoregressiveModel,
+    x: Tensor,
+    observed: Tensor,
+    *,
+    particles: int = 16,
+    seed: int | None = None,
+    context: Tensor | None = None,
+) -> Tensor:
+    """-log q(hidden part | observed part) of the distribution q that `chainrule.complete` draws from, ``(B,)`` nats.
+
+    Exact where completion is. For sequential Monte Carlo an upper bound, in expectation: with the true hidden part
+    kept as one of the particles, E[log Z] - log p(x) bounds -log q, Z being the estimate of p(observed) of that run
+    (conditional SMC, Jensen's inequality). With one particle it is the sum of -log p(x_t | x_<t) over the hidden
+    variables; more particles bring it down to -log p(hidden | observed).
+
+    Raises:
+        ValueError: If an example does not fit the model, or the model is a mixture over orders.
+    """
+    x = model.check(x).to(model.device)
+    _, mask = check_observed(model, x, observed)
+    if len(model.components) > 1:
+        raise ValueError("hidden_nats expects a model of one order, got a mixture: give one of its components")
+    context = model.check_context(context, len(x))
+    way = route(model, x, mask, context)
+    with drawing(model, seed):
+        cloud = run_particles(
+            way.model, x, mask, 1 if way.exact else particles, drawer(model),
+            lookahead=way.lookahead, retain=not way.exact, context=context,
+        )  # fmt: skip
+        nats = cloud.log_evidence - way.model.log_prob(x, context)
+    return nats.clone()  # outside of inference mode: an ordinary tensor
