@@ -114,6 +114,41 @@ def test_early_stopping(data: Tensor) -> None:
     assert len(result.history) == result.best_epoch + 3 < 200
 
 
+def test_validates_every_so_many_epochs(data: Tensor) -> None:
+    result = train(made(), data, max_epochs=6, validate_every=3)
+    assert [row["epoch"] for row in result.history] == [2, 5]
+    assert result.best_epoch in (2, 5)
+    stopped = train(made(), data, max_epochs=6, validate_every=3, max_minutes=1e-9)
+    assert [row["epoch"] for row in stopped.history] == [2]
+    with pytest.raises(ValueError, match="validate_every expects a divisor of max_epochs, 6, got 4"):
+        train(made(), data, max_epochs=6, validate_every=4)
+
+
+def test_trains_for_each_class(data: Tensor) -> None:
+    """Of two classes that copy and negate, each is known only to a model that is told the class."""
+    labels = torch.arange(len(data)) % 2
+    x = torch.cat([data[:, :4], (data[:, 4:] - labels[:, None]).abs()], dim=1)
+    torch.manual_seed(1)
+    model = MADE(event_shape=SHAPE, conditional=Bernoulli(), hidden_sizes=[64], num_classes=2)
+    context = {"train_context": labels[:500], "valid_context": labels[500:]}
+    train(model, x, max_epochs=30, **context)
+    told = chainrule.evaluate(model, x[500:], context=labels[500:]).nats
+    lied = chainrule.evaluate(model, x[500:], context=1 - labels[500:]).nats
+    assert told < 4 < lied
+    with pytest.raises(ValueError, match="context expects the class of each of"):
+        train(model, x)
+
+
+def test_order_agnostic_training_learns_every_order(data: Tensor) -> None:
+    torch.manual_seed(1)
+    model = NADE(event_shape=SHAPE, conditional=Bernoulli(), hidden_size=64, order_agnostic=True)
+    train(model, data, max_epochs=60)
+    for order in ("raster", "reversed", "random:3"):
+        view = model.reordered(order)
+        assert view is not None
+        assert chainrule.evaluate(view, data[500:]).nats < 4.2
+
+
 def test_time_limit_ends_with_a_validation(data: Tensor) -> None:
     result = train(made(), data, max_minutes=1e-9, max_epochs=100)
     assert len(result.history) == 1

@@ -80,11 +80,12 @@ class SeededEpochs(lightning.Callback):
 
 
 class TimeLimit(lightning.Callback):
-    """Ends the training, after a validation, once it has lasted ``minutes``."""
+    """Ends the training, after the next validation, once it has lasted ``minutes``."""
 
     def __init__(self, minutes: float, history: History) -> None:
         self.minutes, self.history = minutes, history
 
     def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
-        if self.history.minutes >= self.minutes:
+        validates = (trainer.current_epoch + 1) % (trainer.check_val_every_n_epoch or 1) == 0
+        if validates and self.history.minutes >= self.minutes:
             trainer.should_stop = True

@@ -121,6 +121,8 @@ def fit(
         schedule=schedule,
         averaging=averaging,
     )
+    if max_epochs % validate_every:
+        raise ValueError(f"validate_every expects a divisor of max_epochs, {max_epochs}, got {validate_every}")
     dtype = model.dtype
     torch.manual_seed(seed)
     train_loader, valid_loader = (
