@@ -13,20 +13,28 @@ if TYPE_CHECKING:
     from chainrule.hub import save as save
     from chainrule.model import AutoregressiveModel as AutoregressiveModel
     from chainrule.order import Order as Order
+    from chainrule.tasks.classify import classify as classify
     from chainrule.tasks.complete import complete as complete
+    from chainrule.tasks.complete import completion as completion
     from chainrule.tasks.describe import describe as describe
     from chainrule.tasks.evaluate import evaluate as evaluate
+    from chainrule.tasks.marginal import marginal as marginal
+    from chainrule.tasks.represent import represent as represent
     from chainrule.tasks.sample import sample as sample
     from chainrule.training import fit as fit
 
 _HOMES = {
     "AutoregressiveModel": "chainrule.model",
     "Order": "chainrule.order",
+    "classify": "chainrule.tasks.classify",
     "complete": "chainrule.tasks.complete",
+    "completion": "chainrule.tasks.complete",
     "describe": "chainrule.tasks.describe",
     "evaluate": "chainrule.tasks.evaluate",
     "fit": "chainrule.training",
     "load": "chainrule.hub",
+    "marginal": "chainrule.tasks.marginal",
+    "represent": "chainrule.tasks.represent",
     "sample": "chainrule.tasks.sample",
     "save": "chainrule.hub",
 }

@@ -1,0 +1,82 @@
+"""Classification by Bayes' rule, from a model that is conditioned on classes.
+
+p(c | x) = p(c) p(x | c) / sum_k p(k) p(x | k)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from chainrule.model import AutoregressiveModel
+from chainrule.tasks.evaluate import log_prob
+
+
+def classify(
+    model: AutoregressiveModel, examples: Any, *, prior: Tensor | None = None, batch_size: int = 256
+) -> Tensor:
+    """Log p(c | x) of every class, ``(N, classes)`` in nats.
+
+    Args:
+        model: A model with ``num_classes``.
+        examples: ``(N, *event_shape)``: a tensor, or a data set that gives a batch for a slice.
+        prior: p(c), ``(classes,)``, such as `class_prior` of the training examples; None if all are equally probable.
+        batch_size: Examples per parallel pass.
+
+    Raises:
+        ValueError: If the model has no classes, the prior is no distribution over them, or an example does not fit.
+    """
+    log_prior = check_prior(model, prior)
+    joints = []
+    for c in range(len(log_prior)):
+        context = torch.full((len(examples),), c)
+        joints.append(log_prob(model, examples, context=context, batch_size=batch_size).double() + log_prior[c])
+    return torch.stack(joints, dim=1).log_softmax(1)
+
+
+def classify_progressively(model: AutoregressiveModel, x: Tensor, *, prior: Tensor | None = None) -> Tensor:
+    """Log p(c | x_<t) for t = 0, ..., n, ``(B, n + 1, classes)`` in nats: how a class becomes clear along the order.
+
+    Args:
+        model: A model with ``num_classes`` and one order.
+        x: Examples ``(B, *event_shape)``.
+        prior: See `classify`.
+
+    Raises:
+        ValueError: As `classify`, and if the model is a mixture over orders.
+    """
+    log_prior = check_prior(model, prior)
+    x = model.check(x).to(model.device)
+    evidence = []
+    with torch.no_grad():
+        for c in range(len(log_prior)):
+            distribution = model(x, torch.full((len(x),), c, device=model.device))
+            terms = model.order.flatten(distribution.log_prob(x)).double()
+            evidence.append(torch.cat([terms.new_zeros(len(x), 1), terms.cumsum(1)], dim=1))
+    return (torch.stack(evidence, dim=2) + log_prior.to(model.device)).log_softmax(2)
+
+
+def class_prior(labels: Tensor, num_classes: int) -> Tensor:
+    """How often each class occurs among ``labels`` ``(N,)``, one example of each added: ``(num_classes,)``.
+
+    >>> class_prior(torch.tensor([0, 0, 1]), 2)
+    tensor([0.6000, 0.4000], dtype=torch.float64)
+    """
+    counts = torch.bincount(labels, minlength=num_classes).double() + 1
+    return counts / counts.sum()
+
+
+def check_prior(model: AutoregressiveModel, prior: Tensor | None) -> Tensor:
+    """Log p(c), ``(classes,)``."""
+    if model.num_classes is None:
+        raise ValueError(f"classify expects a model with num_classes, got a {type(model).__name__} without")
+    if prior is None:
+        prior = torch.full((model.num_classes,), 1 / model.num_classes)
+    prior = prior.double()
+    total = float(prior.sum())
+    if prior.shape != (model.num_classes,) or not bool((prior >= 0).all()) or abs(total - 1) > 1e-4:
+        got = f"the shape {tuple(prior.shape)}, sum {total:g}"
+        raise ValueError(f"prior expects probabilities of {model.num_classes} classes, got {got}")
+    return prior.log()
