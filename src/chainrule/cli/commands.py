@@ -19,6 +19,7 @@ from chainrule.cli.writing import PICTURES, check_suffix, write_examples
 from chainrule.data import load as load_data
 from chainrule.data import read_mask
 from chainrule.data.dataset import Dataset
+from chainrule.devices import check_device
 from chainrule.model import AutoregressiveModel
 from chainrule.tasks.complete import COLLAPSE, completion
 from chainrule.tasks.describe import describe
@@ -178,15 +179,9 @@ def observation(words: str, model: AutoregressiveModel) -> Tensor:
 
 
 def _load(options: dict[str, Any]) -> tuple[AutoregressiveModel, dict[str, Any]]:
-    device = options["device"]
-    available = {"auto": True, "cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.mps.is_available()}
-    if not available.get(device, False):
-        names = ", ".join(name for name, there in available.items() if there)
-        raise UsageError(f"--device expects one of those here, {names}; got {device!r}")
+    device = check_device(options["device"])
     config = hub.read_config(options["run"])
     model = hub.load(options["run"], classes=recipes.own_classes(config.get("settings", {})))
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
     return model.to(device), config
 
 

@@ -17,6 +17,7 @@ from lightning.pytorch.callbacks import EarlyStopping, RichProgressBar, WeightAv
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from chainrule.devices import check_device
 from chainrule.model import Model
 from chainrule.training.callbacks import History, SeededEpochs, TimeLimit
 from chainrule.training.checkpoints import AtomicCheckpoints, Keeper, read_checkpoint
@@ -103,7 +104,7 @@ def fit(
         TrainingError: If the loss is no longer a finite number.
         KeyboardInterrupt: On Ctrl-C; the last checkpoint stays in ``out``.
     """
-    accelerator = check_device(device)
+    accelerator = {"cuda": "gpu"}.get(device := check_device(device), device)
     for name, count in {"train": len(train), "valid": len(valid)}.items():  # type: ignore[arg-type]
         if count < 1:
             raise ValueError(f"{name} expects at least one example, got none")
@@ -183,15 +184,6 @@ def fit(
     model.to(dtype).eval()  # precision may have changed it
     row = min(history.rows, key=lambda row: row["valid_nats"])
     return Fit(history.rows, int(row["epoch"]), row["valid_nats"], history.minutes, str(trainer.strategy.root_device))
-
-
-def check_device(device: str) -> str:
-    """Lightning's name of the accelerator, or ``ValueError`` if there is no such device here."""
-    available = {"auto": True, "cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.mps.is_available()}
-    if not available.get(device, False):
-        names = ", ".join(name for name, there in available.items() if there)
-        raise ValueError(f"device expects one of those here, {names}; got {device!r}")
-    return "gpu" if device == "cuda" else device
 
 
 def check_settings(
