@@ -10,7 +10,7 @@ import torch
 
 from chainrule.conditionals import Bernoulli, Categorical
 from chainrule.model import AutoregressiveModel
-from chainrule.models import FVSBN, MADE, MLP, NADE, Ensemble
+from chainrule.models import FVSBN, MADE, MLP, NADE, BayesNet, Ensemble, Table
 
 
 def made_ensemble(**arguments: Any) -> Ensemble:
@@ -40,6 +40,9 @@ MODELS: dict[str, Callable[..., AutoregressiveModel]] = {
     "NADE any order, deep": partial(NADE, hidden_size=8, num_layers=2, order_agnostic=True, activation="relu"),
     "MADE masks": partial(MADE, hidden_sizes=[40, 40], num_masks=3, mask=2),
     "MADE orders": partial(MADE, hidden_sizes=[40], num_masks=3, order_agnostic=True, mask=1, direct=True),
+    "Table": Table,
+    "Table, classes": partial(Table, num_classes=2),
+    "BayesNet, two previous": partial(BayesNet, structure="previous:2"),
     "MLP sigmoid": partial(MLP, hidden_size=5),
     "MLP relu, classes": partial(MLP, hidden_size=12, activation="relu", num_classes=2),
     "Ensemble of masks": made_ensemble,

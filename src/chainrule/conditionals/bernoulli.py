@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Bernoulli as TorchBernoulli
 from torch.distributions import Distribution
@@ -52,6 +53,14 @@ class _BernoulliOfLogits(TorchBernoulli):
         self._param = logits
         self._batch_shape = logits.shape
         self._validate_args = False
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        # torch's own is NaN at infinite logits (0 times inf), which counts without a prior give; this costs the same.
+        return F.logsigmoid((2 * value - 1) * self.logits)
+
+    def entropy(self) -> Tensor:
+        entropy = F.binary_cross_entropy_with_logits(self.logits, self.probs, reduction="none")
+        return torch.where(self.logits.isinf(), 0.0, entropy)
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         probabilities = torch.sigmoid(self.logits.detach())

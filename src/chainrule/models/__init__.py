@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from chainrule.models.autoencoder import Autoencoder as Autoencoder
+    from chainrule.models.bayes_net import BayesNet as BayesNet
     from chainrule.models.ensemble import Ensemble as Ensemble
     from chainrule.models.fvsbn import FVSBN as FVSBN
     from chainrule.models.made import MADE as MADE
     from chainrule.models.mlp import MLP as MLP
     from chainrule.models.nade import NADE as NADE
+    from chainrule.models.table import Table as Table
 
 MODULES = {
+    "Table": "chainrule.models.table",
+    "BayesNet": "chainrule.models.bayes_net",
     "FVSBN": "chainrule.models.fvsbn",
     "MLP": "chainrule.models.mlp",
     "NADE": "chainrule.models.nade",
@@ -23,7 +27,7 @@ MODULES = {
 }
 """Where each model lives: class name -> module."""
 
-__all__ = ["Autoencoder", "Ensemble", "FVSBN", "MADE", "MLP", "NADE"]
+__all__ = ["Autoencoder", "BayesNet", "Ensemble", "FVSBN", "MADE", "MLP", "NADE", "Table"]
 
 
 def __getattr__(name: str) -> Any:

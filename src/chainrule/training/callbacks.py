@@ -14,6 +14,9 @@ import torch
 
 from chainrule.training.module import epoch_seed
 
+FIELDS = ("epoch", "train_nats", "valid_nats", "minutes")
+"""The columns of ``metrics.csv``."""
+
 
 class History(lightning.Callback):
     """Training loss and validation NLL of every validated epoch, kept in checkpoints and written to ``metrics.csv``.
@@ -22,8 +25,6 @@ class History(lightning.Callback):
         path: The CSV file, rewritten after every epoch, or None.
         verbose: Whether to print a line per epoch on standard error.
     """
-
-    FIELDS = ("epoch", "train_nats", "valid_nats", "minutes")
 
     def __init__(self, path: Path | None, verbose: bool) -> None:
         self.path, self.verbose = path, verbose
@@ -47,26 +48,28 @@ class History(lightning.Callback):
             return  # not validated
         self.rows[-1] |= {"train_nats": float(trainer.callback_metrics["train_nats"]), "minutes": self.minutes}
         if self.path is not None:
-            self._write(self.path)
+            write_history(self.rows, self.path)
         if self.verbose:
             row = self.rows[-1]
             best = " *" if row["valid_nats"] <= min(other["valid_nats"] for other in self.rows) else ""
             line = "epoch {epoch:4.0f}   train {train_nats:9.3f}   valid {valid_nats:9.3f} nats   {minutes:6.1f} min"
             print(line.format(**row) + best, file=sys.stderr, flush=True)
 
-    def _write(self, path: Path) -> None:
-        temporary = path.with_suffix(".tmp")
-        with temporary.open("w", newline="") as file:
-            writer = csv.DictWriter(file, self.FIELDS)
-            writer.writeheader()
-            writer.writerows(self.rows)
-        os.replace(temporary, path)
-
     def state_dict(self) -> dict[str, Any]:
         return {"rows": self.rows, "minutes": self.minutes}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.rows, self.minutes_before = list(state_dict["rows"]), state_dict["minutes"]
+
+
+def write_history(rows: list[dict[str, float]], path: Path) -> None:
+    """Write ``metrics.csv`` completely or not at all."""
+    temporary = path.with_suffix(".tmp")
+    with temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, FIELDS)
+        writer.writeheader()
+        writer.writerows(rows)
+    os.replace(temporary, path)
 
 
 class SeededEpochs(lightning.Callback):

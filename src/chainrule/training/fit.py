@@ -6,6 +6,7 @@ import contextlib
 import math
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +17,13 @@ import torch
 from lightning.pytorch.callbacks import EarlyStopping, RichProgressBar, WeightAveraging
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
+from torch.utils.data import DataLoader
 
 from chainrule.devices import check_device
-from chainrule.model import Model
-from chainrule.training.callbacks import History, SeededEpochs, TimeLimit
+from chainrule.model import CountedModel, Model
+from chainrule.training.callbacks import History, SeededEpochs, TimeLimit, write_history
 from chainrule.training.checkpoints import AtomicCheckpoints, Keeper, read_checkpoint
-from chainrule.training.module import Data, MaximumLikelihood, loader
+from chainrule.training.module import Batch, Data, MaximumLikelihood, loader
 from chainrule.training.session import interruptible, quiet
 
 
@@ -72,7 +74,8 @@ def fit(
     """Maximise the mean log p(x) of the training examples, and keep the weights that validate best.
 
     The model is trained in place. Batches, dropout and other noise depend on the seed and the epoch
-    only, so a training that was interrupted and resumed ends where an uninterrupted one does.
+    only, so a training that was interrupted and resumed ends where an uninterrupted one does. A model that is
+    fitted by counting (`Table`, `BayesNet`) reads the examples once, and needs none of the settings.
 
     Args:
         model: Any model of the contract.
@@ -130,6 +133,8 @@ def fit(
         loader(train, train_context, batch_size, seed),
         loader(valid, valid_context, 2 * batch_size),
     )
+    if isinstance(model, CountedModel):
+        return _count(model, train_loader, valid_loader, out)
     module = MaximumLikelihood(
         model,
         learning_rate=learning_rate,
@@ -184,6 +189,25 @@ def fit(
     model.to(dtype).eval()  # precision may have changed it
     row = min(history.rows, key=lambda row: row["valid_nats"])
     return Fit(history.rows, int(row["epoch"]), row["valid_nats"], history.minutes, str(trainer.strategy.root_device))
+
+
+def _count(model: CountedModel, train: DataLoader[Batch], valid: DataLoader[Batch], out: str | Path | None) -> Fit:
+    """Fit by counting: one reading of the examples, and no settings."""
+    started = time.monotonic()
+    with torch.no_grad():
+        model.count((x.to(model.device), context) for x, context in train)
+        losses = [
+            [model.validation_loss(x.to(model.device), context).double() for x, context in batches]
+            for batches in (train, valid)
+        ]
+    train_nats, valid_nats = (torch.cat(parts).mean().item() for parts in losses)
+    minutes = (time.monotonic() - started) / 60
+    row = {"epoch": 0, "train_nats": train_nats, "valid_nats": valid_nats, "minutes": minutes}
+    if out is not None:
+        Path(out).mkdir(parents=True, exist_ok=True)
+        write_history([row], Path(out) / "metrics.csv")
+    model.eval()
+    return Fit([row], 0, valid_nats, minutes, str(model.device))
 
 
 def check_settings(
