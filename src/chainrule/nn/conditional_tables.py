@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-from chainrule.conditionals import Conditional
+from torch.distributions import Distribution
 
 # Shape legend: B examples, n variables, K values, C classes (1 without), R rows of all variables together,
 # p parameters of the conditional, m the most parents of a variable, v = n (K - 1) indicators.
@@ -27,7 +27,23 @@ CHUNK = 2**23
 """Indicators that are multiplied at once."""
 
 
-def listed_values(conditional: Conditional, owner: str) -> Tensor:
+class Family(Protocol):
+    """What tables need of a `chainrule.conditionals.Conditional`; layers do not import these."""
+
+    num_parameters: int
+
+    @property
+    def values(self) -> Tensor | None:
+        """All values, or None where they can't be listed."""
+
+    def distribution(self, parameters: Tensor) -> Distribution:
+        """The distribution with these parameters."""
+
+    def parameters_of(self, log_probs: Tensor) -> Tensor:
+        """The parameters that give these log-probabilities."""
+
+
+def listed_values(conditional: Family, owner: str) -> Tensor:
     """The values that ``conditional`` lists, or ``ValueError`` in the name of ``owner``."""
     if conditional.values is None:
         raise ValueError(f"{owner} expects a conditional whose values can be listed, got {conditional!r}")
@@ -76,7 +92,7 @@ class ConditionalTables(nn.Module):
     strides: Tensor
     offsets: Tensor
 
-    def __init__(self, parents: Sequence[Sequence[int]], conditional: Conditional, num_classes: int | None = None):
+    def __init__(self, parents: Sequence[Sequence[int]], conditional: Family, num_classes: int | None = None):
         super().__init__()
         values = listed_values(conditional, type(self).__name__)
         self.num_values = len(values)
