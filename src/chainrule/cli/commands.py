@@ -25,6 +25,7 @@ from chainrule.tasks.complete import COLLAPSE, completion
 from chainrule.tasks.describe import describe
 from chainrule.tasks.evaluate import evaluate
 from chainrule.tasks.sample import sample
+from chainrule.training import is_first_process
 
 
 def run_fit(options: dict[str, Any]) -> None:
@@ -33,6 +34,8 @@ def run_fit(options: dict[str, Any]) -> None:
     settings = settings_from(options, recipes.read(config) if config else {})
     finished = (out / hub.WEIGHTS).exists()
     done = _interruptible(lambda: recipes.run(settings, out, resume=resume), f"; go on with it by --resume --out {out}")
+    if not is_first_process():
+        return
     record = done.config["training"]
     if as_json:
         print(json.dumps({"run": str(out), "model": settings["model"], **record}))
@@ -60,6 +63,8 @@ def run_reproduce(options: dict[str, Any]) -> None:
         lambda: recipes.reproduce(name, settings, out, options["results"]),
         f"; the same command goes on with it in {out}",
     )
+    if not is_first_process():
+        return
     if options["json"]:
         print(json.dumps(_finite(result)))
         return

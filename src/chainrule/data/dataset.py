@@ -136,6 +136,17 @@ class Dataset:
             raise ValueError(f"split expects train, valid or test, got {name!r}{nearest(name, splits)}")
         return splits[name]
 
+    def classes(self, split: str) -> Tensor:
+        """The class of every example of a split, ``(N,)``.
+
+        Raises:
+            ValueError: If there are no classes, or no such split.
+        """
+        self.split(split)
+        if self.labels is None:
+            raise ValueError(f"a model with num_classes expects data with classes, got {self.name}, which has none")
+        return self.labels[split]
+
 
 def nearest(word: str, choices: Sequence[str] | dict[str, Any]) -> str:
     """A hint ``; did you mean 'x'?``, or nothing where no choice resembles ``word``.

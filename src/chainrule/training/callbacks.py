@@ -13,6 +13,7 @@ import lightning.pytorch as lightning
 import torch
 
 from chainrule.training.module import epoch_seed
+from chainrule.training.processes import processes
 
 FIELDS = ("epoch", "train_nats", "valid_nats", "minutes")
 """The columns of ``metrics.csv``."""
@@ -73,13 +74,16 @@ def write_history(rows: list[dict[str, float]], path: Path) -> None:
 
 
 class SeededEpochs(lightning.Callback):
-    """Seeds torch at the start of every epoch, so that noise (dropout, dynamic binarisation) survives a resume."""
+    """Seeds torch at the start of every epoch, so that noise (dropout, dynamic binarisation) survives a resume.
+
+    Each process has noise of its own.
+    """
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        torch.manual_seed(epoch_seed(self.seed, trainer.current_epoch))
+        torch.manual_seed(epoch_seed(self.seed, trainer.current_epoch) + processes()[0])
 
 
 class TimeLimit(lightning.Callback):
@@ -90,5 +94,6 @@ class TimeLimit(lightning.Callback):
 
     def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
         validates = (trainer.current_epoch + 1) % (trainer.check_val_every_n_epoch or 1) == 0
-        if validates and self.history.minutes >= self.minutes:
-            trainer.should_stop = True
+        if validates:
+            over = self.history.minutes >= self.minutes
+            trainer.should_stop |= trainer.strategy.reduce_boolean_decision(over, all=False)

@@ -24,6 +24,7 @@ from chainrule.model import CountedModel, Model
 from chainrule.training.callbacks import History, SeededEpochs, TimeLimit, write_history
 from chainrule.training.checkpoints import AtomicCheckpoints, Keeper, read_checkpoint
 from chainrule.training.module import Batch, Data, MaximumLikelihood, loader
+from chainrule.training.processes import is_first_process
 from chainrule.training.session import interruptible, quiet
 
 
@@ -67,6 +68,8 @@ def fit(
     patience: int | None = None,
     validate_every: int = 1,
     device: str = "auto",
+    devices: int = 1,
+    strategy: str = "auto",
     precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true"] = "32-true",
     resume: bool = False,
     verbose: bool = True,
@@ -98,6 +101,8 @@ def fit(
         patience: Validations without a better validation NLL after which training ends; None for never.
         validate_every: Epochs from one validation to the next, where validating costs more than training.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+        devices: Processes that train together, each on its part of every batch.
+        strategy: Lightning's name of how they do, such as ``"ddp"``.
         precision: Lightning's name of the arithmetic.
         resume: Go on from the last checkpoint in ``out``, if there is one.
         verbose: Show progress: a bar in a terminal, a line per epoch elsewhere.
@@ -120,6 +125,7 @@ def fit(
             "weight_decay": (weight_decay, 0),
             "patience": (patience, 1),
             "validate_every": (validate_every, 1),
+            "devices": (devices, 1),
         },
         positive={"learning_rate": learning_rate, "max_minutes": max_minutes, "gradient_clip": gradient_clip},
         schedule=schedule,
@@ -148,10 +154,11 @@ def fit(
         last = folder / "checkpoints" / "last.ckpt"
         last.parent.mkdir(parents=True, exist_ok=True)
         in_terminal = verbose and sys.stderr.isatty()
-        history = History(folder / "metrics.csv" if out is not None else None, verbose and not in_terminal)
-        best = last.parent / "best.ckpt"
+        written = folder / "metrics.csv" if out is not None and is_first_process() else None
+        history = History(written, verbose and not in_terminal and is_first_process())
+        keeper = Keeper(last.parent)
         # History comes before the keeper, so that a checkpoint holds the epoch that it belongs to.
-        callbacks: list[lightning.Callback] = [SeededEpochs(seed), history, Keeper(last.parent)]
+        callbacks: list[lightning.Callback] = [SeededEpochs(seed), history, keeper]
         if averaging is not None:
             # Lightning's EMAWeightAveraging averages tensor by tensor, with copies: three times slower.
             callbacks.append(WeightAveraging(multi_avg_fn=get_ema_multi_avg_fn(averaging), use_buffers=False))
@@ -164,7 +171,8 @@ def fit(
         stack.enter_context(quiet())
         trainer = lightning.Trainer(
             accelerator=accelerator,
-            devices=1,
+            devices=devices,
+            strategy=strategy,
             precision=precision,
             max_epochs=max_epochs,
             check_val_every_n_epoch=validate_every,
@@ -182,10 +190,12 @@ def fit(
         if resumed:
             # Lightning prefetches the first batch of a resumed epoch before it tells the sampler which epoch it is.
             train_loader.sampler.set_epoch(read_checkpoint(last)["epoch"] + 1)  # type: ignore[attr-defined]
-            read_checkpoint(best)
+            read_checkpoint(last.parent / "best.ckpt")
         with interruptible():
             trainer.fit(module, train_loader, valid_loader, ckpt_path=last if resumed else None, weights_only=True)
-        module.load_state_dict(read_checkpoint(best)["state_dict"])
+        # The first process may have a temporary folder of its own: it waits until all have read its file.
+        module.load_state_dict(read_checkpoint(Path(str(keeper.best_model_path)))["state_dict"])
+        trainer.strategy.barrier()
     model.to(dtype).eval()  # precision may have changed it
     row = min(history.rows, key=lambda row: row["valid_nats"])
     return Fit(history.rows, int(row["epoch"]), row["valid_nats"], history.minutes, str(trainer.strategy.root_device))
@@ -203,7 +213,7 @@ def _count(model: CountedModel, train: DataLoader[Batch], valid: DataLoader[Batc
     train_nats, valid_nats = (torch.cat(parts).mean().item() for parts in losses)
     minutes = (time.monotonic() - started) / 60
     row = {"epoch": 0, "train_nats": train_nats, "valid_nats": valid_nats, "minutes": minutes}
-    if out is not None:
+    if out is not None and is_first_process():
         Path(out).mkdir(parents=True, exist_ok=True)
         write_history([row], Path(out) / "metrics.csv")
     model.eval()

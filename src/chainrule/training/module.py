@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from chainrule.model import Model
+from chainrule.training.processes import mean_of_all, processes
 
 Data = Dataset[Any] | Tensor
 """Examples ``(N, *event_shape)``: a tensor, or a data set that gives a batch for a list of indices."""
@@ -55,17 +56,20 @@ class MaximumLikelihood(lightning.LightningModule):
         self.total_steps = total_steps
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
-        loss = self.model.loss(*batch).mean()
-        if not math.isfinite(loss.item()):
+        losses = self.model.loss(*batch)
+        mean, count = mean_of_all(losses.detach())
+        if not math.isfinite(mean):
             raise TrainingError(
-                f"the loss became {loss.item()} at step {self.global_step}: "
+                f"the loss became {mean} at step {self.global_step}: "
                 f"lower the learning rate (now {self.learning_rate:g}) or clip gradients; earlier checkpoints are kept"
             )
-        self.log("train_nats", loss, on_step=False, on_epoch=True, batch_size=len(batch[0]))
-        return loss
+        self.log("train_nats", mean, on_step=False, on_epoch=True, batch_size=count)
+        # Gradients are averaged over the processes, whose parts of a batch may differ in size.
+        return losses.sum() * (processes()[1] / count)
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
-        self.log("valid_nats", self.model.validation_loss(*batch).mean(), batch_size=len(batch[0]))
+        mean, count = mean_of_all(self.model.validation_loss(*batch))
+        self.log("valid_nats", mean, batch_size=count)
 
     def configure_optimizers(self) -> Any:
         weights = [parameter for parameter in self.model.parameters() if parameter.dim() > 1]
@@ -88,7 +92,8 @@ class MaximumLikelihood(lightning.LightningModule):
 class Batches(Sampler[list[int]]):
     """Index lists of the batches of an epoch; the shuffle depends on nothing but the seed and the epoch.
 
-    Lightning calls `set_epoch`, so that a resumed training sees the batches it would have seen.
+    Lightning calls `set_epoch`, so that a resumed training sees the batches it would have seen. Of several
+    processes each gets its part of every batch: together they see the batches that one process would.
     """
 
     def __init__(self, count: int, batch_size: int, seed: int | None) -> None:
@@ -106,7 +111,8 @@ class Batches(Sampler[list[int]]):
         else:
             generator = torch.Generator().manual_seed(epoch_seed(self.seed, self.epoch))
             indices = torch.randperm(self.count, generator=generator)
-        return (batch.tolist() for batch in indices.split(self.batch_size))
+        rank, world = processes()
+        return (batch[rank::world].tolist() for batch in indices.split(self.batch_size))
 
 
 def epoch_seed(seed: int, epoch: int) -> int:

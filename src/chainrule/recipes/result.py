@@ -1,0 +1,93 @@
+"""Results: what a recipe measured, on the test split, and where."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from chainrule import hub
+from chainrule.recipes.run import generative, run
+from chainrule.recipes.settings import Settings
+from chainrule.tasks.evaluate import evaluate
+from chainrule.training import is_first_process
+
+
+def reproduce(
+    name: str, settings: Settings, out: str | Path, results: str | Path, *, verbose: bool = True
+) -> dict[str, Any]:
+    """Run a recipe, or go on with it, evaluate the test split once, and record the result.
+
+    Args:
+        name: The recipe's name, such as ``mnist/made``.
+        settings: What it says.
+        out: The run folder.
+        results: The folder for ``<recipe>.json``.
+        verbose: Show progress.
+
+    Returns:
+        The result, as it was written; nothing from a process that is not the first of several.
+    """
+    done = run(settings, out, resume=True, verbose=verbose)
+    if not is_first_process():
+        return {}
+    started = time.monotonic()
+    model = generative(done.model)
+    classes = done.dataset.classes("test") if model.num_classes is not None else None
+    evaluation = evaluate(model, done.dataset.test, context=classes)
+    training = done.config["training"]
+    result = {
+        "recipe": name,
+        "model": settings["model"],
+        "dataset": done.dataset.description,
+        "split": "test",
+        **evaluation.as_dict(),
+        "valid_nats": training["valid_nats"],
+        "independent_valid_nats": training["independent_valid_nats"],
+        "published": settings.get("published"),
+        "parameters": done.model.num_parameters,
+        "minutes": training["minutes"],
+        "evaluation_seconds": time.monotonic() - started,
+        "epochs": training["epochs"],
+        "best_epoch": training["best_epoch"],
+        "seed": settings.get("seed", 0),
+        "settings": settings,
+        "data": done.dataset.provenance,
+        "device": training["device"],
+        "machine": machine(),
+        "versions": hub.versions(),
+        "commit": _commit(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    Path(results).mkdir(parents=True, exist_ok=True)
+    content = json.dumps(result, indent=2) + "\n"
+    hub.write_atomically(Path(results) / f"{name.replace('/', '-')}.json", content.encode())
+    return result
+
+
+def machine() -> dict[str, Any]:
+    """The machine that a number was measured on."""
+    cpu = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        names = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if "model name" in line]
+        cpu = names[0] if names else cpu
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return {"cpu": cpu, "cores": os.cpu_count(), "threads": torch.get_num_threads(), "gpu": gpu}
+
+
+def _commit() -> str | None:
+    """The commit of the checkout that runs, where there is one."""
+    command = ["git", "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()

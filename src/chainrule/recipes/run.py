@@ -1,0 +1,162 @@
+"""Runs: load the data, fit a model or an ensemble, and leave a run folder behind."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from chainrule import data, hub, models, plots
+from chainrule.data.dataset import Dataset
+from chainrule.model import AutoregressiveModel, Model
+from chainrule.recipes.settings import ENSEMBLE, Settings, build, member_settings, own_classes
+from chainrule.tasks.evaluate import evaluate
+from chainrule.tasks.independent import independent_nats
+from chainrule.tasks.sample import sample
+from chainrule.training import fit, is_first_process
+
+RESUMABLE = ("max_minutes", "patience", "device", "devices", "strategy", "verbose", "published")
+"""Settings that may differ between a training and its resumption."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes:
+        model: The model, with its best weights.
+        dataset: What it was fitted on.
+        config: What ``config.json`` says; of a process that is not the first of several, its ``training`` only.
+    """
+
+    model: Model
+    dataset: Dataset
+    config: dict[str, Any]
+
+
+def run(settings: Settings, out: str | Path, *, resume: bool = False, verbose: bool = True) -> Run:
+    """Load the data, fit the model or the ensemble, and leave a run folder behind.
+
+    Args:
+        settings: What to fit, on what, and how.
+        out: The run folder.
+        resume: Go on with the run that ``out`` holds; a finished one is loaded.
+        verbose: Show progress.
+
+    Of several processes that train together all run this; the first one writes.
+
+    Raises:
+        ValueError: If a setting or the data is wrong, or ``out`` holds another run.
+        OSError: If ``out`` can't be written.
+    """
+    out = Path(out)
+    dataset = data.load(settings["data"], levels=settings.get("levels"), seed=settings.get("seed", 0))
+    count, variants = settings.get("members", 1), settings.get("variants", 1)
+    for name, number in {"members": count, "variants": variants}.items():
+        if number < 1:
+            raise ValueError(f"{name} expects at least 1, got {number}")
+    if count == variants == 1 and not settings.get("orders"):
+        return _run_one(settings, dataset, out, resume=resume, verbose=verbose)
+    if _resumes(settings, out, resume):
+        return Run(hub.load(out, classes=own_classes(settings)), dataset, hub.read_config(out))
+    runs = []
+    for i, member in enumerate(member_settings(settings)):
+        if verbose and is_first_process():
+            print(
+                f"member {i + 1}: seed {member['seed']}, order {member.get('model.order', 'raster')}", file=sys.stderr
+            )
+        runs.append(_run_one(member, dataset, out / "members" / str(i), resume=resume, verbose=verbose))
+    ensemble = models.Ensemble(models=[generative(done.model) for done in runs], variants=variants)
+    records = [done.config["training"] for done in runs]
+    valid = evaluate(ensemble, dataset.valid, context=_classes(settings, dataset, "valid"))
+    record = {
+        "best_epoch": max(record["best_epoch"] for record in records),
+        "epochs": max(record["epochs"] for record in records),
+        "minutes": sum(record["minutes"] for record in records),
+        "device": records[0]["device"],
+        "valid_nats": valid.nats,
+        "valid_nats_of_members": valid.member_nats,
+        "independent_valid_nats": records[0]["independent_valid_nats"],
+    }
+    return _finish(ensemble, settings, dataset, out, record)
+
+
+def _run_one(settings: Settings, dataset: Dataset, out: Path, *, resume: bool, verbose: bool) -> Run:
+    """Fit one model."""
+    model = build(settings, dataset)
+    if _resumes(settings, out, resume):
+        config = hub.read_config(out)
+        own = {type(model).__name__: type(model)}
+        return Run(hub.load(out, classes=own), dataset, config)
+    training = {key: value for key, value in settings.items() if "." not in key}
+    for key in ("model", "data", "levels", "published", *ENSEMBLE):
+        training.pop(key, None)
+    training |= {f"{split}_context": _classes(settings, dataset, split) for split in ("train", "valid")}
+    if is_first_process():
+        out.mkdir(parents=True, exist_ok=True)
+        hub.write_config(model, out, settings=settings, data=dataset.provenance)
+    fitted = fit(model, dataset.train, dataset.valid, out=out, resume=resume, verbose=verbose, **training)
+    record = {
+        "best_epoch": fitted.best_epoch,
+        "epochs": len(fitted.history),
+        "minutes": fitted.minutes,
+        "device": fitted.device,
+        "valid_nats": fitted.best_nats,
+        "independent_valid_nats": independent_nats(dataset.train, dataset.valid, dataset.levels),
+    }
+    if is_first_process():
+        plots.training_curve(fitted.history, out / "training.png")
+    return _finish(model, settings, dataset, out, record)
+
+
+def _finish(model: Model, settings: Settings, dataset: Dataset, out: Path, record: Settings) -> Run:
+    """Save the model and its record, and draw samples, or what an autoencoder makes of examples."""
+    if not is_first_process():
+        return Run(model.cpu(), dataset, {"training": record})
+    hub.save(model.cpu(), out, settings=settings, data=dataset.provenance, training=record)
+    if not isinstance(model, AutoregressiveModel):
+        return Run(model, dataset, hub.read_config(out))
+    context = None if model.num_classes is None else torch.arange(64) % model.num_classes
+    samples = sample(model, 64, seed=0, context=context).cpu()
+    examples = dataset.train[: len(samples)]
+    plots.data_beside_samples(examples, samples, out / "samples.png", levels=dataset.levels)
+    return Run(model, dataset, hub.read_config(out))
+
+
+def _resumes(settings: Settings, out: Path, resume: bool) -> bool:
+    """Whether ``out`` already holds the finished run of these settings; refuses one of other settings."""
+    weights, checkpoint = (out / hub.WEIGHTS).exists(), (out / "checkpoints" / "last.ckpt").exists()
+    if not (out / hub.CONFIG).exists() or not (weights or checkpoint):
+        return False  # nothing was learnt yet that could be lost
+    if not resume:
+        raise ValueError(f"{out} already holds a run: choose another --out, or go on with it by --resume")
+    config = hub.read_config(out)
+    before = config.get("settings", {})
+    defaults = {name: parameter.default for name, parameter in inspect.signature(fit).parameters.items()}
+    for key in sorted(settings.keys() | before.keys()):
+        ours = json.loads(json.dumps(settings.get(key, defaults.get(key))))
+        theirs = before.get(key, defaults.get(key))
+        if key not in RESUMABLE and ours != theirs:
+            raise ValueError(f"{out} was fitted with {key}={theirs!r}, got {ours!r}: resume with the same settings")
+    return "training" in config and weights
+
+
+def _classes(settings: Settings, dataset: Dataset, split: str) -> Tensor | None:
+    return dataset.classes(split) if settings.get("model.num_classes") is not None else None
+
+
+def generative(model: Model) -> AutoregressiveModel:
+    """``model``, which must have a likelihood.
+
+    Raises:
+        ValueError: If it has none.
+    """
+    if not isinstance(model, AutoregressiveModel):
+        raise ValueError(f"expected a model with a likelihood, got {type(model).__name__}")
+    return model

@@ -1,0 +1,95 @@
+"""What is to be fitted, on what, and how: flat settings, as a recipe or a command line gives them."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from chainrule import models
+from chainrule.conditionals import Bernoulli, Categorical, Conditional
+from chainrule.data.dataset import Dataset
+from chainrule.model import AutoregressiveModel
+
+Settings = dict[str, Any]
+"""What a recipe says: ``model``, ``model.<argument>``, ``data``, ``levels``, the settings of `chainrule.fit`, and of an
+ensemble: ``members`` (models to fit, each with a seed of its own), ``orders`` (theirs, in turn) and ``variants``
+(so many orders or masks of each to average)."""
+
+ENSEMBLE = ("members", "orders", "variants")
+"""Settings that make an ensemble."""
+
+ONE_HOT_UP_TO = 32
+"""Levels up to which values are read by a network one-hot; more (grey levels) are read as one number."""
+
+
+def read(path: str | Path) -> Settings:
+    """The settings of a recipe.
+
+    Raises:
+        ValueError: If the file is no mapping in YAML.
+    """
+    try:
+        settings = yaml.safe_load(Path(path).read_text())
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} expects YAML, got: {' '.join(str(error).split())}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} expects YAML, got a file that is no text") from None
+    if not isinstance(settings, dict):
+        raise ValueError(f"{path} expects a mapping of settings, got {type(settings).__name__}")
+    return {str(name): value for name, value in settings.items()}
+
+
+def conditional_for(levels: int) -> Conditional:
+    """The conditional for variables of so many levels."""
+    if levels == 2:
+        return Bernoulli()
+    return Categorical(levels, encoding="one_hot" if levels <= ONE_HOT_UP_TO else "scalar")
+
+
+def build(settings: Settings, dataset: Dataset) -> AutoregressiveModel:
+    """The untrained model that ``settings`` ask for, for the examples of ``dataset``."""
+    torch.manual_seed(settings.get("seed", 0))
+    arguments = {key.removeprefix("model."): value for key, value in settings.items() if key.startswith("model.")}
+    arguments |= {"event_shape": dataset.event_shape, "conditional": conditional_for(dataset.levels)}
+    model: AutoregressiveModel = model_class(settings["model"])(**arguments)
+    return model
+
+
+def model_class(name: str) -> Any:
+    """The class that ``name`` names: one of chainrule's models, or the user's own as ``package.module:Class``."""
+    module, _, own = name.partition(":")
+    if not own:
+        return getattr(models, name)
+    try:
+        found = getattr(import_module(module), own)
+    except (ImportError, ValueError, AttributeError) as error:
+        raise ValueError(f"model expects package.module:Class that can be imported, got {name!r}: {error}") from None
+    if not (isinstance(found, type) and issubclass(found, AutoregressiveModel)):
+        raise ValueError(f"model expects a subclass of AutoregressiveModel, got {name!r}, which is none")
+    return found
+
+
+def member_settings(settings: Settings) -> list[Settings]:
+    """What to fit for each member of an ensemble: member i has the seed seed + i and the i-th of ``orders``.
+
+    >>> [member["seed"] for member in member_settings({"members": 2, "seed": 5})]
+    [5, 6]
+    """
+    orders = settings.get("orders") or [None]
+    shared = {key: value for key, value in settings.items() if key not in ENSEMBLE}
+    result = []
+    for i in range(max(settings.get("members", 1), len(orders))):
+        order = orders[i % len(orders)]
+        own = {"seed": settings.get("seed", 0) + i} | ({} if order is None else {"model.order": order})
+        result.append(shared | own)
+    return result
+
+
+def own_classes(settings: Settings) -> dict[str, type]:
+    """The user's own class that ``settings`` name, by its name, as `hub.load` takes it."""
+    name = str(settings.get("model", ""))
+    return {name.partition(":")[2]: model_class(name)} if ":" in name else {}

@@ -1,0 +1,99 @@
+"""Training by several processes, for real: the same batches, losses and weights as by one."""
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import chainrule
+from chainrule.training.processes import is_first_process, mean_of_all, processes
+
+ROWS, BATCH = 131, 52
+"""80/10/10 leaves 105 rows to train on: batches of 52, 52 and 1, of which the second process gets nothing."""
+
+CHAINRULE = ["-m", "chainrule", "fit", "--model", "NADE", "--model.hidden_size", "5", "--batch-size", str(BATCH)]
+TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+TWO = ["--devices", "2", "--strategy", "ddp"]
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("data") / "table.csv"
+    rows = np.random.RandomState(0).randint(0, 2, size=(ROWS, 6))
+    rows[:, 5] = rows[:, 0]
+    np.savetxt(path, rows, fmt="%d", delimiter=",")
+    return path
+
+
+def fit(out: Path, table: Path, launcher: list[str], *flags: str) -> subprocess.CompletedProcess[str]:
+    arguments = [*CHAINRULE, "--data", str(table), "--out", str(out), "--max-epochs", "3", "--averaging", "0.9"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "PL_"))}
+    return subprocess.run(
+        [sys.executable, *launcher, *arguments, *flags],
+        capture_output=True, text=True, check=False, env=environment | {"OMP_NUM_THREADS": "1"}, timeout=300,
+    )  # fmt: skip
+
+
+def history(out: Path) -> list[dict[str, Any]]:
+    with (out / "metrics.csv").open() as file:
+        return [
+            {name: float(value) for name, value in row.items() if name != "minutes"} for row in csv.DictReader(file)
+        ]
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory, table: Path) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "alone"
+    assert fit(out, table, []).returncode == 0
+    return out
+
+
+@pytest.mark.parametrize("launcher", [[], TORCHRUN], ids=["devices", "torchrun"])
+def test_two_processes_do_what_one_does(launcher: list[str], alone: Path, table: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    done = fit(out, table, launcher, *TWO)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 3, "only the first process speaks"
+    assert done.stderr.count("epoch    0") == 1
+    ours, theirs = history(alone), history(out)
+    for one, two in zip(ours, theirs, strict=True):
+        assert two == pytest.approx(one, rel=1e-6)
+    assert {path.name for path in out.iterdir()} == {path.name for path in alone.iterdir()}
+    before, after = chainrule.load(alone), chainrule.load(out)
+    for name, weight in before.state_dict().items():
+        assert torch.allclose(weight, after.state_dict()[name], atol=1e-5), name
+
+
+def test_a_training_by_two_processes_goes_on_by_one(alone: Path, table: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert fit(out, table, [], *TWO).returncode == 0
+    (out / "model.safetensors").unlink()
+    done = fit(out, table, [], "--resume")
+    assert done.returncode == 0, done.stderr
+    assert history(out) == [pytest.approx(row, rel=1e-6) for row in history(alone)]
+
+
+def test_an_ensemble_by_two_processes(table: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    done = fit(out, table, [], *TWO, "--members", "2")
+    assert done.returncode == 0, done.stderr
+    assert len(chainrule.load(out).members) == 2
+
+
+def test_alone_this_is_the_first_process() -> None:
+    assert is_first_process()
+    assert processes() == (0, 1)
+    assert mean_of_all(torch.tensor([1.0, 2.0, 6.0])) == (3.0, 3)
+
+
+def test_unknown_strategy(table: Path, tmp_path: Path) -> None:
+    done = fit(tmp_path / "run", table, [], "--strategy", "nonsense")
+    assert done.returncode == 2
+    assert "nonsense" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
