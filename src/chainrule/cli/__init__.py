@@ -10,7 +10,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from chainrule.cli.parser import UsageError, parse
+from chainrule.cli.flags import parse
+from chainrule.cli.parser import UsageError
 
 __all__ = ["main"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule import models
-from chainrule.cli.parser import model_arguments
+from chainrule.cli.settings import model_arguments
 from chainrule.data import NAMES
 from chainrule.signatures import REQUIRED, Argument, summary_of
 

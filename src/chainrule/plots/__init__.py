@@ -1,4 +1,4 @@
-"""Every picture: training curves, grids of samples, conditionals, completions and measured lines.
+"""Every picture: training curves, grids of samples, conditionals, completions, classes and measured lines.
 
 Pictures of images are exact: a variable is a square block of whole pixels of one colour, 0 is black
 and ``levels - 1`` is white. Images are ``(N, channels, height, width)`` or ``(N, height, width)``;
@@ -6,6 +6,7 @@ examples ``(N, n)`` are drawn as square images if n is a square, else as the row
 All functions write one file, completely or not at all, in the format of its suffix.
 """
 
+from chainrule.plots.classes import progressive_classes
 from chainrule.plots.curves import lines, training_curve
 from chainrule.plots.file import FORMATS
 from chainrule.plots.images import UNOBSERVED, completions, conditionals_figure, data_beside_samples, sample_grid
@@ -17,6 +18,7 @@ __all__ = [
     "conditionals_figure",
     "data_beside_samples",
     "lines",
+    "progressive_classes",
     "sample_grid",
     "training_curve",
 ]

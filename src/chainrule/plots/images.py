@@ -59,9 +59,9 @@ def sample_grid(
     path = checked(path)
     if columns is not None and columns < 1:
         raise ValueError(f"columns expects at least 1, got {columns}")
-    tiles = _tiles("images", numbers(images), levels)
-    columns = min(columns or _columns(len(tiles)), len(tiles))
-    _draw([_Panel(tiles, columns, title or "")], path)
+    shown = tiles("images", numbers(images), levels)
+    columns = min(columns or _columns(len(shown)), len(shown))
+    _draw([_Panel(shown, columns, title or "")], path)
 
 
 def conditionals_figure(
@@ -85,7 +85,7 @@ def conditionals_figure(
     values, means = numbers(samples), numbers(expectations)
     if means.shape != values.shape:
         raise ValueError(f"expectations expects the shape of samples, {values.shape}, got {means.shape}")
-    left, right = _tiles("samples", values, levels), _tiles("expectations", means, levels)
+    left, right = tiles("samples", values, levels), tiles("expectations", means, levels)
     probability = r"$\hat{x}_t = p(x_t = 1 \mid x_{<t})$"
     caption = f"probabilities  {probability}" if levels == 2 else r"means  $E[x_t \mid x_{<t}]$"
     columns = _columns(len(left))
@@ -110,8 +110,8 @@ def data_beside_samples(
     real, drawn = numbers(data), numbers(samples)
     if drawn.shape[1:] != real.shape[1:]:
         raise ValueError(f"samples expects the event shape of data, {real.shape[1:]}, got {drawn.shape[1:]}")
-    panels = [("training data", _tiles("data", real, levels)), ("samples", _tiles("samples", drawn, levels))]
-    _draw([_Panel(tiles, _columns(len(tiles)), caption) for caption, tiles in panels], path)
+    panels = [("training data", tiles("data", real, levels)), ("samples", tiles("samples", drawn, levels))]
+    _draw([_Panel(shown, _columns(len(shown)), caption) for caption, shown in panels], path)
 
 
 def completions(
@@ -143,10 +143,10 @@ def completions(
     draws = draws[None] if draws.ndim == whole.ndim else draws
     if draws.shape[1:] != whole.shape or not len(draws):
         raise ValueError(f"completed expects {whole.shape} or (draws, *{whole.shape}), got {numbers(completed).shape}")
-    right = _tiles("truth", whole, levels)
-    known = _tiles("observed", np.broadcast_to(given != 0, whole.shape).astype(np.float64), 2) > 0
+    right = tiles("truth", whole, levels)
+    known = tiles("observed", np.broadcast_to(given != 0, whole.shape).astype(np.float64), 2) > 0
     left = np.where(known.all(-1, keepdims=True), right, np.array(UNOBSERVED, np.uint8))
-    middle = np.stack([_tiles("completed", draw, levels) for draw in draws], axis=1)
+    middle = np.stack([tiles("completed", draw, levels) for draw in draws], axis=1)
     panels = [
         _Panel(left, 1, "given"),
         _Panel(middle.reshape(-1, *middle.shape[2:]), len(draws), "completions" if len(draws) > 1 else "completion"),
@@ -155,7 +155,7 @@ def completions(
     _draw(panels, path)
 
 
-def _tiles(name: str, x: Numbers, levels: int) -> Picture:
+def tiles(name: str, x: Numbers, levels: int) -> Picture:
     """Examples as colour tiles ``(N, height, width, 3)``; those that are no images as one tile."""
     if levels < 2:
         raise ValueError(f"levels expects at least 2, got {levels}")
@@ -210,13 +210,13 @@ def _draw(panels: Sequence[_Panel], path: Path) -> None:
 
 def _grid(panel: _Panel, factor: int) -> Picture:
     """The tiles, enlarged by a whole factor, each within a thin frame; white where there is none."""
-    tiles = panel.tiles.repeat(factor, axis=1).repeat(factor, axis=2)
-    count, height, width, _ = tiles.shape
+    shown = panel.tiles.repeat(factor, axis=1).repeat(factor, axis=2)
+    count, height, width, _ = shown.shape
     columns = panel.columns
     step_y, step_x = height + SEPARATOR_WIDTH, width + SEPARATOR_WIDTH
     rows = -(-count // columns)
     grid = np.full((rows * step_y + SEPARATOR_WIDTH, columns * step_x + SEPARATOR_WIDTH, 3), 255, np.uint8)
-    for i, tile in enumerate(tiles):
+    for i, tile in enumerate(shown):
         y, x = i // columns * step_y, i % columns * step_x
         grid[y : y + step_y + SEPARATOR_WIDTH, x : x + step_x + SEPARATOR_WIDTH] = SEPARATOR
         y, x = y + SEPARATOR_WIDTH, x + SEPARATOR_WIDTH

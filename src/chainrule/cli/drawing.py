@@ -1,0 +1,74 @@
+"""Commands that draw: each loads a model, calls one task, and writes examples or a picture."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Any
+
+import torch
+
+from chainrule import plots
+from chainrule.cli.loading import dataset_of, first_examples, levels_of, load_run, observation, one_class
+from chainrule.cli.writing import PICTURES, check_suffix, write_examples
+from chainrule.tasks.complete import COLLAPSE, completion
+from chainrule.tasks.sample import sample
+
+
+def run_sample(options: dict[str, Any]) -> None:
+    """``chainrule sample``."""
+    check_suffix(options["out"])
+    model, _ = load_run(options)
+    x = sample(model, options["n"], context=one_class(options, model, options["n"]), **_drawing(options))
+    write_examples(x.cpu(), options["out"], levels_of(model))
+    print(f"wrote {options['n']} examples to {options['out']}", file=sys.stderr)
+
+
+def run_complete(options: dict[str, Any]) -> None:
+    """``chainrule complete``."""
+    check_suffix(options["out"])
+    if options["draws"] < 1:
+        raise ValueError(f"draws expects at least 1, got {options['draws']}")
+    model, config = load_run(options)
+    truth = first_examples(dataset_of(options["data"], config, model).split(options["split"]), options)
+    observed = observation(options["observe"], model)
+    drawing = _drawing(options)
+    seed = drawing.pop("seed")
+    drawing |= {"particles": options["particles"], "context": one_class(options, model, len(truth))}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # said below, for all draws
+        done = [completion(model, truth, observed, seed=seed + draw, **drawing) for draw in range(options["draws"])]
+    draws = torch.stack([completed.x.cpu() for completed in done])
+    if options["out"].suffix in PICTURES:
+        plots.completions(truth, observed, draws, options["out"], levels=levels_of(model))
+    else:
+        write_examples(draws.flatten(0, 1), options["out"], levels_of(model), truth=truth, observed=observed)
+    print(f"wrote {len(draws)} x {len(truth)} completions to {options['out']}; {done[0].method}", file=sys.stderr)
+    sizes = [completed.effective_sample_size for completed in done if completed.effective_sample_size is not None]
+    if sizes:
+        size = float(torch.cat(sizes).median())
+        advice = "; they are rough: use more --particles" if size < COLLAPSE else ""
+        print(f"least effective sample size along the walk, median: {size:.1f}{advice}", file=sys.stderr)
+
+
+def run_conditionals(options: dict[str, Any]) -> None:
+    """``chainrule conditionals``: the NADE figure."""
+    check_suffix(options["out"], PICTURES)
+    model, config = load_run(options)
+    if options["data"]:
+        x = first_examples(dataset_of(options["data"], config, model).split(options["split"]), options)
+    else:
+        x = sample(model, options["n"], seed=options["seed"])
+    with torch.no_grad():
+        x = model.check(x.to(model.device))
+        distribution = model(x)
+        values = model.conditional.values
+        assert values is not None
+        log_probs = torch.stack([distribution.log_prob(value) for value in values.to(x)], dim=-1)
+        means = (log_probs.exp() * values.to(x)).sum(-1)
+    plots.conditionals_figure(x.cpu(), means.cpu(), options["out"], levels=levels_of(model))
+    print(f"wrote {len(x)} examples beside their conditional means to {options['out']}", file=sys.stderr)
+
+
+def _drawing(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: options[name] for name in ("seed", "temperature", "top_k", "top_p", "greedy")}

@@ -1,0 +1,231 @@
+"""Which commands and flags there are. Imports nothing slow: help and wrong flags answer at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from chainrule import models
+from chainrule.cli.parser import Parser, UsageError, suggestion
+from chainrule.cli.settings import model_arguments, training_arguments
+from chainrule.signatures import REQUIRED, Argument
+
+OBSERVE = "top-half, bottom-half, first-half, a fraction such as 0.25, or a file of a mask"
+
+
+def parse(argv: list[str]) -> dict[str, Any] | None:
+    """The options of a command line, ``command`` among them; None where help or the version was printed."""
+    if not argv or argv[0] in ("-h", "--help"):
+        print(_overview())
+        return None
+    if argv[0] == "--version":
+        from importlib.metadata import version
+
+        print(f"chainrule {version('chainrule')}")
+        return None
+    command, rest = argv[0], argv[1:]
+    if command not in COMMANDS:
+        raise UsageError(f"expected a command ({', '.join(COMMANDS)}), got {command!r}{suggestion(command, COMMANDS)}")
+    summary, add_arguments = COMMANDS[command]
+    parser = Parser(prog=f"chainrule {command}", description=summary)
+    try:
+        add_arguments(parser, rest)
+        options = parser.parse(rest)
+    except SystemExit:  # argparse has printed the help
+        return None
+    return options | {"command": command}
+
+
+def _fit(parser: Parser, argv: list[str]) -> None:
+    parser.add_argument("--model", metavar="NAME", help=f"{', '.join(models.MODULES)}, or package.module:Class")
+    parser.add_argument("--data", help="a named data set, a file or a folder; see `chainrule datasets`")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="the run folder to write")
+    parser.add_argument("--config", type=Path, metavar="RECIPE", help="a YAML file of these settings")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    parser.add_argument("--levels", help="values per variable; images are quantised to so many")
+    _json(parser)
+    ensemble = parser.add_argument_group("ensemble")
+    ensemble.add_argument("--members", metavar="K", help="fit so many models, with a seed each, and average them")
+    ensemble.add_argument(
+        "--orders", metavar="ORDERS", help="orders of the members, in turn, such as '[raster, column]'"
+    )
+    ensemble.add_argument("--variants", metavar="K", help="average so many orders (NADE) or masks (MADE) of each model")
+    training = parser.add_argument_group("training")
+    for argument in training_arguments():
+        _add(training, argument, argument.name.replace("_", "-"))
+    name = _value_of("--model", argv)
+    if name is None:
+        return
+    group = parser.add_argument_group(f"model {name}")
+    for argument in model_arguments(name):
+        _add(group, argument, f"model.{argument.name}")
+    if ":" in name:
+        for word in argv:
+            if word.startswith("--model."):
+                group.add_argument(word.partition("=")[0])
+
+
+def _add(group: Any, argument: Argument, flag: str) -> None:
+    default = "required" if argument.default is REQUIRED else f"default {argument.default}"
+    text = f"{argument.help} ({default})".replace("%", "%%").replace("``", "")
+    group.add_argument(f"--{flag}", metavar=argument.name.upper(), help=text)
+
+
+def _value_of(flag: str, argv: list[str]) -> str | None:
+    """The value of ``flag`` in an unparsed command line, or what its recipe says."""
+    for index, word in enumerate(argv):
+        if word == flag and index + 1 < len(argv):
+            return argv[index + 1]
+        if word.startswith(f"{flag}="):
+            return word.partition("=")[2]
+    if flag == "--model" and (path := _value_of("--config", argv)) is not None:
+        import yaml
+
+        try:
+            recipe = yaml.safe_load(Path(path).read_text())
+        except (OSError, yaml.YAMLError):
+            return None  # reported when the recipe is read
+        return str(recipe["model"]) if isinstance(recipe, dict) and "model" in recipe else None
+    return None
+
+
+def _run_folder(parser: Parser) -> None:
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder, as `chainrule fit` wrote it")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default auto)")
+
+
+def _data(parser: Parser) -> None:
+    parser.add_argument("--data", help="a named data set, a file or a folder (default: what the run was fitted on)")
+    parser.add_argument("--split", default="test", help="train, valid or test (default test)")
+
+
+def _drawing(parser: Parser) -> None:
+    parser.add_argument("--class", type=int, dest="label", help="draw from this class, of a model with num_classes")
+    parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same values (default 0)")
+    parser.add_argument("--temperature", type=float, default=1.0, help="below 1 sharpens the conditionals (default 1)")
+    parser.add_argument("--top-k", type=int, help="draw from the k most probable values only")
+    parser.add_argument("--top-p", type=float, help="draw from the most probable values of this total probability only")
+    parser.add_argument("--greedy", action="store_true", help="take the most probable value of every variable")
+
+
+def _json(parser: Parser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON on standard output, and nothing else there")
+
+
+def _evaluate(parser: Parser, argv: list[str]) -> None:
+    _run_folder(parser)
+    _data(parser)
+    parser.add_argument("--batch-size", type=int, default=256, help="examples per pass (default 256)")
+    _json(parser)
+
+
+def _sample(parser: Parser, argv: list[str]) -> None:
+    _run_folder(parser)
+    parser.add_argument("-n", type=int, default=64, help="how many examples (default 64)")
+    parser.add_argument("--out", type=Path, required=True, help="a .png, .pdf, .svg, .npz, .npy or .csv file")
+    _drawing(parser)
+
+
+def _complete(parser: Parser, argv: list[str]) -> None:
+    _run_folder(parser)
+    _data(parser)
+    parser.add_argument("-n", type=int, default=8, help="how many examples (default 8)")
+    parser.add_argument("--observe", required=True, help=OBSERVE)
+    parser.add_argument(
+        "--particles", type=int, default=16, help="walks per completion, where it can't be exact (default 16)"
+    )
+    parser.add_argument("--draws", type=int, default=1, help="completions per example (default 1)")
+    parser.add_argument("--out", type=Path, required=True, help="a .png, .pdf, .svg, .npz, .npy or .csv file")
+    _drawing(parser)
+
+
+def _classify(parser: Parser, argv: list[str]) -> None:
+    _run_folder(parser)
+    _data(parser)
+    parser.add_argument(
+        "--prior", default="train", help="p(c): train, how often each class is trained on, or uniform (default train)"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help=".npz, .npy, .csv: p(c | x) of all examples; .png, .pdf, .svg: p(c | x_<t) of the first n",
+    )
+    parser.add_argument("-n", type=int, default=4, help="examples in the picture (default 4)")
+    parser.add_argument("--batch-size", type=int, default=256, help="examples per pass (default 256)")
+    _json(parser)
+
+
+def _represent(parser: Parser, argv: list[str]) -> None:
+    _run_folder(parser)
+    _data(parser)
+    parser.add_argument("--out", type=Path, required=True, help="a .npz (with the classes, if any), .npy or .csv file")
+    parser.add_argument("--batch-size", type=int, default=256, help="examples per pass (default 256)")
+
+
+def _marginal(parser: Parser, argv: list[str]) -> None:
+    _run_folder(parser)
+    _data(parser)
+    parser.add_argument("-n", type=int, default=8, help="how many examples (default 8)")
+    parser.add_argument("--observe", required=True, help=OBSERVE)
+    parser.add_argument(
+        "--particles", type=int, default=64, help="walks of each estimate, where it can't be exact (default 64)"
+    )
+    parser.add_argument("--repeats", type=int, default=8, help="estimates that the standard error is of (default 8)")
+    parser.add_argument("--class", type=int, dest="label", help="given this class, of a model with num_classes")
+    parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same estimate (default 0)")
+    _json(parser)
+
+
+def _conditionals(parser: Parser, argv: list[str]) -> None:
+    _run_folder(parser)
+    _data(parser)
+    parser.add_argument("-n", type=int, default=25, help="how many examples (default 25)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the samples (default 0)")
+    parser.add_argument("--out", type=Path, required=True, help="a .png, .pdf or .svg file")
+
+
+def _describe(parser: Parser, argv: list[str]) -> None:
+    _run_folder(parser)
+    _json(parser)
+
+
+def _listing(parser: Parser, argv: list[str]) -> None:
+    _json(parser)
+
+
+def _results(parser: Parser, argv: list[str]) -> None:
+    parser.add_argument("--folder", type=Path, default=Path("results"), help="where results are (default results)")
+    _json(parser)
+
+
+def _reproduce(parser: Parser, argv: list[str]) -> None:
+    parser.add_argument("recipe", help="a recipe's file, or its name below recipes/, such as mnist/made")
+    parser.add_argument("--out", type=Path, help="the run folder (default runs/RECIPE)")
+    parser.add_argument("--results", type=Path, default=Path("results"), help="where to record (default results)")
+    _json(parser)
+
+
+COMMANDS: dict[str, tuple[str, Any]] = {
+    "fit": ("Fit a model to data by maximum likelihood.", _fit),
+    "evaluate": ("Mean negative log-likelihood of a data set under a fitted model.", _evaluate),
+    "sample": ("Draw examples from a fitted model.", _sample),
+    "complete": ("Fill in the unknown variables of examples.", _complete),
+    "marginal": ("How probable the known part of examples is, whatever the rest.", _marginal),
+    "classify": ("Classes of examples by Bayes' rule, from a model with num_classes.", _classify),
+    "represent": ("Features of examples from a model's hidden layers.", _represent),
+    "conditionals": ("Draw examples beside the conditional means of their variables.", _conditionals),
+    "describe": ("Size and cost of a fitted model.", _describe),
+    "models": ("List the models and their arguments.", _listing),
+    "datasets": ("List the named data sets.", _listing),
+    "results": ("List what the recipes measured.", _results),
+    "reproduce": ("Run a recipe, evaluate the test split once, and record the result.", _reproduce),
+}
+
+
+def _overview() -> str:
+    width = max(map(len, COMMANDS))
+    lines = "\n".join(f"  {name:{width}}  {summary}" for name, (summary, _) in COMMANDS.items())
+    return (
+        "chainrule: exact-likelihood autoregressive models, p(x) = prod_t p(x_t | x_<t)\n\n"
+        f"usage: chainrule COMMAND ...\n\n{lines}\n\n`chainrule COMMAND --help` says more."
+    )

@@ -1,0 +1,89 @@
+"""What a command needs before it can call a task: the model, the data, and what is known of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from chainrule import hub, recipes
+from chainrule.cli.parser import UsageError, suggestion
+from chainrule.data import load as load_data
+from chainrule.data import read_mask
+from chainrule.data.dataset import Dataset, Examples
+from chainrule.devices import check_device
+from chainrule.model import AutoregressiveModel
+
+
+def load_run(options: dict[str, Any]) -> tuple[AutoregressiveModel, dict[str, Any]]:
+    """The model of the run folder that was asked for, and what its ``config.json`` says."""
+    device = check_device(options["device"])
+    config = hub.read_config(options["run"])
+    model = hub.load(options["run"], classes=recipes.own_classes(config.get("settings", {})))
+    return model.to(device), config
+
+
+def dataset_of(spec: str | None, config: dict[str, Any], model: AutoregressiveModel) -> Dataset:
+    """The data that was asked for, or else what the run was fitted on."""
+    settings = config.get("settings", {})
+    if spec is None and "data" not in settings:
+        raise UsageError("expected --data, for this run does not say what it was fitted on")
+    levels, seed = settings.get("levels"), settings.get("seed", 0)
+    if spec is None:
+        # A path that was relative then is where it was, wherever this command runs.
+        spec = config.get("data", {}).get("path", settings["data"])
+    return load_data(spec, levels=levels, seed=seed)
+
+
+def levels_of(model: AutoregressiveModel) -> int:
+    """How many values a variable takes."""
+    values = model.conditional.values
+    return len(values) if values is not None else 2
+
+
+def one_class(options: dict[str, Any], model: AutoregressiveModel, count: int) -> Tensor | None:
+    """The class that ``--class`` asks for, of each of ``count`` examples."""
+    if options["label"] is None and model.num_classes is not None:
+        raise UsageError(f"expected --class, from 0 to {model.num_classes - 1}, as the model is conditioned on classes")
+    return None if options["label"] is None else torch.full((count,), options["label"])
+
+
+def classes_of(model: AutoregressiveModel, dataset: Dataset, split: str) -> Tensor | None:
+    """The classes of a split, for a model that is conditioned on them."""
+    return None if model.num_classes is None else dataset.classes(split)
+
+
+def first_examples(examples: Examples, options: dict[str, Any]) -> Tensor:
+    """The first ``-n`` examples."""
+    if options["n"] < 1:
+        raise ValueError(f"n expects at least 1, got {options['n']}")
+    return examples[: options["n"]]
+
+
+def observation(words: str, model: AutoregressiveModel) -> Tensor:
+    """Which variables ``--observe`` calls known, ``event_shape``.
+
+    Raises:
+        ValueError: If it is no known word, no fraction, and no file of a mask.
+    """
+    if words in ("top-half", "bottom-half"):
+        if len(model.event_shape) < 2:
+            raise ValueError(f"--observe {words} expects images, got examples of shape {model.event_shape}")
+        in_top = torch.arange(model.event_shape[-2]) < model.event_shape[-2] // 2
+        rows = in_top if words == "top-half" else ~in_top
+        return rows[:, None].expand(model.event_shape)
+    if words and Path(words).exists():
+        return read_mask(words, model.event_shape)
+    try:
+        fraction = 0.5 if words == "first-half" else float(words)
+    except ValueError:
+        hint = suggestion(words, ["top-half", "bottom-half", "first-half"])
+        raise ValueError(
+            f"--observe expects top-half, bottom-half, first-half, a fraction or a file of a mask, got {words!r}{hint}"
+        ) from None
+    if not 0 <= fraction <= 1:
+        raise ValueError(f"--observe expects a fraction from 0 to 1, got {words}")
+    known = torch.arange(model.num_variables) < round(fraction * model.num_variables)
+    return model.order.unflatten(known.unsqueeze(0).to(model.device))[0].cpu()

@@ -1,0 +1,109 @@
+"""Commands that say something of examples or of a model: each loads, calls one task, and prints or writes numbers."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from chainrule import plots
+from chainrule.cli.loading import classes_of, dataset_of, first_examples, levels_of, load_run, observation, one_class
+from chainrule.cli.parser import UsageError
+from chainrule.cli.writing import ARRAYS, PICTURES, check_suffix, plain, write_array
+from chainrule.tasks.classify import class_prior, classify, classify_progressively
+from chainrule.tasks.describe import describe
+from chainrule.tasks.evaluate import evaluate
+from chainrule.tasks.marginal import marginal
+from chainrule.tasks.represent import represent
+
+PRIORS = {"train": "class frequencies of the training split", "uniform": "same probability for every class"}
+
+
+def run_evaluate(options: dict[str, Any]) -> None:
+    """``chainrule evaluate``."""
+    model, config = load_run(options)
+    dataset = dataset_of(options["data"], config, model)
+    context = classes_of(model, dataset, options["split"])
+    result = evaluate(model, dataset.split(options["split"]), context=context, batch_size=options["batch_size"])
+    if options["json"]:
+        about = {"run": str(options["run"]), "model": type(model).__name__, "data": dataset.name}
+        print(json.dumps(plain(result.as_dict() | about | {"split": options["split"]})))
+        return
+    print(f"{dataset.description}, {options['split']}: {result.examples} examples")
+    print(f"{result.nats:.4f} +- {result.nats_stderr:.4f} nats, {result.bits_per_dim:.4f} bits per dimension")
+    if result.member_nats:
+        low, high = min(result.member_nats), max(result.member_nats)
+        print(f"the log of the mean of {len(result.member_nats)} members, of {low:.4f} to {high:.4f} nats each")
+
+
+def run_marginal(options: dict[str, Any]) -> None:
+    """``chainrule marginal``."""
+    model, config = load_run(options)
+    x = first_examples(dataset_of(options["data"], config, model).split(options["split"]), options)
+    settings = {name: options[name] for name in ("particles", "repeats", "seed")}
+    observed = observation(options["observe"], model)
+    found = marginal(model, x, observed, context=one_class(options, model, len(x)), **settings)
+    if options["json"]:
+        numbers = {"log_prob": found.log_prob.tolist(), "stderr": found.stderr.tolist()}
+        print(json.dumps({"exact": found.exact, "method": found.method, **numbers}))
+        return
+    known = f"{int(observed.sum())} of {observed.numel()} variables known"
+    print(f"log p(known), nats, {known}; {found.method}")
+    for log_prob, stderr in zip(found.log_prob.tolist(), found.stderr.tolist(), strict=True):
+        print(f"{log_prob:.4f}" if found.exact else f"{log_prob:.4f} +- {stderr:.4f}")
+
+
+def run_classify(options: dict[str, Any]) -> None:
+    """``chainrule classify``."""
+    if options["out"]:
+        check_suffix(options["out"])
+    if options["prior"] not in ("train", "uniform"):
+        raise UsageError(f"--prior expects train or uniform, got {options['prior']!r}")
+    model, config = load_run(options)
+    dataset = dataset_of(options["data"], config, model)
+    examples = dataset.split(options["split"])
+    labels = dataset.labels[options["split"]] if dataset.labels is not None else None
+    prior = None
+    if options["prior"] == "train" and model.num_classes is not None:
+        prior = class_prior(dataset.classes("train"), model.num_classes)
+    log_probs = classify(model, examples, prior=prior, batch_size=options["batch_size"])
+    result: dict[str, Any] = {"examples": len(log_probs), "prior": options["prior"]}
+    if labels is not None:
+        result["accuracy"] = (log_probs.argmax(1) == labels).double().mean().item()
+        result["nats"] = -log_probs.gather(1, labels[:, None]).mean().item()
+    if options["out"] and options["out"].suffix in PICTURES:
+        x = first_examples(examples, options)
+        progress = classify_progressively(model, x, prior=prior).exp()
+        plots.progressive_classes(x, progress, options["out"], levels=levels_of(model), labels=labels)
+    elif options["out"]:
+        more = {} if labels is None else {"classes": labels}
+        write_array("probabilities", log_probs.exp().numpy(), options["out"], **more)
+    if options["json"]:
+        about = {"run": str(options["run"]), "model": type(model).__name__, "data": dataset.name}
+        print(json.dumps(result | about | {"split": options["split"]}))
+        return
+    print(f"{dataset.description}, {options['split']}: {len(log_probs)} examples")
+    if labels is not None:
+        how = f"-log p(c | x) {result['nats']:.4f} nats, by Bayes' rule with the {PRIORS[options['prior']]}"
+        print(f"accuracy {result['accuracy']:.2%}, {how}")
+    if options["out"]:
+        print(f"wrote {options['out']}", file=sys.stderr)
+
+
+def run_represent(options: dict[str, Any]) -> None:
+    """``chainrule represent``."""
+    check_suffix(options["out"], ARRAYS)
+    model, config = load_run(options)
+    dataset = dataset_of(options["data"], config, model)
+    context = classes_of(model, dataset, options["split"])
+    features = represent(model, dataset.split(options["split"]), context=context, batch_size=options["batch_size"])
+    more = {} if dataset.labels is None else {"classes": dataset.labels[options["split"]]}
+    write_array("features", features.numpy(), options["out"], **more)
+    print(f"wrote {features.shape[1]} features of {len(features)} examples to {options['out']}", file=sys.stderr)
+
+
+def run_describe(options: dict[str, Any]) -> None:
+    """``chainrule describe``."""
+    model, _ = load_run(options)
+    description = describe(model)
+    print(json.dumps(description.as_dict()) if options["json"] else description)

@@ -1,0 +1,66 @@
+"""The settings of a fit: which there are, and what a recipe and the flags say. Imports nothing slow.
+
+They are the arguments of `chainrule.fit` and of the chosen model's constructor, read from their source, so they are
+written down in one place only.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chainrule import models
+from chainrule.cli.parser import UsageError, suggestion
+from chainrule.signatures import Argument, arguments_of, convert
+
+FIT = ("training/fit.py", "fit")
+FROM_DATA = ("event_shape", "conditional")
+"""Constructor arguments that the data decides."""
+NOT_SETTINGS = ("out", "resume", "verbose", "train_context", "valid_context")
+"""Arguments of `chainrule.fit` that are no settings of a recipe."""
+ENSEMBLE = {"members": "int", "orders": "Sequence[str] | None", "variants": "int"}
+"""Settings of a fit that make an ensemble, and their types."""
+
+
+def model_arguments(name: str) -> tuple[Argument, ...]:
+    """The arguments of a model's constructor that a user chooses.
+
+    Raises:
+        UsageError: If there is no such model.
+    """
+    if ":" in name:  # the user's own class, whose arguments its constructor will check
+        return ()
+    if name not in models.MODULES:
+        expected = ", ".join(models.MODULES)
+        raise UsageError(f"expected a model ({expected}), got {name!r}{suggestion(name, models.MODULES)}")
+    file = models.MODULES[name].removeprefix("chainrule.").replace(".", "/") + ".py"
+    return tuple(argument for argument in arguments_of(file, name) if argument.name not in FROM_DATA)
+
+
+def settings_from(options: dict[str, Any], recipe: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a fit: the recipe's, overridden by the flags that were given, each of its type.
+
+    Raises:
+        UsageError: If the recipe or a flag says something unknown, or there is no model or no data.
+        ValueError: If a value is of the wrong type.
+    """
+    given = recipe | {name: value for name, value in options.items() if value is not None}
+    for name in ("model", "data"):
+        if name not in given:
+            raise UsageError(f"fit expects --{name}, got none")
+    if given["model"] == "Ensemble":
+        raise UsageError(
+            "fit expects the model of the members, got Ensemble; --members, --orders or --variants make one"
+        )
+    types = {argument.name: argument.annotation for argument in training_arguments()}
+    types |= {f"model.{argument.name}": argument.annotation for argument in model_arguments(str(given["model"]))}
+    types |= {"model": "str", "data": "str", "levels": "int | None", "published": "Any", **ENSEMBLE}
+    for name in given:
+        own = ":" in str(given["model"]) and name.startswith("model.")
+        if name not in types and not own:
+            raise UsageError(f"unknown setting {name}{suggestion(name, types)}")
+    return {name: convert(value, types.get(name, "Any"), name) for name, value in given.items()}
+
+
+def training_arguments() -> list[Argument]:
+    """The settings of `chainrule.fit`."""
+    return [argument for argument in arguments_of(*FIT) if argument.name not in NOT_SETTINGS]
