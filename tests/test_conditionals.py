@@ -1,5 +1,7 @@
 """Families of conditionals: normalised, their own part of an event, their encodings and their values."""
 
+import math
+
 import pytest
 import torch
 from torch.distributions import Bernoulli as TorchBernoulli
@@ -135,3 +137,29 @@ def test_invalid_arguments_say_expected_and_got() -> None:
         Categorical(1)
     with pytest.raises(ValueError, match="encoding expects 'one_hot' or 'scalar', got 'binary'"):
         Categorical(3, "binary")
+
+
+@pytest.mark.parametrize("logit", [math.inf, -math.inf])
+def test_infinite_logits_are_certain(logit: float) -> None:
+    logits = torch.full((2, 1), logit, requires_grad=True)
+    distribution = Bernoulli().distribution(logits)
+    got = distribution.log_prob(torch.tensor([0.0, 1.0]))
+    assert got.tolist() == ([-math.inf, 0] if logit > 0 else [0, -math.inf])
+    assert distribution.sample((50,)).unique().tolist() == [float(logit > 0)]
+    assert distribution.entropy().tolist() == [0, 0]
+
+
+def test_impossible_categories_are_never_drawn() -> None:
+    distribution = Categorical(3).distribution(torch.tensor([[0.5, 0.0, 0.5]]).log())
+    assert distribution.log_prob(torch.tensor([1.0])).tolist() == [-math.inf]
+    assert distribution.log_prob(torch.tensor([2.0])).exp().tolist() == pytest.approx([0.5])
+    assert distribution.sample((100,)).unique().tolist() == [0, 2]
+    torch.testing.assert_close(distribution.entropy(), torch.tensor([math.log(2)]))
+
+
+@each_family
+def test_parameters_of_inverts_distribution(family: Conditional) -> None:
+    log_probs = torch.randn(4, len(family.values), dtype=torch.float64).log_softmax(-1)
+    distribution = family.distribution(family.parameters_of(log_probs))
+    got = torch.stack([distribution.log_prob(value.double().expand(4)) for value in family.values], dim=-1)
+    torch.testing.assert_close(got, log_probs)

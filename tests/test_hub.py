@@ -54,7 +54,7 @@ def test_own_class_only_by_hand(tmp_path: Path) -> None:
 
     model = Mine(event_shape=(3,), conditional=Bernoulli())
     chainrule.save(model, tmp_path)
-    with pytest.raises(ValueError, match=r"expected a model of chainrule \(FVSBN, .*\), got 'Mine'"):
+    with pytest.raises(ValueError, match=r"expected a model of chainrule \(Table, .*\), got 'Mine'"):
         chainrule.load(tmp_path)
     assert isinstance(chainrule.load(tmp_path, classes={"Mine": Mine}), Mine)
 

@@ -16,8 +16,9 @@ from torch import Tensor
 import chainrule
 from chainrule.conditionals import Bernoulli, Categorical, Conditional
 from chainrule.model import AutoregressiveModel, CountedModel
-from chainrule.models import BayesNet, Table
+from chainrule.models import BayesNet, Ensemble, Table
 from chainrule.nn.conditional_tables import MAX_CELLS, ConditionalTables, PairCounts
+from chainrule.tasks.marginal import marginal
 from chainrule.tasks.sample import sample
 from chainrule.testing import check_model, randomised
 from chainrule.testing.probes import all_events
@@ -496,27 +497,35 @@ def test_too_many_pairs_are_refused() -> None:
         BayesNet(event_shape=(28, 28), conditional=Categorical(256, "scalar"))
 
 
-@pytest.mark.parametrize("logit", [math.inf, -math.inf])
-def test_infinite_logits_are_certain(logit: float) -> None:
-    logits = torch.full((2, 1), logit, requires_grad=True)
-    distribution = BINARY.distribution(logits)
-    got = distribution.log_prob(torch.tensor([0.0, 1.0]))
-    assert got.tolist() == ([-math.inf, 0] if logit > 0 else [0, -math.inf])
-    assert distribution.sample((50,)).unique().tolist() == [float(logit > 0)]
-    assert distribution.entropy().tolist() == [0, 0]
+@pytest.mark.parametrize("build", [Table, partial(BayesNet, structure="previous:1"), BayesNet])
+def test_an_impossible_completion_says_so(build: Callable[..., CountedModel]) -> None:
+    model = build(event_shape=(3,), conditional=BINARY, prior=0)
+    model.count([(torch.tensor([[0.0, 0.0, 0.0], [1.0, 1.0, 0.0]]), None)])
+    x = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    for observed in ([False, False, True], [True, False, True]):
+        with pytest.raises(ValueError, match=r"possible under the model, got p = 0 for example 1"):
+            chainrule.complete(model, x, torch.tensor(observed), seed=0)
+        with pytest.raises(ValueError, match=r"possible under the model, got p = 0 for example 1"):
+            marginal(model, x, torch.tensor(observed), seed=0)
 
 
-def test_impossible_categories_are_never_drawn() -> None:
-    distribution = TERNARY.distribution(torch.tensor([[0.5, 0.0, 0.5]]).log())
-    assert distribution.log_prob(torch.tensor([1.0])).tolist() == [-math.inf]
-    assert distribution.log_prob(torch.tensor([2.0])).exp().tolist() == pytest.approx([0.5])
-    assert distribution.sample((100,)).unique().tolist() == [0, 2]
-    torch.testing.assert_close(distribution.entropy(), torch.tensor([math.log(2)]))
+@pytest.mark.parametrize("particles", [1, 16])
+def test_an_impossible_completion_by_particles_says_so(particles: int) -> None:
+    members = [BayesNet(event_shape=(4,), conditional=BINARY, prior=0, structure="previous:2") for _ in range(2)]
+    for member in members:
+        member.count([(torch.tensor([[0.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]]), None)])
+    model = Ensemble(models=members)
+    x, observed = torch.tensor([[0.0, 0.0, 1.0, 0.0]]), torch.tensor([False, False, True, True])
+    tried = "" if particles == 1 else " in any of the 16 particles"
+    with pytest.raises(ValueError, match=f"possible under the model, got p = 0 for example 0{tried}"):
+        chainrule.complete(model, x, observed, particles=particles, seed=0)
 
 
-@each_family
-def test_parameters_of_inverts_distribution(family: Conditional) -> None:
-    log_probs = torch.randn(4, len(family.values), dtype=torch.float64).log_softmax(-1)
-    distribution = family.distribution(family.parameters_of(log_probs))
-    got = torch.stack([distribution.log_prob(value.double().expand(4)) for value in family.values], dim=-1)
-    torch.testing.assert_close(got, log_probs)
+def test_an_ensemble_goes_on_after_what_all_members_exclude() -> None:
+    members = [Table(event_shape=(3,), conditional=BINARY, prior=0) for _ in range(2)]
+    for member in members:
+        member.count([(torch.tensor([[0.0, 0.0, 1.0]]), None)])
+    model = Ensemble(models=members)
+    x = torch.tensor([[1.0, 0.0, 1.0]])
+    assert model.log_prob(x).tolist() == [-math.inf]
+    assert not model(x).log_prob(x).isnan().any()

@@ -95,10 +95,9 @@ def _alternatives(annotation: str) -> list[str]:
 def _fits(value: Any, annotation: str) -> bool:
     if annotation.startswith("Literal["):
         return value in ast.literal_eval(f"({annotation.removeprefix('Literal[').removesuffix(']')},)")
-    if annotation == "Sequence[int]":
-        return isinstance(value, list | tuple) and all(_fits(item, "int") for item in value)
-    if annotation == "Sequence[str]":
-        return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+    if annotation.startswith("Sequence["):
+        inner = annotation.removeprefix("Sequence[").removesuffix("]")
+        return isinstance(value, list | tuple) and all(_fits(item, inner) for item in value)
     if annotation == "float":
         return isinstance(value, int | float) and not isinstance(value, bool)
     if annotation == "int":
@@ -116,6 +115,7 @@ def _spoken(annotation: str) -> str:
         "None": "null",
         "Sequence[int]": "a list of integers such as [500, 500]",
         "Sequence[str]": "a list of words such as [raster, column]",
+        "Sequence[Sequence[int]]": "a list of pairs such as [[0, 1], [1, 2]]",
     }
     parts = [part.strip() for part in _alternatives(annotation)]
     return " or ".join(words.get(part, part.removeprefix("Literal").strip("[]").replace("'", "")) for part in parts)

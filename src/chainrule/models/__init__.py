@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from chainrule.models.table import Table as Table
 
 MODULES = {
+    "Table": "chainrule.models.table",
+    "BayesNet": "chainrule.models.bayes_net",
     "FVSBN": "chainrule.models.fvsbn",
     "MLP": "chainrule.models.mlp",
     "NADE": "chainrule.models.nade",
     "MADE": "chainrule.models.made",
     "Autoencoder": "chainrule.models.autoencoder",
     "Ensemble": "chainrule.models.ensemble",
-    "Table": "chainrule.models.table",
-    "BayesNet": "chainrule.models.bayes_net",
 }
-"""Where each model lives: class name -> module."""
+"""Where each model lives, class name -> module, in the order of the lecture."""
 
 __all__ = ["Autoencoder", "BayesNet", "Ensemble", "FVSBN", "MADE", "MLP", "NADE", "Table"]
 

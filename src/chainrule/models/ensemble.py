@@ -105,7 +105,7 @@ class Ensemble(AutoregressiveModel):
         own = tables.gather(-1, values.expand(len(tables), -1, -1)[..., None]).squeeze(-1)
         before = torch.cat([torch.zeros_like(own[..., :1]), own[..., :-1]], dim=-1)
         evidence = before.cumsum(-1)
-        mixed = (evidence.log_softmax(0)[..., None] + tables).logsumexp(0)
+        mixed = (log_weights(evidence, 0)[..., None] + tables).logsumexp(0)
         return self._distribution(self.order.unflatten(mixed))
 
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
@@ -120,7 +120,7 @@ class Ensemble(AutoregressiveModel):
             evidence = evidence + tables.gather(-1, indices).squeeze(-1)
         steps = [member.step(own, previous) for member, own in zip(members, states, strict=True)]
         tables = torch.stack([self._table(distribution) for distribution, _ in steps], dim=1)
-        mixed = (evidence.log_softmax(1)[..., None] + tables).logsumexp(1)
+        mixed = (log_weights(evidence, 1)[..., None] + tables).logsumexp(1)
         return self._distribution(mixed), (tuple(own for _, own in steps), evidence, tables, [members])
 
     def features(self, x: Tensor, context: Tensor | None = None) -> Tensor:
@@ -156,3 +156,13 @@ class Ensemble(AutoregressiveModel):
 
     def _distribution(self, log_probs: Tensor) -> Distribution:
         return self.conditional.distribution(self.conditional.parameters_of(log_probs))
+
+
+def log_weights(evidence: Tensor, dim: int) -> Tensor:
+    """Log of the members' shares of the joint so far; all the same after what every member finds impossible.
+
+    >>> log_weights(torch.tensor([-torch.inf, -torch.inf]), 0).exp()
+    tensor([0.5000, 0.5000])
+    """
+    impossible = evidence.amax(dim, keepdim=True) == -torch.inf
+    return evidence.masked_fill(impossible, 0.0).log_softmax(dim)

@@ -1,0 +1,33 @@
+"""Data and runs that tests of several files use."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import FAST
+
+from chainrule.cli import main
+
+
+@pytest.fixture(scope="session")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("data") / "table.csv"
+    rows = np.random.RandomState(0).randint(0, 2, size=(60, 5))
+    rows[:, 4] = rows[:, 0]
+    path.write_text("a,b,c,d,e\n" + "\n".join(",".join(map(str, row)) for row in rows) + "\n")
+    return path
+
+
+@pytest.fixture(scope="session")
+def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "digits"
+    model = ["--model", "MADE", "--model.hidden_sizes", "[20]"]
+    assert main(["fit", *model, "--data", "digits", "--out", str(out), *FAST]) == 0
+    return out
+
+
+@pytest.fixture(scope="session")
+def table_run(tmp_path_factory: pytest.TempPathFactory, table: Path) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "table"
+    assert main(["fit", "--model", "FVSBN", "--data", str(table), "--out", str(out), *FAST]) == 0
+    return out
