@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test bench readme clean
+.PHONY: install demo test bench bench-tasks readme clean
 
 install: .venv/installed
 
@@ -26,6 +26,13 @@ test: install
 bench: install
 	$(BIN)/python benchmarks/speed.py --out results
 	$(BIN)/python benchmarks/growth.py --out results
+
+# How well classes are told, hidden units describe, and hidden pixels are completed; the last by the runs of two recipes.
+bench-tasks: install
+	$(BIN)/python benchmarks/classes.py --out results
+	$(BIN)/chainrule reproduce mnist/made
+	$(BIN)/chainrule reproduce mnist/eonade-2-layers
+	$(BIN)/python benchmarks/completion.py --out results
 
 # The README's tables, from results/.
 readme: install

@@ -20,10 +20,11 @@ from torch import Tensor
 
 import chainrule
 from chainrule import plots
+from chainrule.atomic import write_atomically
 from chainrule.conditionals import Bernoulli
 from chainrule.data import load
 from chainrule.data.dataset import Dataset
-from chainrule.hub import versions, write_atomically
+from chainrule.hub import versions
 from chainrule.models import FVSBN, MADE, NADE, Autoencoder
 from chainrule.recipes import machine
 from chainrule.tasks.classify import class_prior, classify, classify_progressively

@@ -18,8 +18,9 @@ from torch import Tensor
 
 import chainrule
 from chainrule import plots
+from chainrule.atomic import write_atomically
 from chainrule.data import load
-from chainrule.hub import versions, write_atomically
+from chainrule.hub import versions
 from chainrule.model import AutoregressiveModel
 from chainrule.recipes import machine
 from chainrule.tasks.complete import completion

@@ -15,8 +15,9 @@ from speed import operations, seconds
 
 import chainrule
 from chainrule import plots
+from chainrule.atomic import write_atomically
 from chainrule.conditionals import Bernoulli
-from chainrule.hub import versions, write_atomically
+from chainrule.hub import versions
 from chainrule.models import FVSBN, MADE, NADE
 from chainrule.recipes import machine
 

@@ -19,9 +19,10 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.flop_counter import FlopCounterMode
 
 import chainrule
+from chainrule.atomic import write_atomically
 from chainrule.conditionals import Bernoulli
 from chainrule.data import load
-from chainrule.hub import versions, write_atomically
+from chainrule.hub import versions
 from chainrule.model import AutoregressiveModel
 from chainrule.models import FVSBN, MADE, NADE
 from chainrule.recipes import machine

@@ -99,7 +99,7 @@ class TestFit:
         def full(*_: object) -> None:
             raise OSError(28, "No space left on device", "model.safetensors")
 
-        monkeypatch.setattr("chainrule.hub.os.replace", full)
+        monkeypatch.setattr("chainrule.atomic.os.replace", full)
         message = refused(
             capsys, "fit", "--model", "FVSBN", "--data", str(table), "--out", str(tmp_path / "run"), *FAST
         )

@@ -14,6 +14,14 @@ from chainrule.data import load
 from chainrule.tasks.classify import class_prior
 
 
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "classes"
+    model = ["--model", "MADE", "--model.hidden_sizes", "[20]", "--model.num_classes", "10"]
+    assert main(["fit", *model, "--data", "digits", "--out", str(out), *FAST]) == 0
+    return out
+
+
 class TestEvaluate:
     def test_json(self, digits_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["evaluate", str(digits_run), "--data", "digits", "--split", "test", "--json"]) == 0
@@ -48,13 +56,6 @@ class TestEvaluate:
 
 
 class TestClassesAndFeatures:
-    @pytest.fixture(scope="class")
-    def run(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        out = tmp_path_factory.mktemp("runs") / "classes"
-        model = ["--model", "MADE", "--model.hidden_sizes", "[20]", "--model.num_classes", "10"]
-        assert main(["fit", *model, "--data", "digits", "--out", str(out), *FAST]) == 0
-        return out
-
     @pytest.mark.parametrize("prior", ["train", "uniform"])
     def test_accuracy_is_that_of_classify(self, run: Path, capsys: pytest.CaptureFixture[str], prior: str) -> None:
         assert main(["classify", str(run), "--prior", prior, "--json"]) == 0
@@ -97,6 +98,7 @@ class TestClassesAndFeatures:
         assert main(["sample", str(run), "--class", "3", "-n", "4", "--seed", "1", "--out", str(out)]) == 0
         expected = chainrule.sample(chainrule.load(run), 4, seed=1, context=torch.full((4,), 3))
         assert np.array_equal(np.load(out), expected.numpy())
+        capsys.readouterr()
         assert "expected --class, from 0 to 9" in refused(capsys, "sample", str(run), "--out", str(out))
         assert "from 0 to 9" in refused(capsys, "sample", str(run), "--class", "10", "--out", str(out))
 

@@ -122,7 +122,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("chainrule.hub.os.replace", full)
+    monkeypatch.setattr("chainrule.atomic.os.replace", full)
     with pytest.raises(OSError, match="No space left"):
         write_atomically(path, b"new")
     assert [file.name for file in tmp_path.iterdir()] == ["file"]

@@ -195,7 +195,7 @@ def test_config_is_all_that_a_copy_needs() -> None:
     ("arguments", "message"),
     [
         ({"hidden_size": 0}, "hidden_size expects at least 1, got 0"),
-        ({"activation": "tanh"}, "activation expects 'sigmoid' or 'relu', got 'tanh'"),
+        ({"activation": "tanh"}, "activation expects 'relu' or 'sigmoid', got 'tanh'"),
         ({"dropout": 1.0}, r"dropout expects a probability in \[0, 1\), got 1\.0"),
         ({"dropout": float("nan")}, "dropout expects .*got nan"),
     ],

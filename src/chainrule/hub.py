@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import platform
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -17,6 +15,7 @@ import safetensors.torch
 import torch
 
 from chainrule import conditionals, models
+from chainrule.atomic import write_atomically
 from chainrule.model import Model
 
 FORMAT = 1
@@ -118,19 +117,6 @@ def versions() -> dict[str, str]:
     """Versions of chainrule, of Python and of the libraries that a number depends on."""
     libraries = ("chainrule", "torch", "lightning", "numpy")
     return {"python": platform.python_version(), **{name: version(name) for name in libraries}}
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that it is there completely or, if that fails, as it was before."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _plain(value: Any) -> Any:

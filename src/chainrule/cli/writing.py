@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chainrule import plots
-from chainrule.hub import write_atomically
+from chainrule.atomic import write_atomically
 
 PICTURES = plots.FORMATS
 ARRAYS = (".npz", ".npy", ".csv")

@@ -26,6 +26,7 @@ from torch.distributions import Distribution
 
 from chainrule.conditionals import Conditional
 from chainrule.model import Model
+from chainrule.nn.checks import activation_called, check_dropout
 
 
 class Autoencoder(Model):
@@ -74,15 +75,11 @@ class Autoencoder(Model):
         super().__init__(event_shape=event_shape, conditional=conditional)
         if len(hidden_sizes) == 0 or min(hidden_sizes) < 1:
             raise ValueError(f"hidden_sizes expects one or more sizes of at least 1, got {list(hidden_sizes)}")
-        if activation not in ("relu", "sigmoid"):
-            raise ValueError(f"activation expects 'relu' or 'sigmoid', got {activation!r}")
         if reconstruction not in ("cross_entropy", "squared_error"):
             raise ValueError(f"reconstruction expects 'cross_entropy' or 'squared_error', got {reconstruction!r}")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout expects a probability in [0, 1), got {dropout}")
-        self.activate = torch.relu if activation == "relu" else torch.sigmoid
+        self.activate = activation_called(activation)
         self.reconstruction = reconstruction
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(check_dropout(dropout))
         n = self.num_variables
         self.encoder = _layers([n * conditional.num_features, *hidden_sizes])
         self.decoder = _layers([*reversed(hidden_sizes), n * conditional.num_parameters])

@@ -21,6 +21,7 @@ from torch.distributions import Distribution
 from chainrule.conditionals import Conditional
 from chainrule.model import AutoregressiveModel, State
 from chainrule.nn.buffers import cut_rows, write_columns
+from chainrule.nn.checks import check_dropout
 from chainrule.nn.class_bias import ClassBias
 from chainrule.nn.masked_linear import MaskedLinear, degree_mask
 from chainrule.order import OrderSpec
@@ -60,9 +61,7 @@ class FVSBN(AutoregressiveModel):
         num_classes: int | None = None,
     ) -> None:
         super().__init__(event_shape=event_shape, conditional=conditional, order=order, num_classes=num_classes)
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout expects a probability in [0, 1), got {dropout}")
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(check_dropout(dropout))
         time = torch.arange(self.num_variables)
         mask = degree_mask(
             time.repeat_interleave(conditional.num_parameters),

@@ -29,6 +29,7 @@ from torch.distributions import Distribution
 from chainrule.conditionals import Conditional
 from chainrule.model import AutoregressiveModel, State
 from chainrule.nn.buffers import cut_rows, write_columns
+from chainrule.nn.checks import activation_called, check_dropout
 from chainrule.nn.class_bias import ClassBias
 from chainrule.nn.masked_linear import MaskedLinear, degree_mask
 from chainrule.order import Order, OrderSpec
@@ -82,12 +83,8 @@ class MADE(AutoregressiveModel):
         super().__init__(event_shape=event_shape, conditional=conditional, order=own_order, num_classes=num_classes)
         if len(hidden_sizes) == 0 or min(hidden_sizes) < 1:
             raise ValueError(f"hidden_sizes expects one or more sizes of at least 1, got {list(hidden_sizes)}")
-        if activation not in ("relu", "sigmoid"):
-            raise ValueError(f"activation expects 'relu' or 'sigmoid', got {activation!r}")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout expects a probability in [0, 1), got {dropout}")
-        self.activate = torch.relu if activation == "relu" else torch.sigmoid
-        self.dropout = nn.Dropout(dropout)
+        self.activate = activation_called(activation)
+        self.dropout = nn.Dropout(check_dropout(dropout))
         self.hidden_sizes, self.mask_seed, self.num_masks, self.mask = tuple(hidden_sizes), mask_seed, num_masks, mask
         self.order_agnostic = order_agnostic
 

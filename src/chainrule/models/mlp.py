@@ -25,6 +25,7 @@ from torch.distributions import Distribution
 from chainrule.conditionals import Conditional
 from chainrule.model import AutoregressiveModel, State
 from chainrule.nn.buffers import cut_rows, write_columns
+from chainrule.nn.checks import activation_called, check_dropout
 from chainrule.nn.class_bias import ClassBias
 from chainrule.nn.masked_linear import MaskedLinear, degree_mask
 from chainrule.order import OrderSpec
@@ -72,13 +73,9 @@ class MLP(AutoregressiveModel):
         super().__init__(event_shape=event_shape, conditional=conditional, order=order, num_classes=num_classes)
         if hidden_size < 1:
             raise ValueError(f"hidden_size expects at least 1, got {hidden_size}")
-        if activation not in ("sigmoid", "relu"):
-            raise ValueError(f"activation expects 'sigmoid' or 'relu', got {activation!r}")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout expects a probability in [0, 1), got {dropout}")
         self.hidden_size = hidden_size
-        self.activate = torch.sigmoid if activation == "sigmoid" else torch.relu
-        self.dropout = nn.Dropout(dropout)
+        self.activate = activation_called(activation)
+        self.dropout = nn.Dropout(check_dropout(dropout))
         n, p = self.num_variables, conditional.num_parameters
         time = torch.arange(n)
         units, inputs = time.repeat_interleave(hidden_size), time.repeat_interleave(conditional.num_features)

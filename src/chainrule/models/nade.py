@@ -29,6 +29,7 @@ from torch.distributions import Distribution
 from chainrule.conditionals import Conditional
 from chainrule.model import AutoregressiveModel, State
 from chainrule.nn.buffers import cut_rows
+from chainrule.nn.checks import activation_called, check_dropout
 from chainrule.nn.class_bias import ClassBias
 from chainrule.order import Order, OrderSpec
 
@@ -85,13 +86,9 @@ class NADE(AutoregressiveModel):
         for name, size in {"hidden_size": hidden_size, "num_layers": num_layers}.items():
             if size < 1:
                 raise ValueError(f"{name} expects at least 1, got {size}")
-        if activation not in ("sigmoid", "relu"):
-            raise ValueError(f"activation expects 'sigmoid' or 'relu', got {activation!r}")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout expects a probability in [0, 1), got {dropout}")
-        self.dropout = dropout
+        self.dropout = check_dropout(dropout)
         self.order_agnostic = order_agnostic
-        self.activate = torch.sigmoid if activation == "sigmoid" else torch.relu
+        self.activate = activation_called(activation)
         self.activate_ = torch.sigmoid_ if activation == "sigmoid" else torch.relu_
         n, scale = self.num_variables, hidden_size**-0.5
         self.num_inputs = conditional.num_features + order_agnostic

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from chainrule.hub import write_atomically
+from chainrule.atomic import write_atomically
 
 FORMATS = (".png", ".pdf", ".svg")
 """The suffixes that a picture may have."""

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from chainrule import hub
+from chainrule.atomic import write_atomically
 from chainrule.recipes.run import generative, run
 from chainrule.recipes.settings import Settings
 from chainrule.tasks.evaluate import evaluate
@@ -68,7 +69,7 @@ def reproduce(
     }
     Path(results).mkdir(parents=True, exist_ok=True)
     content = json.dumps(result, indent=2) + "\n"
-    hub.write_atomically(Path(results) / f"{name.replace('/', '-')}.json", content.encode())
+    write_atomically(Path(results) / f"{name.replace('/', '-')}.json", content.encode())
     return result
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from chainrule.model import AutoregressiveModel
+from chainrule.tasks.batches import of_batches
 
 
 @dataclass(frozen=True)
@@ -77,21 +78,4 @@ def log_prob(
     Raises:
         ValueError: If there are no examples, or they or the context don't fit the model.
     """
-    if len(examples) == 0:
-        raise ValueError("evaluate expects at least one example, got none")
-    if batch_size < 1:
-        raise ValueError(f"batch_size expects at least 1, got {batch_size}")
-    context = model.check_context(context, len(examples))
-    device = model.device
-    training = model.training
-    model.eval()
-    results = []
-    try:
-        with torch.inference_mode():
-            for start in range(0, len(examples), batch_size):
-                part = slice(start, start + batch_size)
-                x = torch.as_tensor(examples[part]).to(device)
-                results.append(model.log_prob(x, None if context is None else context[part]).cpu())
-    finally:
-        model.train(training)
-    return torch.cat(results).clone()  # outside of inference mode: an ordinary tensor
+    return of_batches(model.log_prob, model, examples, context=context, batch_size=batch_size)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import sys
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import lightning.pytorch as lightning
 import torch
 
+from chainrule.atomic import replacing
 from chainrule.training.module import epoch_seed
 from chainrule.training.processes import processes
 
@@ -65,12 +65,10 @@ class History(lightning.Callback):
 
 def write_history(rows: list[dict[str, float]], path: Path) -> None:
     """Write ``metrics.csv`` completely or not at all."""
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("w", newline="") as file:
+    with replacing(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.DictWriter(file, FIELDS)
         writer.writeheader()
         writer.writerows(rows)
-    os.replace(temporary, path)
 
 
 class SeededEpochs(lightning.Callback):

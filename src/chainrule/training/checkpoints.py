@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -12,20 +10,15 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.plugins import TorchCheckpointIO
 
+from chainrule.atomic import replacing
+
 
 class AtomicCheckpoints(TorchCheckpointIO):
-    """Writes beside the checkpoint and then replaces it: a full disk or a Ctrl-C leaves the one before."""
+    """A full disk or a Ctrl-C leaves the checkpoint before."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        temporary = Path(f"{path}.tmp")
-        try:
+        with replacing(Path(path)) as temporary:
             super().save_checkpoint(checkpoint, temporary, storage_options)
-            os.replace(temporary, path)
-        except OSError as error:
-            raise OSError(error.errno, error.strerror or str(error), str(path)) from error
-        finally:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
 
 
 class Keeper(ModelCheckpoint):
