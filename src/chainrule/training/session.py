@@ -12,8 +12,8 @@ from types import FrameType
 from typing import Any
 
 
-class _Interrupt(Exception):  # noqa: N818
-    """Ctrl-C, in a form that Lightning passes on instead of ending the process itself."""
+class _Interrupt(BaseException):
+    """Ctrl-C, in a form that Lightning passes on instead of ending the process itself, and that nobody swallows."""
 
 
 @contextlib.contextmanager
