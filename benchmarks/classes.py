@@ -79,11 +79,13 @@ def features(data: Dataset) -> dict[str, dict[str, Tensor]]:
     models = {
         "MADE": MADE(**event, hidden_sizes=[FEATURES]),
         "NADE": NADE(**event, hidden_size=FEATURES, activation="relu"),
+        "NADE, untrained": NADE(**event, hidden_size=FEATURES, activation="relu"),
         "NADE, order-agnostic": NADE(**event, hidden_size=FEATURES, activation="relu", order_agnostic=True),
         "Autoencoder": Autoencoder(**event, hidden_sizes=[FEATURES]),
     }
     for name, model in models.items():
-        chainrule.fit(model, data.train, data.valid, max_epochs=8, batch_size=200, averaging=0.998)
+        if "untrained" not in name:
+            chainrule.fit(model, data.train, data.valid, max_epochs=8, batch_size=200, averaging=0.998)
         found[name] = {split: chainrule.represent(model, data.split(split)) for split in SPLITS}
     return found
 
