@@ -22,10 +22,23 @@ class AtomicCheckpoints(TorchCheckpointIO):
 
 
 class Keeper(ModelCheckpoint):
-    """Keeps the best epoch in ``best.ckpt`` and the last in ``last.ckpt``, wherever the run folder was moved to."""
+    """Keeps the best epoch in ``best.ckpt`` and the last in ``last.ckpt``, wherever the run folder was moved to.
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, filename="best", monitor="valid_nats", save_last=True, enable_version_counter=False)
+    Args:
+        folder: Where they are.
+        validate_every: Of every so many epochs, the last is validated and kept.
+    """
+
+    def __init__(self, folder: Path, validate_every: int) -> None:
+        super().__init__(
+            folder,
+            filename="best",
+            monitor="valid_nats",
+            save_last=True,
+            enable_version_counter=False,
+            every_n_epochs=validate_every,
+            save_on_train_epoch_end=True,  # after the validation, and after the history has the epoch's training loss
+        )
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Without its paths: a state from another folder would otherwise forget the best score."""

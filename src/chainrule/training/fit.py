@@ -156,7 +156,7 @@ def fit(
         in_terminal = verbose and sys.stderr.isatty()
         written = folder / "metrics.csv" if out is not None and is_first_process() else None
         history = History(written, verbose and not in_terminal and is_first_process())
-        keeper = Keeper(last.parent)
+        keeper = Keeper(last.parent, validate_every)
         # History comes before the keeper, so that a checkpoint holds the epoch that it belongs to.
         callbacks: list[lightning.Callback] = [SeededEpochs(seed), history, keeper]
         if averaging is not None:
