@@ -10,7 +10,7 @@ import torch
 
 from chainrule.conditionals import Bernoulli, Categorical
 from chainrule.model import AutoregressiveModel
-from chainrule.models import FVSBN, MADE, MLP, NADE, BayesNet, Ensemble, Table
+from chainrule.models import FVSBN, MADE, MLP, NADE, RNN, BayesNet, Ensemble, Table
 
 
 def made_ensemble(**arguments: Any) -> Ensemble:
@@ -45,6 +45,11 @@ MODELS: dict[str, Callable[..., AutoregressiveModel]] = {
     "BayesNet, two previous": partial(BayesNet, structure="previous:2"),
     "MLP sigmoid": partial(MLP, hidden_size=5),
     "MLP relu, classes": partial(MLP, hidden_size=12, activation="relu", num_classes=2),
+    "RNN tanh": partial(RNN, hidden_size=6),
+    "RNN tanh, documents": partial(RNN, hidden_size=6, end_symbol=0),
+    "RNN LSTM, two layers": partial(RNN, hidden_size=5, num_layers=2, cell="lstm", dropout=0.2),
+    "RNN LSTM, documents": partial(RNN, hidden_size=6, cell="lstm", embedding_size=3, end_symbol=1),
+    "RNN GRU, classes": partial(RNN, hidden_size=6, cell="gru", num_classes=2),
     "Ensemble of masks": made_ensemble,
     "Ensemble of models": mixed_ensemble,
     "Ensemble of orders": order_ensemble,

@@ -68,6 +68,11 @@ class Model(nn.Module, ABC):
         return next(self.parameters()).device
 
     @property
+    def any_length(self) -> bool:
+        """Whether a sequence of any length is an example, and not only one of ``event_shape``."""
+        return False
+
+    @property
     def num_variables(self) -> int:
         """The number n of variables of one example."""
         return math.prod(self.event_shape)
@@ -104,8 +109,11 @@ class Model(nn.Module, ABC):
     @final
     def check_shape(self, x: Tensor) -> None:
         """Raise ``ValueError``, saying expected and got, where ``x`` is no batch of this model's events."""
-        if tuple(x.shape[1:]) != self.event_shape or x.dim() == 0:
-            expected = ", ".join(map(str, ("B", *self.event_shape)))
+        if self.any_length and x.dim() == 2 and x.shape[1] > 0:
+            return
+        if self.any_length or tuple(x.shape[1:]) != self.event_shape or x.dim() == 0:
+            sizes = ("B", "any length") if self.any_length else ("B", *self.event_shape)
+            expected = ", ".join(map(str, sizes))
             raise ValueError(f"{type(self).__name__} expects examples of shape ({expected}), got {tuple(x.shape)}")
 
     @final

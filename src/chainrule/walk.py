@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from chainrule.model import AutoregressiveModel, State
+from chainrule.sequence import SequenceModel
 
 Choose = Callable[[int, Distribution], Tensor]
 """Gives the values ``(B,)`` of variable t from ``(t, p(x_t | x_<t))``; t counts along the order."""
@@ -24,6 +25,8 @@ def walk(
     context: Tensor | None = None,
     *,
     select: Select | None = None,
+    prefix: Tensor | None = None,
+    length: int | None = None,
 ) -> Tensor:
     """Build examples variable by variable, in the model's order.
 
@@ -33,18 +36,33 @@ def walk(
         choose: See `Choose`.
         context: What the examples are conditioned on: classes ``(B,)``.
         select: See `Select`; None to let every item go on.
+        prefix: Values ``(B, k)`` of the first k variables, which are not chosen. A `SequenceModel` reads them in one
+            parallel pass.
+        length: How many variables to build, for a model of sequences of any length; None for its event's.
 
     Returns:
-        Examples ``(B, *event_shape)``.
+        Examples ``(B, *event_shape)``, or ``(B, length)``.
 
     Raises:
-        ValueError: If the context does not fit the model.
+        ValueError: If the context, the prefix or the length does not fit the model.
     """
     dtype = model.dtype
     state = model.start(batch_size, model.check_context(context, batch_size))
+    n = _length(model, length)
+    known = model.empty(batch_size, 0) if prefix is None else prefix.to(device=model.device, dtype=dtype)
+    if known.shape[0] != batch_size or known.dim() != 2 or known.shape[1] > n:
+        raise ValueError(f"prefix expects ({batch_size}, at most {n}) values, got {tuple(known.shape)}")
+    model.conditional.check(known)
     previous: Tensor | None = None
-    chosen: list[Tensor] = []
-    for t in range(model.num_variables):
+    chosen = list(known.unbind(1))
+    if chosen and isinstance(model, SequenceModel):
+        _, state = model.advance(state, None, known)
+        previous = chosen[-1]
+    elif chosen:
+        for value in chosen:
+            _, state = model.step(state, previous)
+            previous = value
+    for t in range(len(chosen), n):
         distribution, state = model.step(state, previous)
         previous = choose(t, distribution).to(dtype)
         chosen.append(previous)
@@ -52,7 +70,17 @@ def walk(
             state = select_items(state, kept)
             chosen = list(torch.stack(chosen).index_select(1, kept))
             previous = chosen[-1]
-    return model.order.unflatten(torch.stack(chosen, dim=1))
+    sequence = torch.stack(chosen, dim=1)
+    return sequence if model.any_length else model.order.unflatten(sequence)
+
+
+def _length(model: AutoregressiveModel, length: int | None) -> int:
+    if length is None:
+        return model.num_variables
+    if length < 1 or not (model.any_length or length == model.num_variables):
+        least = "at least 1" if model.any_length else f"{model.num_variables}, the number of its variables"
+        raise ValueError(f"length expects {least}, got {length}")
+    return length
 
 
 def map_state(function: Callable[[Tensor], Tensor], state: State) -> State:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from chainrule.models.made import MADE as MADE
     from chainrule.models.mlp import MLP as MLP
     from chainrule.models.nade import NADE as NADE
+    from chainrule.models.rnn import RNN as RNN
     from chainrule.models.table import Table as Table
 
 MODULES = {
@@ -23,11 +24,12 @@ MODULES = {
     "NADE": "chainrule.models.nade",
     "MADE": "chainrule.models.made",
     "Autoencoder": "chainrule.models.autoencoder",
+    "RNN": "chainrule.models.rnn",
     "Ensemble": "chainrule.models.ensemble",
 }
 """Where each model lives, class name -> module, in the order of the lecture."""
 
-__all__ = ["Autoencoder", "BayesNet", "Ensemble", "FVSBN", "MADE", "MLP", "NADE", "Table"]
+__all__ = ["Autoencoder", "BayesNet", "Ensemble", "FVSBN", "MADE", "MLP", "NADE", "RNN", "Table"]
 
 
 def __getattr__(name: str) -> Any:

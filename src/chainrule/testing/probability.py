@@ -84,7 +84,8 @@ def completion_agrees(model: AutoregressiveModel) -> str:
     if reason := not_enumerable(model):
         return reason
     length = (n + 1) // 2 if n > 1 else 0
-    beginning = known[torch.randint(len(known), (1,), device=known.device)]
+    likely = model.log_prob(model.order.unflatten(known)).argmax()  # of a probability that is not zero
+    beginning = known[likely : likely + 1]
     draws = _seeded_walk(model, DRAWS, _clamp(beginning.expand(DRAWS, -1), torch.arange(n) < length))
     events = all_events(model)
     possible = (model.order.flatten(events)[:, :length] == beginning[:, :length]).all(1)

@@ -89,7 +89,8 @@ def finite_and_strict(model: AutoregressiveModel) -> str:
 def _wrong_shapes(model: AutoregressiveModel) -> dict[str, Tensor]:
     x = random_events(model, 2)
     *sizes, last = model.event_shape
-    shapes = [(), (2,), (2, *sizes, last + 1), (2, *model.event_shape, 1)]
+    another = 0 if model.any_length else last + 1
+    shapes = [(), (2,), (2, *sizes, another), (2, *model.event_shape, 1)]
     return {f"shape {shape}": x.new_zeros(shape) for shape in shapes}
 
 

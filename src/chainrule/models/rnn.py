@@ -1,0 +1,188 @@
+"""Recurrent networks: a hidden state that has read all of the past, with the same weights at every time.
+
+h_0 = b_0,  h_t = tanh(W_hh h_{t-1} + W_xh x_t),  p(x_{t+1} | x_1, ..., x_t) = softmax(W_hy h_t)
+
+References:
+    Finding structure in time (Elman, 1990), https://doi.org/10.1207/s15516709cog1402_1
+    Generating text with recurrent neural networks (Sutskever, Martens and Hinton, 2011),
+    https://icml.cc/2011/papers/524_icmlpaper.pdf
+    Long short-term memory (Hochreiter and Schmidhuber, 1997), https://doi.org/10.1162/neco.1997.9.8.1735
+    Learning phrase representations using RNN encoder-decoder (Cho et al., 2014), https://arxiv.org/abs/1406.1078
+    Using the output embedding to improve language models (Press and Wolf, 2017), https://arxiv.org/abs/1608.05859
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from chainrule.conditionals import Conditional
+from chainrule.model import State
+from chainrule.nn.checks import check_dropout
+from chainrule.nn.class_bias import ClassBias
+from chainrule.nn.recurrent import Recurrent
+from chainrule.order import OrderSpec
+from chainrule.sequence import SequenceModel
+
+
+class RNN(SequenceModel):
+    """A recurrent network over the variables; its parameters do not grow with their number.
+
+    With the defaults it is the network of the lecture, without biases: values are read one-hot, and the first
+    conditional is that of the learned h_0. The LSTM and the GRU have biases. A class, where there are classes, has an
+    h_0 of its own and adds to every input.
+
+    Args:
+        event_shape: Shape of one example. A sequence ``(n,)`` in raster order may also be shorter or longer.
+        conditional: The family of p(x_t | x_<t).
+        hidden_size: Units of each layer.
+        num_layers: Layers; each reads the states of the one below.
+        cell: ``"tanh"``, ``"lstm"`` or ``"gru"``.
+        embedding_size: Numbers that stand for a value in place of its one-hot vector; None for one-hot.
+        tied: Whether W_hy is the transposed embedding, which must then be of ``hidden_size``.
+        dropout: Probability with which a unit is dropped in training, between the layers and before W_hy.
+        end_symbol: The value that ends an example: all after it have this value, with probability 1.
+        order: In which sequence the variables are generated.
+        num_classes: The number of classes that an example can be conditioned on; None for no classes.
+
+    Raises:
+        ValueError: If a size is below 1, the cell unknown, ``dropout`` not in [0, 1), ``end_symbol`` no value, or
+            ``tied`` weights do not fit.
+
+    The chain rule on the lecture's word: p(hello) = p(h) p(e | h) p(l | he) p(l | hel) p(o | hell).
+
+    >>> from chainrule.conditionals import Categorical
+    >>> model = RNN(event_shape=(5,), conditional=Categorical(4), hidden_size=3)
+    >>> hello = torch.tensor([[0.0, 1.0, 2.0, 2.0, 3.0]])
+    >>> product, state, previous = 1.0, model.start(1), None
+    >>> for letter in hello.unbind(1):
+    ...     conditional, state = model.step(state, previous)
+    ...     product, previous = product * conditional.log_prob(letter).exp(), letter
+    >>> torch.allclose(product, model.log_prob(hello).exp())
+    True
+    """
+
+    growth = "constant in n"
+
+    def __init__(
+        self,
+        *,
+        event_shape: Sequence[int],
+        conditional: Conditional,
+        hidden_size: int = 128,
+        num_layers: int = 1,
+        cell: Literal["tanh", "lstm", "gru"] = "tanh",
+        embedding_size: int | None = None,
+        tied: bool = False,
+        dropout: float = 0.0,
+        end_symbol: int | None = None,
+        order: OrderSpec = "raster",
+        num_classes: int | None = None,
+    ) -> None:
+        super().__init__(event_shape=event_shape, conditional=conditional, order=order, num_classes=num_classes)
+        inputs = conditional.num_features + 1
+        input_size = inputs if embedding_size is None else embedding_size
+        self.net = Recurrent(input_size, hidden_size, num_layers, cell, check_dropout(dropout))
+        self.embedding = None if embedding_size is None else nn.Linear(inputs, embedding_size, bias=False)
+        if tied and (self.embedding is None or embedding_size != hidden_size or inputs != conditional.num_parameters):
+            raise ValueError(
+                f"tied expects values read one-hot and an embedding_size of hidden_size, {hidden_size}, "
+                f"got {embedding_size} and {conditional!r}"
+            )
+        self.output = None if tied else nn.Linear(hidden_size, conditional.num_parameters, bias=cell != "tanh")
+        self.dropout = nn.Dropout(dropout)
+        self.class_start = ClassBias(num_classes, self.net.state_size)
+        self.class_input = ClassBias(num_classes, input_size)
+        self.end_symbol = end_symbol
+        self.register_buffer("_at_end", _certain(conditional, end_symbol), persistent=False)
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
+        sequence = x if self.any_length else self.order.flatten(x)
+        parameters, _ = self._pass(self.start(len(x), context), None, sequence)
+        return self.conditional.distribution(parameters if self.any_length else self.order.unflatten(parameters))
+
+    def start(self, batch_size: int, context: Tensor | None = None) -> State:
+        ended = torch.zeros(batch_size, dtype=torch.bool, device=self.device)
+        class_input = self.class_input(context)
+        return ended, self.net.start(batch_size, self.class_start(context)), class_input
+
+    def advance(self, state: State, previous: Tensor | None, x: Tensor) -> tuple[Distribution, State]:
+        parameters, state = self._pass(state, previous, x)
+        return self.conditional.distribution(parameters), state
+
+    def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
+        ended, hidden, class_input = state
+        if previous is not None:
+            hidden = self.net.step(self._read(previous, class_input), hidden)
+            ended = ended | (previous == self.end_symbol) if self.end_symbol is not None else ended
+        parameters = self._ended(self._write(self.net.top(hidden)), ended)
+        return self.conditional.distribution(parameters), (ended, hidden, class_input)
+
+    def features(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """The uppermost layer's mean state over the variables, ``(B, hidden_size)``."""
+        x = self.check(x)
+        sequence = x if self.any_length else self.order.flatten(x)
+        _, hidden, class_input = self.start(len(x), self.check_context(context, len(x)))
+        states, _ = self.net(self._read(sequence, _over_time(class_input)), hidden)
+        return states.mean(1)
+
+    def _pass(self, state: State, previous: Tensor | None, x: Tensor) -> tuple[Tensor, State]:
+        """Parameters ``(B, k, num_parameters)`` of the next conditionals, and the state at the last of them."""
+        ended, hidden, class_input = state
+        past = x[:, :-1] if previous is None else torch.cat([previous.unsqueeze(1), x[:, :-1]], dim=1)
+        after = ended.unsqueeze(1).expand(past.shape)
+        if self.end_symbol is not None:
+            after = after | ((past == self.end_symbol).cumsum(1) > 0)
+        alive = int((~after).any(0).sum())  # where every example has ended, there is nothing to compute
+        states = []
+        if previous is None:
+            states.append(self.net.top(hidden).unsqueeze(1))
+            after = torch.cat([ended.unsqueeze(1), after], dim=1)
+        if alive:
+            read, hidden = self.net(self._read(past[:, :alive], _over_time(class_input)), hidden)
+            states.append(read)
+        parameters = self._write(torch.cat(states, dim=1)) if states else self.empty(len(x), 0, self._num_outputs)
+        parameters = F.pad(parameters, (0, 0, 0, x.shape[1] - parameters.shape[1]))
+        return self._ended(parameters, after), (after[:, -1], hidden, class_input)
+
+    @property
+    def _num_outputs(self) -> int:
+        return self.conditional.num_parameters
+
+    def _read(self, x: Tensor, class_input: Tensor | float) -> Tensor:
+        """What the network reads of values: one-hot, as `Conditional.encode` leaves out the indicator of value 0."""
+        features = self.conditional.encode(x)
+        features = torch.cat([1 - features.sum(-1, keepdim=True), features], dim=-1)
+        return (features if self.embedding is None else self.embedding(features)) + class_input
+
+    def _write(self, states: Tensor) -> Tensor:
+        if self.output is None:
+            assert self.embedding is not None
+            return self.dropout(states) @ self.embedding.weight
+        result: Tensor = self.output(self.dropout(states))
+        return result
+
+    def _ended(self, parameters: Tensor, ended: Tensor) -> Tensor:
+        if self.end_symbol is None:
+            return parameters
+        return torch.where(ended.unsqueeze(-1), self._at_end.to(parameters), parameters)
+
+
+def _over_time(class_input: Tensor | float) -> Tensor | float:
+    return class_input.unsqueeze(1) if isinstance(class_input, Tensor) else class_input
+
+
+def _certain(conditional: Conditional, value: int | None) -> Tensor | None:
+    """The parameters of the conditional that has ``value`` with probability 1."""
+    if value is None:
+        return None
+    if conditional.values is None or not 0 <= value < len(conditional.values):
+        raise ValueError(f"end_symbol expects a value of {conditional!r}, got {value}")
+    log_probs = torch.full((len(conditional.values),), -torch.inf)
+    log_probs[value] = 0.0
+    return conditional.parameters_of(log_probs)

@@ -1,0 +1,36 @@
+"""The contract of models that read a sequence of any length, a piece at a time."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+from torch import Tensor
+from torch.distributions import Distribution
+
+from chainrule.model import AutoregressiveModel, State
+
+
+class SequenceModel(AutoregressiveModel):
+    """An autoregressive model whose parallel pass can start from any state.
+
+    `step` gives one conditional and a state; `advance` gives those of k variables at once, and the same state as k
+    steps. A long text or recording is so read a piece at a time, with p(x) as exact as in one pass. An event of one
+    dimension, in raster order, may have any length: ``event_shape`` is then only the length that is sampled by default.
+    """
+
+    @property
+    def any_length(self) -> bool:
+        return len(self.event_shape) == 1 and self.order.is_identity
+
+    @abstractmethod
+    def advance(self, state: State, previous: Tensor | None, x: Tensor) -> tuple[Distribution, State]:
+        """The conditionals of the next k variables, in parallel.
+
+        Args:
+            state: What `start`, `step` or the `advance` before returned.
+            previous: Values ``(B,)`` of the variable before ``x``, or None at the beginning.
+            x: Values ``(B, k)`` of the next variables along the order, with k at least 1.
+
+        Returns:
+            The conditionals, of batch shape ``(B, k)``, and the state that a step at the last of ``x`` returns.
+        """
