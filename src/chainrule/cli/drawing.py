@@ -10,18 +10,32 @@ import torch
 
 from chainrule import plots
 from chainrule.cli.loading import dataset_of, first_examples, levels_of, load_run, observation, one_class
-from chainrule.cli.writing import PICTURES, check_suffix, write_examples
+from chainrule.cli.parser import UsageError
+from chainrule.cli.text import sample_text, text_format
+from chainrule.cli.writing import ARRAYS, PICTURES, check_suffix, write_examples
 from chainrule.tasks.complete import COLLAPSE, completion
 from chainrule.tasks.sample import sample
 
 
 def run_sample(options: dict[str, Any]) -> None:
     """``chainrule sample``."""
+    if options["out"] is not None:
+        check_suffix(options["out"], (*PICTURES, *ARRAYS, ".txt"))
+    model, config = load_run(options)
+    text = text_format(config)
+    if text is not None:
+        sample_text(options, model, text, _drawing(options))
+        return
+    for name in ("prompt", "length"):
+        if options[name] is not None:
+            raise UsageError(f"--{name} expects a model of text, got one that was fitted on other data")
+    if options["out"] is None:
+        raise UsageError("sample expects --out, a file to write")
     check_suffix(options["out"])
-    model, _ = load_run(options)
-    x = sample(model, options["n"], context=one_class(options, model, options["n"]), **_drawing(options))
+    n = 64 if options["n"] is None else options["n"]
+    x = sample(model, n, context=one_class(options, model, n), **_drawing(options))
     write_examples(x.cpu(), options["out"], levels_of(model))
-    print(f"wrote {options['n']} examples to {options['out']}", file=sys.stderr)
+    print(f"wrote {n} examples to {options['out']}", file=sys.stderr)
 
 
 def run_complete(options: dict[str, Any]) -> None:

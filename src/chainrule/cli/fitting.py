@@ -38,7 +38,8 @@ def run_fit(options: dict[str, Any]) -> None:
     else:
         print(f"{type(done.model).__name__}: {done.model.num_parameters:,} parameters, no likelihood")
         print(f"validation loss {record['valid_nats']:.3f} {where}")
-    print(f"{out} holds the model and samples.png; metrics.csv and training.png are beside each model that was fitted")
+    samples = "samples.png" if done.dataset.text is None else "samples.txt"
+    print(f"{out} holds the model and {samples}; metrics.csv and training.png are beside each model that was fitted")
 
 
 def run_reproduce(options: dict[str, Any]) -> None:

@@ -44,6 +44,10 @@ def _fit(parser: Parser, argv: list[str]) -> None:
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     parser.add_argument("--levels", help="values per variable; images are quantised to so many")
     _json(parser)
+    text = parser.add_argument_group("text")
+    text.add_argument("--documents", metavar="BOOL", help="true: every line is an example; else one stream")
+    text.add_argument("--vocabulary", metavar="KIND", help="characters (those of the training part) or bytes")
+    text.add_argument("--window", metavar="N", help="symbols of an example of a stream (default 128)")
     ensemble = parser.add_argument_group("ensemble")
     ensemble.add_argument("--members", metavar="K", help="fit so many models, with a seed each, and average them")
     ensemble.add_argument(
@@ -121,9 +125,19 @@ def _evaluate(parser: Parser, argv: list[str]) -> None:
 
 def _sample(parser: Parser, argv: list[str]) -> None:
     _run_folder(parser)
-    parser.add_argument("-n", type=int, default=64, help="how many examples (default 64)")
-    parser.add_argument("--out", type=Path, required=True, help="a .png, .pdf, .svg, .npz, .npy or .csv file")
+    parser.add_argument("-n", type=int, help="how many examples (default 64; of text 1)")
+    parser.add_argument("--out", type=Path, help="a .png, .pdf, .svg, .npz, .npy or .csv file; text is printed without")
+    parser.add_argument("--prompt", help="of text, how every example begins")
+    parser.add_argument("--length", type=int, help="of text, how many symbols to draw (default: the model's event)")
     _drawing(parser)
+
+
+def _score(parser: Parser, argv: list[str]) -> None:
+    _run_folder(parser)
+    parser.add_argument("file", type=Path, metavar="FILE", help="the text")
+    parser.add_argument("--per", default="line", help="what a line of JSON is of: line or character (default line)")
+    parser.add_argument("--color", action="store_true", help="the text in colours, as in a terminal, instead of JSON")
+    _json(parser)
 
 
 def _complete(parser: Parser, argv: list[str]) -> None:
@@ -209,6 +223,7 @@ COMMANDS: dict[str, tuple[str, Any]] = {
     "fit": ("Fit a model to data by maximum likelihood.", _fit),
     "evaluate": ("Mean negative log-likelihood of a data set under a fitted model.", _evaluate),
     "sample": ("Draw examples from a fitted model.", _sample),
+    "score": ("How surprising a text is to a fitted model, by line or character.", _score),
     "complete": ("Fill in the unknown variables of examples.", _complete),
     "marginal": ("How probable the known part of examples is, whatever the rest.", _marginal),
     "classify": ("Classes of examples by Bayes' rule, from a model with num_classes.", _classify),

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from chainrule import hub, recipes
 from chainrule.cli.parser import UsageError, suggestion
+from chainrule.data import NAMES, read_mask
 from chainrule.data import load as load_data
-from chainrule.data import read_mask
 from chainrule.data.dataset import Dataset, Examples
+from chainrule.data.text import TextFormat
 from chainrule.devices import check_device
 from chainrule.model import AutoregressiveModel
 
@@ -30,11 +31,14 @@ def dataset_of(spec: str | None, config: dict[str, Any], model: AutoregressiveMo
     settings = config.get("settings", {})
     if spec is None and "data" not in settings:
         raise UsageError("expected --data, for this run does not say what it was fitted on")
-    levels, seed = settings.get("levels"), settings.get("seed", 0)
+    reading = {name: settings.get(name) for name in recipes.READING}
+    known = config.get("data", {})
+    if "text" in known:
+        reading["vocabulary"] = TextFormat.from_config(known["text"]).vocabulary
     if spec is None:
         # A path that was relative then is where it was, wherever this command runs.
-        spec = config.get("data", {}).get("path", settings["data"])
-    return load_data(spec, levels=levels, seed=seed)
+        spec = settings["data"] if settings["data"] in NAMES else known.get("path", settings["data"])
+    return load_data(spec, seed=settings.get("seed", 0), **reading)
 
 
 def levels_of(model: AutoregressiveModel) -> int:

@@ -6,13 +6,12 @@ import json
 import sys
 from typing import Any
 
-from chainrule import plots
+from chainrule import plots, recipes
 from chainrule.cli.loading import classes_of, dataset_of, first_examples, levels_of, load_run, observation, one_class
 from chainrule.cli.parser import UsageError
 from chainrule.cli.writing import ARRAYS, PICTURES, check_suffix, plain, write_array
 from chainrule.tasks.classify import class_prior, classify, classify_progressively
 from chainrule.tasks.describe import describe
-from chainrule.tasks.evaluate import evaluate
 from chainrule.tasks.marginal import marginal
 from chainrule.tasks.represent import represent
 
@@ -23,14 +22,18 @@ def run_evaluate(options: dict[str, Any]) -> None:
     """``chainrule evaluate``."""
     model, config = load_run(options)
     dataset = dataset_of(options["data"], config, model)
-    context = classes_of(model, dataset, options["split"])
-    result = evaluate(model, dataset.split(options["split"]), context=context, batch_size=options["batch_size"])
+    result, figures = recipes.evaluate_split(model, dataset, options["split"], batch_size=options["batch_size"])
     if options["json"]:
         about = {"run": str(options["run"]), "model": type(model).__name__, "data": dataset.name}
-        print(json.dumps(plain(result.as_dict() | about | {"split": options["split"]})))
+        print(json.dumps(plain(result.as_dict() | figures | about | {"split": options["split"]})))
         return
     print(f"{dataset.description}, {options['split']}: {result.examples} examples")
-    print(f"{result.nats:.4f} +- {result.nats_stderr:.4f} nats, {result.bits_per_dim:.4f} bits per dimension")
+    if dataset.text is not None:
+        unit = dataset.text.vocabulary.unit
+        each = f"{figures[f'nats_per_{unit}']:.4f} nats or {figures[f'bits_per_{unit}']:.4f} bits per {unit}"
+        print(f"{result.nats:.4f} nats per example; {each}, perplexity {figures['perplexity']:.4f}")
+    else:
+        print(f"{result.nats:.4f} +- {result.nats_stderr:.4f} nats, {result.bits_per_dim:.4f} bits per dimension")
     if result.member_nats:
         low, high = min(result.member_nats), max(result.member_nats)
         print(f"the log of the mean of {len(result.member_nats)} members, of {low:.4f} to {high:.4f} nats each")

@@ -13,10 +13,12 @@ from chainrule.cli.parser import UsageError, suggestion
 from chainrule.signatures import Argument, arguments_of, convert
 
 FIT = ("training/fit.py", "fit")
-FROM_DATA = ("event_shape", "conditional")
+FROM_DATA = ("event_shape", "conditional", "end_symbol")
 """Constructor arguments that the data decides."""
 NOT_SETTINGS = ("out", "resume", "verbose", "train_context", "valid_context")
 """Arguments of `chainrule.fit` that are no settings of a recipe."""
+READING = {"levels": "int | None", "documents": "bool", "vocabulary": "str", "window": "int"}
+"""Settings of how data is read, and their types."""
 ENSEMBLE = {"members": "int", "orders": "Sequence[str] | None", "variants": "int"}
 """Settings of a fit that make an ensemble, and their types."""
 
@@ -53,7 +55,7 @@ def settings_from(options: dict[str, Any], recipe: dict[str, Any]) -> dict[str, 
         )
     types = {argument.name: argument.annotation for argument in training_arguments()}
     types |= {f"model.{argument.name}": argument.annotation for argument in model_arguments(str(given["model"]))}
-    types |= {"model": "str", "data": "str", "levels": "int | None", "published": "Any", **ENSEMBLE}
+    types |= {"model": "str", "data": "str", "published": "Any", **READING, **ENSEMBLE}
     for name in given:
         own = ":" in str(given["model"]) and name.startswith("model.")
         if name not in types and not own:

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from chainrule.data.dataset import Dataset, Examples
+    from chainrule.data.vocabulary import Vocabulary
 
-__all__ = ["NAMES", "Dataset", "Examples", "load", "read_mask", "read_rows"]
+TEXT_SUFFIX = ".txt"
+
+__all__ = ["NAMES", "Dataset", "Examples", "Vocabulary", "load", "read_mask", "read_rows"]
 
 # name: (the module of this package that loads it, its description)
 _NAMED = {
@@ -39,20 +42,38 @@ _NAMED = {
     "mushrooms": ("binary_tables", "Mushrooms, binary table of 112 columns"),
 }
 
-NAMES: dict[str, str] = {name: description for name, (_, description) in _NAMED.items()}
+_TEXTS = {
+    "shakespeare": "tiny-shakespeare, one stream of characters; train its first 90 %, valid and test its last 10 %",
+    "names": "32,033 first names, documents of characters; split 80/10/10 at random, seed 0",
+    "wikitext2": "WikiText-2's validation articles, one stream of characters; split 80/10/10 in its sequence",
+}
+
+NAMES: dict[str, str] = {name: description for name, (_, description) in _NAMED.items()} | _TEXTS
 """The named data sets, each with one line that says what it is and how it was binarised."""
 
 
-def load(spec: str | Path, *, levels: int | None = None, seed: int = 0) -> Dataset:
+def load(
+    spec: str | Path,
+    *,
+    levels: int | None = None,
+    seed: int = 0,
+    documents: bool | None = None,
+    vocabulary: str | Vocabulary | None = None,
+    window: int | None = None,
+) -> Dataset:
     """The data set that ``spec`` names, or reads from a path.
 
     Args:
-        spec: One of `NAMES`; or the path of a file (``.npz .npy .csv .data .parquet``), of a folder of
+        spec: One of `NAMES`; or the path of a file (``.npz .npy .csv .data .parquet .txt``), of a folder of
             files ``*.train.* *.valid.* *.test.*``, or of a folder of images. A name wins over a file
             of that name; write ``./mnist`` for the file.
         levels: How many values a variable takes. By default a table's largest value + 1, and an
             image's 256; images are quantised to floor(value * levels / 256).
         seed: Of the random split of a path that has no splits of its own. Named sets have fixed splits.
+        documents: Of text, whether every line is an example (with an end symbol, filled up to the longest); by default
+            all of it is one stream, whose examples are windows.
+        vocabulary: Of text: ``"characters"`` (those of its training part; the default), ``"bytes"``, or a given one.
+        window: Of a stream of text, symbols of an example; 128 by default.
 
     Raises:
         ValueError: If the name is unknown or the content is not data of this kind.
@@ -60,6 +81,19 @@ def load(spec: str | Path, *, levels: int | None = None, seed: int = 0) -> Datas
     """
     if levels is not None and (isinstance(levels, bool) or levels < 2):
         raise ValueError(f"levels expects an integer of at least 2, got {levels}")
+    text = {"documents": documents, "vocabulary": vocabulary, "window": window}
+    text = {name: value for name, value in text.items() if value is not None}
+    if isinstance(spec, str) and spec in _TEXTS:
+        _only(spec, {"levels": levels}, "is text, whose vocabulary says how many")
+        from chainrule.data import texts
+
+        return texts.load(spec, _TEXTS[spec], **text)
+    if str(spec).lower().endswith(TEXT_SUFFIX) and not Path(spec).is_dir():
+        _only(str(spec), {"levels": levels}, "is text, whose vocabulary says how many")
+        from chainrule.data.text import load_text
+
+        return load_text(Path(spec).expanduser(), seed=seed, **text)  # type: ignore[arg-type]
+    _only(str(spec), text, "is no text")
     if isinstance(spec, str) and spec in _NAMED:
         module, description = _NAMED[spec]
         named: Dataset = importlib.import_module(f"chainrule.data.{module}").load(spec, description, levels)
@@ -67,6 +101,13 @@ def load(spec: str | Path, *, levels: int | None = None, seed: int = 0) -> Datas
     from chainrule.data.paths import load_path
 
     return load_path(spec, levels=levels, seed=seed)
+
+
+def _only(spec: str, given: dict[str, Any], why: str) -> None:
+    """Refuse settings that the data ``spec`` does not have."""
+    wrong = [f"{name}={value}" for name, value in given.items() if value is not None]
+    if wrong:
+        raise ValueError(f"expected no {wrong[0].partition('=')[0]}, as {spec} {why}, got {wrong[0]}")
 
 
 def read_rows(path: str | Path) -> NDArray[np.integer[Any]]:
@@ -96,4 +137,6 @@ def read_mask(path: str | Path, event_shape: tuple[int, ...]) -> Tensor:
 def __getattr__(name: str) -> Any:
     if name in ("Dataset", "Examples"):
         return getattr(importlib.import_module("chainrule.data.dataset"), name)
+    if name == "Vocabulary":
+        return importlib.import_module("chainrule.data.vocabulary").Vocabulary
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

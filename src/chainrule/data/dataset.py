@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import difflib
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 import torch
 import torch.utils.data
 from numpy.typing import NDArray
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from chainrule.data.text import TextFormat
 
 Indices = int | slice | range | Sequence[int] | NDArray[Any] | Tensor
 Rows = NDArray[np.int64]
@@ -35,6 +39,11 @@ class Examples(torch.utils.data.Dataset[Tensor], ABC):
     @abstractmethod
     def __len__(self) -> int:
         """The number of examples."""
+
+    @property
+    def num_variables(self) -> int:
+        """The number of variables of all examples together."""
+        return len(self) * math.prod(self.event_shape)
 
     @abstractmethod
     def read(self, positions: Rows) -> Tensor:
@@ -113,6 +122,7 @@ class Dataset:
         test: Examples to report on.
         provenance: Plain values that say where the examples come from; recorded beside every result.
         labels: Class of every example, ``(N,)`` int64 per split, where there are classes.
+        text: How text became symbols, where the examples are text.
     """
 
     name: str
@@ -124,6 +134,7 @@ class Dataset:
     test: Examples
     provenance: dict[str, Any]
     labels: dict[str, Tensor] | None = None
+    text: TextFormat | None = None
 
     def split(self, name: str) -> Examples:
         """The examples of the split ``name``: train, valid or test.

@@ -37,7 +37,9 @@ def load(name: str, description: str, levels: int | None) -> Dataset:
         description=description,
         event_shape=EVENT_SHAPE,
         levels=fixed,
-        **{split: ArrayExamples(values, EVENT_SHAPE, which) for split, which in rows.items()},
+        train=ArrayExamples(values, EVENT_SHAPE, rows["train"]),
+        valid=ArrayExamples(values, EVENT_SHAPE, rows["valid"]),
+        test=ArrayExamples(values, EVENT_SHAPE, rows["test"]),
         provenance=provenance,
         labels={split: torch.from_numpy(classes[which].astype(np.int64)) for split, which in rows.items()},
     )

@@ -91,7 +91,9 @@ def load_images(folder: Path, *, levels: int | None, seed: int) -> Dataset:
         description=f"{name}: {total} images {'x'.join(map(str, shape))}, {levels} levels, {quantised}",
         event_shape=shape,
         levels=levels,
-        **{split: ImageExamples(paths, shape, levels) for split, paths in parts.items()},
+        train=ImageExamples(parts["train"], shape, levels),
+        valid=ImageExamples(parts["valid"], shape, levels),
+        test=ImageExamples(parts["test"], shape, levels),
         provenance=provenance,
         labels=labels,
     )

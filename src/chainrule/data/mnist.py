@@ -111,7 +111,8 @@ def _dataset(
     }
     if name in ("mnist", "mnist-dynamic"):
         provenance["binarisation_seed"] = 0
-    return Dataset(name, description, EVENT_SHAPE, levels, **splits, provenance=provenance, labels=labels)
+    train, valid, test = splits["train"], splits["valid"], splits["test"]
+    return Dataset(name, description, EVENT_SHAPE, levels, train, valid, test, provenance=provenance, labels=labels)
 
 
 def _larochelle(name: str, description: str) -> Dataset:

@@ -54,7 +54,9 @@ def load(name: str, description: str, levels: int | None) -> Dataset:
         description=description,
         event_shape=EVENT_SHAPE,
         levels=2,
-        **{split: ArrayExamples(values, EVENT_SHAPE) for split, values in upright.items()},
+        train=ArrayExamples(upright["train"], EVENT_SHAPE),
+        valid=ArrayExamples(upright["valid"], EVENT_SHAPE),
+        test=ArrayExamples(upright["test"], EVENT_SHAPE),
         provenance=provenance,
         labels={split: torch.from_numpy(numbers - 1) for split, numbers in classes.items()},
     )

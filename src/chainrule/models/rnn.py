@@ -69,6 +69,8 @@ class RNN(SequenceModel):
 
     growth = "constant in n"
 
+    _at_end: Tensor
+
     def __init__(
         self,
         *,

@@ -56,7 +56,7 @@ class Recurrent(nn.Module):
         return self._cut(first.unflatten(1, self.first.shape))
 
     def forward(self, inputs: Tensor, hidden: Hidden) -> tuple[Tensor, Hidden]:
-        """The uppermost layer's states ``(B, k, hidden_size)`` along inputs ``(B, k, input_size)``, and the last state."""
+        """The uppermost states ``(B, k, hidden_size)`` along inputs ``(B, k, input_size)``, and the last state."""
         parts = tuple(torch.stack(part).to(self.first.dtype) for part in zip(*hidden, strict=True))
         states, last = self.layers(inputs, parts if len(parts) > 1 else parts[0])
         last = last if len(parts) > 1 else (last,)
@@ -67,13 +67,14 @@ class Recurrent(nn.Module):
         result: list[tuple[Tensor, ...]] = []
         for layer, before in enumerate(hidden):
             weights = self._weights(layer)
+            after: tuple[Tensor, ...]
             if self.cell == "lstm":
                 after = torch.lstm_cell(inputs, before, *weights)
             elif self.cell == "gru":
                 after = (torch.gru_cell(inputs, before[0], *weights),)
             else:
                 after = (torch.rnn_tanh_cell(inputs, before[0], *weights),)
-            result.append(tuple(after))
+            result.append(after)
             inputs = after[0]
         return tuple(result)
 

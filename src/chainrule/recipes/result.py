@@ -15,9 +15,9 @@ import torch
 
 from chainrule import hub
 from chainrule.atomic import write_atomically
+from chainrule.recipes.evaluation import evaluate_split
 from chainrule.recipes.run import generative, run
 from chainrule.recipes.settings import Settings
-from chainrule.tasks.evaluate import evaluate
 from chainrule.training import is_first_process
 
 
@@ -41,8 +41,7 @@ def reproduce(
         return {}
     started = time.monotonic()
     model = generative(done.model)
-    classes = done.dataset.classes("test") if model.num_classes is not None else None
-    evaluation = evaluate(model, done.dataset.test, context=classes)
+    evaluation, text_figures = evaluate_split(model, done.dataset, "test")
     training = done.config["training"]
     result = {
         "recipe": name,
@@ -50,6 +49,7 @@ def reproduce(
         "dataset": done.dataset.description,
         "split": "test",
         **evaluation.as_dict(),
+        **text_figures,
         "valid_nats": training["valid_nats"],
         "independent_valid_nats": training["independent_valid_nats"],
         "published": settings.get("published"),
@@ -68,6 +68,7 @@ def reproduce(
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     Path(results).mkdir(parents=True, exist_ok=True)
+    result = {name: None if value != value else value for name, value in result.items()}  # JSON has no NaN
     content = json.dumps(result, indent=2) + "\n"
     write_atomically(Path(results) / f"{name.replace('/', '-')}.json", content.encode())
     return result

@@ -12,10 +12,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from chainrule import data, hub, models, plots
+from chainrule import hub, models, plots
+from chainrule.atomic import write_atomically
 from chainrule.data.dataset import Dataset
+from chainrule.data.text import Stream
 from chainrule.model import AutoregressiveModel, Model
-from chainrule.recipes.settings import ENSEMBLE, Settings, build, member_settings, own_classes
+from chainrule.recipes.settings import (
+    ENSEMBLE,
+    READING,
+    Settings,
+    build,
+    load_data,
+    member_settings,
+    own_classes,
+)
+from chainrule.sequence import SequenceModel
 from chainrule.tasks.evaluate import evaluate
 from chainrule.tasks.independent import independent_nats
 from chainrule.tasks.sample import sample
@@ -56,7 +67,7 @@ def run(settings: Settings, out: str | Path, *, resume: bool = False, verbose: b
         OSError: If ``out`` can't be written.
     """
     out = Path(out)
-    dataset = data.load(settings["data"], levels=settings.get("levels"), seed=settings.get("seed", 0))
+    dataset = load_data(settings)
     count, variants = settings.get("members", 1), settings.get("variants", 1)
     for name, number in {"members": count, "variants": variants}.items():
         if number < 1:
@@ -95,7 +106,7 @@ def _run_one(settings: Settings, dataset: Dataset, out: Path, *, resume: bool, v
         own = {type(model).__name__: type(model)}
         return Run(hub.load(out, classes=own), dataset, config)
     training = {key: value for key, value in settings.items() if "." not in key}
-    for key in ("model", "data", "levels", "published", *ENSEMBLE):
+    for key in ("model", "data", "published", *READING, *ENSEMBLE):
         training.pop(key, None)
     training |= {f"{split}_context": _classes(settings, dataset, split) for split in ("train", "valid")}
     if is_first_process():
@@ -108,7 +119,7 @@ def _run_one(settings: Settings, dataset: Dataset, out: Path, *, resume: bool, v
         "minutes": fitted.minutes,
         "device": fitted.device,
         "valid_nats": fitted.best_nats,
-        "independent_valid_nats": independent_nats(dataset.train, dataset.valid, dataset.levels),
+        "independent_valid_nats": _independent_nats(model, dataset),
     }
     if is_first_process():
         plots.training_curve(fitted.history, out / "training.png")
@@ -124,9 +135,21 @@ def _finish(model: Model, settings: Settings, dataset: Dataset, out: Path, recor
         return Run(model, dataset, hub.read_config(out))
     context = None if model.num_classes is None else torch.arange(64) % model.num_classes
     samples = sample(model, 64, seed=0, context=context).cpu()
-    examples = dataset.train[: len(samples)]
-    plots.data_beside_samples(examples, samples, out / "samples.png", levels=dataset.levels)
+    if dataset.text is not None:
+        texts = [dataset.text.decode(row) for row in samples]
+        write_atomically(out / "samples.txt", ("\n" if dataset.text.documents else "\n\n").join(texts).encode())
+    else:
+        examples = dataset.train[: len(samples)]
+        plots.data_beside_samples(examples, samples, out / "samples.png", levels=dataset.levels)
     return Run(model, dataset, hub.read_config(out))
+
+
+def _independent_nats(model: Model, dataset: Dataset) -> float:
+    """The NLL of independent variables; for a model that reads a stream, of independent symbols."""
+    train, valid = dataset.train, dataset.valid
+    if isinstance(train, Stream) and isinstance(valid, Stream) and isinstance(model, SequenceModel):
+        train, valid = train.single(), valid.single()
+    return independent_nats(train, valid, dataset.levels)
 
 
 def _resumes(settings: Settings, out: Path, resume: bool) -> bool:

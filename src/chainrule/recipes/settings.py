@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -9,21 +10,24 @@ from typing import Any
 import torch
 import yaml
 
-from chainrule import models
+from chainrule import data, models
 from chainrule.conditionals import Bernoulli, Categorical, Conditional
 from chainrule.data.dataset import Dataset
 from chainrule.model import AutoregressiveModel
 
 Settings = dict[str, Any]
-"""What a recipe says: ``model``, ``model.<argument>``, ``data``, ``levels``, the settings of `chainrule.fit`, and of an
-ensemble: ``members`` (models to fit, each with a seed of its own), ``orders`` (theirs, in turn) and ``variants``
-(so many orders or masks of each to average)."""
+"""What a recipe says: ``model``, ``model.<argument>``, ``data``, how it is read (`READING`), the settings of
+`chainrule.fit`, and of an ensemble: ``members`` (models to fit, each with a seed of its own), ``orders`` (theirs, in
+turn) and ``variants`` (so many orders or masks of each to average)."""
+
+READING = ("levels", "documents", "vocabulary", "window")
+"""Settings of `chainrule.data.load`."""
 
 ENSEMBLE = ("members", "orders", "variants")
 """Settings that make an ensemble."""
 
 ONE_HOT_UP_TO = 32
-"""Levels up to which values are read by a network one-hot; more (grey levels) are read as one number."""
+"""Levels up to which values are read by a network one-hot; more (grey levels) are read as one number, but for text."""
 
 
 def read(path: str | Path) -> Settings:
@@ -43,19 +47,29 @@ def read(path: str | Path) -> Settings:
     return {str(name): value for name, value in settings.items()}
 
 
-def conditional_for(levels: int) -> Conditional:
-    """The conditional for variables of so many levels."""
-    if levels == 2:
+def load_data(settings: Settings) -> Dataset:
+    """The data set that ``settings`` name, read as they say."""
+    reading = {name: settings.get(name) for name in READING}
+    return data.load(settings["data"], seed=settings.get("seed", 0), **reading)
+
+
+def conditional_for(dataset: Dataset) -> Conditional:
+    """The conditional for the variables of ``dataset``."""
+    if dataset.levels == 2:
         return Bernoulli()
-    return Categorical(levels, encoding="one_hot" if levels <= ONE_HOT_UP_TO else "scalar")
+    one_hot = dataset.levels <= ONE_HOT_UP_TO or dataset.text is not None
+    return Categorical(dataset.levels, encoding="one_hot" if one_hot else "scalar")
 
 
 def build(settings: Settings, dataset: Dataset) -> AutoregressiveModel:
     """The untrained model that ``settings`` ask for, for the examples of ``dataset``."""
     torch.manual_seed(settings.get("seed", 0))
     arguments = {key.removeprefix("model."): value for key, value in settings.items() if key.startswith("model.")}
-    arguments |= {"event_shape": dataset.event_shape, "conditional": conditional_for(dataset.levels)}
-    model: AutoregressiveModel = model_class(settings["model"])(**arguments)
+    arguments |= {"event_shape": dataset.event_shape, "conditional": conditional_for(dataset)}
+    chosen = model_class(settings["model"])
+    if dataset.text is not None and dataset.text.documents and "end_symbol" in inspect.signature(chosen).parameters:
+        arguments["end_symbol"] = dataset.text.vocabulary.end
+    model: AutoregressiveModel = chosen(**arguments)
     return model
 
 

@@ -55,7 +55,8 @@ def describe(model: AutoregressiveModel) -> Description:
     with torch.no_grad():
         x = torch.ones(1, *model.event_shape)
         context = None if model.num_classes is None else torch.zeros(1, dtype=torch.long)
-        with FlopCounterMode(display=False) as log_prob_counter:
+        # Of a recurrent network, torch counts the products of its own kernels and not those of MKL-DNN's.
+        with torch.backends.mkldnn.flags(enabled=False), FlopCounterMode(display=False) as log_prob_counter:
             model.log_prob(x.to(model.device), context)
         with FlopCounterMode(display=False) as sample_counter:
             walk(model.components[0], 1, lambda t, distribution: distribution.sample(), context)

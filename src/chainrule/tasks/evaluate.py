@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from chainrule.model import AutoregressiveModel
+from chainrule.sequence import SequenceModel
 from chainrule.tasks.batches import of_batches
+from chainrule.tasks.score import stream_surprisals
 
 
 @dataclass(frozen=True)
@@ -20,8 +22,9 @@ class Evaluation:
     Attributes:
         nats: Mean of -log p(x), in nats per example.
         nats_stderr: Standard error of that mean over the examples.
-        bits_per_dim: ``nats / (n log 2)``, bits per variable.
+        bits_per_dim: Bits per variable: ``nats / (n log 2)``, n being the mean number of variables of an example.
         examples: How many examples were evaluated.
+        variables: How many variables they have together.
         member_nats: Of an ensemble, what each member gives by itself.
     """
 
@@ -29,6 +32,7 @@ class Evaluation:
     nats_stderr: float
     bits_per_dim: float
     examples: int
+    variables: int
     member_nats: tuple[float, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
@@ -40,7 +44,12 @@ class Evaluation:
 
 
 def evaluate(
-    model: AutoregressiveModel, examples: Any, *, context: Tensor | None = None, batch_size: int = 256
+    model: AutoregressiveModel,
+    examples: Any,
+    *,
+    context: Tensor | None = None,
+    batch_size: int = 256,
+    variables: int | None = None,
 ) -> Evaluation:
     """The mean NLL of ``examples`` under ``model``, each example counted once.
 
@@ -49,6 +58,7 @@ def evaluate(
         examples: ``(N, *event_shape)``: a tensor, an array, or a data set that gives a batch for a slice.
         context: What each example is conditioned on: classes ``(N,)``.
         batch_size: Examples per parallel pass.
+        variables: How many variables all examples have, where that is not n each (documents filled up with their end).
 
     Raises:
         ValueError: If there are no examples, or they don't fit the model.
@@ -61,13 +71,32 @@ def evaluate(
     count = len(log_probs)
     nats = -log_probs.mean().item()
     stderr = log_probs.std().item() / math.sqrt(count) if count > 1 else math.nan
+    variables = count * model.num_variables if variables is None else variables
     return Evaluation(
         nats=nats,
         nats_stderr=stderr,
-        bits_per_dim=nats / (model.num_variables * math.log(2)),
+        bits_per_dim=nats * count / (variables * math.log(2)),
         examples=count,
+        variables=variables,
         member_nats=tuple(-member.double().mean().item() for member in members),
     )
+
+
+def evaluate_stream(model: SequenceModel, symbols: Any) -> Evaluation:
+    """The NLL of one long sequence as one example: the state is carried through all of it, no variable is left out.
+
+    Args:
+        model: A model of sequences of any length.
+        symbols: ``(N,)``, an array, which may be memory-mapped, or a tensor.
+
+    Raises:
+        ValueError: If there are no symbols, or they don't fit the model.
+    """
+    if len(symbols) == 0:
+        raise ValueError("expected at least one variable, got none")
+    pieces = (symbols[start : start + 2**16] for start in range(0, len(symbols), 2**16))
+    nats = sum(part.sum().item() for part in stream_surprisals(model, pieces))
+    return Evaluation(nats, math.nan, nats / (len(symbols) * math.log(2)), examples=1, variables=len(symbols))
 
 
 def log_prob(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -24,6 +24,9 @@ def sample(
     top_p: float | None = None,
     greedy: bool = False,
     context: Tensor | None = None,
+    prefix: Tensor | None = None,
+    length: int | None = None,
+    watch: Callable[[Tensor], None] | None = None,
 ) -> Tensor:
     """Draw ``n`` examples ``(n, *event_shape)`` from the model.
 
@@ -40,18 +43,34 @@ def sample(
         top_p: Keep only the fewest most probable values that together have this probability.
         greedy: Take the most probable value of every variable.
         context: What each example is conditioned on: classes ``(n,)``.
+        prefix: Values ``(k,)`` of the first k variables of every example, along the order, which are not drawn.
+        length: How many variables to draw after the prefix, from a model of sequences of any length; by default an
+            example is as long as the model's event, and at least one variable longer than the prefix.
+        watch: Called with the values ``(n,)`` of every variable as it is drawn.
 
     Raises:
-        ValueError: If a setting is out of range, or needs conditionals whose values can be listed.
+        ValueError: If a setting is out of range, does not fit the model, or needs conditionals whose values can be
+            listed.
     """
     if n < 1:
         raise ValueError(f"n expects at least 1 example, got {n}")
     components = model.components
     draw = drawer(model, temperature=temperature, top_k=top_k, top_p=top_p, greedy=greedy)
+    draw = draw if watch is None else _watched(draw, watch)
     context = model.check_context(context, n)
+    if len(components) > 1 and (prefix is not None or length is not None or watch is not None):
+        raise ValueError("prefix, length and watch expect a model of one order, got a mixture over orders")
+    known = 0 if prefix is None else len(prefix)
+    if length is not None:
+        if length < 1:
+            raise ValueError(f"length expects at least 1, got {length}")
+        total: int | None = known + length
+    else:
+        total = max(model.num_variables, known + 1) if model.any_length else None
+    beginning = None if prefix is None else prefix.expand(n, known)
     with drawing(model, seed):
         if len(components) == 1:
-            x = walk(components[0], n, draw, context)
+            x = walk(components[0], n, draw, context, prefix=beginning, length=total)
         else:
             # A mixture: each example is drawn from a component, all components being equally probable.
             x = model.empty(n, *model.event_shape)
@@ -60,6 +79,15 @@ def sample(
                 mine = (chosen == i).nonzero().squeeze(1)
                 x[mine] = walk(components[i], len(mine), draw, None if context is None else context[mine])
     return x.clone()  # outside of inference mode: an ordinary tensor, which may meet gradients later
+
+
+def _watched(draw: Choose, watch: Callable[[Tensor], None]) -> Choose:
+    def choose(t: int, distribution: Distribution) -> Tensor:
+        chosen = draw(t, distribution)
+        watch(chosen)
+        return chosen
+
+    return choose
 
 
 @contextlib.contextmanager

@@ -19,13 +19,16 @@ from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
+from chainrule.data.text import Stream
 from chainrule.devices import check_device
 from chainrule.model import CountedModel, Model
+from chainrule.sequence import SequenceModel
 from chainrule.training.callbacks import History, SeededEpochs, TimeLimit, write_history
 from chainrule.training.checkpoints import AtomicCheckpoints, Keeper, read_checkpoint
 from chainrule.training.module import Batch, Data, MaximumLikelihood, loader
 from chainrule.training.processes import is_first_process
 from chainrule.training.session import interruptible, quiet
+from chainrule.training.streams import StreamLikelihood, stream_loader
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,9 @@ def fit(
     only, so a training that was interrupted and resumed ends where an uninterrupted one does. A model that is
     fitted by counting (`Table`, `BayesNet`) reads the examples once, and needs none of the settings.
 
+    A `SequenceModel` reads a `Stream` in ``batch_size`` lanes, whose states it carries from window to window (truncated
+    back-propagation); losses are then per symbol.
+
     Args:
         model: Any model of the contract.
         train: Examples ``(N, *event_shape)``, as a tensor or as a data set indexed by lists.
@@ -90,7 +96,7 @@ def fit(
         seed: Seed of the shuffling and of all noise in training.
         max_epochs: Passes over the training examples, at most.
         max_minutes: Minutes of training, at most.
-        batch_size: Examples per optimiser step.
+        batch_size: Examples per optimiser step; of a stream, lanes.
         learning_rate: The highest learning rate of AdamW.
         weight_decay: Decoupled weight decay of the weights.
         schedule: How the learning rate falls over ``max_epochs``.
@@ -135,13 +141,17 @@ def fit(
         raise ValueError(f"validate_every expects a divisor of max_epochs, {max_epochs}, got {validate_every}")
     dtype = model.dtype
     torch.manual_seed(seed)
-    train_loader, valid_loader = (
+    kind, train_loader, valid_loader = (
+        MaximumLikelihood,
         loader(train, train_context, batch_size, seed),
         loader(valid, valid_context, 2 * batch_size),
     )
+    if isinstance(model, SequenceModel) and isinstance(train, Stream) and isinstance(valid, Stream):
+        kind = StreamLikelihood
+        train_loader, valid_loader = stream_loader(train, batch_size, seed), stream_loader(valid, batch_size)
     if isinstance(model, CountedModel):
         return _count(model, train_loader, valid_loader, out)
-    module = MaximumLikelihood(
+    module = kind(
         model,
         learning_rate=learning_rate,
         weight_decay=weight_decay,

@@ -55,8 +55,16 @@ class MaximumLikelihood(lightning.LightningModule):
         self.warmup = warmup
         self.total_steps = total_steps
 
+    def losses(self, batch: Batch, batch_index: int) -> Tensor:
+        """What is minimised the mean of, ``(k,)``."""
+        return self.model.loss(*batch)
+
+    def validation_losses(self, batch: Batch, batch_index: int) -> Tensor:
+        """What the epoch to keep is chosen by the mean of, ``(k,)``."""
+        return self.model.validation_loss(*batch)
+
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
-        losses = self.model.loss(*batch)
+        losses = self.losses(batch, batch_index)
         mean, count = mean_of_all(losses.detach())
         if not math.isfinite(mean):
             raise TrainingError(
@@ -68,7 +76,7 @@ class MaximumLikelihood(lightning.LightningModule):
         return losses.sum() * (processes()[1] / count)
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
-        mean, count = mean_of_all(self.model.validation_loss(*batch))
+        mean, count = mean_of_all(self.validation_losses(batch, batch_index))
         self.log("valid_nats", mean, batch_size=count)
 
     def configure_optimizers(self) -> Any:

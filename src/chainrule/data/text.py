@@ -1,0 +1,258 @@
+"""Text as examples: windows of one long stream, or documents, one a line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from chainrule.data.arrays import SPLITS
+from chainrule.data.dataset import Dataset, Examples, Rows, split_rows
+from chainrule.data.text_file import boundary, check_text, read_bytes, read_text, symbols_of
+from chainrule.data.vocabulary import KINDS, Vocabulary
+
+WINDOW = 128
+"""Symbols of an example that is a part of a stream."""
+
+
+@dataclass(frozen=True)
+class TextFormat:
+    """How text becomes symbols.
+
+    Attributes:
+        vocabulary: The symbols.
+        documents: Whether an example is a line, ended by the symbol of its end, or a window of one long stream.
+    """
+
+    vocabulary: Vocabulary
+    documents: bool
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Plain values that `from_config` takes."""
+        return {"documents": self.documents, "vocabulary": self.vocabulary.config}
+
+    def decode(self, x: Tensor) -> str:
+        """The text of an example ``(n,)``, of a document without its end."""
+        text = self.vocabulary.decode(x.long().tolist())
+        return text.partition("\n")[0] if self.documents else text
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> TextFormat:
+        return cls(Vocabulary(config["vocabulary"]["characters"]), config["documents"])
+
+
+class Stream(Examples):
+    """One long sequence of symbols; its examples are the windows that fit into it, one after another.
+
+    Args:
+        symbols: ``(N,)`` integers, in memory or memory-mapped.
+        window: Symbols of an example.
+    """
+
+    def __init__(self, symbols: NDArray[np.integer[Any]], window: int) -> None:
+        super().__init__((window,))
+        self.symbols = symbols
+        self.window = window
+
+    def __len__(self) -> int:
+        return len(self.symbols) // self.window
+
+    @property
+    def num_variables(self) -> int:
+        return len(self.symbols)
+
+    def read(self, positions: Rows) -> Tensor:
+        return self.windows(positions * self.window, self.window)
+
+    def windows(self, starts: Sequence[int] | Rows, length: int) -> Tensor:
+        """The symbols from each of ``starts`` on, ``(k, length)``."""
+        places = np.asarray(starts, dtype=np.int64)[:, None] + np.arange(length)
+        return torch.from_numpy(self.symbols[places].astype(np.float32))
+
+    def single(self) -> Stream:
+        """The same symbols as examples of one symbol each."""
+        return Stream(self.symbols, 1)
+
+
+class Documents(Examples):
+    """Lines of a file; each is an example that its end symbol fills up to the longest.
+
+    Args:
+        path: The file.
+        vocabulary: Its symbols.
+        lines: Where each line begins and ends, ``(N, 2)`` bytes.
+        lengths: How many symbols each line has, without its end, ``(N,)``.
+        longest: Symbols of the longest line of all splits, with its end.
+    """
+
+    def __init__(
+        self, path: Path, vocabulary: Vocabulary, lines: NDArray[np.int64], lengths: NDArray[np.int64], longest: int
+    ) -> None:
+        super().__init__((longest,))
+        self.path, self.vocabulary = path, vocabulary
+        self.lines, self.lengths = lines, lengths
+        self.bytes = np.memmap(path, np.uint8, "r")
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    @property
+    def num_variables(self) -> int:
+        """Symbols of all documents, their ends among them and what fills them up not."""
+        return int(self.lengths.sum()) + len(self)
+
+    def text(self, position: int) -> str:
+        """A line, without its end."""
+        start, stop = self.lines[position]
+        return self.bytes[start:stop].tobytes().decode(errors="surrogateescape")
+
+    def read(self, positions: Rows) -> Tensor:
+        x = torch.full((len(positions), *self.event_shape), float(self.vocabulary.end))
+        for row, position in zip(x, positions, strict=True):
+            symbols = self.vocabulary.encode(self.text(int(position)))
+            row[: len(symbols)] = torch.from_numpy(symbols.astype(np.float32))
+        return x
+
+
+def load_text(
+    path: Path,
+    *,
+    seed: int = 0,
+    documents: bool = False,
+    vocabulary: str | Vocabulary = "characters",
+    window: int = WINDOW,
+    parts: tuple[float, float] = (0.8, 0.9),
+    name: str | None = None,
+    description: str | None = None,
+) -> Dataset:
+    """The text of a file as a data set.
+
+    Args:
+        path: A file in UTF-8, or, with a vocabulary of bytes, any file.
+        seed: Of the random split of documents.
+        documents: One example a line, blank lines left out, instead of one stream.
+        vocabulary: ``"characters"`` (those of the training part), ``"bytes"``, or a given one.
+        window: Symbols of an example of a stream.
+        parts: Up to which parts of a stream training and validation go; the rest is the test part. Where validation
+            goes to the end, it is the test part also.
+        name: The data set's name, if not the file's.
+        description: One line, if not the file's.
+
+    Raises:
+        ValueError: If the file is empty, no UTF-8, or too short.
+        FileNotFoundError: If there is no such file.
+    """
+    check_text(path)
+    if isinstance(vocabulary, str) and vocabulary not in KINDS:
+        raise ValueError(f"vocabulary expects {' or '.join(KINDS)}, got {vocabulary!r}")
+    if window < 1:
+        raise ValueError(f"window expects at least 1, got {window}")
+    if documents:
+        splits, symbols = _documents(path, seed, vocabulary)
+    else:
+        splits, symbols = _stream(path, vocabulary, window, parts)
+    text = TextFormat(symbols, documents)
+    shape = splits["train"].event_shape
+    kind = "documents, one a line" if documents else f"one stream, in windows of {window}"
+    counts = {split: examples.num_variables for split, examples in splits.items()}
+    provenance: dict[str, Any] = {
+        "path": str(path.resolve()),
+        "levels": len(symbols),
+        "text": text.config,
+        "splits": {split: len(examples) for split, examples in splits.items()},
+        f"{symbols.kind}_of_splits": counts,
+    }
+    if documents:
+        provenance["split_seed"] = seed
+    total = sum(counts[split] for split in SPLITS if split != "test" or splits["test"] is not splits["valid"])
+    return Dataset(
+        name=name or path.resolve().name,
+        description=description or f"{path.name}: {total} {symbols.kind}, {kind}",
+        event_shape=shape,
+        levels=len(symbols),
+        train=splits["train"],
+        valid=splits["valid"],
+        test=splits["test"],
+        provenance=provenance,
+        text=text,
+    )
+
+
+def _stream(
+    path: Path, vocabulary: str | Vocabulary, window: int, parts: tuple[float, float]
+) -> tuple[dict[str, Examples], Vocabulary]:
+    size = path.stat().st_size
+    characters = vocabulary != "bytes" if isinstance(vocabulary, str) else vocabulary.characters is not None
+    cuts = [0, *(int(part * size) for part in parts), size]
+    cuts = [boundary(path, cut) for cut in cuts] if characters else cuts
+    symbols = vocabulary if isinstance(vocabulary, Vocabulary) else _vocabulary(path, vocabulary, cuts[1])
+    streams: dict[str, Examples] = {}
+    for split, start, stop in zip(SPLITS, cuts, cuts[1:], strict=False):
+        if start == stop and split == "test":
+            streams[split] = streams["valid"]
+            continue
+        streams[split] = Stream(symbols_of(path, symbols, start, stop) if stop > start else np.zeros(0, int), window)
+        if len(streams[split]) < 1:
+            raise ValueError(
+                f"{path}: expected a {split} part of at least {window} {symbols.kind}, the window, "
+                f"got {streams[split].num_variables}: lower the window, or give a longer text"
+            )
+    return streams, symbols
+
+
+def _vocabulary(path: Path, kind: str, stop: int) -> Vocabulary:
+    """The characters of the first ``stop`` bytes, or bytes."""
+    if kind == "bytes":
+        return Vocabulary(None)
+    found: set[str] = set()
+    for text in read_text(path, 0, stop):
+        found.update(text)
+    return Vocabulary(found)
+
+
+def _documents(path: Path, seed: int, vocabulary: str | Vocabulary) -> tuple[dict[str, Examples], Vocabulary]:
+    lines = lines_of(path)
+    rows = split_rows(len(lines), seed, f"{path}, documents")
+    characters = vocabulary != "bytes" if isinstance(vocabulary, str) else vocabulary.characters is not None
+    lengths = lines[:, 1] - lines[:, 0]
+    found: set[str] = {"\n"}
+    if characters:
+        for _ in read_text(path):  # says where the file is no UTF-8
+            pass
+        file = np.memmap(path, np.uint8, "r")
+        training = np.zeros(len(lines), dtype=bool)
+        training[rows["train"]] = True
+        for i, (start, stop) in enumerate(lines):
+            text = file[start:stop].tobytes().decode()
+            lengths[i] = len(text)
+            if training[i]:
+                found.update(text)
+    symbols = vocabulary if isinstance(vocabulary, Vocabulary) else Vocabulary(found if characters else None)
+    longest = int(lengths.max()) + 1
+    return {
+        split: Documents(path, symbols, lines[rows[split]], lengths[rows[split]], longest) for split in SPLITS
+    }, symbols
+
+
+def lines_of(path: Path) -> NDArray[np.int64]:
+    """Where the lines that are not blank begin and end, ``(N, 2)`` bytes, without their ends (LF or CR LF)."""
+    ends, position, last = [], 0, b""
+    for block in read_bytes(path):
+        ends.append(position + np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n")))
+        position += len(block)
+        last = block
+    if not last.endswith(b"\n"):
+        ends.append(np.array([position]))
+    stops = np.concatenate(ends).astype(np.int64)
+    starts = np.concatenate([[0], stops[:-1] + 1]).astype(np.int64)
+    file = np.memmap(path, np.uint8, "r")
+    before = file[np.maximum(stops - 1, 0)] == ord("\r")
+    stops = np.where(before & (stops > starts), stops - 1, stops)
+    return np.stack([starts, stops], axis=1)[stops > starts]

@@ -1,0 +1,102 @@
+"""Reading of text files piece by piece, so that they may be larger than memory."""
+
+from __future__ import annotations
+
+import codecs
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule.data.vocabulary import Vocabulary
+
+BLOCK = 1 << 20
+"""Bytes that are read at once."""
+
+
+def read_text(path: Path, start: int = 0, stop: int | None = None) -> Iterator[str]:
+    """The text of the bytes ``start`` to ``stop`` of a UTF-8 file, piece by piece.
+
+    Raises:
+        ValueError: If they are no UTF-8; it says at which byte.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    position = start  # of the first byte that is not yet decoded
+    for block in read_bytes(path, start, stop):
+        pending = len(decoder.getstate()[0])
+        try:
+            text = decoder.decode(block)
+        except UnicodeDecodeError as error:
+            raise _no_text(path, position - pending + error.start, error) from None
+        position += len(block)
+        if text:
+            yield text
+    try:
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        raise _no_text(path, position - len(error.object) + error.start, error) from None
+
+
+def read_bytes(path: Path, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+    """The bytes ``start`` to ``stop`` of a file, piece by piece."""
+    stop = path.stat().st_size if stop is None else stop
+    with path.open("rb") as file:
+        file.seek(start)
+        while start < stop and (block := file.read(min(BLOCK, stop - start))):
+            start += len(block)
+            yield block
+
+
+def read_symbols(
+    path: Path, vocabulary: Vocabulary, start: int = 0, stop: int | None = None
+) -> Iterator[NDArray[np.integer[Any]]]:
+    """The symbols of the bytes ``start`` to ``stop`` of a file, piece by piece."""
+    if vocabulary.characters is None:
+        for block in read_bytes(path, start, stop):
+            yield np.frombuffer(block, np.uint8)
+    else:
+        for text in read_text(path, start, stop):
+            yield vocabulary.encode(text)
+
+
+def symbols_of(path: Path, vocabulary: Vocabulary, start: int, stop: int) -> NDArray[np.integer[Any]]:
+    """The symbols of the bytes ``start`` to ``stop`` of a file as an array that is memory-mapped.
+
+    Bytes are mapped from the file itself; characters from a temporary file, which is gone when the array is.
+    """
+    if vocabulary.characters is None:
+        return np.memmap(path, np.uint8, "r", offset=start, shape=(stop - start,))
+    dtype = np.min_scalar_type(len(vocabulary))
+    with tempfile.TemporaryFile() as file:
+        count = 0
+        for symbols in read_symbols(path, vocabulary, start, stop):
+            file.write(symbols.astype(dtype).tobytes())
+            count += len(symbols)
+        file.flush()
+        return np.memmap(file, dtype, "r", shape=(count,)) if count else np.zeros(0, dtype)
+
+
+def boundary(path: Path, position: int) -> int:
+    """The first byte from ``position`` on that begins a UTF-8 character."""
+    with path.open("rb") as file:
+        file.seek(position)
+        following = file.read(4)
+    return position + next((i for i, byte in enumerate(following) if byte & 0xC0 != 0x80), 0)
+
+
+def check_text(path: Path) -> None:
+    """Raise ``ValueError`` if the file is empty, ``FileNotFoundError`` if it is missing."""
+    if not path.is_file():
+        raise FileNotFoundError(f"expected a file of text, found no {path}")
+    if path.stat().st_size == 0:
+        raise ValueError(f"{path}: expected text, got an empty file")
+
+
+def _no_text(path: Path, position: int, error: UnicodeDecodeError) -> ValueError:
+    return ValueError(
+        f"{path}: expected UTF-8, got an invalid byte at offset {position} ({error.reason}): "
+        "use --vocabulary bytes, which reads any file"
+    )

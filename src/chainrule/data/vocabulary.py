@@ -1,0 +1,99 @@
+"""Vocabularies: which symbols a text is made of, and their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+UNKNOWN = "\ufffd"
+"""The symbol that stands for every character which the training text does not have."""
+
+KINDS = ("characters", "bytes")
+
+
+class Vocabulary:
+    """The symbols of a text: the characters of the training text and `UNKNOWN`, or the 256 bytes.
+
+    Args:
+        characters: Every character, in any sequence; None for bytes.
+
+    >>> vocabulary = Vocabulary("hello")
+    >>> vocabulary.encode("hole").tolist()
+    [1, 3, 2, 0]
+    >>> vocabulary.decode([1, 0, 2, 2, 3])
+    'hello'
+    """
+
+    def __init__(self, characters: Iterable[str] | None) -> None:
+        known = None if characters is None else sorted(set(characters) - {UNKNOWN})
+        self.characters = None if known is None else "".join([*known, UNKNOWN])
+        points = [ord(character) for character in known or ()]
+        self._known = np.array(points, dtype=np.uint32)
+
+    def __len__(self) -> int:
+        return 256 if self.characters is None else len(self.characters)
+
+    @property
+    def kind(self) -> str:
+        """``"characters"`` or ``"bytes"``."""
+        return "bytes" if self.characters is None else "characters"
+
+    @property
+    def unit(self) -> str:
+        """What one symbol is called."""
+        return self.kind.removesuffix("s")
+
+    @property
+    def end(self) -> int:
+        """The symbol that ends a document: the end of a line.
+
+        Raises:
+            ValueError: If the text has none.
+        """
+        return int(self.encode("\n", strict=True)[0])
+
+    def encode(self, text: str, *, strict: bool = False) -> NDArray[np.int64]:
+        """The symbols of ``text``.
+
+        Args:
+            text: Characters; as bytes they are UTF-8.
+            strict: Refuse a character that the vocabulary lacks; else it becomes `UNKNOWN`.
+
+        Raises:
+            ValueError: If a character is not in the vocabulary.
+        """
+        if self.characters is None:
+            return np.frombuffer(text.encode(errors="surrogateescape"), np.uint8).astype(np.int64)
+        points = np.frombuffer(text.encode("utf-32-le", errors="surrogatepass"), np.uint32)
+        unknown = len(self._known)
+        places = np.searchsorted(self._known, points)
+        found = np.append(self._known, 0)[places] == points if unknown else np.zeros(len(points), bool)
+        symbols = np.where(found & (places < unknown), places, unknown)
+        if strict and (symbols == unknown).any():
+            at = int(np.argmax(symbols == unknown))
+            raise ValueError(
+                f"expected characters of the training text ({self.summary}), got {text[at]!r} at character {at}"
+            )
+        return symbols.astype(np.int64)
+
+    def decode(self, symbols: Iterable[int]) -> str:
+        """The text that ``symbols`` spell; bytes that are no UTF-8 become `UNKNOWN`."""
+        numbers = [int(symbol) for symbol in symbols]
+        if self.characters is None:
+            return bytes(numbers).decode(errors="replace")
+        return "".join(self.characters[number] for number in numbers)
+
+    @property
+    def summary(self) -> str:
+        """The known characters, shortened."""
+        text = (self.characters or "")[:-1]
+        shown = text if len(text) <= 80 else f"{text[:77]}..."
+        return f"{len(text)} characters {shown!r}"
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Plain values that build an equal vocabulary."""
+        return {"characters": self.characters}

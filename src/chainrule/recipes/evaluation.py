@@ -1,0 +1,44 @@
+"""What a split of a data set says of a model, whatever kind of data it is."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from chainrule.data.dataset import Dataset
+from chainrule.data.text import Stream
+from chainrule.model import AutoregressiveModel
+from chainrule.sequence import SequenceModel
+from chainrule.tasks.evaluate import Evaluation, evaluate, evaluate_stream
+
+
+def evaluate_split(
+    model: AutoregressiveModel, dataset: Dataset, split: str, *, batch_size: int = 256
+) -> tuple[Evaluation, dict[str, Any]]:
+    """The NLL of a split, and of text the figures per character or byte.
+
+    A stream is one example for a model of sequences, which reads all of it with one state; for other models its
+    windows are independent examples, and what does not fill a window is left out.
+    """
+    examples = dataset.split(split)
+    context = None if model.num_classes is None else dataset.classes(split)
+    if isinstance(examples, Stream) and isinstance(model, SequenceModel) and model.any_length:
+        evaluation = evaluate_stream(model, examples.symbols)
+    else:
+        variables = None if isinstance(examples, Stream) else examples.num_variables
+        evaluation = evaluate(model, examples, context=context, batch_size=batch_size, variables=variables)
+    return evaluation, text_figures(evaluation, dataset)
+
+
+def text_figures(evaluation: Evaluation, dataset: Dataset) -> dict[str, Any]:
+    """Of text, nats, bits and perplexity per character or byte; nothing of other data."""
+    if dataset.text is None:
+        return {}
+    unit = dataset.text.vocabulary.unit
+    nats = evaluation.nats * evaluation.examples / evaluation.variables
+    return {
+        f"nats_per_{unit}": nats,
+        f"bits_per_{unit}": nats / math.log(2),
+        "perplexity": math.exp(nats),
+        f"{unit}s": evaluation.variables,
+    }
