@@ -98,5 +98,5 @@ def check_text(path: Path) -> None:
 def _no_text(path: Path, position: int, error: UnicodeDecodeError) -> ValueError:
     return ValueError(
         f"{path}: expected UTF-8, got an invalid byte at offset {position} ({error.reason}): "
-        "use --vocabulary bytes, which reads any file"
+        "a model with --vocabulary bytes reads any file"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -52,11 +53,11 @@ def describe(model: AutoregressiveModel) -> Description:
 
     The example that is counted has no zeros, so that nothing can be left out.
     """
+    model = copy.deepcopy(model).double()  # the fused kernels of single precision hide their products from the counter
     with torch.no_grad():
         x = torch.ones(1, *model.event_shape)
         context = None if model.num_classes is None else torch.zeros(1, dtype=torch.long)
-        # Of a recurrent network, torch counts the products of its own kernels and not those of MKL-DNN's.
-        with torch.backends.mkldnn.flags(enabled=False), FlopCounterMode(display=False) as log_prob_counter:
+        with FlopCounterMode(display=False) as log_prob_counter:
             model.log_prob(x.to(model.device), context)
         with FlopCounterMode(display=False) as sample_counter:
             walk(model.components[0], 1, lambda t, distribution: distribution.sample(), context)

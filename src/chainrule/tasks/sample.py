@@ -44,8 +44,8 @@ def sample(
         greedy: Take the most probable value of every variable.
         context: What each example is conditioned on: classes ``(n,)``.
         prefix: Values ``(k,)`` of the first k variables of every example, along the order, which are not drawn.
-        length: How many variables to draw after the prefix, from a model of sequences of any length; by default an
-            example is as long as the model's event, and at least one variable longer than the prefix.
+        length: How many variables to draw after the prefix, from a model of sequences of any length; by default as
+            many as the model's event has.
         watch: Called with the values ``(n,)`` of every variable as it is drawn.
 
     Raises:
@@ -61,12 +61,9 @@ def sample(
     if len(components) > 1 and (prefix is not None or length is not None or watch is not None):
         raise ValueError("prefix, length and watch expect a model of one order, got a mixture over orders")
     known = 0 if prefix is None else len(prefix)
-    if length is not None:
-        if length < 1:
-            raise ValueError(f"length expects at least 1, got {length}")
-        total: int | None = known + length
-    else:
-        total = max(model.num_variables, known + 1) if model.any_length else None
+    if length is not None and length < 1:
+        raise ValueError(f"length expects at least 1, got {length}")
+    total = known + (length or model.num_variables) if length is not None or model.any_length else None
     beginning = None if prefix is None else prefix.expand(n, known)
     with drawing(model, seed):
         if len(components) == 1:

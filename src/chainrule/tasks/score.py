@@ -55,7 +55,8 @@ def stream_surprisals(model: SequenceModel, pieces: Iterable[Any]) -> Iterator[T
     state, previous = model.start(1), None
     for piece in pieces:
         nats = []
-        for part in torch.as_tensor(np.array(piece, dtype=np.float32)).split(PIECE):
+        values = piece if isinstance(piece, Tensor) else torch.from_numpy(np.array(piece, dtype=np.float32))
+        for part in values.split(PIECE):
             x = model.check(part.unsqueeze(0).to(model.device))
             with torch.no_grad():
                 distribution, state = model.advance(state, previous, x)

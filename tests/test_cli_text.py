@@ -1,0 +1,105 @@
+"""The command line on text: ``fit``, ``sample --prompt``, ``score`` and ``evaluate``."""
+
+import json
+from pathlib import Path
+
+import pytest
+from command_line import refused
+
+from chainrule.cli import main
+
+SMALL = ["--model", "RNN", "--model.cell", "gru", "--model.hidden_size", "8", "--max_epochs", "1"]
+SONG = "row, row, row your boat\ngently down the stream\n"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs on a stream, on its bytes, and on documents."""
+    folder = tmp_path_factory.mktemp("text")
+    (folder / "song.txt").write_text(SONG * 20)
+    data = ["--data", str(folder / "song.txt")]
+    options = {"stream": ["--window", "16"], "bytes": ["--window", "16", "--vocabulary", "bytes"]}
+    for name, more in (options | {"documents": ["--documents", "true"]}).items():
+        assert main(["fit", *SMALL, *data, *more, "--out", str(folder / name)]) == 0
+    return folder
+
+
+def test_a_run_says_how_its_text_was_read(folder: Path) -> None:
+    text = json.loads((folder / "stream" / "config.json").read_text())["data"]["text"]
+    assert text == {"documents": False, "vocabulary": {"characters": "\n ,abdeghlmnorstuwy\ufffd"}}
+    assert len((folder / "documents" / "samples.txt").read_text().split("\n")) == 64
+
+
+@pytest.mark.parametrize(("run", "unit"), [("stream", "character"), ("bytes", "byte"), ("documents", "character")])
+def test_evaluate(folder: Path, capsys: pytest.CaptureFixture[str], run: str, unit: str) -> None:
+    assert main(["evaluate", str(folder / run), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["nats"] * result["examples"] == pytest.approx(result[f"nats_per_{unit}"] * result[f"{unit}s"])
+    assert main(["evaluate", str(folder / run)]) == 0
+    assert f"bits per {unit}, perplexity" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("run", ["stream", "bytes", "documents"])
+def test_sample_goes_on_from_a_prompt(folder: Path, capsys: pytest.CaptureFixture[str], run: str) -> None:
+    arguments = ["sample", str(folder / run), "--prompt", "row, ", "--length", "30", "--seed", "3"]
+    assert main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("row, ")
+    assert len(printed) == len("row, ") + 30 + 1 or run != "stream"
+    assert main([*arguments, "-n", "2"]) == 0
+    two = capsys.readouterr().out
+    assert two.count("row, ") >= 2
+    out = folder / f"{run}.txt"
+    assert main([*arguments, "-n", "2", "--out", str(out)]) == 0
+    assert out.read_text() == two
+
+
+@pytest.mark.parametrize("run", ["stream", "bytes", "documents"])
+def test_score_adds_up(folder: Path, capsys: pytest.CaptureFixture[str], run: str) -> None:
+    file = folder / "part.txt"
+    file.write_text("row\ngently down\nboat")
+    score = ["score", str(folder / run), str(file)]
+    assert main(score) == 0
+    out, err = capsys.readouterr()
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert [line["text"] for line in lines] == ["row", "gently down", "boat"]
+    assert [line["length"] for line in lines] == [4, 12, 5 if run == "documents" else 4]
+    assert f"{sum(line['nats'] for line in lines):.1f}" in err
+    assert main([*score, "--per", "character"]) == 0
+    characters = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert sum(row["nats"] for row in characters) == pytest.approx(sum(line["nats"] for line in lines), abs=0.01)
+    assert "".join(row["text"] for row in characters[:4]) == "row\n"
+    assert main([*score, "--color"]) == 0
+    coloured = capsys.readouterr().out
+    assert coloured.count("\x1b[0m") == len(characters)
+
+
+def test_wrong_inputs(folder: Path, capsys: pytest.CaptureFixture[str], digits_run: Path) -> None:
+    stream, documents = str(folder / "stream"), str(folder / "documents")
+    invalid, empty = folder / "invalid.txt", folder / "empty.txt"
+    invalid.write_bytes(b"row " * 50 + b"\xff")
+    empty.touch()
+    assert "got 'é' at character 1" in refused(capsys, "sample", stream, "--prompt", "wé")
+    assert "length expects at least 1, got 0" in refused(capsys, "sample", stream, "--length", "0")
+    assert "--prompt expects one line" in refused(capsys, "sample", documents, "--prompt", "a\nb")
+    assert "invalid byte at offset 200" in refused(capsys, "score", stream, str(invalid))
+    assert "got an empty file" in refused(capsys, "score", stream, str(empty))
+    assert "found no" in refused(capsys, "score", stream, str(folder / "none.txt"))
+    assert "--per expects line or character" in refused(capsys, "score", stream, str(invalid), "--per", "word")
+    assert "fitted on text" in refused(capsys, "score", str(digits_run), str(invalid))
+    assert "--prompt expects a model of text" in refused(capsys, "sample", str(digits_run), "--prompt", "a")
+    assert "expects --out" in refused(capsys, "sample", str(digits_run))
+    fit = ["fit", *SMALL, "--out", str(folder / "new"), "--data"]
+    assert "got an empty file" in refused(capsys, *fit, str(empty))
+    assert "invalid byte at offset 200" in refused(capsys, *fit, str(invalid))
+    assert "lower the window" in refused(capsys, *fit, str(folder / "part.txt"))
+    assert not (folder / "new").exists()
+
+
+def test_bytes_take_any_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = folder / "any.bin"
+    file.write_bytes(bytes(range(256)))
+    assert main(["score", str(folder / "bytes"), str(file), "--per", "character"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(rows) == 256
+    assert rows[-1]["text"] == "\\xff"

@@ -1,0 +1,185 @@
+"""Text: vocabularies, streams, documents, and the training and evaluation that carry a state through a stream."""
+
+import itertools
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import chainrule
+from chainrule.conditionals import Categorical
+from chainrule.data import Vocabulary, text_file
+from chainrule.data.text import Documents, Stream
+from chainrule.data.text_file import read_symbols, read_text
+from chainrule.models import MADE, RNN
+from chainrule.recipes import evaluate_split
+from chainrule.training.streams import Lanes, StreamLikelihood, stream_loader
+
+LINES = ["anna", "ben", "", "zoë", "al", "eve", "bo", "cy", "dee", "éva", "ann", "bea", "cleo"]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "lines.txt"
+    path.write_bytes("\n".join(LINES).replace("ben\n", "ben\r\n").encode())
+    return path
+
+
+def test_characters_and_bytes() -> None:
+    characters, octets = Vocabulary("abc\n"), Vocabulary(None)
+    assert (len(characters), len(octets)) == (5, 256)
+    assert characters.encode("cab\n").tolist() == [3, 1, 2, 0]
+    assert characters.encode("aéz").tolist() == [1, 4, 4], "unseen characters are one symbol"
+    assert characters.decode([1, 4]) == "a\ufffd"
+    assert octets.encode("é").tolist() == [0xC3, 0xA9]
+    assert octets.decode([0xC3, 0xA9, 0xFF]) == "é\ufffd"
+    assert (characters.end, octets.end) == (0, 10)
+    with pytest.raises(ValueError, match="expected characters of the training text .* got 'z' at character 1"):
+        characters.encode("az", strict=True)
+    assert Vocabulary(**characters.config).characters == characters.characters
+    assert Vocabulary("").encode("x").tolist() == [0]
+
+
+def test_a_stream_is_cut_once(tmp_path: Path) -> None:
+    path = tmp_path / "stream.txt"
+    text = "äbc-" * 100
+    path.write_text(text)
+    data = chainrule.data.load(path, window=10)
+    assert data.text is not None
+    assert data.levels == 5
+    splits = [data.train, data.valid, data.test]
+    symbols = np.concatenate([split.symbols for split in splits if isinstance(split, Stream)])
+    assert data.text.vocabulary.decode(symbols) == text, "no character is lost or doubled where a part begins"
+    assert data.train[1].tolist() == symbols[10:20].tolist()
+    assert data.train.num_variables == len(data.train.symbols)  # type: ignore[attr-defined]
+    octets = chainrule.data.load(path, window=10, vocabulary="bytes")
+    assert octets.levels == 256
+    assert bytes(octets.train[0].byte().tolist()) == text.encode()[:10]
+
+
+def test_shakespeare_is_tested_on_its_last_tenth() -> None:
+    try:
+        data = chainrule.data.load("shakespeare")
+    except FileNotFoundError as missing:
+        pytest.skip(str(missing))
+    assert data.test is data.valid
+    assert (data.train.num_variables, data.test.num_variables) == (1_003_854, 111_540)
+    assert data.levels == 66
+
+
+def test_documents_are_lines(file: Path) -> None:
+    data = chainrule.data.load(file, documents=True, seed=3)
+    splits = [data.train, data.valid, data.test]
+    texts = [data.text.decode(x) for split in splits for x in split[:]]  # type: ignore[union-attr]
+    unknown = [text.replace("\ufffd", "?") for text in texts]
+    assert len(texts) == len(LINES) - 1
+    assert data.event_shape == (5,)
+    assert all(any(len(text) == len(line) for line in LINES) for text in unknown)
+    assert isinstance(data.train, Documents)
+    seen = sorted(data.train.text(i) for i in range(len(data.train)))
+    assert set(seen) <= set(LINES)
+    assert len(seen) == 10
+    assert data.train.num_variables == sum(map(len, seen)) + 10
+    octets = chainrule.data.load(file, documents=True, vocabulary="bytes")
+    assert octets.event_shape == (5,)
+    assert octets.levels == 256
+
+
+@pytest.mark.parametrize("block", [1, 2, 3, 1000])
+def test_files_are_read_in_pieces(file: Path, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    monkeypatch.setattr(text_file, "BLOCK", block)
+    content = file.read_bytes().decode()
+    assert "".join(read_text(file)) == content
+    vocabulary = Vocabulary(content)
+    assert vocabulary.decode(itertools.chain(*read_symbols(file, vocabulary))) == content
+    broken = file.with_name("broken.txt")
+    for position, what in ((7, b"\xff"), (0, b"\x80"), (len(file.read_bytes()), b"\xc3")):
+        raw = file.read_bytes()
+        broken.write_bytes(raw[:position] + what + raw[position:])
+        with pytest.raises(ValueError, match=rf"expected UTF-8, got an invalid byte at offset {position} "):
+            list(read_text(broken))
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "message"),
+    [
+        ("", {}, "expected text, got an empty file"),
+        ("short", {}, "expected a train part of at least 128 characters, the window, got 4"),
+        ("a\nb\n", {"documents": True}, "expected at least 3 examples to split"),
+        ("text", {"window": 0}, "window expects at least 1, got 0"),
+        ("text", {"vocabulary": "words"}, "vocabulary expects characters or bytes, got 'words'"),
+        ("text", {"levels": 3}, "expected no levels, as .* is text"),
+    ],
+)
+def test_wrong_text(tmp_path: Path, content: str, options: dict[str, Any], message: str) -> None:
+    path = tmp_path / "wrong.txt"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=message):
+        chainrule.data.load(path, **options)
+    with pytest.raises(ValueError, match="expected no window, as digits is no text, got window=3"):
+        chainrule.data.load("digits", window=3)
+
+
+@pytest.mark.parametrize(("count", "lanes", "window"), [(100, 4, 10), (103, 4, 10), (35, 8, 10), (10, 3, 10)])
+def test_lanes(count: int, lanes: int, window: int) -> None:
+    validation = Lanes(count, lanes, window, None)
+    pieces = [set(range(start, start + length)) for starts, length in validation for start in starts]
+    covered = set().union(*pieces)
+    assert sum(map(len, pieces)) == len(covered) > count - validation.lanes, "each symbol once"
+    training = Lanes(count, lanes, window, seed=1)
+    batches = list(training)
+    assert len(batches) == len(training)
+    assert all(length == window for _, length in batches)
+    firsts = np.array([starts for starts, _ in batches])
+    assert (np.diff(firsts, axis=0) == window).all(), "a lane goes on where it was"
+    assert firsts.min() >= 0
+    assert firsts.max() + window <= count
+    assert list(training) == batches
+
+
+def test_the_state_is_carried_in_training_and_in_evaluation(tmp_path: Path) -> None:
+    path = tmp_path / "text.txt"
+    path.write_text("abcabdabe" * 40)
+    data = chainrule.data.load(path, window=8)
+    assert isinstance(data.valid, Stream)
+    torch.manual_seed(0)
+    model = RNN(event_shape=(8,), conditional=Categorical(data.levels), hidden_size=16, cell="gru")
+    module = StreamLikelihood(model, learning_rate=1.0, weight_decay=0.0, schedule="constant", warmup=0, total_steps=1)
+    windows = list(stream_loader(data.valid, 1))
+    carried = torch.cat([module.losses(batch, i) for i, batch in enumerate(windows)])
+    whole = -model(x := torch.from_numpy(data.valid.symbols.astype(np.float32))[None]).log_prob(x)[0]
+    assert torch.allclose(carried, whole, atol=1e-5), "windows of one lane are the whole stream"
+    done = chainrule.fit(model, data.train, data.valid, max_epochs=2, batch_size=1, verbose=False)
+    evaluation, figures = evaluate_split(model, data, "valid")
+    assert (evaluation.examples, evaluation.variables) == (1, len(data.valid.symbols))
+    assert figures["characters"] == evaluation.variables
+    assert figures["nats_per_character"] == pytest.approx(done.best_nats, rel=1e-4)
+    assert figures["bits_per_character"] == pytest.approx(figures["nats_per_character"] / math.log(2))
+    assert figures["perplexity"] == pytest.approx(math.exp(done.best_nats), rel=1e-4)
+
+
+def test_a_resumed_stream_ends_where_an_uninterrupted_one_does(tmp_path: Path) -> None:
+    path = tmp_path / "text.txt"
+    path.write_text("the quick brown fox jumps over the lazy dog\n" * 30)
+    data = chainrule.data.load(path, window=16)
+
+    def fitted(out: Path, epochs: int, **more: Any) -> list[float]:
+        torch.manual_seed(0)
+        model = RNN(event_shape=(16,), conditional=Categorical(data.levels), hidden_size=8, dropout=0.1)
+        settings: dict[str, Any] = {"batch_size": 4, "schedule": "constant", "verbose": False} | more
+        done = chainrule.fit(model, data.train, data.valid, out=out, max_epochs=epochs, **settings)
+        return [row["valid_nats"] for row in done.history]
+
+    whole = fitted(tmp_path / "whole", 4)
+    fitted(tmp_path / "part", 2)
+    assert fitted(tmp_path / "part", 4, resume=True) == whole
+
+
+def test_other_models_take_text_too(file: Path) -> None:
+    data = chainrule.data.load(file, documents=True)
+    model = MADE(event_shape=data.event_shape, conditional=Categorical(data.levels), hidden_sizes=[8])
+    evaluation, figures = evaluate_split(model, data, "train")
+    assert figures["nats_per_character"] * data.train.num_variables == pytest.approx(evaluation.nats * len(data.train))
