@@ -12,18 +12,18 @@ from chainrule import plots
 from chainrule.cli.loading import dataset_of, first_examples, levels_of, load_run, observation, one_class
 from chainrule.cli.parser import UsageError
 from chainrule.cli.text import sample_text, text_format
-from chainrule.cli.writing import ARRAYS, PICTURES, check_suffix, write_examples
+from chainrule.cli.writing import PICTURES, check_suffix, write_examples
 from chainrule.tasks.complete import COLLAPSE, completion
 from chainrule.tasks.sample import sample
 
 
 def run_sample(options: dict[str, Any]) -> None:
     """``chainrule sample``."""
-    if options["out"] is not None:
-        check_suffix(options["out"], (*PICTURES, *ARRAYS, ".txt"))
     model, config = load_run(options)
     text = text_format(config)
     if text is not None:
+        if options["out"] is not None:
+            check_suffix(options["out"], (".txt",))
         sample_text(options, model, text, _drawing(options))
         return
     for name in ("prompt", "length"):
