@@ -77,13 +77,13 @@ def test_score_adds_up(folder: Path, capsys: pytest.CaptureFixture[str], run: st
 def test_wrong_inputs(folder: Path, capsys: pytest.CaptureFixture[str], digits_run: Path) -> None:
     stream, documents = str(folder / "stream"), str(folder / "documents")
     invalid, empty = folder / "invalid.txt", folder / "empty.txt"
-    invalid.write_bytes(b"row " * 50 + b"\xff")
+    invalid.write_bytes(b"row " * 500 + b"\xff")
     empty.touch()
     assert "got 'é' at character 1" in refused(capsys, "sample", stream, "--prompt", "wé")
     assert "length expects at least 1, got 0" in refused(capsys, "sample", stream, "--length", "0")
     assert "expects a file ending in .txt, got" in refused(capsys, "sample", stream, "--out", str(folder / "a.png"))
     assert "--prompt expects one line" in refused(capsys, "sample", documents, "--prompt", "a\nb")
-    assert "invalid byte at offset 200" in refused(capsys, "score", stream, str(invalid))
+    assert "invalid byte at offset 2000" in refused(capsys, "score", stream, str(invalid))
     assert "got an empty file" in refused(capsys, "score", stream, str(empty))
     assert "found no" in refused(capsys, "score", stream, str(folder / "none.txt"))
     assert "--per expects line or character" in refused(capsys, "score", stream, str(invalid), "--per", "word")
@@ -92,7 +92,7 @@ def test_wrong_inputs(folder: Path, capsys: pytest.CaptureFixture[str], digits_r
     assert "expects --out" in refused(capsys, "sample", str(digits_run))
     fit = ["fit", *SMALL, "--out", str(folder / "new"), "--data"]
     assert "got an empty file" in refused(capsys, *fit, str(empty))
-    assert "invalid byte at offset 200" in refused(capsys, *fit, str(invalid))
+    assert "invalid byte at offset 2000" in refused(capsys, *fit, str(invalid))
     assert "lower the window" in refused(capsys, *fit, str(folder / "part.txt"))
     assert not (folder / "new").exists()
 
