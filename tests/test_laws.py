@@ -10,6 +10,7 @@ from zoo import ZOO
 
 from chainrule.model import AutoregressiveModel
 from chainrule.models import MADE, NADE, BayesNet
+from chainrule.sequence import SequenceModel
 from chainrule.testing import LAWS, randomised, uses_its_past
 
 
@@ -43,6 +44,8 @@ CONDITIONAL_LAWS = ("causal", "uses_its_past", "step_equals_forward", "completio
 def expected_verdict(law: str, model: AutoregressiveModel) -> str:
     if len(model.components) > 1 and law in CONDITIONAL_LAWS:
         return "does not apply: a mixture over orders has no conditionals p(x_t | x_<t)"
+    if law == "carries_its_state" and not isinstance(model, SequenceModel):
+        return "does not apply: no model of sequences"
     if model.num_classes is None and law == "uses_its_context":
         return "does not apply: no classes"
     if law == "saves_and_loads" and not torch.cuda.is_available():

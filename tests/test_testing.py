@@ -10,7 +10,7 @@ from torch.distributions import Distribution
 from chainrule import testing
 from chainrule.conditionals import Bernoulli, Categorical
 from chainrule.model import AutoregressiveModel, State
-from chainrule.models import FVSBN, MADE
+from chainrule.models import FVSBN, MADE, RNN
 from chainrule.testing import LAWS, check_model, randomised
 from chainrule.testing.probability import chi_square
 
@@ -30,6 +30,16 @@ class Logistic(AutoregressiveModel):
     def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
         logits = self.order.unflatten(self.logits(self.order.flatten(x)))
         return self.conditional.distribution(logits.unsqueeze(-1))
+
+
+class BeginsAnew(RNN):
+    """Forgets its state between the pieces of a sequence."""
+
+    def __init__(self) -> None:
+        super().__init__(event_shape=(4,), conditional=Bernoulli(), hidden_size=3)
+
+    def advance(self, state: State, previous: Tensor | None, x: Tensor) -> tuple[Distribution, State]:
+        return super().advance(self.start(len(x)), previous, x)
 
 
 class OfClasses(AutoregressiveModel):
@@ -194,6 +204,7 @@ BROKEN = [
     (SamplesWrongly(), "sampling_agrees", "chi-square expected a p-value of at least .*got"),
     (OwnRandomness(), "sampling_agrees", "the same samples from the same seed"),
     (SamplesWrongly(), "completion_agrees", "the rest after 2 known variables.*got"),
+    (BeginsAnew(), "carries_its_state", "cut after 2 variables: .*expected .*got"),
     (OtherSteps(), "completion_agrees", "the rest after 2 known variables.*got"),
     (Dead(), "gradients_flow", "expected a gradient for every parameter, got none for unused"),
     (Mixes(), "gradients_flow", "in a batch, as against alone: .*expected .*got"),
@@ -239,6 +250,7 @@ def test_every_law_is_broken_by_some_model() -> None:
 def test_the_unbroken_example_passes() -> None:
     verdicts = check_model(Logistic())
     assert verdicts.pop("uses_its_context") == "does not apply: no classes"
+    assert verdicts.pop("carries_its_state") == "does not apply: no model of sequences"
     assert all(verdict.startswith("passed") for verdict in verdicts.values())
 
 

@@ -17,13 +17,21 @@ from collections.abc import Callable
 from torch import Tensor
 
 from chainrule.model import AutoregressiveModel
-from chainrule.testing.dependence import causal, gradients_flow, step_equals_forward, uses_its_context, uses_its_past
+from chainrule.testing.dependence import (
+    carries_its_state,
+    causal,
+    gradients_flow,
+    step_equals_forward,
+    uses_its_context,
+    uses_its_past,
+)
 from chainrule.testing.probability import completion_agrees, normalised, sampling_agrees
 from chainrule.testing.probes import randomised
 from chainrule.testing.robustness import finite_and_strict, saves_and_loads
 
 __all__ = [
     "LAWS",
+    "carries_its_state",
     "causal",
     "check_model",
     "completion_agrees",
@@ -44,6 +52,7 @@ LAWS: dict[str, Callable[[AutoregressiveModel], str]] = {
     "uses_its_past": uses_its_past,
     "uses_its_context": uses_its_context,
     "step_equals_forward": step_equals_forward,
+    "carries_its_state": carries_its_state,
     "sampling_agrees": sampling_agrees,
     "completion_agrees": completion_agrees,
     "gradients_flow": gradients_flow,

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from chainrule.model import AutoregressiveModel
 from chainrule.nn.masked_linear import MaskedLinear
+from chainrule.sequence import SequenceModel
 from chainrule.testing.probes import (
     PASSED,
     change,
@@ -192,6 +193,34 @@ def _gradients(model: AutoregressiveModel, weighted: Tensor) -> dict[str, dict[s
         )
         result[f"{int(group[0])} to {int(group[-1])}"] = dict(zip(named, gradients, strict=True))
     return result
+
+
+@torch.no_grad()
+def carries_its_state(model: AutoregressiveModel) -> str:
+    """`SequenceModel.advance` in pieces gives the conditionals of `forward`, wherever the sequence is cut.
+
+    Raises:
+        AssertionError: If what comes after a cut is not given all that comes before it.
+    """
+    if not isinstance(model, SequenceModel):
+        return "does not apply: no model of sequences"
+    subject = copy.deepcopy(model).eval().double()
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        x = random_events(subject, EXAMPLES)
+        classes = subject.num_classes
+        context = None if classes is None else torch.randint(classes, (len(x),), device=x.device)
+    sequence, expected = subject.order.flatten(x), table(subject, subject(x, context))
+    n = subject.num_variables
+    for cuts in ([t, n - t] for t in range(n)):
+        state, previous, tables = subject.start(len(x), context), None, []
+        for part in sequence.split([size for size in cuts if size], dim=1):
+            distribution, state = subject.advance(state, previous, part)
+            previous = part[:, -1]
+            tables.append(step_table(subject, distribution))
+        message = f"carries_its_state: log-probabilities, cut after {cuts[0]} variables"
+        require_close(torch.cat(tables, dim=1), expected, ROUNDING, message)
+    return PASSED
 
 
 @law

@@ -1,0 +1,171 @@
+"""Text: speed of a 3 x 512 LSTM as shares of what the machine can do, general compressors, and memory.
+
+Writes ``benchmark-text.json``. Times are the least of several, taken in turns in one process; the memory is that of a
+process of its own, which scores a file of 1 GB that is not read before.
+"""
+
+import argparse
+import bz2
+import json
+import lzma
+import math
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from speed import seconds, train_step
+from torch import Tensor
+
+import chainrule
+from chainrule.atomic import write_atomically
+from chainrule.conditionals import Categorical
+from chainrule.data import load
+from chainrule.hub import versions
+from chainrule.models import RNN
+from chainrule.recipes import machine
+
+LANES, WINDOW = 64, 128
+CHARACTERS = 200
+"""Characters of every sample that is timed."""
+GIGABYTE = 10**9
+
+
+def rates() -> dict[str, float]:
+    """What this machine does at most: matrix products and reading of memory."""
+    a = torch.randn(2048, 2048)
+    b, large = a.bfloat16(), torch.randn(64_000_000)
+    single, half, read = seconds(lambda: a @ a, lambda: b @ b, lambda: large.sum(), repeats=9)
+    return {
+        "float32_gflops": 2 * 2048**3 / single / 1e9,
+        "bfloat16_gflops": 2 * 2048**3 / half / 1e9,
+        "read_gigabytes_per_second": large.numel() * 4 / read / 1e9,
+    }
+
+
+def training(model: RNN, x: Tensor) -> dict[str, float]:
+    """Characters per second of an optimiser step on 64 windows of 128, in both precisions."""
+
+    def loss(enabled: bool) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            return -model.log_prob(x).mean()
+
+    steps = [train_step(model.train(), lambda enabled=enabled: loss(enabled), fused=True) for enabled in (False, True)]
+    single, half = seconds(*steps, repeats=5)
+    return {"float32": x.numel() / single, "bfloat16": x.numel() / half}
+
+
+def sampling(model: RNN) -> dict[str, float]:
+    """Characters per second of one stream and of 64 at once."""
+    model.eval()
+    one, many = seconds(
+        lambda: chainrule.sample(model, 1, length=CHARACTERS, seed=0),
+        lambda: chainrule.sample(model, LANES, length=CHARACTERS, seed=0),
+        repeats=5,
+    )
+    return {"1": CHARACTERS / one, str(LANES): LANES * CHARACTERS / many}
+
+
+def speed() -> dict[str, Any]:
+    """Speed of the 3 x 512 LSTM on Shakespeare's characters, and its shares of the machine's rates."""
+    data = load("shakespeare", window=WINDOW)
+    torch.manual_seed(0)
+    model = RNN(event_shape=(WINDOW,), conditional=Categorical(data.levels), hidden_size=512, num_layers=3, cell="lstm")
+    drawn = sampling(model)
+    trained = training(model, data.train[:LANES])
+    limits = rates()
+    weights = sum(parameter.numel() for parameter in model.parameters())
+    return {
+        "parameters": model.num_parameters,
+        "rates": limits,
+        "train_characters_per_second": trained,
+        # Forward and backward: three products of two operations each per weight and character.
+        "train_share_of_matrix_products": {
+            name: 6 * weights * rate / limits[f"{name}_gflops"] / 1e9 for name, rate in trained.items()
+        },
+        "sample_characters_per_second": drawn,
+        "sample_share_of_bandwidth": {
+            lanes: 4 * weights * rate / int(lanes) / limits["read_gigabytes_per_second"] / 1e9
+            for lanes, rate in drawn.items()
+        },
+        "sample_share_of_matrix_products": {
+            lanes: 2 * weights * rate / limits["float32_gflops"] / 1e9 for lanes, rate in drawn.items()
+        },
+        "sample_64_over_1": drawn[str(LANES)] / drawn["1"],
+    }
+
+
+def compressors() -> list[dict[str, Any]]:
+    """Bits per character of general compressors on the test parts of the named streams."""
+    rows = []
+    for name in ("shakespeare", "wikitext2"):
+        data = load(name)
+        assert data.text is not None
+        text = data.text.vocabulary.decode(data.test.symbols)  # type: ignore[attr-defined]
+        raw = text.encode()
+        for compressor, packed in {
+            "xz -9e": lzma.compress(raw, preset=9 | lzma.PRESET_EXTREME),
+            "bzip2 -9": bz2.compress(raw, 9),
+        }.items():
+            bits = 8 * len(packed) / len(text)
+            rows.append(
+                {
+                    "data": name,
+                    "compressor": compressor,
+                    "bits_per_character": bits,
+                    "nats_per_character": bits * math.log(2),
+                }
+            )
+    return rows
+
+
+def memory() -> dict[str, Any]:
+    """The largest resident memory of ``chainrule score`` on 1 GB of lines, by a small network."""
+    with tempfile.TemporaryDirectory() as folder:
+        path, run = Path(folder, "large.txt"), Path(folder, "run")
+        line = b"the quick brown fox jumps over the lazy dog, again and again and again and again\n"
+        Path(folder, "small.txt").write_bytes(line * 200)
+        small = ["--model.hidden_size", "8", "--model.cell", "gru", "--max_epochs", "1", "--documents", "true"]
+        command = [sys.executable, "-m", "chainrule"]
+        data = ["--data", f"{folder}/small.txt", "--out", str(run)]
+        subprocess.run([*command, "fit", "--model", "RNN", *small, *data], check=True, capture_output=True)
+        with path.open("wb") as file:
+            for _ in range(GIGABYTE // (1000 * len(line))):
+                file.write(line * 1000)
+        size, started = path.stat().st_size, time.perf_counter()
+        script = (
+            "import resource, sys; from chainrule.cli import main; status = main(sys.argv[1:]); "
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr); sys.exit(status)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", script, "score", str(run), str(path)],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        elapsed = time.perf_counter() - started
+        return {
+            "bytes": size,
+            "seconds": elapsed,
+            "characters_per_second": size / elapsed,
+            "largest_resident_gigabytes": int(done.stderr.split()[-1]) * 1024 / 1e9,
+        }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("results"))
+    out = parser.parse_args().out
+    report = {"benchmark": "text", "machine": machine(), "versions": versions(), "compressors": compressors()}
+    for name, part in {"speed": speed, "memory": memory}.items():
+        report[name] = part()
+        print(json.dumps({name: report[name]}, indent=2), flush=True)
+    write_atomically(out / "benchmark-text.json", (json.dumps(report, indent=2) + "\n").encode())
+
+
+if __name__ == "__main__":
+    main()
