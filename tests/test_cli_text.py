@@ -97,6 +97,18 @@ def test_wrong_inputs(folder: Path, capsys: pytest.CaptureFixture[str], digits_r
     assert not (folder / "new").exists()
 
 
+def test_new_characters_are_counted(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = folder / "new.txt"
+    file.write_text(("röw " * 10 + "\n") * 40)
+    assert main(["score", str(folder / "stream"), str(file)]) == 0
+    assert "400 characters are new to the model" in capsys.readouterr().err
+    for run in ("stream", "documents"):
+        assert main(["evaluate", str(folder / run), "--data", str(file), "--split", "train", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["unknown_characters"] == 320
+        assert main(["evaluate", str(folder / run), "--data", str(file), "--split", "train"]) == 0
+        assert "320 characters are new to the model" in capsys.readouterr().out
+
+
 def test_bytes_take_any_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = folder / "any.bin"
     file.write_bytes(bytes(range(256)))

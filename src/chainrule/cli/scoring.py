@@ -32,6 +32,8 @@ def run_evaluate(options: dict[str, Any]) -> None:
         unit = dataset.text.vocabulary.unit
         each = f"{figures[f'nats_per_{unit}']:.4f} nats or {figures[f'bits_per_{unit}']:.4f} bits per {unit}"
         print(f"{result.nats:.4f} nats per example; {each}, perplexity {figures['perplexity']:.4f}")
+        if figures.get("unknown_characters"):
+            print(f"{figures['unknown_characters']} characters are new to the model, and read as one unknown symbol")
     else:
         print(f"{result.nats:.4f} +- {result.nats_stderr:.4f} nats, {result.bits_per_dim:.4f} bits per dimension")
     if result.member_nats:

@@ -103,9 +103,10 @@ def run_score(options: dict[str, Any]) -> None:
     if text is None or not isinstance(model, SequenceModel):
         raise UsageError("score expects the run of a model of sequences, such as RNN, that was fitted on text")
     coloured = options["color"] or (sys.stdout.isatty() and not options["json"])
-    total, count = 0.0, 0
+    total, count, unknown = 0.0, 0, 0
     for number, (symbols, nats) in enumerate(_scored(model, text, options["file"]), 1):
         total, count = total + nats.sum(), count + len(nats)
+        unknown += int((symbols == text.vocabulary.unknown).sum()) if text.vocabulary.unknown is not None else 0
         if coloured:
             print("".join(map(_coloured, _texts(text.vocabulary, symbols), nats)), end="", flush=True)
         elif options["per"] == "line":
@@ -116,7 +117,8 @@ def run_score(options: dict[str, Any]) -> None:
                 print(json.dumps({"line": number, "column": column, "text": symbol, "nats": round(value, 4)}))
     unit, mean = text.vocabulary.unit, total / count
     figures = f"{mean:.4f} nats or {mean / math.log(2):.4f} bits per {unit}, perplexity {math.exp(mean):.3f}"
-    print(f"{count} {unit}s, {total:.2f} nats, {figures}", file=sys.stderr)
+    new = f"; {unknown} characters are new to the model, and read as one unknown symbol" if unknown else ""
+    print(f"{count} {unit}s, {total:.2f} nats, {figures}{new}", file=sys.stderr)
 
 
 def _scored(model: SequenceModel, text: TextFormat, path: Path) -> Iterator[tuple[Line, Line]]:

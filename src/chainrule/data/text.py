@@ -14,7 +14,7 @@ from torch import Tensor
 
 from chainrule.data.arrays import SPLITS
 from chainrule.data.dataset import Dataset, Examples, Rows, split_rows
-from chainrule.data.text_file import boundary, check_text, read_bytes, read_text, symbols_of
+from chainrule.data.text_file import BLOCK, boundary, check_text, read_bytes, read_text, symbols_of
 from chainrule.data.vocabulary import KINDS, Vocabulary
 
 WINDOW = 128
@@ -76,6 +76,11 @@ class Stream(Examples):
         places = np.asarray(starts, dtype=np.int64)[:, None] + np.arange(length)
         return torch.from_numpy(self.symbols[places].astype(np.float32))
 
+    def count(self, symbol: int) -> int:
+        """How often ``symbol`` occurs."""
+        blocks = range(0, len(self.symbols), BLOCK)
+        return sum(int(np.count_nonzero(self.symbols[start : start + BLOCK] == symbol)) for start in blocks)
+
     def single(self) -> Stream:
         """The same symbols as examples of one symbol each."""
         return Stream(self.symbols, 1)
@@ -107,6 +112,11 @@ class Documents(Examples):
     def num_variables(self) -> int:
         """Symbols of all documents, their ends among them and what fills them up not."""
         return int(self.lengths.sum()) + len(self)
+
+    def count(self, symbol: int) -> int:
+        """How often ``symbol`` occurs."""
+        lines = (self.vocabulary.encode(self.text(position)) for position in range(len(self)))
+        return sum(int(np.count_nonzero(line == symbol)) for line in lines)
 
     def text(self, position: int) -> str:
         """A line, without its end."""

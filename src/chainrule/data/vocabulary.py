@@ -55,6 +55,11 @@ class Vocabulary:
         """
         return int(self.encode("\n", strict=True)[0])
 
+    @property
+    def unknown(self) -> int | None:
+        """The symbol of characters that the vocabulary lacks; None of bytes, which lack nothing."""
+        return None if self.characters is None else len(self.characters) - 1
+
     def encode(self, text: str, *, strict: bool = False) -> NDArray[np.int64]:
         """The symbols of ``text``.
 

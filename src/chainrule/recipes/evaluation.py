@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from chainrule.data.dataset import Dataset
-from chainrule.data.text import Stream
+from chainrule.data.dataset import Dataset, Examples
+from chainrule.data.text import Documents, Stream
 from chainrule.model import AutoregressiveModel
 from chainrule.sequence import SequenceModel
 from chainrule.tasks.evaluate import Evaluation, evaluate, evaluate_stream
@@ -27,18 +27,21 @@ def evaluate_split(
     else:
         variables = None if isinstance(examples, Stream) else examples.num_variables
         evaluation = evaluate(model, examples, context=context, batch_size=batch_size, variables=variables)
-    return evaluation, text_figures(evaluation, dataset)
+    return evaluation, text_figures(evaluation, dataset, examples)
 
 
-def text_figures(evaluation: Evaluation, dataset: Dataset) -> dict[str, Any]:
-    """Of text, nats, bits and perplexity per character or byte; nothing of other data."""
+def text_figures(evaluation: Evaluation, dataset: Dataset, examples: Examples) -> dict[str, Any]:
+    """Of text, nats, bits and perplexity per character or byte, and how many characters are unknown to the model."""
     if dataset.text is None:
         return {}
-    unit = dataset.text.vocabulary.unit
+    vocabulary = dataset.text.vocabulary
     nats = evaluation.nats * evaluation.examples / evaluation.variables
-    return {
-        f"nats_per_{unit}": nats,
-        f"bits_per_{unit}": nats / math.log(2),
+    figures = {
+        f"nats_per_{vocabulary.unit}": nats,
+        f"bits_per_{vocabulary.unit}": nats / math.log(2),
         "perplexity": math.exp(nats),
-        f"{unit}s": evaluation.variables,
+        f"{vocabulary.unit}s": evaluation.variables,
     }
+    if vocabulary.unknown is not None and isinstance(examples, Stream | Documents):
+        figures["unknown_characters"] = examples.count(vocabulary.unknown)
+    return figures
