@@ -182,3 +182,21 @@ def test_a_table_of_another_width(tmp_path, monkeypatch):
     (tmp_path / "tabular" / "nltcs" / "nltcs.train.data").write_text("0,1\n1,1\n")
     with pytest.raises(ValueError, match="expected 16 columns, got 2"):
         chainrule.data.load("nltcs")
+
+
+@pytest.mark.parametrize(
+    ("name", "levels", "variables"),
+    [
+        ("shakespeare", 66, {"train": 1_003_854, "valid": 111_540, "test": 111_540}),
+        ("names", 28, {}),
+        ("wikitext2", None, {}),
+    ],
+)
+def test_texts(data_folder, name, levels, variables):
+    data = chainrule.data.load(name)
+    assert levels in (None, data.levels)
+    assert {split: data.split(split).num_variables for split in variables} == variables
+    assert (data.test is data.valid) == (name == "shakespeare"), "published on the part that is validated on"
+    if name == "names":
+        assert [len(data.split(split)) for split in ("train", "valid", "test")] == [25_627, 3_203, 3_203]
+        assert data.event_shape == (16,)

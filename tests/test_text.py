@@ -60,16 +60,6 @@ def test_a_stream_is_cut_once(tmp_path: Path) -> None:
     assert bytes(octets.train[0].byte().tolist()) == text.encode()[:10]
 
 
-def test_shakespeare_is_tested_on_its_last_tenth() -> None:
-    try:
-        data = chainrule.data.load("shakespeare")
-    except FileNotFoundError as missing:
-        pytest.skip(str(missing))
-    assert data.test is data.valid
-    assert (data.train.num_variables, data.test.num_variables) == (1_003_854, 111_540)
-    assert data.levels == 66
-
-
 def test_documents_are_lines(file: Path) -> None:
     data = chainrule.data.load(file, documents=True, seed=3)
     splits = [data.train, data.valid, data.test]
