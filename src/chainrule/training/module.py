@@ -83,7 +83,9 @@ class MaximumLikelihood(lightning.LightningModule):
         weights = [parameter for parameter in self.model.parameters() if parameter.dim() > 1]
         biases = [parameter for parameter in self.model.parameters() if parameter.dim() <= 1]
         groups = [{"params": weights, "weight_decay": self.weight_decay}, {"params": biases, "weight_decay": 0.0}]
-        optimizer = torch.optim.AdamW(groups, lr=self.learning_rate, fused=True)
+        # A fused step would unscale the gradients of mixed precision by itself, too late to clip them.
+        fused = "mixed" not in str(self.trainer.precision)
+        optimizer = torch.optim.AdamW(groups, lr=self.learning_rate, fused=fused)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
