@@ -11,6 +11,7 @@ from torch import Tensor
 import chainrule
 from chainrule.conditionals import Bernoulli, Categorical
 from chainrule.models import NADE, RNN
+from chainrule.nn.recurrent import LockedDropout
 from chainrule.tasks.evaluate import evaluate_stream
 from chainrule.tasks.score import stream_surprisals, surprisals
 from chainrule.testing import randomised
@@ -28,10 +29,11 @@ def network(cell: str, levels: int = 3, **arguments: Any) -> RNN:
 def test_the_equations_of_the_lecture() -> None:
     model = network("tanh", levels=4, num_layers=1)
     x = torch.tensor([[0.0, 2.0, 1.0, 3.0]], dtype=torch.double)
-    w_hh, w_xh = model.net.layers.weight_hh_l0, model.net.layers.weight_ih_l0
+    (layer,) = model.net.layers
+    w_hh, w_xh = layer.weight_hh_l0, layer.weight_ih_l0
     assert model.output is not None
     assert model.output.bias is None
-    assert not model.net.layers.bias
+    assert not layer.bias
     h, total = model.net.first[0, 0], torch.zeros((), dtype=torch.double)
     for value in x[0].long():
         total = total + torch.log_softmax(model.output.weight @ h, 0)[value]
@@ -128,12 +130,22 @@ def test_a_prefix_of_other_models() -> None:
         chainrule.sample(model, 3, prefix=torch.tensor([2.0]))
 
 
-def test_dropout_acts_in_training_only() -> None:
-    model = network("lstm", dropout=0.5)
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("kind", ["dropout", "weight_dropout"])
+def test_dropout_acts_in_training_only(cell: str, kind: str) -> None:
+    model = network(cell, **{kind: 0.5})
     x = torch.zeros(2, 6, dtype=torch.double)
     assert torch.equal(model.log_prob(x), model.log_prob(x))
     model.train()
     assert not torch.equal(model.log_prob(x), model.log_prob(x))
+
+
+def test_dropout_is_locked_along_a_sequence() -> None:
+    torch.manual_seed(0)
+    states = LockedDropout(0.25)(torch.ones(200, 5, 30))
+    assert torch.equal(states, states[:, :1].expand_as(states))
+    assert set(states.unique().tolist()) == {0.0, 1 / 0.75}
+    assert states.mean().item() == pytest.approx(1.0, abs=0.05)
 
 
 def test_tied_weights() -> None:
@@ -150,6 +162,7 @@ def test_tied_weights() -> None:
         ({"num_layers": 0}, "num_layers expects at least 1, got 0"),
         ({"embedding_size": 0}, "embedding_size expects at least 1, got 0"),
         ({"dropout": 1.0}, r"dropout expects a probability in \[0, 1\), got 1"),
+        ({"weight_dropout": -0.1}, r"weight_dropout expects a probability in \[0, 1\), got -0.1"),
         ({"end_symbol": 3}, "end_symbol expects a value of .*, got 3"),
         ({"tied": True}, "tied expects values read one-hot and an embedding_size of hidden_size"),
     ],

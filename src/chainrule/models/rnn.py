@@ -9,6 +9,8 @@ References:
     Long short-term memory (Hochreiter and Schmidhuber, 1997), https://doi.org/10.1162/neco.1997.9.8.1735
     Learning phrase representations using RNN encoder-decoder (Cho et al., 2014), https://arxiv.org/abs/1406.1078
     Using the output embedding to improve language models (Press and Wolf, 2017), https://arxiv.org/abs/1608.05859
+    Regularizing and optimizing LSTM language models (Merity, Keskar and Socher, 2018),
+    https://arxiv.org/abs/1708.02182
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from chainrule.conditionals import Conditional
 from chainrule.model import State
 from chainrule.nn.checks import check_dropout
 from chainrule.nn.class_bias import ClassBias
-from chainrule.nn.recurrent import Recurrent
+from chainrule.nn.recurrent import LockedDropout, Recurrent
 from chainrule.order import OrderSpec
 from chainrule.sequence import SequenceModel
 
@@ -45,13 +47,15 @@ class RNN(SequenceModel):
         cell: ``"tanh"``, ``"lstm"`` or ``"gru"``.
         embedding_size: Numbers that stand for a value in place of its one-hot vector; None for one-hot.
         tied: Whether W_hy is the transposed embedding, which must then be of ``hidden_size``.
-        dropout: Probability with which a unit is dropped in training, between the layers and before W_hy.
+        dropout: Probability with which a unit is dropped in training, between the layers and before W_hy; the same
+            units are dropped along a whole example.
+        weight_dropout: Probability with which a weight of W_hh is dropped in training, for a whole batch.
         end_symbol: The value that ends an example: all after it have this value, with probability 1.
         order: In which sequence the variables are generated.
         num_classes: The number of classes that an example can be conditioned on; None for no classes.
 
     Raises:
-        ValueError: If a size is below 1, the cell unknown, ``dropout`` not in [0, 1), ``end_symbol`` no value, or
+        ValueError: If a size is below 1, the cell unknown, a dropout not in [0, 1), ``end_symbol`` no value, or
             ``tied`` weights do not fit.
 
     The chain rule on the lecture's word: p(hello) = p(h) p(e | h) p(l | he) p(l | hel) p(o | hell).
@@ -82,6 +86,7 @@ class RNN(SequenceModel):
         embedding_size: int | None = None,
         tied: bool = False,
         dropout: float = 0.0,
+        weight_dropout: float = 0.0,
         end_symbol: int | None = None,
         order: OrderSpec = "raster",
         num_classes: int | None = None,
@@ -89,7 +94,9 @@ class RNN(SequenceModel):
         super().__init__(event_shape=event_shape, conditional=conditional, order=order, num_classes=num_classes)
         inputs = conditional.num_features + 1
         input_size = inputs if embedding_size is None else embedding_size
-        self.net = Recurrent(input_size, hidden_size, num_layers, cell, check_dropout(dropout))
+        check_dropout(dropout)
+        check_dropout(weight_dropout, "weight_dropout")
+        self.net = Recurrent(input_size, hidden_size, num_layers, cell, dropout, weight_dropout)
         self.embedding = None if embedding_size is None else nn.Linear(inputs, embedding_size, bias=False)
         if tied and (self.embedding is None or embedding_size != hidden_size or inputs != conditional.num_parameters):
             raise ValueError(
@@ -97,7 +104,7 @@ class RNN(SequenceModel):
                 f"got {embedding_size} and {conditional!r}"
             )
         self.output = None if tied else nn.Linear(hidden_size, conditional.num_parameters, bias=cell != "tanh")
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = LockedDropout(dropout)
         self.class_start = ClassBias(num_classes, self.net.state_size)
         self.class_input = ClassBias(num_classes, input_size)
         self.end_symbol = end_symbol
@@ -148,13 +155,12 @@ class RNN(SequenceModel):
         if alive:
             read, hidden = self.net(self._read(past[:, :alive], _over_time(class_input)), hidden)
             states.append(read)
-        parameters = self._write(torch.cat(states, dim=1)) if states else self.empty(len(x), 0, self._num_outputs)
+        if states:
+            parameters = self._write(self.dropout(torch.cat(states, dim=1)))
+        else:
+            parameters = self.empty(len(x), 0, self.conditional.num_parameters)
         parameters = F.pad(parameters, (0, 0, 0, x.shape[1] - parameters.shape[1]))
         return self._ended(parameters, after), (after[:, -1], hidden, class_input)
-
-    @property
-    def _num_outputs(self) -> int:
-        return self.conditional.num_parameters
 
     def _read(self, x: Tensor, class_input: Tensor | float) -> Tensor:
         """What the network reads of values: one-hot, as `Conditional.encode` leaves out the indicator of value 0."""
@@ -165,8 +171,8 @@ class RNN(SequenceModel):
     def _write(self, states: Tensor) -> Tensor:
         if self.output is None:
             assert self.embedding is not None
-            return self.dropout(states) @ self.embedding.weight
-        result: Tensor = self.output(self.dropout(states))
+            return states @ self.embedding.weight
+        result: Tensor = self.output(states)
         return result
 
     def _ended(self, parameters: Tensor, ended: Tensor) -> Tensor:

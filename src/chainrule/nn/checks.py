@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 
-def check_dropout(dropout: float) -> float:
+def check_dropout(dropout: float, name: str = "dropout") -> float:
     """``dropout``, or ``ValueError`` if it is no probability below 1."""
     if not 0 <= dropout < 1:
-        raise ValueError(f"dropout expects a probability in [0, 1), got {dropout}")
+        raise ValueError(f"{name} expects a probability in [0, 1), got {dropout}")
     return dropout
 
 

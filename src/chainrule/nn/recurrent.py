@@ -1,15 +1,43 @@
-"""Layers of recurrent cells, computed for a whole sequence by torch's fused kernels or for one time."""
+"""Layers of recurrent cells, computed for a whole sequence by torch's fused kernels or for one time.
+
+References:
+    A theoretically grounded application of dropout in recurrent neural networks (Gal and Ghahramani, 2016),
+    https://arxiv.org/abs/1512.05287
+    Regularizing and optimizing LSTM language models (Merity, Keskar and Socher, 2018),
+    https://arxiv.org/abs/1708.02182
+"""
 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 Hidden = tuple[tuple[Tensor, ...], ...]
 """The state of every layer: ``(h,)``, of an LSTM ``(h, c)``, each ``(B, hidden_size)``."""
 
 CELLS = {"tanh": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
-"""Fused kernels by the name of their cell."""
+"""A layer by the name of its cell: its weights, and how they are initialised."""
+
+KERNELS = {"tanh": torch.rnn_tanh, "lstm": torch.lstm, "gru": torch.gru}
+"""What computes a layer for a whole sequence, from weights that are given."""
+
+
+class LockedDropout(nn.Module):
+    """Dropout of units ``(B, k, size)`` that drops the same units at all k times of a sequence.
+
+    Args:
+        p: Probability with which a unit is dropped in training.
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, states: Tensor) -> Tensor:
+        if not self.training or self.p == 0:
+            return states
+        return states * F.dropout(torch.ones_like(states[:, :1]), self.p)
 
 
 class Recurrent(nn.Module):
@@ -20,13 +48,22 @@ class Recurrent(nn.Module):
         hidden_size: Units of each layer.
         num_layers: How many layers.
         cell: ``"tanh"`` (without biases), ``"lstm"`` or ``"gru"``.
-        dropout: Probability with which a unit between two layers is dropped in training.
+        dropout: Probability with which a unit between two layers is dropped in training, at all times of a sequence.
+        weight_dropout: Probability with which a weight from state to state is dropped in training (DropConnect).
 
     Raises:
         ValueError: If a size is below 1 or the cell is unknown.
     """
 
-    def __init__(self, input_size: int, hidden_size: int, num_layers: int, cell: str, dropout: float) -> None:
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int,
+        cell: str,
+        dropout: float = 0.0,
+        weight_dropout: float = 0.0,
+    ) -> None:
         super().__init__()
         for name, size in {"embedding_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}.items():
             if size < 1:
@@ -34,33 +71,40 @@ class Recurrent(nn.Module):
         if cell not in CELLS:
             raise ValueError(f"cell expects 'tanh', 'lstm' or 'gru', got {cell!r}")
         self.cell = cell
-        self.layers = CELLS[cell](
-            input_size,
-            hidden_size,
-            num_layers,
-            bias=cell != "tanh",
-            dropout=dropout if num_layers > 1 else 0.0,  # torch warns of dropout between fewer than two layers
-            batch_first=True,
+        self.dropout = LockedDropout(dropout)
+        self.weight_dropout = weight_dropout
+        self.layers = nn.ModuleList(
+            CELLS[cell](size, hidden_size, bias=cell != "tanh")
+            for size in (input_size, *[hidden_size] * (num_layers - 1))
         )
         parts = 2 if cell == "lstm" else 1
         self.first = nn.Parameter(torch.zeros(num_layers, parts, hidden_size))
         self.state_size = self.first.numel()
         if cell == "lstm":
-            for layer in range(num_layers):  # remember at first (Gers, Schmidhuber and Cummins, 2000)
-                bias = getattr(self.layers, f"bias_hh_l{layer}")
-                nn.init.ones_(bias.data[hidden_size : 2 * hidden_size])
+            for layer in self.layers:  # remember at first (Gers, Schmidhuber and Cummins, 2000)
+                nn.init.ones_(layer.bias_hh_l0.data[hidden_size : 2 * hidden_size])
 
     def start(self, batch_size: int, change: Tensor | float = 0.0) -> Hidden:
         """The first state of ``batch_size`` sequences, with ``change`` ``(B, state_size)`` added."""
         first = self.first.flatten().expand(batch_size, -1) + change
-        return self._cut(first.unflatten(1, self.first.shape))
+        states = first.unflatten(1, self.first.shape)
+        return tuple(tuple(part.contiguous() for part in layer.unbind(1)) for layer in states.unbind(1))
 
     def forward(self, inputs: Tensor, hidden: Hidden) -> tuple[Tensor, Hidden]:
         """The uppermost states ``(B, k, hidden_size)`` along inputs ``(B, k, input_size)``, and the last state."""
-        parts = tuple(torch.stack(part).to(self.first.dtype) for part in zip(*hidden, strict=True))
-        states, last = self.layers(inputs, parts if len(parts) > 1 else parts[0])
-        last = last if len(parts) > 1 else (last,)
-        return states, self._cut(torch.stack([part.to(self.first.dtype) for part in last], dim=1).movedim(2, 0))
+        result: list[tuple[Tensor, ...]] = []
+        for layer, before in enumerate(hidden):
+            weights = self._weights(layer)
+            weights[1] = F.dropout(weights[1], self.weight_dropout, self.training)
+            parts = [part.unsqueeze(0) for part in before]
+            state = parts if self.cell == "lstm" else parts[0]
+            inputs = self.dropout(inputs) if layer else inputs
+            # Biases; one layer; no dropout of the kernel's own; whether to train; one direction; batch first.
+            inputs, *after = KERNELS[self.cell](
+                inputs, state, weights, len(weights) == 4, 1, 0.0, self.training, False, True
+            )
+            result.append(tuple(part.squeeze(0).to(self.first.dtype) for part in after))
+        return inputs, tuple(result)
 
     def step(self, inputs: Tensor, hidden: Hidden) -> Hidden:
         """The state after one more input ``(B, input_size)``."""
@@ -84,10 +128,6 @@ class Recurrent(nn.Module):
         return hidden[-1][0]
 
     def _weights(self, layer: int) -> list[Tensor]:
-        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")[: 4 if self.layers.bias else 2]
-        return [getattr(self.layers, f"{name}_l{layer}") for name in names]
-
-    @staticmethod
-    def _cut(states: Tensor) -> Hidden:
-        """States ``(B, num_layers, parts, hidden_size)`` layer by layer."""
-        return tuple(tuple(part.contiguous() for part in layer.unbind(1)) for layer in states.unbind(1))
+        """From input to state, from state to state, and the biases, if there are any."""
+        own: list[Tensor] = list(self.layers[layer].parameters())
+        return own
