@@ -100,9 +100,10 @@ def test_what_fills_a_document_up_counts_for_nothing(cell: str) -> None:
     x = torch.tensor([[1.0, 2.0, 0.0], [0.0, 0.0, 0.0], [2.0, 1.0, 1.0]], dtype=torch.double)
     filled = torch.cat([x, torch.zeros(3, 40, dtype=torch.double)], dim=1)
     assert torch.equal(surprisals(model, filled)[:2, 3:], torch.zeros(2, 40))
-    assert torch.equal(model.log_prob(filled)[:2], model.log_prob(x)[:2])
+    # The same terms in sums of another length, which may be added up in another sequence.
+    assert torch.allclose(model.log_prob(filled)[:2], model.log_prob(x)[:2], rtol=1e-13, atol=0)
     gradients = [torch.autograd.grad(model.log_prob(part[:2]).sum(), model.net.first)[0] for part in (x, filled)]
-    assert torch.equal(*gradients)
+    assert torch.allclose(*gradients, rtol=1e-12, atol=1e-15)
     assert model.log_prob(torch.tensor([[1.0, 0.0, 2.0]])).item() == -torch.inf, "nothing follows the end"
 
 
@@ -144,7 +145,7 @@ def test_dropout_is_locked_along_a_sequence() -> None:
     torch.manual_seed(0)
     states = LockedDropout(0.25)(torch.ones(200, 5, 30))
     assert torch.equal(states, states[:, :1].expand_as(states))
-    assert set(states.unique().tolist()) == {0.0, 1 / 0.75}
+    assert states.unique().tolist() == pytest.approx([0.0, 1 / 0.75])
     assert states.mean().item() == pytest.approx(1.0, abs=0.05)
 
 

@@ -9,6 +9,8 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -16,10 +18,10 @@ from torch import Tensor, nn
 Hidden = tuple[tuple[Tensor, ...], ...]
 """The state of every layer: ``(h,)``, of an LSTM ``(h, c)``, each ``(B, hidden_size)``."""
 
-CELLS = {"tanh": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+CELLS: dict[str, Callable[..., nn.RNNBase]] = {"tanh": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 """A layer by the name of its cell: its weights, and how they are initialised."""
 
-KERNELS = {"tanh": torch.rnn_tanh, "lstm": torch.lstm, "gru": torch.gru}
+KERNELS: dict[str, Callable[..., tuple[Tensor, ...]]] = {"tanh": torch.rnn_tanh, "lstm": torch.lstm, "gru": torch.gru}
 """What computes a layer for a whole sequence, from weights that are given."""
 
 
@@ -82,7 +84,7 @@ class Recurrent(nn.Module):
         self.state_size = self.first.numel()
         if cell == "lstm":
             for layer in self.layers:  # remember at first (Gers, Schmidhuber and Cummins, 2000)
-                nn.init.ones_(layer.bias_hh_l0.data[hidden_size : 2 * hidden_size])
+                nn.init.ones_(layer.get_parameter("bias_hh_l0").data[hidden_size : 2 * hidden_size])
 
     def start(self, batch_size: int, change: Tensor | float = 0.0) -> Hidden:
         """The first state of ``batch_size`` sequences, with ``change`` ``(B, state_size)`` added."""
