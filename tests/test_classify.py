@@ -6,7 +6,7 @@ import torch
 import chainrule
 from chainrule.conditionals import Bernoulli
 from chainrule.model import AutoregressiveModel
-from chainrule.models import FVSBN, MADE, NADE, Ensemble
+from chainrule.models import FVSBN, MADE, NADE, Ensemble, Table
 from chainrule.tasks.classify import classify_progressively
 from chainrule.testing import randomised
 
@@ -42,6 +42,15 @@ def test_progressively_goes_from_the_prior_to_the_whole(model: AutoregressiveMod
     same = events[(events[:, known] == X[0, known]).all(1)]
     part = torch.stack([model.log_prob(same, torch.full((4,), c)).exp().sum() for c in range(3)]).detach() * prior
     assert torch.allclose(found[0, 2].exp(), (part / part.sum()).double(), atol=1e-6)
+
+
+def test_what_is_impossible_in_every_class_says_nothing_of_it() -> None:
+    model = Table(event_shape=(2,), conditional=Bernoulli(), num_classes=2, prior=0)
+    model.count([(torch.tensor([[0.0, 0.0], [0.0, 1.0]]), torch.tensor([0, 1]))])
+    x, prior = torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([0.3, 0.7])
+    expected = torch.tensor([[0.3, 0.7], [0.0, 1.0]], dtype=torch.double)
+    assert torch.allclose(chainrule.classify(model, x, prior=prior).exp(), expected)
+    assert torch.allclose(classify_progressively(model, x, prior=prior)[:, -1].exp(), expected)
 
 
 def test_needs_classes_and_a_distribution_over_them() -> None:

@@ -56,6 +56,20 @@ class TestFit:
         other = [*again[:4], "[21]", *again[5:], *FAST, "--resume"]
         assert "fitted with model.hidden_sizes=[20], got [21]" in refused(capsys, *other)
 
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (["--model", "NADE", "--variants", "4"], "has one variant"),
+            (["--model", "MADE", "--orders", "[raster, sideways]"], "sideways"),
+        ],
+    )
+    def test_members_that_do_not_fit_are_refused_before_training(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+    ) -> None:
+        out = tmp_path / "run"
+        assert message in refused(capsys, "fit", *arguments, "--data", "digits", "--out", str(out))
+        assert not out.exists()
+
     def test_own_model_by_import_path(self, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         source = "from chainrule.models import FVSBN\nclass Mine(FVSBN):\n    pass\n"
         (tmp_path / "own_models.py").write_text(source)
@@ -121,7 +135,7 @@ class TestFit:
             process.send_signal(signal.SIGINT)
             _, err = process.communicate(timeout=60)
         assert process.returncode == 130, err
-        assert "interrupted; the last checkpoint is kept; go on with it by --resume" in err
+        assert "interrupted; the last checkpoint is kept; repeat the command with --resume to go on" in err
         assert "Traceback" not in err
         assert not (out / "model.safetensors").exists()
         assert main([*fit, "--out", str(out), "--resume"]) == 0

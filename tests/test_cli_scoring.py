@@ -22,6 +22,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.fixture(scope="module")
+def autoencoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "autoencoder"
+    model = ["--model", "Autoencoder", "--model.hidden_sizes", "[9]", "--model.reconstruction", "squared_error"]
+    assert main(["fit", *model, "--data", "digits", "--out", str(out), *FAST]) == 0
+    return out
+
+
 class TestEvaluate:
     def test_json(self, digits_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["evaluate", str(digits_run), "--data", "digits", "--split", "test", "--json"]) == 0
@@ -85,6 +93,24 @@ class TestClassesAndFeatures:
         assert found.shape == (179, 10)
         assert found.sum(1) == pytest.approx(1, abs=1e-5)
 
+    def test_conditionals_given_a_class(self, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        out = str(tmp_path / "x.png")
+        assert "expected --class, from 0 to 9" in refused(capsys, "conditionals", str(run), "--out", out)
+        assert main(["conditionals", str(run), "--class", "3", "-n", "2", "--out", out]) == 0
+        assert Path(out).read_bytes().startswith(b"\x89PNG")
+
+    def test_a_mixture_over_orders_has_no_curve_along_one(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        model = ["--model", "MADE", "--model.hidden_sizes", "[9]", "--model.num_classes", "10"]
+        out = tmp_path / "mixture"
+        fit = ["fit", *model, "--data", "digits", "--orders", "[raster, reversed]", "--out", str(out), *FAST]
+        assert main(fit) == 0
+        capsys.readouterr()
+        message = refused(capsys, "classify", str(out), "--out", str(tmp_path / "x.png"))
+        assert "expects a model of one order, to show p(c | x_<t) along it" in message
+        assert main(["classify", str(out), "--out", str(tmp_path / "x.npy")]) == 0
+
     def test_represent_writes_features_and_classes(self, run: Path, tmp_path: Path) -> None:
         out = tmp_path / "features.npz"
         assert main(["represent", str(run), "--split", "valid", "--out", str(out)]) == 0
@@ -113,6 +139,33 @@ class TestClassesAndFeatures:
         self, table_run: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert "FVSBN" in refused(capsys, "represent", str(table_run), "--out", "x.npy")
+
+
+class TestWithoutALikelihood:
+    def test_its_losses_are_not_called_nats(self, autoencoder: Path) -> None:
+        header = (autoencoder / "metrics.csv").read_text().splitlines()[0]
+        assert header == "epoch,train_loss,valid_loss,minutes"
+        training = json.loads((autoencoder / "config.json").read_text())["training"]
+        assert training["valid_loss"] > 0
+        assert not any("nats" in name for name in training)
+
+    def test_it_represents_and_describes(
+        self, autoencoder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["represent", str(autoencoder), "--out", str(tmp_path / "codes.npy")]) == 0
+        assert np.load(tmp_path / "codes.npy").shape == (179, 9)
+        assert main(["describe", str(autoencoder)]) == 0
+        assert "no likelihood" in capsys.readouterr().out
+
+    @pytest.mark.parametrize("command", ["evaluate", "sample", "complete", "marginal", "classify"])
+    def test_it_is_refused_where_p_is_asked_for(
+        self, autoencoder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+    ) -> None:
+        out, observe = ["--out", str(tmp_path / "x.png")], ["--observe", "top-half"]
+        extra = {"sample": out, "complete": [*out, *observe], "marginal": observe}
+        message = refused(capsys, command, str(autoencoder), *extra.get(command, []))
+        assert "expected a model with a likelihood, got the Autoencoder" in message
+        assert not (tmp_path / "x.png").exists()
 
 
 class TestMarginal:

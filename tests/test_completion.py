@@ -3,6 +3,8 @@
 import itertools
 import math
 import warnings
+from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -10,8 +12,8 @@ from torch import Tensor
 
 import chainrule
 from chainrule.conditionals import Bernoulli, Categorical, Conditional
-from chainrule.model import AutoregressiveModel
-from chainrule.models import FVSBN, MADE, NADE, Ensemble
+from chainrule.model import AutoregressiveModel, CountedModel
+from chainrule.models import FVSBN, MADE, NADE, BayesNet, Ensemble, Table
 from chainrule.tasks.complete import completion
 from chainrule.tasks.marginal import hidden_nats, marginal
 from chainrule.testing import randomised
@@ -83,6 +85,8 @@ def test_order_agnostic_models_complete_exactly(order: str) -> None:
     x = torch.tensor([0.0, 1.0, 0.0, 1.0, 0.0])
     done = completion(model, x.expand(8000, -1), OBSERVED, seed=0)
     assert done.exact
+    assert "in another order" in done.method
+    assert "not that of log_prob" in done.method
     assert done.effective_sample_size is None
     order_of_known = [int(i) for i in model.order.permutation if OBSERVED[i]]
     order_of_rest = [int(i) for i in model.order.permutation if not OBSERVED[i]]
@@ -100,6 +104,74 @@ def test_a_mixture_over_orders_completes_by_its_components() -> None:
     done = completion(model, x.expand(4000, -1), OBSERVED, particles=128, seed=0)
     assert frequencies(done.x, possible).sub(expected).abs().max() < 0.03
     assert done.log_evidence.exp().mean().log().item() == pytest.approx(evidence.item(), abs=0.02)
+
+
+def test_a_mixture_of_mixtures_completes_as_what_it_is() -> None:
+    """A member that is a mixture itself counts as one member, however many components it has."""
+    orders = Ensemble(models=[nade(Bernoulli(), order="reversed"), nade(Bernoulli(), order="random:1")])
+    other = randomised(FVSBN(event_shape=(5,), conditional=Bernoulli()), seed=8, scale=2.0)
+    model = Ensemble(models=[orders, other])
+    assert len(model.components) == 4
+    x = torch.tensor([0.0, 1.0, 0.0, 1.0, 0.0])
+    possible, expected, evidence = posterior(model, x, OBSERVED)
+    done = completion(model, x.expand(4000, -1), OBSERVED, particles=128, seed=0)
+    assert frequencies(done.x, possible).sub(expected).abs().max() < 0.03
+    assert done.log_evidence.exp().mean().log().item() == pytest.approx(evidence.item(), abs=0.02)
+
+
+def counted(model: CountedModel, *rows: list[float]) -> CountedModel:
+    model.count([(torch.tensor(rows), None)])
+    return model
+
+
+def test_an_ensemble_completes_exactly_where_each_member_does() -> None:
+    rows = [[0.0, 0.0, 1.0], [1.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
+    members = [counted(build(event_shape=(3,), conditional=Categorical(2)), *rows) for build in (Table, BayesNet)]
+    model = Ensemble(models=members)
+    x, observed = torch.tensor([0.0, 0.0, 1.0]), torch.tensor([False, False, True])
+    possible, expected, evidence = posterior(model, x, observed)
+    done = completion(model, x.expand(8000, -1), observed, seed=0)
+    assert done.exact
+    assert done.effective_sample_size is None
+    assert frequencies(done.x, possible).sub(expected).abs().max() < 0.02
+    assert done.log_evidence[0].item() == pytest.approx(evidence.item(), abs=1e-5)
+    found = marginal(model, x[None], observed)
+    assert (found.exact, found.stderr.item()) == (True, 0.0)
+    assert found.log_prob.item() == pytest.approx(evidence.item(), abs=1e-5)
+
+
+def test_a_member_that_excludes_what_is_known_leaves_it_to_the_others() -> None:
+    table = partial(Table, event_shape=(3,), conditional=Categorical(2), prior=0)
+    excludes, allows = counted(table(), [0.0, 0.0, 0.0]), counted(table(order="reversed"), [1.0, 0.0, 1.0])
+    x, observed = torch.tensor([[0.0, 0.0, 1.0]]), torch.tensor([False, False, True])
+    for members in ([excludes, allows], [allows, excludes]):
+        done = completion(Ensemble(models=members), x.expand(50, -1), observed, seed=0)
+        assert torch.equal(done.x, torch.tensor([[1.0, 0.0, 1.0]]).expand(50, -1))
+        assert done.log_evidence[0].item() == pytest.approx(math.log(0.5))
+
+
+def test_one_example_whose_particles_died_does_not_stop_the_others() -> None:
+    """What is known is possible, but only one of 2^12 walks meets it."""
+    rows = torch.cat([torch.eye(12).flip(0), torch.zeros(4000, 12)])
+    rows = torch.cat([rows, (rows.sum(1, keepdim=True) > 0).float()], dim=1)
+    model = BayesNet(event_shape=(13,), conditional=Categorical(2), structure="previous:12", prior=0)
+    model.count([(rows, None)])
+    x, observed = torch.zeros(2, 13), torch.arange(13) == 12
+    x[1, 12] = 1.0
+    with pytest.raises(ValueError, match=r"p = 0, or too few particles \(2\) to meet its values, for example 1"):
+        completion(model, x, observed, particles=2, seed=0)
+    found = marginal(model, x, observed, particles=64, repeats=64, seed=0)
+    assert found.log_prob.exp().tolist() == pytest.approx([4000 / 4012, 12 / 4012], rel=0.5)
+    assert (found.log_prob.exp()[1] - 12 / 4012).abs() < 4 * found.stderr[1] * found.log_prob.exp()[1]
+
+
+@pytest.mark.parametrize("changed", [{"greedy": True}, {"temperature": 0.5}, {"top_k": 1}, {"top_p": 0.3}])
+def test_changed_conditionals_are_not_called_exact(changed: dict[str, Any]) -> None:
+    model, observed = nade(Categorical(3)), torch.tensor([True, False, False, False, False])
+    assert completion(model, torch.zeros(2, 5), observed, seed=0).exact
+    done = completion(model, torch.zeros(2, 5), observed, seed=0, **changed)
+    assert not done.exact
+    assert "changed conditionals, so not distributed as p(unknown | known)" in done.method
 
 
 class TestMarginal:

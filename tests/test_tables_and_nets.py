@@ -516,8 +516,8 @@ def test_an_impossible_completion_by_particles_says_so(particles: int) -> None:
         member.count([(torch.tensor([[0.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]]), None)])
     model = Ensemble(models=members)
     x, observed = torch.tensor([[0.0, 0.0, 1.0, 0.0]]), torch.tensor([False, False, True, True])
-    tried = "" if particles == 1 else " in any of the 16 particles"
-    with pytest.raises(ValueError, match=f"possible under the model, got p = 0 for example 0{tried}"):
+    tried = rf"p = 0, or too few particles \({particles}\) to meet its values, for example 0"
+    with pytest.raises(ValueError, match=f"possible under the model, got {tried}"):
         chainrule.complete(model, x, observed, particles=particles, seed=0)
 
 

@@ -94,6 +94,11 @@ class Model(nn.Module, ABC):
     def loss(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """What training minimises the mean of, ``(B,)``."""
 
+    @property
+    def loss_unit(self) -> str:
+        """What the loss is measured in."""
+        return "nats"
+
     def validation_loss(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """What the epoch to keep is chosen by, ``(B,)``; by default the loss."""
         return self.loss(x, context)
@@ -244,6 +249,11 @@ class AutoregressiveModel(Model):
         """
         return (self,)
 
+    @property
+    def one_joint(self) -> bool:
+        """Whether what `reordered` gives has this model's joint probability, and not one of its own."""
+        return False
+
     def variant(self, index: int) -> AutoregressiveModel:
         """One of the models that share these weights (another order, another mask); 0 is this model itself.
 
@@ -255,7 +265,10 @@ class AutoregressiveModel(Model):
         return self
 
     def reordered(self, order: OrderSpec) -> AutoregressiveModel | None:
-        """This model with its variables generated in another order, or None where it has only its own."""
+        """This model with its variables generated in another order, or None where it has only its own.
+
+        See `one_joint` for whether p(x) stays what it is.
+        """
         return None
 
     def lookahead(self, x: Tensor, observed: Tensor, context: Tensor | None = None) -> Tensor | None:

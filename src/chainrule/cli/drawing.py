@@ -72,10 +72,10 @@ def run_conditionals(options: dict[str, Any]) -> None:
     if options["data"]:
         x = first_examples(dataset_of(options["data"], config, model).split(options["split"]), options)
     else:
-        x = sample(model, options["n"], seed=options["seed"])
+        x = sample(model, options["n"], seed=options["seed"], context=one_class(options, model, options["n"]))
     with torch.no_grad():
         x = model.check(x.to(model.device))
-        distribution = model(x)
+        distribution = model(x, model.check_context(one_class(options, model, len(x)), len(x)))
         values = model.conditional.values
         assert values is not None
         log_probs = torch.stack([distribution.log_prob(value) for value in values.to(x)], dim=-1)

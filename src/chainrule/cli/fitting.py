@@ -21,7 +21,9 @@ def run_fit(options: dict[str, Any]) -> None:
     out, resume, as_json, config = (options.pop(name) for name in ("out", "resume", "json", "config"))
     settings = settings_from(options, recipes.read(config) if config else {})
     finished = (out / hub.WEIGHTS).exists()
-    done = _interruptible(lambda: recipes.run(settings, out, resume=resume), f"; go on with it by --resume --out {out}")
+    done = _interruptible(
+        lambda: recipes.run(settings, out, resume=resume), "; repeat the command with --resume to go on"
+    )
     if not is_first_process():
         return
     record = done.config["training"]
@@ -31,13 +33,12 @@ def run_fit(options: dict[str, Any]) -> None:
     if resume and finished:
         print(f"{out} is finished already; nothing was left to do")
     where = f"at epoch {record['best_epoch']}, of 0 to {record['epochs'] - 1}, {record['minutes']:.1f} minutes"
+    print(f"{describe(done.model)}")
     if isinstance(done.model, AutoregressiveModel):
-        print(f"{describe(done.model)}")
         independent = f"independent variables: {record['independent_valid_nats']:.3f}"
         print(f"validation NLL {record['valid_nats']:.3f} nats ({independent}) {where}")
     else:
-        print(f"{type(done.model).__name__}: {done.model.num_parameters:,} parameters, no likelihood")
-        print(f"validation loss {record['valid_nats']:.3f} {where}")
+        print(f"validation loss {record['valid_loss']:.3f} {done.model.loss_unit} {where}")
     samples = "samples.png" if done.dataset.text is None else "samples.txt"
     print(f"{out} holds the model and {samples}; metrics.csv and training.png are beside each model that was fitted")
 
@@ -59,7 +60,12 @@ def run_reproduce(options: dict[str, Any]) -> None:
         return
     published = result["published"]
     beside = f" (published {published['nats']}, {published['source']})" if published else ""
-    print(f"{result['recipe']}: test NLL {result['nats']:.3f} +- {result['nats_stderr']:.3f} nats{beside}")
+    unit = next((unit for unit in ("character", "byte") if f"nats_per_{unit}" in result), None)
+    if unit is None:
+        figure = f"{result['nats']:.3f} +- {result['nats_stderr']:.3f} nats"
+    else:
+        figure = f"{result[f'nats_per_{unit}']:.4f} nats or {result[f'bits_per_{unit}']:.4f} bits per {unit}"
+    print(f"{result['recipe']}: test NLL {figure}{beside}")
 
 
 def _interruptible(action: Callable[[], Any], advice: str) -> Any:

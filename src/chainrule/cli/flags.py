@@ -194,6 +194,7 @@ def _conditionals(parser: Parser, argv: list[str]) -> None:
     _run_folder(parser)
     _data(parser)
     parser.add_argument("-n", type=int, default=25, help="how many examples (default 25)")
+    parser.add_argument("--class", type=int, dest="label", help="given this class, of a model with num_classes")
     parser.add_argument("--seed", type=int, default=0, help="seed of the samples (default 0)")
     parser.add_argument("--out", type=Path, required=True, help="a .png, .pdf or .svg file")
 

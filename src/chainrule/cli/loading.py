@@ -15,18 +15,30 @@ from chainrule.data import load as load_data
 from chainrule.data.dataset import Dataset, Examples
 from chainrule.data.text import TextFormat
 from chainrule.devices import check_device
-from chainrule.model import AutoregressiveModel
+from chainrule.model import AutoregressiveModel, Model
 
 
 def load_run(options: dict[str, Any]) -> tuple[AutoregressiveModel, dict[str, Any]]:
-    """The model of the run folder that was asked for, and what its ``config.json`` says."""
+    """The model of the run folder that was asked for, which must have a likelihood, and what ``config.json`` says."""
+    model, config = load_any_run(options)
+    if not isinstance(model, AutoregressiveModel):
+        name = type(model).__name__
+        raise UsageError(
+            f"expected a model with a likelihood, got the {name} in {options['run']}: it has a loss, but no p(x) to "
+            "evaluate, draw from or compare by (`represent` and `describe` take it); MADE is an autoencoder that has"
+        )
+    return model, config
+
+
+def load_any_run(options: dict[str, Any]) -> tuple[Model, dict[str, Any]]:
+    """As `load_run`, of a model with or without a likelihood."""
     device = check_device(options["device"])
     config = hub.read_config(options["run"])
     model = hub.load(options["run"], classes=recipes.own_classes(config.get("settings", {})))
     return model.to(device), config
 
 
-def dataset_of(spec: str | None, config: dict[str, Any], model: AutoregressiveModel) -> Dataset:
+def dataset_of(spec: str | None, config: dict[str, Any], model: Model) -> Dataset:
     """The data that was asked for, or else what the run was fitted on."""
     settings = config.get("settings", {})
     if spec is None and "data" not in settings:
@@ -54,7 +66,7 @@ def one_class(options: dict[str, Any], model: AutoregressiveModel, count: int) -
     return None if options["label"] is None else torch.full((count,), options["label"])
 
 
-def classes_of(model: AutoregressiveModel, dataset: Dataset, split: str) -> Tensor | None:
+def classes_of(model: Model, dataset: Dataset, split: str) -> Tensor | None:
     """The classes of a split, for a model that is conditioned on them."""
     return None if model.num_classes is None else dataset.classes(split)
 

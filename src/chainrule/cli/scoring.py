@@ -7,7 +7,16 @@ import sys
 from typing import Any
 
 from chainrule import plots, recipes
-from chainrule.cli.loading import classes_of, dataset_of, first_examples, levels_of, load_run, observation, one_class
+from chainrule.cli.loading import (
+    classes_of,
+    dataset_of,
+    first_examples,
+    levels_of,
+    load_any_run,
+    load_run,
+    observation,
+    one_class,
+)
 from chainrule.cli.parser import UsageError
 from chainrule.cli.writing import ARRAYS, PICTURES, check_suffix, plain, write_array
 from chainrule.tasks.classify import class_prior, classify, classify_progressively
@@ -65,6 +74,11 @@ def run_classify(options: dict[str, Any]) -> None:
     if options["prior"] not in ("train", "uniform"):
         raise UsageError(f"--prior expects train or uniform, got {options['prior']!r}")
     model, config = load_run(options)
+    if options["out"] and options["out"].suffix in PICTURES and len(model.components) > 1:
+        raise UsageError(
+            f"--out {options['out']} expects a model of one order, to show p(c | x_<t) along it, "
+            f"got a mixture over orders: write p(c | x) into one of {', '.join(ARRAYS)}"
+        )
     dataset = dataset_of(options["data"], config, model)
     examples = dataset.split(options["split"])
     labels = dataset.labels[options["split"]] if dataset.labels is not None else None
@@ -98,7 +112,7 @@ def run_classify(options: dict[str, Any]) -> None:
 def run_represent(options: dict[str, Any]) -> None:
     """``chainrule represent``."""
     check_suffix(options["out"], ARRAYS)
-    model, config = load_run(options)
+    model, config = load_any_run(options)
     dataset = dataset_of(options["data"], config, model)
     context = classes_of(model, dataset, options["split"])
     features = represent(model, dataset.split(options["split"]), context=context, batch_size=options["batch_size"])
@@ -109,6 +123,6 @@ def run_represent(options: dict[str, Any]) -> None:
 
 def run_describe(options: dict[str, Any]) -> None:
     """``chainrule describe``."""
-    model, _ = load_run(options)
+    model, _ = load_any_run(options)
     description = describe(model)
     print(json.dumps(description.as_dict()) if options["json"] else description)

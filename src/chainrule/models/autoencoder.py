@@ -134,6 +134,10 @@ class Autoencoder(Model):
         errors = -output.log_prob(x) if self.reconstruction == "cross_entropy" else (x - self._mean(output)).square()
         return errors.flatten(1).sum(1)
 
+    @property
+    def loss_unit(self) -> str:
+        return "nats" if self.reconstruction == "cross_entropy" else "squared units"
+
     def features(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """The code of the examples ``x``, ``(B, hidden_sizes[-1])``."""
         self.check_context(context, len(x))

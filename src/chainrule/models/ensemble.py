@@ -18,6 +18,7 @@ References:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -72,7 +73,9 @@ class Ensemble(AutoregressiveModel):
         )
         self.models: Sequence[AutoregressiveModel] = nn.ModuleList(models)  # type: ignore[assignment]
         self.variants = variants
-        self.in_one_order = all(member.order.permutation.tolist() == order for member in self.members)
+        self.in_one_order = all(
+            len(member.components) == 1 and member.order.permutation.tolist() == order for member in self.members
+        )
 
     @property
     def config(self) -> dict[str, Any]:
@@ -90,7 +93,12 @@ class Ensemble(AutoregressiveModel):
 
     @property
     def components(self) -> Sequence[AutoregressiveModel]:
-        return (self,) if self.in_one_order else self.members
+        if self.in_one_order:
+            return (self,)
+        parts = [member.components for member in self.members]
+        # Components are equally probable, so those of a member that has few of them are repeated.
+        count = math.lcm(*map(len, parts))
+        return [component for own in parts for component in list(own) * (count // len(own))]
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
         """The conditionals of the mixture, each member weighted by its evidence.

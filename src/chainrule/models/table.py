@@ -95,6 +95,10 @@ class Table(CountedModel):
         parameters = self.tables.lookup(row + self.tables.starts[self.positions[t]], context)
         return self.conditional.distribution(parameters), (t, row, context)
 
+    @property
+    def one_joint(self) -> bool:
+        return True
+
     def reordered(self, order: OrderSpec) -> Table:
         """The same joint as a table in another order; exact, from all K^n probabilities."""
         positions: list[int] = Order(order, self.event_shape).permutation.tolist()

@@ -20,7 +20,7 @@ COLOURS = ("#2f6aa8", "#d9772b", "#4a9360", "#9a5ba5", "#b8483f", "#6b6b6b")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
 
-def training_curve(history: Sequence[Mapping[str, float | None]], path: str | Path) -> None:
+def training_curve(history: Sequence[Mapping[str, float | None]], path: str | Path, unit: str = "nats") -> None:
     """Draw the negative log-likelihood of training and validation examples, in nats, by epoch.
 
     The best validation epoch is marked. The first epochs may leave the frame at its top, so that
@@ -29,6 +29,7 @@ def training_curve(history: Sequence[Mapping[str, float | None]], path: str | Pa
     Args:
         history: ``epoch``, ``train_nats`` and ``valid_nats`` of every epoch; nats may be None.
         path: The file to write.
+        unit: What they are measured in, if it is no NLL in nats.
 
     Raises:
         ValueError: If no epoch has a finite number of nats, or the suffix is unknown.
@@ -39,7 +40,7 @@ def training_curve(history: Sequence[Mapping[str, float | None]], path: str | Pa
     finite = np.concatenate([nats[np.isfinite(nats)] for nats in curves.values()])
     if not finite.size:
         raise ValueError(f"history expects train_nats or valid_nats, got {len(history)} epochs without a finite one")
-    figure, axes = _axes("epoch", "negative log-likelihood (nats)")
+    figure, axes = _axes("epoch", "negative log-likelihood (nats)" if unit == "nats" else f"loss ({unit})")
     styles = {"train": ("training", COLOURS[0], 1.4), "valid": ("validation", COLOURS[1], 2.0)}
     for name, (label, colour, width) in styles.items():
         shown = np.isfinite(curves[name])
@@ -49,7 +50,7 @@ def training_curve(history: Sequence[Mapping[str, float | None]], path: str | Pa
     valid = np.where(np.isfinite(curves["valid"]), curves["valid"], np.inf)
     best = int(np.argmin(valid))
     if np.isfinite(valid[best]):
-        label = f"best: {valid[best]:.2f} nats, epoch {epochs[best]:g}"
+        label = f"best: {valid[best]:.2f} {unit}, epoch {epochs[best]:g}"
         axes.plot(epochs[best], valid[best], "o", ms=8, mfc="white", mec=COLOURS[1], mew=2, label=label)
     low, high = _robust_limits(list(curves.values()))
     axes.set_ylim(low - 0.06 * (high - low), high + 0.04 * (high - low))

@@ -76,6 +76,9 @@ def run(settings: Settings, out: str | Path, *, resume: bool = False, verbose: b
         return _run_one(settings, dataset, out, resume=resume, verbose=verbose)
     if _resumes(settings, out, resume):
         return Run(hub.load(out, classes=own_classes(settings)), dataset, hub.read_config(out))
+    # Members that do not fit together, or have too few variants, are refused before any of them is fitted.
+    planned = [generative(build(member, dataset)) for member in member_settings(settings)]
+    models.Ensemble(models=planned, variants=variants)
     runs = []
     for i, member in enumerate(member_settings(settings)):
         if verbose and is_first_process():
@@ -118,11 +121,13 @@ def _run_one(settings: Settings, dataset: Dataset, out: Path, *, resume: bool, v
         "epochs": len(fitted.history),
         "minutes": fitted.minutes,
         "device": fitted.device,
-        "valid_nats": fitted.best_nats,
-        "independent_valid_nats": _independent_nats(model, dataset),
     }
+    if isinstance(model, AutoregressiveModel):
+        record |= {"valid_nats": fitted.best_nats, "independent_valid_nats": _independent_nats(model, dataset)}
+    else:
+        record |= {"valid_loss": fitted.best_nats}
     if is_first_process():
-        plots.training_curve(fitted.history, out / "training.png")
+        plots.training_curve(fitted.history, out / "training.png", model.loss_unit)
     return _finish(model, settings, dataset, out, record)
 
 
@@ -181,5 +186,5 @@ def generative(model: Model) -> AutoregressiveModel:
         ValueError: If it has none.
     """
     if not isinstance(model, AutoregressiveModel):
-        raise ValueError(f"expected a model with a likelihood, got {type(model).__name__}")
+        raise ValueError(f"expected a model with a likelihood, got {type(model).__name__}, which has none")
     return model

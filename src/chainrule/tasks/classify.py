@@ -1,6 +1,8 @@
 """Classification by Bayes' rule, from a model that is conditioned on classes.
 
 p(c | x) = p(c) p(x | c) / sum_k p(k) p(x | k)
+
+An example that is impossible in every class says nothing of its class: p(c | x) is then the prior.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ def classify(
     for c in range(len(log_prior)):
         context = torch.full((len(examples),), c)
         joints.append(log_prob(model, examples, context=context, batch_size=batch_size).double() + log_prior[c])
-    return torch.stack(joints, dim=1).log_softmax(1)
+    return _posterior(torch.stack(joints, dim=1), log_prior)
 
 
 def classify_progressively(model: AutoregressiveModel, x: Tensor, *, prior: Tensor | None = None) -> Tensor:
@@ -55,7 +57,14 @@ def classify_progressively(model: AutoregressiveModel, x: Tensor, *, prior: Tens
             distribution = model(x, torch.full((len(x),), c, device=model.device))
             terms = model.order.flatten(distribution.log_prob(x)).double()
             evidence.append(torch.cat([terms.new_zeros(len(x), 1), terms.cumsum(1)], dim=1))
-    return (torch.stack(evidence, dim=2) + log_prior.to(model.device)).log_softmax(2)
+    log_prior = log_prior.to(model.device)
+    return _posterior(torch.stack(evidence, dim=2) + log_prior, log_prior)
+
+
+def _posterior(joints: Tensor, log_prior: Tensor) -> Tensor:
+    """Log p(c | x) from log p(c) p(x | c), ``(..., classes)``; the prior where x is impossible in every class."""
+    impossible = joints.amax(-1, keepdim=True) == -torch.inf
+    return torch.where(impossible, log_prior, joints).log_softmax(-1)
 
 
 def class_prior(labels: Tensor, num_classes: int) -> Tensor:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from chainrule.model import AutoregressiveModel
-from chainrule.tasks.particles import run_particles
+from chainrule.tasks.particles import Particles, run_particles
 from chainrule.tasks.sample import drawer, drawing
+from chainrule.walk import Choose
 
 COLLAPSE = 2.0
 """An effective sample size below this, for most examples, is warned of."""
@@ -23,10 +25,13 @@ class Completion:
 
     Attributes:
         x: Completed examples ``(B, *event_shape)``.
-        exact: Whether they are draws from p(unknown | known) itself, and ``log_evidence`` is log p(known) itself.
+        exact: Whether they are draws from p(unknown | known) itself, and ``log_evidence`` is log p(known) itself. Of a
+            model trained for all orders these are p in an order in which the known variables come first, which is
+            another joint than that of its ``log_prob``; ``method`` then says so.
         method: How they were drawn, in words.
-        log_evidence: Log p(known), ``(B,)`` in nats; of an approximation, the log of an unbiased estimate.
-        effective_sample_size: Of an approximation, the least along the walk, ``(B,)``; None if exact.
+        log_evidence: Log p(known), ``(B,)`` in nats; of an approximation, the log of an estimate, which is unbiased
+            unless a temperature, ``top_k``, ``top_p`` or ``greedy`` changed what was drawn.
+        effective_sample_size: Of sequential Monte Carlo, the least along the walk, ``(B,)``; None without.
     """
 
     x: Tensor
@@ -37,7 +42,7 @@ class Completion:
 
 
 @dataclass(frozen=True)
-class _Route:
+class Route:
     """The model to walk along, and what makes the walk exact."""
 
     model: AutoregressiveModel
@@ -80,7 +85,8 @@ def complete(
         Completed examples ``(B, *event_shape)``.
 
     Raises:
-        ValueError: If a shape or an observed value does not fit the model, or what is observed is impossible (p = 0).
+        ValueError: If a shape or an observed value does not fit the model, or what is observed is impossible (p = 0),
+            or so improbable that no particle survived it.
     """
     return completion(
         model, x, observed, particles=particles, seed=seed, temperature=temperature, top_k=top_k, top_p=top_p,
@@ -105,41 +111,70 @@ def completion(
 
     Exact where the known variables come first in the model's order; where the model can be taken in an order in
     which they do (`Table`, order-agnostic models); and where it knows what later values say of earlier ones
-    (`BayesNet` trees). Elsewhere by sequential Monte Carlo; see `chainrule.tasks.particles`.
+    (`BayesNet` trees). Of an `Ensemble`, where each of its members is so: the member that completes an example is drawn
+    by its evidence. Elsewhere by sequential Monte Carlo; see `chainrule.tasks.particles`.
 
     Warns:
         UserWarning: If the effective sample size of sequential Monte Carlo collapses.
     """
-    if particles < 1:
-        raise ValueError(f"particles expects at least 1, got {particles}")
     x, observed = check_observed(model, x, observed)
     context = model.check_context(context, len(x))
-    components = model.components
+    changed = greedy or temperature != 1.0 or top_k is not None or top_p is not None
     draw = drawer(model, temperature=temperature, top_k=top_k, top_p=top_p, greedy=greedy)
-    done = []
     with drawing(model, seed):
-        for component in components:
-            way = route(component, x, observed, context)
-            count = 1 if way.exact else particles
-            cloud = run_particles(way.model, x, observed, count, draw, lookahead=way.lookahead, context=context)
-            picked = torch.multinomial(cloud.log_weights.exp(), 1).squeeze(1)
-            done.append((way, cloud, cloud.x[torch.arange(len(x)), picked]))
+        walked = walk_routes(routes(model, x, observed, context), x, observed, particles, draw, context)
+        evidence = torch.stack([cloud.log_evidence for _, cloud in walked], dim=1)
+        exact = all(way.exact for way, _ in walked)
+        check_possible(evidence.amax(1), None if exact else particles)
         # Of a mixture, the component that completes an example is drawn by its evidence.
-        evidence = torch.stack([cloud.log_evidence for _, cloud, _ in done], dim=1)
         owner = torch.multinomial(evidence.softmax(1), 1).squeeze(1)
-        completed = torch.stack([x for _, _, x in done], dim=1)[torch.arange(len(x)), owner]
-    exact = all(way.exact for way, _, _ in done)
-    size = None if exact else torch.stack([cloud.least_size for way, cloud, _ in done if not way.exact]).amin(0).clone()
+        examples = torch.arange(len(x))
+        picked = [torch.multinomial(cloud.log_weights.exp(), 1).squeeze(1) for _, cloud in walked]
+        own = [cloud.x[examples, index] for (_, cloud), index in zip(walked, picked, strict=True)]
+        completed = torch.stack(own, dim=1)[examples, owner]
+    sizes = [cloud.least_size for way, cloud in walked if not way.exact]
+    size = torch.stack(sizes).amin(0).clone() if sizes else None
     if size is not None and particles > 1 and float(size.median()) < COLLAPSE:
         warnings.warn(
             f"the effective sample size fell to {float(size.median()):.1f} of {particles} particles: "
             "these completions are rough; use more particles, or an order-agnostic model",
             stacklevel=2,
         )
-    methods = [way.method if way.exact else f"{way.method}, {particles} particles" for way, _, _ in done]
-    method = "; ".join(dict.fromkeys(methods)) + (f", of {len(done)} components" if len(done) > 1 else "")
-    log_evidence = (evidence.logsumexp(1) - math.log(len(done))).clone()
-    return Completion(completed.clone(), exact, method, log_evidence, size)
+    methods = [way.method if way.exact else f"{way.method}, {particles} particles" for way, _ in walked]
+    method = "; ".join(dict.fromkeys(methods)) + (f", of {len(walked)} components" if len(walked) > 1 else "")
+    if changed:
+        method = f"changed conditionals, so not distributed as p(unknown | known); walked as {method}"
+    log_evidence = (evidence.logsumexp(1) - math.log(len(walked))).clone()
+    return Completion(completed.clone(), exact and not changed, method, log_evidence, size)
+
+
+def walk_routes(
+    ways: Sequence[Route], x: Tensor, observed: Tensor, particles: int, draw: Choose, context: Tensor | None
+) -> list[tuple[Route, Particles]]:
+    """The walks of all ``ways``: one per example where it is exact, ``particles`` elsewhere."""
+    if particles < 1:
+        raise ValueError(f"particles expects at least 1, got {particles}")
+    walked = []
+    for way in ways:
+        count = 1 if way.exact else particles
+        cloud = run_particles(way.model, x, observed, count, draw, lookahead=way.lookahead, context=context)
+        walked.append((way, cloud))
+    return walked
+
+
+def check_possible(log_evidence: Tensor, particles: int | None) -> None:
+    """Raise ``ValueError`` where the evidence ``(B,)`` of the observed values is 0, naming the first example.
+
+    Args:
+        log_evidence: Log p(observed values), or its estimate.
+        particles: By how many particles it was estimated; None if it is exact.
+    """
+    dead = log_evidence == -math.inf
+    if bool(dead.any()):
+        why = "p = 0" if particles is None else f"p = 0, or too few particles ({particles}) to meet its values,"
+        raise ValueError(
+            f"observed expects values that are possible under the model, got {why} for example {int(dead.nonzero()[0])}"
+        )
 
 
 def check_observed(model: AutoregressiveModel, x: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
@@ -157,17 +192,35 @@ def check_observed(model: AutoregressiveModel, x: Tensor, observed: Tensor) -> t
     return model.check(torch.where(observed, x, torch.zeros_like(x))).to(model.device), observed.to(model.device)
 
 
-def route(model: AutoregressiveModel, x: Tensor, observed: Tensor, context: Tensor | None) -> _Route:
-    """The best way to p(unknown | known) that ``model`` has."""
+def routes(model: AutoregressiveModel, x: Tensor, observed: Tensor, context: Tensor | None) -> list[Route]:
+    """The best way to p(unknown | known) of each equally probable part of ``model``."""
+    ways = [route(component, x, observed, context) for component in model.components]
+    if model.members and not all(way.exact for way in ways):
+        # Members of one order, which the mixture can be walked along, may each have an exact way that it has not.
+        inner = [routes(member, x, observed, context) for member in model.members]
+        if all(len(parts) == 1 and parts[0].exact for parts in inner):
+            return [parts[0] for parts in inner]
+    return ways
+
+
+def route(model: AutoregressiveModel, x: Tensor, observed: Tensor, context: Tensor | None) -> Route:
+    """The best way to p(unknown | known) along a model of one order."""
     known = model.order.flatten(observed.unsqueeze(0))[0]
     count = int(known.sum())
     if bool(known[:count].all()):
-        return _Route(model, True, "exact: the known variables come first")
+        return Route(model, True, "exact: the known variables come first")
     order = model.order.permutation
     reordered = model.reordered(torch.cat([order[known], order[~known]]).tolist())
     if reordered is not None:
-        return _Route(reordered, True, "exact, in an order in which the known variables come first")
+        if model.one_joint:
+            return Route(reordered, True, "exact, in an order in which the known variables come first")
+        return Route(
+            reordered,
+            True,
+            "exact for the model in another order, in which the known variables come first "
+            "(its joint there is not that of log_prob)",
+        )
     lookahead = model.lookahead(x, observed, context)
     if lookahead is not None:
-        return _Route(model, True, "exact: every variable sees ahead", lookahead)
-    return _Route(model, False, "approximate: sequential Monte Carlo")
+        return Route(model, True, "exact: every variable sees ahead", lookahead)
+    return Route(model, False, "approximate: sequential Monte Carlo")

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from chainrule.model import AutoregressiveModel
+from chainrule.model import AutoregressiveModel, Model
 from chainrule.walk import walk
 
 
@@ -24,7 +24,8 @@ class Description:
         conditional: The family of p(x_t | x_<t).
         parameters: Trainable numbers that no mask holds at zero.
         growth: How that number grows with n.
-        log_prob_operations: Multiplications and additions in the matrix products of one example's log_prob, counted.
+        log_prob_operations: Multiplications and additions in the matrix products of one example's log_prob, counted;
+            None without a likelihood.
         sample_operations: The same for one example sampled by steps.
     """
 
@@ -34,25 +35,39 @@ class Description:
     conditional: str
     parameters: int
     growth: str
-    log_prob_operations: int
-    sample_operations: int
+    log_prob_operations: int | None
+    sample_operations: int | None
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
     def __str__(self) -> str:
-        return (
+        size = (
             f"{self.model} of {self.variables} variables {self.event_shape}, {self.conditional}: "
-            f"{self.parameters:,} parameters, growing as {self.growth}; "
-            f"{self.log_prob_operations:,} operations per log_prob, {self.sample_operations:,} per sample"
+            f"{self.parameters:,} parameters, growing as {self.growth}"
         )
+        if self.log_prob_operations is None:
+            return f"{size}; no likelihood"
+        return f"{size}; {self.log_prob_operations:,} operations per log_prob, {self.sample_operations:,} per sample"
 
 
-def describe(model: AutoregressiveModel) -> Description:
-    """Describe ``model``; the operations are counted by torch's FLOP counter, not estimated.
+def describe(model: Model) -> Description:
+    """Describe ``model``; the operations are counted by torch's FLOP counter, not estimated."""
+    log_prob, sample = _operations(model) if isinstance(model, AutoregressiveModel) else (None, None)
+    return Description(
+        model=type(model).__name__,
+        event_shape=model.event_shape,
+        variables=model.num_variables,
+        conditional=repr(model.conditional),
+        parameters=model.num_parameters,
+        growth=model.growth,
+        log_prob_operations=log_prob,
+        sample_operations=sample,
+    )
 
-    The example that is counted has no zeros, so that nothing can be left out.
-    """
+
+def _operations(model: AutoregressiveModel) -> tuple[int, int]:
+    """Of one log_prob and one sample; the example that is counted has no zeros, so that nothing can be left out."""
     model = copy.deepcopy(model).double()  # the fused kernels of single precision hide their products from the counter
     with torch.no_grad():
         x = torch.ones(1, *model.event_shape)
@@ -61,13 +76,4 @@ def describe(model: AutoregressiveModel) -> Description:
             model.log_prob(x.to(model.device), context)
         with FlopCounterMode(display=False) as sample_counter:
             walk(model.components[0], 1, lambda t, distribution: distribution.sample(), context)
-    return Description(
-        model=type(model).__name__,
-        event_shape=model.event_shape,
-        variables=model.num_variables,
-        conditional=repr(model.conditional),
-        parameters=model.num_parameters,
-        growth=model.growth,
-        log_prob_operations=log_prob_counter.get_total_flops(),
-        sample_operations=sample_counter.get_total_flops(),
-    )
+    return log_prob_counter.get_total_flops(), sample_counter.get_total_flops()

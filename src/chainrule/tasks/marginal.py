@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from chainrule.model import AutoregressiveModel
-from chainrule.tasks.complete import check_observed, completion, route
+from chainrule.tasks.complete import check_observed, check_possible, route, routes, walk_routes
 from chainrule.tasks.particles import run_particles
 from chainrule.tasks.sample import drawer, drawing
 
@@ -21,7 +21,7 @@ class Marginal:
     Attributes:
         log_prob: ``(B,)`` nats.
         stderr: Its standard error, ``(B,)`` nats; zero if exact.
-        exact: Whether it is log p itself, and no estimate.
+        exact: Whether it is log p itself, and no estimate; see `chainrule.tasks.complete.Completion` for whose.
         method: How it was had, in words.
     """
 
@@ -44,7 +44,8 @@ def marginal(
     """Log p(observed part of x) = log of the sum of p(x) over all values of the rest.
 
     Exact where `chainrule.complete` is. Elsewhere the mean of ``repeats`` unbiased estimates by sequential Monte
-    Carlo; its standard error, by the delta method, is that of the mean over the mean.
+    Carlo, one whose particles all died being 0; its standard error, by the delta method, is that of the mean over the
+    mean. Errors in units of it spread as Student's t with ``repeats`` - 1 degrees of freedom does.
 
     Args:
         model: Any model of the contract.
@@ -56,7 +57,8 @@ def marginal(
         context: What each example is conditioned on: classes ``(B,)``.
 
     Raises:
-        ValueError: If a shape or an observed value does not fit the model, or the observed part is impossible (p = 0).
+        ValueError: If a shape or an observed value does not fit the model, or the observed part is impossible (p = 0)
+            or so improbable that no particle survived it.
 
     >>> from chainrule.conditionals import Bernoulli
     >>> from chainrule.models import FVSBN
@@ -67,15 +69,20 @@ def marginal(
     """
     if repeats < 2:
         raise ValueError(f"repeats expects at least 2, got {repeats}")
-    checked, mask = check_observed(model, x, observed)
-    if all(route(component, checked, mask, context).exact for component in model.components):
-        done = completion(model, x, observed, seed=seed, context=context)
-        return Marginal(done.log_evidence, torch.zeros_like(done.log_evidence), True, done.method)
+    x, observed = check_observed(model, x, observed)
+    context = model.check_context(context, len(x))
     estimates = []
     for repeat in range(repeats):
-        own = None if seed is None else seed * repeats + repeat
-        estimates.append(completion(model, x, observed, particles=particles, seed=own, context=context).log_evidence)
+        with drawing(model, None if seed is None else seed * repeats + repeat):
+            walked = walk_routes(routes(model, x, observed, context), x, observed, particles, drawer(model), context)
+            evidence = torch.stack([cloud.log_evidence for _, cloud in walked])
+            estimates.append((evidence.logsumexp(0) - math.log(len(walked))).clone())
+        if all(way.exact for way, _ in walked):
+            check_possible(estimates[0], None)
+            methods = dict.fromkeys(way.method for way, _ in walked)
+            return Marginal(estimates[0], torch.zeros_like(estimates[0]), True, "; ".join(methods))
     logs = torch.stack(estimates)
+    check_possible(logs.amax(0), repeats * particles)
     relative = (logs - logs.amax(0)).exp()
     stderr = relative.std(0) / math.sqrt(repeats) / relative.mean(0)
     method = f"approximate: sequential Monte Carlo, {repeats} x {particles} particles"

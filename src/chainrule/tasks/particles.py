@@ -31,7 +31,8 @@ class Particles:
     Attributes:
         x: ``(B, P, *event_shape)``.
         log_weights: Log-weights ``(B, P)``, normalised per example.
-        log_evidence: The estimate of log p(known), ``(B,)`` in nats; exact if every weight is.
+        log_evidence: The estimate of log p(known), ``(B,)`` in nats; exact if every weight is. -inf where no particle
+            of an example survived its known values.
         least_size: The smallest effective sample size along the walk, ``(B,)``, before particles were drawn anew.
     """
 
@@ -63,14 +64,12 @@ def run_particles(
         lookahead: What `AutoregressiveModel.lookahead` gives, along the order.
         retain: Keep each example itself as its first particle (conditional SMC).
         context: Classes ``(B,)``.
-
-    Raises:
-        ValueError: If the known values of an example have the probability 0.
     """
     cloud = _Cloud(model, x, observed, count, draw, lookahead, retain)
     repeated = None if context is None else context.repeat_interleave(count)
     walked = walk(model, len(x) * count, cloud.choose, repeated, select=cloud.select)
     log_evidence = cloud.log_evidence + cloud.log_weights.logsumexp(1) - math.log(count)
+    log_evidence = log_evidence.masked_fill(cloud.dead, -math.inf)
     return Particles(
         x=walked.unflatten(0, (-1, count)),
         log_weights=cloud.log_weights.log_softmax(1),
@@ -100,6 +99,7 @@ class _Cloud:
         self.log_weights = torch.zeros(len(x), count, dtype=torch.float64, device=x.device)
         self.log_evidence = torch.zeros(len(x), dtype=torch.float64, device=x.device)
         self.least_size = torch.full((len(x),), float(count), dtype=torch.float64, device=x.device)
+        self.dead = torch.zeros(len(x), dtype=torch.bool, device=x.device)
 
     def choose(self, t: int, distribution: Distribution) -> Tensor:
         """The known value, or a draw; weights change by what the known value was worth."""
@@ -124,11 +124,12 @@ class _Cloud:
         ahead = self.lookahead[:, t].repeat_interleave(self.count, dim=0)
         scores = log_probs(distribution, values.to(given)) + ahead
         total = scores.logsumexp(1)
-        self._require(total.isfinite().unflatten(0, (-1, self.count)))
-        numbers = self.conditional.parameters_of(scores - total[:, None])
+        possible = total > -math.inf
+        numbers = self.conditional.parameters_of((scores - total[:, None]).masked_fill(~possible[:, None], 0.0))
         chosen = given if self.known[t] else self.draw(t, self.conditional.distribution(numbers)).to(given)
         index = torch.searchsorted(values.to(given), chosen.contiguous())
-        self._weigh(total - ahead.gather(1, index[:, None]).squeeze(1))
+        change = total - ahead.gather(1, index[:, None]).squeeze(1)
+        self._weigh(change.masked_fill(~possible, -math.inf))
         return chosen
 
     def _weigh(self, change: Tensor) -> None:
@@ -136,10 +137,11 @@ class _Cloud:
 
     def select(self, t: int) -> Tensor | None:
         """New particles where the effective sample size is below half of their number."""
+        died = (self.log_weights == -math.inf).all(1)
+        self.dead |= died
+        self.log_weights = self.log_weights.masked_fill(died[:, None], 0.0)  # such walks go on, and count for nothing
         if not self.known[t] or self.count == 1:
-            self._require(self.log_weights > -math.inf)
             return None
-        self._require(self.log_weights > -math.inf)
         weights = self.log_weights.softmax(1)
         size = 1 / weights.square().sum(1)
         self.least_size = torch.minimum(self.least_size, size)
@@ -155,13 +157,3 @@ class _Cloud:
         self.log_weights = torch.where(poor[:, None], 0.0, self.log_weights)
         offsets = torch.arange(len(weights), device=weights.device) * self.count
         return (ancestors + offsets[:, None]).flatten()
-
-    def _require(self, alive: Tensor) -> None:
-        """Refuse to go on where no particle of an example is ``alive`` ``(B, P)``."""
-        dead = ~alive.any(1)
-        if bool(dead.any()):
-            example = int(dead.nonzero()[0])
-            tried = "" if self.count == 1 else f" in any of the {self.count} particles"
-            raise ValueError(
-                f"observed expects values that are possible under the model, got p = 0 for example {example}{tried}"
-            )

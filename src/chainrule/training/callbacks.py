@@ -25,10 +25,11 @@ class History(lightning.Callback):
     Args:
         path: The CSV file, rewritten after every epoch, or None.
         verbose: Whether to print a line per epoch on standard error.
+        unit: What the losses are measured in.
     """
 
-    def __init__(self, path: Path | None, verbose: bool) -> None:
-        self.path, self.verbose = path, verbose
+    def __init__(self, path: Path | None, verbose: bool, unit: str) -> None:
+        self.path, self.verbose, self.unit = path, verbose, unit
         self.rows: list[dict[str, float]] = []
         self.minutes_before = 0.0
         self._started = time.monotonic()
@@ -49,12 +50,12 @@ class History(lightning.Callback):
             return  # not validated
         self.rows[-1] |= {"train_nats": float(trainer.callback_metrics["train_nats"]), "minutes": self.minutes}
         if self.path is not None:
-            write_history(self.rows, self.path)
+            write_history(self.rows, self.path, self.unit)
         if self.verbose:
             row = self.rows[-1]
             best = " *" if row["valid_nats"] <= min(other["valid_nats"] for other in self.rows) else ""
-            line = "epoch {epoch:4.0f}   train {train_nats:9.3f}   valid {valid_nats:9.3f} nats   {minutes:6.1f} min"
-            print(line.format(**row) + best, file=sys.stderr, flush=True)
+            line = "epoch {epoch:4.0f}   train {train_nats:9.3f}   valid {valid_nats:9.3f} {unit}   {minutes:6.1f} min"
+            print(line.format(**row, unit=self.unit) + best, file=sys.stderr, flush=True)
 
     def state_dict(self) -> dict[str, Any]:
         return {"rows": self.rows, "minutes": self.minutes}
@@ -63,12 +64,12 @@ class History(lightning.Callback):
         self.rows, self.minutes_before = list(state_dict["rows"]), state_dict["minutes"]
 
 
-def write_history(rows: list[dict[str, float]], path: Path) -> None:
-    """Write ``metrics.csv`` completely or not at all."""
+def write_history(rows: list[dict[str, float]], path: Path, unit: str) -> None:
+    """Write ``metrics.csv`` completely or not at all; a column of losses that are no nats is called ``_loss``."""
     with replacing(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, FIELDS)
-        writer.writeheader()
-        writer.writerows(rows)
+        header = [field if unit == "nats" else field.replace("_nats", "_loss") for field in FIELDS]
+        csv.writer(file).writerow(header)
+        csv.DictWriter(file, FIELDS).writerows(rows)
 
 
 class SeededEpochs(lightning.Callback):

@@ -36,9 +36,10 @@ class Fit:
     """What a training did.
 
     Attributes:
-        history: ``epoch``, ``train_nats``, ``valid_nats`` and ``minutes`` of every epoch.
+        history: ``epoch``, ``train_nats``, ``valid_nats`` and ``minutes`` of every epoch; of a model without a
+            likelihood the losses, in its ``loss_unit``.
         best_epoch: The epoch whose weights the model now has.
-        best_nats: Its mean validation NLL, in nats.
+        best_nats: Its mean validation NLL, in nats, or loss.
         minutes: How long the training took.
         device: Where it ran.
     """
@@ -165,7 +166,7 @@ def fit(
         last.parent.mkdir(parents=True, exist_ok=True)
         in_terminal = verbose and sys.stderr.isatty()
         written = folder / "metrics.csv" if out is not None and is_first_process() else None
-        history = History(written, verbose and not in_terminal and is_first_process())
+        history = History(written, verbose and not in_terminal and is_first_process(), model.loss_unit)
         keeper = Keeper(last.parent, validate_every)
         # History comes before the keeper, so that a checkpoint holds the epoch that it belongs to.
         callbacks: list[lightning.Callback] = [SeededEpochs(seed), history, keeper]
@@ -225,7 +226,7 @@ def _count(model: CountedModel, train: DataLoader[Batch], valid: DataLoader[Batc
     row = {"epoch": 0, "train_nats": train_nats, "valid_nats": valid_nats, "minutes": minutes}
     if out is not None and is_first_process():
         Path(out).mkdir(parents=True, exist_ok=True)
-        write_history([row], Path(out) / "metrics.csv")
+        write_history([row], Path(out) / "metrics.csv", model.loss_unit)
     model.eval()
     return Fit([row], 0, valid_nats, minutes, str(model.device))
 
