@@ -21,10 +21,11 @@ def run_sample(options: dict[str, Any]) -> None:
     """``chainrule sample``."""
     model, config = load_run(options)
     text = text_format(config)
+    drawing = _drawing(options) | {"precision": options["precision"]}
     if text is not None:
         if options["out"] is not None:
             check_suffix(options["out"], (".txt",))
-        sample_text(options, model, text, _drawing(options))
+        sample_text(options, model, text, drawing)
         return
     for name in ("prompt", "length"):
         if options[name] is not None:
@@ -33,7 +34,7 @@ def run_sample(options: dict[str, Any]) -> None:
         raise UsageError("sample expects --out, a file to write")
     check_suffix(options["out"])
     n = 64 if options["n"] is None else options["n"]
-    x = sample(model, n, context=one_class(options, model, n), **_drawing(options))
+    x = sample(model, n, context=one_class(options, model, n), **drawing)
     write_examples(x.cpu(), options["out"], levels_of(model))
     print(f"wrote {n} examples to {options['out']}", file=sys.stderr)
 

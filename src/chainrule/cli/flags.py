@@ -129,6 +129,11 @@ def _sample(parser: Parser, argv: list[str]) -> None:
     parser.add_argument("--out", type=Path, help="a .png, .pdf, .svg, .npz, .npy or .csv file; text is printed without")
     parser.add_argument("--prompt", help="of text, how every example begins")
     parser.add_argument("--length", type=int, help="of text, how many symbols to draw (default: the model's event)")
+    parser.add_argument(
+        "--precision",
+        default="32-true",
+        help="32-true, or bf16-mixed: faster for many examples of a wide model",
+    )
     _drawing(parser)
 
 

@@ -28,7 +28,10 @@ class Conditional(ABC):
 
     @abstractmethod
     def distribution(self, parameters: Tensor) -> Distribution:
-        """The distribution with ``parameters`` ``(..., num_parameters)``, of batch shape ``(...)``."""
+        """The distribution with ``parameters`` ``(..., num_parameters)``, of batch shape ``(...)``.
+
+        It computes in single precision at least, whatever the precision of the network (`at_least_single`).
+        """
 
     @abstractmethod
     def at(self, distribution: Distribution, index: int) -> Distribution:
@@ -68,6 +71,15 @@ class Conditional(ABC):
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.config.items())
         return f"{type(self).__name__}({arguments})"
+
+
+def at_least_single(parameters: Tensor) -> Tensor:
+    """``parameters``, in single precision if they are of half: log-probabilities are not rounded to two digits.
+
+    >>> at_least_single(torch.zeros(1, dtype=torch.bfloat16)).dtype
+    torch.float32
+    """
+    return parameters.float() if parameters.dtype in (torch.bfloat16, torch.float16) else parameters
 
 
 def check_integers(x: Tensor, count: int, family: str) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.distributions import Bernoulli as TorchBernoulli
 from torch.distributions import Distribution
 
-from chainrule.conditionals.base import Conditional, check_integers
+from chainrule.conditionals.base import Conditional, at_least_single, check_integers
 
 
 class Bernoulli(Conditional):
@@ -25,7 +25,7 @@ class Bernoulli(Conditional):
     num_features = 1
 
     def distribution(self, parameters: Tensor) -> Distribution:
-        return _BernoulliOfLogits(parameters.squeeze(-1))
+        return _BernoulliOfLogits(at_least_single(parameters.squeeze(-1)))
 
     def at(self, distribution: Distribution, index: int) -> Distribution:
         assert isinstance(distribution, TorchBernoulli)

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.distributions import Categorical as TorchCategorical
 from torch.distributions import Distribution
 
-from chainrule.conditionals.base import Conditional, check_integers
+from chainrule.conditionals.base import Conditional, at_least_single, check_integers
 
 
 class Categorical(Conditional):
@@ -43,7 +43,7 @@ class Categorical(Conditional):
         self.num_features = categories - 1 if encoding == "one_hot" else 1
 
     def distribution(self, parameters: Tensor) -> Distribution:
-        return TorchCategorical(logits=parameters, validate_args=False)
+        return TorchCategorical(logits=at_least_single(parameters), validate_args=False)
 
     def at(self, distribution: Distribution, index: int) -> Distribution:
         assert isinstance(distribution, TorchCategorical)
