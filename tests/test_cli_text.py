@@ -81,6 +81,7 @@ def test_wrong_inputs(folder: Path, capsys: pytest.CaptureFixture[str], digits_r
     empty.touch()
     assert "got 'é' at character 1" in refused(capsys, "sample", stream, "--prompt", "wé")
     assert "length expects at least 1, got 0" in refused(capsys, "sample", stream, "--length", "0")
+    assert "precision expects '32-true' or 'bf16-mixed'" in refused(capsys, "sample", stream, "--precision", "half")
     assert "expects a file ending in .txt, got" in refused(capsys, "sample", stream, "--out", str(folder / "a.png"))
     assert "--prompt expects one line" in refused(capsys, "sample", documents, "--prompt", "a\nb")
     assert "invalid byte at offset 2000" in refused(capsys, "score", stream, str(invalid))

@@ -71,6 +71,10 @@ class TestSample:
             chainrule.sample(model, 1, seed=0, temperature=temperature), chainrule.sample(model, 1, greedy=True)
         )
 
+    def test_the_precision_is_one_of_two(self, model: MADE) -> None:
+        with pytest.raises(ValueError, match="precision expects '32-true' or 'bf16-mixed', got 'bf16'"):
+            chainrule.sample(model, 1, precision="bf16")
+
     def test_top_p_of_one_and_top_k_of_all_change_nothing(self) -> None:
         log_probs = torch.log_softmax(torch.randn(5, 4), 1)
         assert torch.equal(restrict(log_probs, 4, None), log_probs)

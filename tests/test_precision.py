@@ -1,0 +1,33 @@
+"""Matrix products in bfloat16: every model of the zoo keeps its distribution up to their rounding."""
+
+import pytest
+import torch
+from zoo import CONDITIONALS, MODELS
+
+import chainrule
+from chainrule.testing import randomised
+
+EVENTS = torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * 4)
+
+
+@pytest.mark.parametrize("conditional", CONDITIONALS)
+@pytest.mark.parametrize("name", MODELS)
+def test_log_probabilities_are_single(name: str, conditional: str) -> None:
+    model = randomised(MODELS[name](event_shape=(4,), conditional=CONDITIONALS[conditional])).eval()
+    context = None if model.num_classes is None else torch.ones(16)
+    expected = model.log_prob(EVENTS, context)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = model.log_prob(EVENTS, context)
+    assert found.dtype == torch.float32
+    assert torch.allclose(found, expected, atol=0.2)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_samples_agree_with_p(name: str) -> None:
+    model = randomised(MODELS[name](event_shape=(4,), conditional=CONDITIONALS["Bernoulli"]))
+    context = None if model.num_classes is None else torch.ones(4000)
+    x = chainrule.sample(model, 4000, seed=0, context=context, precision="bf16-mixed")
+    assert x.dtype == torch.float32
+    counts = (x @ torch.tensor([8.0, 4.0, 2.0, 1.0])).long().bincount(minlength=16)
+    p = model.log_prob(EVENTS, None if context is None else context[:16]).exp()
+    assert (counts / 4000 - p).abs().sum() / 2 < 0.06
