@@ -13,8 +13,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from speed import seconds, train_step
@@ -32,6 +33,7 @@ LANES, WINDOW = 64, 128
 CHARACTERS = 200
 """Characters of every sample that is timed."""
 GIGABYTE = 10**9
+PRECISIONS: tuple[Literal["32-true", "bf16-mixed"], ...] = ("32-true", "bf16-mixed")
 
 
 def rates() -> dict[str, float]:
@@ -58,15 +60,21 @@ def training(model: RNN, x: Tensor) -> dict[str, float]:
     return {"float32": x.numel() / single, "bfloat16": x.numel() / half}
 
 
-def sampling(model: RNN) -> dict[str, float]:
-    """Characters per second of one stream and of 64 at once."""
+def sampling(model: RNN) -> dict[str, dict[str, float]]:
+    """Characters per second of one stream and of 64 at once, in the precisions that `chainrule.sample` has."""
     model.eval()
-    one, many = seconds(
-        lambda: chainrule.sample(model, 1, length=CHARACTERS, seed=0),
-        lambda: chainrule.sample(model, LANES, length=CHARACTERS, seed=0),
-        repeats=5,
+    ways = [(precision, lanes) for precision in PRECISIONS for lanes in (1, LANES)]
+    times = seconds(
+        *(
+            partial(chainrule.sample, model, lanes, length=CHARACTERS, seed=0, precision=precision)
+            for precision, lanes in ways
+        ),
+        repeats=9,
     )
-    return {"1": CHARACTERS / one, str(LANES): LANES * CHARACTERS / many}
+    rates: dict[str, dict[str, float]] = {precision: {} for precision in PRECISIONS}
+    for (precision, lanes), elapsed in zip(ways, times, strict=True):
+        rates[precision][str(lanes)] = lanes * CHARACTERS / elapsed
+    return rates
 
 
 def speed() -> dict[str, Any]:
@@ -78,6 +86,12 @@ def speed() -> dict[str, Any]:
     trained = training(model, data.train[:LANES])
     limits = rates()
     weights = sum(parameter.numel() for parameter in model.parameters())
+    one = max(own["1"] for own in drawn.values())
+    # A step reads every weight once: what bounds one stream is memory, what bounds 64 are products.
+    floors = {
+        "1": limits["read_gigabytes_per_second"] * 1e9 / (4 * weights),
+        str(LANES): limits["float32_gflops"] * 1e9 / (2 * weights),
+    }
     return {
         "parameters": model.num_parameters,
         "rates": limits,
@@ -87,14 +101,10 @@ def speed() -> dict[str, Any]:
             name: 6 * weights * rate / limits[f"{name}_gflops"] / 1e9 for name, rate in trained.items()
         },
         "sample_characters_per_second": drawn,
-        "sample_share_of_bandwidth": {
-            lanes: 4 * weights * rate / int(lanes) / limits["read_gigabytes_per_second"] / 1e9
-            for lanes, rate in drawn.items()
-        },
-        "sample_share_of_matrix_products": {
-            lanes: 2 * weights * rate / limits["float32_gflops"] / 1e9 for lanes, rate in drawn.items()
-        },
-        "sample_64_over_1": drawn[str(LANES)] / drawn["1"],
+        "float32_floor_characters_per_second": floors,
+        "float32_share_of_floor": {lanes: drawn["32-true"][lanes] / floor for lanes, floor in floors.items()},
+        "float32_floor_64_over_1": floors[str(LANES)] / floors["1"],
+        "sample_64_over_fastest_1": {precision: own[str(LANES)] / one for precision, own in drawn.items()},
     }
 
 
