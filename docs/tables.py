@@ -211,7 +211,7 @@ def writing(results: list[dict[str, Any]]) -> str:
         f"{names['share_in_other_parts']:.0%} in the parts held out; the rest is new. The first ones: "
         f"{', '.join(names['fifty'][:24])}. Of {headings['headings']} headings in articles after Wikipedia "
         f"{headings['share_balanced']:.0%} have as many marks after as before, such as "
-        f"`{headings['balanced'][0].strip()}` and `{headings['balanced'][1].strip()}`. After `{play['prompt']}`:\n\n"
+        f"{' and '.join(f'`{heading.strip()}`' for heading in headings['balanced'][:2])}. After `{play['prompt']}`:\n\n"
         f"```\n{play['text'][:400].rpartition(chr(10))[0]}\n```"
     )
 

@@ -44,7 +44,7 @@ class TestEvaluate:
 
     def test_other_columns(self, digits_run: Path, table: Path, capsys: pytest.CaptureFixture[str]) -> None:
         message = refused(capsys, "evaluate", str(digits_run), "--data", str(table))
-        assert "expects examples of shape (B, 1, 8, 8), got" in message
+        assert "--data expects examples of shape (1, 8, 8), got (5,) in" in message
 
     def test_unknown_split(self, digits_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert "did you mean 'test'" in refused(capsys, "evaluate", str(digits_run), "--split", "tests")

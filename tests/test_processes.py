@@ -19,6 +19,7 @@ ROWS, BATCH = 131, 52
 
 CHAINRULE = ["-m", "chainrule", "fit", "--model", "NADE", "--model.hidden_size", "5", "--batch-size", str(BATCH)]
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+EPOCHS = ["--max-epochs", "3", "--averaging", "0.9"]
 TWO = ["--devices", "2", "--strategy", "ddp"]
 
 
@@ -32,10 +33,13 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def fit(out: Path, table: Path, launcher: list[str], *flags: str) -> subprocess.CompletedProcess[str]:
-    arguments = [*CHAINRULE, "--data", str(table), "--out", str(out), "--max-epochs", "3", "--averaging", "0.9"]
+    return run([*launcher, *CHAINRULE, "--data", str(table), "--out", str(out), *EPOCHS, *flags])
+
+
+def run(command: list[str]) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "PL_"))}
     return subprocess.run(
-        [sys.executable, *launcher, *arguments, *flags],
+        [sys.executable, *command],
         capture_output=True, text=True, check=False, env=environment | {"OMP_NUM_THREADS": "1"}, timeout=300,
     )  # fmt: skip
 
@@ -84,6 +88,19 @@ def test_an_ensemble_by_two_processes(table: Path, tmp_path: Path) -> None:
     done = fit(out, table, [], *TWO, "--members", "2")
     assert done.returncode == 0, done.stderr
     assert len(chainrule.load(out).members) == 2
+
+
+def test_a_stream_by_two_processes(tmp_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("the quick brown fox jumps over the lazy dog\n" * 60)
+    flags = ["--model", "RNN", "--model.cell", "lstm", "--model.hidden_size", "6", "--window", "8", "--batch-size", "5"]
+    for out, more in (("one", []), ("two", TWO)):
+        done = run(
+            ["-m", "chainrule", "fit", *flags, "--data", str(text), "--out", str(tmp_path / out), *EPOCHS, *more]
+        )
+        assert done.returncode == 0, done.stderr
+    for one, two in zip(history(tmp_path / "one"), history(tmp_path / "two"), strict=True):
+        assert two == pytest.approx(one, rel=1e-5)
 
 
 def test_alone_this_is_the_first_process() -> None:

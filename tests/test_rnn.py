@@ -11,7 +11,7 @@ from torch import Tensor
 import chainrule
 from chainrule.conditionals import Bernoulli, Categorical
 from chainrule.models import NADE, RNN
-from chainrule.nn.recurrent import LockedDropout
+from chainrule.nn.recurrent import LockedDropout, Recurrent
 from chainrule.tasks.evaluate import evaluate_stream
 from chainrule.tasks.score import stream_surprisals, surprisals
 from chainrule.testing import randomised
@@ -87,7 +87,10 @@ def test_every_symbol_of_a_stream_is_counted_once(cell: str) -> None:
     model = network(cell)
     symbols = torch.randint(3, (2500,), generator=torch.Generator().manual_seed(1))
     whole = -model.log_prob(symbols[None].double()).item()
+    model.train()
     result = evaluate_stream(model, symbols)
+    assert model.training, "as it was"
+    model.eval()
     assert (result.variables, result.nats) == (2500, pytest.approx(whole, rel=1e-12))
     pieces = list(stream_surprisals(model, [symbols[:7].numpy(), symbols[7:2000], symbols[2000:]]))
     assert [len(piece) for piece in pieces] == [7, 1993, 500]
@@ -123,8 +126,10 @@ def test_a_prefix_of_other_models() -> None:
     model = NADE(event_shape=(4,), conditional=Bernoulli(), hidden_size=3, order="reversed")
     x = chainrule.sample(model, 3, prefix=torch.tensor([1.0, 0.0]))
     assert torch.equal(x[:, 2:], torch.tensor([[0.0, 1.0]]).expand(3, 2))
-    with pytest.raises(ValueError, match="length expects 4, the number of its variables, got 9"):
+    with pytest.raises(ValueError, match="length expects 4, as many variables as the prefix leaves, got 9"):
         chainrule.sample(model, 3, length=9)
+    with pytest.raises(ValueError, match="length expects 2, as many variables as the prefix leaves, got 4"):
+        chainrule.sample(model, 3, length=4, prefix=torch.tensor([1.0, 0.0]))
     with pytest.raises(ValueError, match=r"prefix expects \(3, at most 4\) values, got \(3, 5\)"):
         chainrule.sample(model, 3, prefix=torch.zeros(5))
     with pytest.raises(ValueError, match="expects values 0 or 1, got 2"):
@@ -139,6 +144,33 @@ def test_dropout_acts_in_training_only(cell: str, kind: str) -> None:
     assert torch.equal(model.log_prob(x), model.log_prob(x))
     model.train()
     assert not torch.equal(model.log_prob(x), model.log_prob(x))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_dropout_acts_between_layers_and_on_weights(cell: str) -> None:
+    inputs = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(0))
+    for options in ({"dropout": 0.5}, {"weight_dropout": 0.5}):
+        net = Recurrent(3, 7, 2, cell, **options).train()
+        first, second = (net(inputs, net.start(2))[0] for _ in range(2))
+        assert not torch.equal(first, second), options
+    one = Recurrent(3, 7, 1, cell, dropout=0.5).train()
+    assert torch.equal(one(inputs, one.start(2))[0], one(inputs, one.start(2))[0]), "none before the first layer"
+
+
+def test_an_lstm_remembers_at_first() -> None:
+    """The forget gate is the second of torch's four."""
+    for layer in Recurrent(3, 7, 2, "lstm").layers:
+        assert torch.equal(layer.get_parameter("bias_hh_l0")[7:14], torch.ones(7))
+        assert layer.get_parameter("bias_hh_l0")[:7].abs().max() < 0.5
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_class_has_a_first_state_of_its_own(cell: str) -> None:
+    model = network(cell, num_classes=2)
+    x = torch.zeros(2, 6, dtype=torch.double)
+    with torch.no_grad():
+        first = model(x, torch.tensor([0, 1])).logits[:, 0]
+    assert not torch.allclose(first[0], first[1])
 
 
 def test_dropout_is_locked_along_a_sequence() -> None:
@@ -178,6 +210,10 @@ def test_wrong_lengths() -> None:
     with pytest.raises(ValueError, match=r"expects examples of shape \(B, any length\), got \(2, 0\)"):
         model.log_prob(torch.zeros(2, 0))
     image = RNN(event_shape=(1, 2, 2), conditional=Bernoulli())
+    with pytest.raises(ValueError, match=r"x expects examples of the model's event_shape \(6,\), got \(2, 12\)"):
+        chainrule.complete(model, torch.zeros(2, 12), torch.zeros(6, dtype=torch.bool))
+    with pytest.raises(ValueError, match=r"prefix expects the values \(k,\) .* got \(3, 3\)"):
+        chainrule.sample(model, 2, prefix=torch.zeros(3, 3))
     with pytest.raises(ValueError, match="sequences of any length, got one of events"):
         next(stream_surprisals(image, [torch.zeros(4)]))
     with pytest.raises(ValueError, match="at least one variable"):
@@ -189,6 +225,24 @@ def test_features_are_of_the_examples() -> None:
     x = torch.eye(3, dtype=torch.double).repeat(1, 2)
     assert chainrule.represent(model, x).shape == (3, 7)
     assert torch.allclose(model.features(x)[1:], model.features(x[1:]))
+    _, hidden, _ = model.start(1)
+    states, h, c = [], [part[0] for part in hidden], [part[1] for part in hidden]
+    for value in x[0].long():
+        inputs = torch.eye(3, dtype=torch.double)[value][None]
+        for i, layer in enumerate(model.net.layers):
+            h[i], c[i] = torch.lstm_cell(inputs, (h[i], c[i]), *layer.parameters())
+            inputs = h[i]
+        states.append(inputs)
+    assert torch.allclose(model.features(x[:1]), torch.cat(states).mean(0))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_features_end_with_the_document(cell: str) -> None:
+    model = network(cell, end_symbol=0)
+    x = torch.tensor([[1.0, 2.0, 0.0], [0.0, 0.0, 0.0], [2.0, 1.0, 1.0]], dtype=torch.double)
+    filled = torch.cat([x, torch.zeros(3, 40, dtype=torch.double)], dim=1)
+    assert torch.allclose(model.features(filled)[:2], model.features(x)[:2])
+    assert not torch.allclose(model.features(filled)[2], model.features(x)[2]), "its end is one of its symbols"
 
 
 def test_reads_images_in_any_order() -> None:

@@ -7,7 +7,7 @@ import torch
 
 import chainrule
 from chainrule.conditionals import Bernoulli, Categorical
-from chainrule.models import FVSBN, MADE, NADE
+from chainrule.models import FVSBN, MADE, NADE, RNN
 from chainrule.tasks.evaluate import log_prob
 from chainrule.tasks.sample import restrict
 
@@ -21,6 +21,14 @@ def model() -> MADE:
 
 
 class TestEvaluate:
+    def test_variables_are_those_of_the_examples(self) -> None:
+        """Of sequences that are longer than the model's event, too."""
+        model = RNN(event_shape=(6,), conditional=Bernoulli(), hidden_size=4)
+        x = torch.bernoulli(torch.full((10, 12), 0.5))
+        result = chainrule.evaluate(model, x)
+        assert result.variables == 120
+        assert result.bits_per_dim == pytest.approx(result.nats / 12 / math.log(2))
+
     def test_is_the_mean_and_its_standard_error(self, model: MADE) -> None:
         x = chainrule.sample(model, 50, seed=1)
         result = chainrule.evaluate(model, x, batch_size=7)
@@ -70,6 +78,11 @@ class TestSample:
         assert torch.equal(
             chainrule.sample(model, 1, seed=0, temperature=temperature), chainrule.sample(model, 1, greedy=True)
         )
+
+    @pytest.mark.parametrize("seed", [-1, 10**20])
+    def test_a_seed_has_64_bits(self, model: MADE, seed: int) -> None:
+        with pytest.raises(ValueError, match=f"seed expects an integer from 0 to 2\\^63 - 1, got {seed}"):
+            chainrule.sample(model, 1, seed=seed)
 
     def test_the_precision_is_one_of_two(self, model: MADE) -> None:
         with pytest.raises(ValueError, match="precision expects '32-true' or 'bf16-mixed', got 'bf16'"):

@@ -45,8 +45,11 @@ def test_characters_and_bytes() -> None:
 
 def test_a_stream_is_cut_once(tmp_path: Path) -> None:
     path = tmp_path / "stream.txt"
-    text = "äbc-" * 100
+    text = "äöüb" * 101
     path.write_text(text)
+    raw = path.read_bytes()
+    cuts = [int(part * len(raw)) for part in (0.8, 0.9)]
+    assert any(raw[cut] & 0xC0 == 0x80 for cut in cuts), "a part would begin within a character"
     data = chainrule.data.load(path, window=10)
     assert data.text is not None
     assert data.levels == 5
@@ -113,7 +116,9 @@ def test_wrong_text(tmp_path: Path, content: str, options: dict[str, Any], messa
         chainrule.data.load("digits", window=3)
 
 
-@pytest.mark.parametrize(("count", "lanes", "window"), [(100, 4, 10), (103, 4, 10), (35, 8, 10), (10, 3, 10)])
+@pytest.mark.parametrize(
+    ("count", "lanes", "window"), [(400, 4, 10), (403, 4, 10), (199, 8, 10), (35, 8, 10), (10, 3, 10)]
+)
 def test_lanes(count: int, lanes: int, window: int) -> None:
     validation = Lanes(count, lanes, window, None)
     pieces = [set(range(start, start + length)) for starts, length in validation for start in starts]
@@ -128,6 +133,11 @@ def test_lanes(count: int, lanes: int, window: int) -> None:
     assert firsts.min() >= 0
     assert firsts.max() + window <= count
     assert list(training) == batches
+    training.set_epoch(1)
+    others = list(training)
+    spare = count - training.lanes * training.lane
+    assert (others != batches) == (spare > 1), "an epoch leaves another remainder out, where there is one"
+    assert training.lanes == max(1, min(lanes, count // (8 * window))), "no lane is shorter than eight windows"
 
 
 def test_the_state_is_carried_in_training_and_in_evaluation(tmp_path: Path) -> None:
@@ -166,6 +176,40 @@ def test_a_resumed_stream_ends_where_an_uninterrupted_one_does(tmp_path: Path) -
     whole = fitted(tmp_path / "whole", 4)
     fitted(tmp_path / "part", 2)
     assert fitted(tmp_path / "part", 4, resume=True) == whole
+
+
+@pytest.mark.parametrize("window", [15, 16])
+def test_a_model_of_another_order_reads_windows(tmp_path: Path, window: int) -> None:
+    """Its conditionals are not those of a stream: it is trained on what it is evaluated on."""
+    path = tmp_path / "text.txt"
+    path.write_text("abcdefghijklmnop" * 60)
+    data = chainrule.data.load(path, window=window)
+    model = RNN(
+        event_shape=(window,), conditional=Categorical(data.levels), hidden_size=8, cell="gru", order="reversed"
+    )
+    done = chainrule.fit(model, data.train, data.valid, max_epochs=2, verbose=False)
+    evaluation, _ = chainrule.evaluate_split(model, data, "valid")
+    assert done.best_nats == pytest.approx(evaluation.nats, rel=1e-5)
+    assert evaluation.examples == len(data.valid)
+
+
+def test_more_processes_than_lanes_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "text.txt"
+    path.write_text("abcdefgh" * 60)
+    data = chainrule.data.load(path, window=8)
+    model = RNN(event_shape=(8,), conditional=Categorical(data.levels), hidden_size=4)
+    with pytest.raises(ValueError, match="devices expects at most 1, the lanes that the stream is cut into, got 2"):
+        chainrule.fit(model, data.train, data.valid, devices=2, strategy="ddp", batch_size=1, verbose=False)
+
+
+def test_a_file_of_any_name_is_text_where_a_vocabulary_is_given(tmp_path: Path) -> None:
+    path = tmp_path / "any.bin"
+    path.write_bytes(bytes(range(256)) * 8)
+    data = chainrule.data.load(path, vocabulary="bytes", window=16)
+    assert data.text is not None
+    assert data.text.join(data.train[:2]) == bytes(range(16)) + b"\n\n" + bytes(range(16, 32))
+    with pytest.raises(ValueError, match="window expects a stream, got 3 for documents"):
+        chainrule.data.load(path, vocabulary="bytes", documents=True, window=3)
 
 
 def test_other_models_take_text_too(file: Path) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from chainrule.hub import save as save
     from chainrule.model import AutoregressiveModel as AutoregressiveModel
     from chainrule.order import Order as Order
+    from chainrule.recipes import evaluate_split as evaluate_split
     from chainrule.tasks.classify import classify as classify
     from chainrule.tasks.complete import complete as complete
     from chainrule.tasks.complete import completion as completion
@@ -31,6 +32,7 @@ _HOMES = {
     "completion": "chainrule.tasks.complete",
     "describe": "chainrule.tasks.describe",
     "evaluate": "chainrule.tasks.evaluate",
+    "evaluate_split": "chainrule.recipes",
     "fit": "chainrule.training",
     "load": "chainrule.hub",
     "marginal": "chainrule.tasks.marginal",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import TypeGuard
 
 from torch import Tensor
 from torch.distributions import Distribution
 
-from chainrule.model import AutoregressiveModel, State
+from chainrule.model import AutoregressiveModel, Model, State
 
 
 class SequenceModel(AutoregressiveModel):
@@ -34,3 +35,8 @@ class SequenceModel(AutoregressiveModel):
         Returns:
             The conditionals, of batch shape ``(B, k)``, and the state that a step at the last of ``x`` returns.
         """
+
+
+def reads_streams(model: Model) -> TypeGuard[SequenceModel]:
+    """Whether ``model`` reads a long sequence a piece at a time, given all before; others read its windows."""
+    return isinstance(model, SequenceModel) and model.any_length

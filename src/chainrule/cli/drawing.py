@@ -79,8 +79,7 @@ def run_conditionals(options: dict[str, Any]) -> None:
         distribution = model(x, model.check_context(one_class(options, model, len(x)), len(x)))
         values = model.conditional.values
         assert values is not None
-        log_probs = torch.stack([distribution.log_prob(value) for value in values.to(x)], dim=-1)
-        means = (log_probs.exp() * values.to(x)).sum(-1)
+        means = (model.conditional.log_probs(distribution).exp() * values.to(x)).sum(-1)
     plots.conditionals_figure(x.cpu(), means.cpu(), options["out"], levels=levels_of(model))
     print(f"wrote {len(x)} examples beside their conditional means to {options['out']}", file=sys.stderr)
 

@@ -126,7 +126,9 @@ def _evaluate(parser: Parser, argv: list[str]) -> None:
 def _sample(parser: Parser, argv: list[str]) -> None:
     _run_folder(parser)
     parser.add_argument("-n", type=int, help="how many examples (default 64; of text 1)")
-    parser.add_argument("--out", type=Path, help="a .png, .pdf, .svg, .npz, .npy or .csv file; text is printed without")
+    parser.add_argument(
+        "--out", type=Path, help="a .png, .pdf, .svg, .npz, .npy or .csv file; of text a .txt file, or none to print it"
+    )
     parser.add_argument("--prompt", help="of text, how every example begins")
     parser.add_argument("--length", type=int, help="of text, how many symbols to draw (default: the model's event)")
     parser.add_argument(

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from chainrule import hub, recipes
 from chainrule.cli.parser import UsageError, suggestion
-from chainrule.data import NAMES, read_mask
+from chainrule.data import NAMES, TEXTS, read_mask
 from chainrule.data import load as load_data
 from chainrule.data.dataset import Dataset, Examples
 from chainrule.data.text import TextFormat
@@ -47,10 +47,15 @@ def dataset_of(spec: str | None, config: dict[str, Any], model: Model) -> Datase
     known = config.get("data", {})
     if "text" in known:
         reading["vocabulary"] = TextFormat.from_config(known["text"]).vocabulary
+    if "text" in known and spec in NAMES and spec not in TEXTS:
+        raise UsageError(f"--data expects text, as the run was fitted on text, got {spec}")
     if spec is None:
         # A path that was relative then is where it was, wherever this command runs.
         spec = settings["data"] if settings["data"] in NAMES else known.get("path", settings["data"])
-    return load_data(spec, seed=settings.get("seed", 0), **reading)
+    dataset = load_data(spec, seed=settings.get("seed", 0), **reading)
+    if dataset.text is None and dataset.event_shape != model.event_shape:
+        raise UsageError(f"--data expects examples of shape {model.event_shape}, got {dataset.event_shape} in {spec}")
+    return dataset
 
 
 def levels_of(model: AutoregressiveModel) -> int:

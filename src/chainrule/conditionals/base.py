@@ -58,6 +58,16 @@ class Conditional(ABC):
         """
         raise ValueError(f"parameters_of expects a conditional whose values can be listed, got {self!r}")
 
+    def log_probs(self, distribution: Distribution) -> Tensor:
+        """Log-probabilities of all listed values, ``(*batch_shape, K)``.
+
+        Raises:
+            ValueError: If the values of the family can't be listed.
+        """
+        if self.values is None:
+            raise ValueError(f"log_probs expects a conditional whose values can be listed, got {self!r}")
+        return torch.stack([distribution.log_prob(value) for value in self.values], dim=-1)
+
     @property
     def values(self) -> Tensor | None:
         """All values that a variable can take, in order, or None where they can't be listed."""

@@ -57,6 +57,11 @@ class Categorical(Conditional):
     def check(self, x: Tensor) -> None:
         check_integers(x, self.categories, f"Categorical({self.categories})")
 
+    def log_probs(self, distribution: Distribution) -> Tensor:
+        assert isinstance(distribution, TorchCategorical)
+        normalised: Tensor = distribution.logits
+        return normalised
+
     def parameters_of(self, log_probs: Tensor) -> Tensor:
         return log_probs
 

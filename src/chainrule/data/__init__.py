@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 TEXT_SUFFIX = ".txt"
 
-__all__ = ["NAMES", "Dataset", "Examples", "Vocabulary", "load", "read_mask", "read_rows"]
+__all__ = ["NAMES", "TEXTS", "Dataset", "Examples", "Vocabulary", "load", "read_mask", "read_rows"]
 
 # name: (the module of this package that loads it, its description)
 _NAMED = {
@@ -42,13 +42,14 @@ _NAMED = {
     "mushrooms": ("binary_tables", "Mushrooms, binary table of 112 columns"),
 }
 
-_TEXTS = {
+TEXTS: dict[str, str] = {
     "shakespeare": "tiny-shakespeare, one stream of characters; train its first 90 %, valid and test its last 10 %",
     "names": "32,033 first names, documents of characters; split 80/10/10 at random, seed 0",
     "wikitext2": "WikiText-2's validation articles, one stream of characters; split 80/10/10 in its sequence",
 }
+"""Those of the named data sets that are text."""
 
-NAMES: dict[str, str] = {name: description for name, (_, description) in _NAMED.items()} | _TEXTS
+NAMES: dict[str, str] = {name: description for name, (_, description) in _NAMED.items()} | TEXTS
 """The named data sets, each with one line that says what it is and how it was binarised."""
 
 
@@ -71,7 +72,7 @@ def load(
             image's 256; images are quantised to floor(value * levels / 256).
         seed: Of the random split of a path that has no splits of its own. Named sets have fixed splits.
         documents: Of text, whether every line is an example (with an end symbol, filled up to the longest); by default
-            all of it is one stream, whose examples are windows.
+            all of it is one stream, whose examples are windows. Given any of these, a file of any name is text.
         vocabulary: Of text: ``"characters"`` (those of its training part; the default), ``"bytes"``, or a given one.
         window: Of a stream of text, symbols of an example; 128 by default.
 
@@ -83,12 +84,13 @@ def load(
         raise ValueError(f"levels expects an integer of at least 2, got {levels}")
     text = {"documents": documents, "vocabulary": vocabulary, "window": window}
     text = {name: value for name, value in text.items() if value is not None}
-    if isinstance(spec, str) and spec in _TEXTS:
+    if isinstance(spec, str) and spec in TEXTS:
         _only(spec, {"levels": levels}, "is text, whose vocabulary says how many")
         from chainrule.data import texts
 
-        return texts.load(spec, _TEXTS[spec], **text)
-    if str(spec).lower().endswith(TEXT_SUFFIX) and not Path(spec).is_dir():
+        return texts.load(spec, TEXTS[spec], **text)
+    is_file = spec not in _NAMED and Path(spec).expanduser().is_file()
+    if (str(spec).lower().endswith(TEXT_SUFFIX) and not Path(spec).is_dir()) or (text and is_file):
         _only(str(spec), {"levels": levels}, "is text, whose vocabulary says how many")
         from chainrule.data.text import load_text
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,15 @@ class TextFormat:
         """The text of an example ``(n,)``, of a document without its end."""
         text = self.vocabulary.decode(x.long().tolist())
         return text.partition("\n")[0] if self.documents else text
+
+    def join(self, examples: Iterable[Tensor]) -> bytes:
+        """Examples as a file: documents a line each, parts of a stream after an empty line; bytes as they are."""
+        if self.vocabulary.characters is not None:
+            texts = [self.decode(x).encode() for x in examples]
+        else:
+            texts = [bytes(x.long().tolist()) for x in examples]
+            texts = [text.partition(b"\n")[0] for text in texts] if self.documents else texts
+        return (b"\n" if self.documents else b"\n\n").join(texts)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> TextFormat:
@@ -137,7 +146,7 @@ def load_text(
     seed: int = 0,
     documents: bool = False,
     vocabulary: str | Vocabulary = "characters",
-    window: int = WINDOW,
+    window: int | None = None,
     parts: tuple[float, float] = (0.8, 0.9),
     name: str | None = None,
     description: str | None = None,
@@ -162,6 +171,9 @@ def load_text(
     check_text(path)
     if isinstance(vocabulary, str) and vocabulary not in KINDS:
         raise ValueError(f"vocabulary expects {' or '.join(KINDS)}, got {vocabulary!r}")
+    if documents and window is not None:
+        raise ValueError(f"window expects a stream, got {window} for documents, whose examples are lines")
+    window = WINDOW if window is None else window
     if window < 1:
         raise ValueError(f"window expects at least 1, got {window}")
     if documents:
@@ -229,6 +241,7 @@ def _vocabulary(path: Path, kind: str, stop: int) -> Vocabulary:
 
 def _documents(path: Path, seed: int, vocabulary: str | Vocabulary) -> tuple[dict[str, Examples], Vocabulary]:
     lines = lines_of(path)
+    lines = lines[lines[:, 1] > lines[:, 0]]
     rows = split_rows(len(lines), seed, f"{path}, documents")
     characters = vocabulary != "bytes" if isinstance(vocabulary, str) else vocabulary.characters is not None
     lengths = lines[:, 1] - lines[:, 0]
@@ -252,7 +265,7 @@ def _documents(path: Path, seed: int, vocabulary: str | Vocabulary) -> tuple[dic
 
 
 def lines_of(path: Path) -> NDArray[np.int64]:
-    """Where the lines that are not blank begin and end, ``(N, 2)`` bytes, without their ends (LF or CR LF)."""
+    """Where each line begins and ends, ``(N, 2)`` bytes, without its end (LF or CR LF)."""
     ends, position, last = [], 0, b""
     for block in read_bytes(path):
         ends.append(position + np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n")))
@@ -265,4 +278,4 @@ def lines_of(path: Path) -> NDArray[np.int64]:
     file = np.memmap(path, np.uint8, "r")
     before = file[np.maximum(stops - 1, 0)] == ord("\r")
     stops = np.where(before & (stops > starts), stops - 1, stops)
-    return np.stack([starts, stops], axis=1)[stops > starts]
+    return np.stack([starts, stops], axis=1)

@@ -159,8 +159,7 @@ class Ensemble(AutoregressiveModel):
 
     def _table(self, distribution: Distribution) -> Tensor:
         """Log-probabilities of every listed value, ``(*batch_shape, K)``."""
-        shape = distribution.batch_shape
-        return torch.stack([distribution.log_prob(value.expand(shape)) for value in self._values()], dim=-1)
+        return self.conditional.log_probs(distribution)
 
     def _distribution(self, log_probs: Tensor) -> Distribution:
         return self.conditional.distribution(self.conditional.parameters_of(log_probs))

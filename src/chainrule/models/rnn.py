@@ -133,21 +133,24 @@ class RNN(SequenceModel):
         return self.conditional.distribution(parameters), (ended, hidden, class_input)
 
     def features(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """The uppermost layer's mean state over the variables, ``(B, hidden_size)``."""
+        """The uppermost layer's mean state over the variables up to the end, ``(B, hidden_size)``."""
         x = self.check(x)
         sequence = x if self.any_length else self.order.flatten(x)
         _, hidden, class_input = self.start(len(x), self.check_context(context, len(x)))
         states, _ = self.net(self._read(sequence, _over_time(class_input)), hidden)
-        return states.mean(1)
+        ends = sequence == self.end_symbol if self.end_symbol is not None else torch.zeros_like(sequence)
+        counts = (ends.cumsum(1) - ends.long() == 0).to(states).unsqueeze(-1)
+        return (states * counts).sum(1) / counts.sum(1)
 
     def _pass(self, state: State, previous: Tensor | None, x: Tensor) -> tuple[Tensor, State]:
         """Parameters ``(B, k, num_parameters)`` of the next conditionals, and the state at the last of them."""
         ended, hidden, class_input = state
         past = x[:, :-1] if previous is None else torch.cat([previous.unsqueeze(1), x[:, :-1]], dim=1)
         after = ended.unsqueeze(1).expand(past.shape)
+        alive = past.shape[1]
         if self.end_symbol is not None:
             after = after | ((past == self.end_symbol).cumsum(1) > 0)
-        alive = int((~after).any(0).sum())  # where every example has ended, there is nothing to compute
+            alive = int((~after).any(0).sum())  # where every example has ended, there is nothing to compute
         states = []
         if previous is None:
             states.append(self.net.top(hidden).unsqueeze(1))

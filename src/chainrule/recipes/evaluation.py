@@ -8,21 +8,21 @@ from typing import Any
 from chainrule.data.dataset import Dataset, Examples
 from chainrule.data.text import Documents, Stream
 from chainrule.model import AutoregressiveModel
-from chainrule.sequence import SequenceModel
+from chainrule.sequence import reads_streams
 from chainrule.tasks.evaluate import Evaluation, evaluate, evaluate_stream
 
 
 def evaluate_split(
     model: AutoregressiveModel, dataset: Dataset, split: str, *, batch_size: int = 256
 ) -> tuple[Evaluation, dict[str, Any]]:
-    """The NLL of a split, and of text the figures per character or byte.
+    """The NLL of a split, and of text the figures per character or byte, as ``chainrule evaluate`` gives them.
 
-    A stream is one example for a model of sequences, which reads all of it with one state; for other models its
-    windows are independent examples, and what does not fill a window is left out.
+    What fills a document up counts for nothing. A stream is one example for a model of sequences, which reads all of it
+    with one state; for other models its windows are independent examples, and what does not fill a window is left out.
     """
     examples = dataset.split(split)
     context = None if model.num_classes is None else dataset.classes(split)
-    if isinstance(examples, Stream) and isinstance(model, SequenceModel) and model.any_length:
+    if isinstance(examples, Stream) and reads_streams(model):
         evaluation = evaluate_stream(model, examples.symbols)
     else:
         variables = None if isinstance(examples, Stream) else examples.num_variables

@@ -26,7 +26,7 @@ from chainrule.recipes.settings import (
     member_settings,
     own_classes,
 )
-from chainrule.sequence import SequenceModel
+from chainrule.sequence import reads_streams
 from chainrule.tasks.evaluate import evaluate
 from chainrule.tasks.independent import independent_nats
 from chainrule.tasks.sample import sample
@@ -96,7 +96,7 @@ def run(settings: Settings, out: str | Path, *, resume: bool = False, verbose: b
         "device": records[0]["device"],
         "valid_nats": valid.nats,
         "valid_nats_of_members": valid.member_nats,
-        "independent_valid_nats": records[0]["independent_valid_nats"],
+        "independent_valid_nats": _independent_nats(ensemble, dataset),
     }
     return _finish(ensemble, settings, dataset, out, record)
 
@@ -141,8 +141,7 @@ def _finish(model: Model, settings: Settings, dataset: Dataset, out: Path, recor
     context = None if model.num_classes is None else torch.arange(64) % model.num_classes
     samples = sample(model, 64, seed=0, context=context).cpu()
     if dataset.text is not None:
-        texts = [dataset.text.decode(row) for row in samples]
-        write_atomically(out / "samples.txt", ("\n" if dataset.text.documents else "\n\n").join(texts).encode())
+        write_atomically(out / "samples.txt", dataset.text.join(samples))
     else:
         examples = dataset.train[: len(samples)]
         plots.data_beside_samples(examples, samples, out / "samples.png", levels=dataset.levels)
@@ -150,9 +149,9 @@ def _finish(model: Model, settings: Settings, dataset: Dataset, out: Path, recor
 
 
 def _independent_nats(model: Model, dataset: Dataset) -> float:
-    """The NLL of independent variables; for a model that reads a stream, of independent symbols."""
+    """The NLL of independent variables; for a model that reads streams, of independent symbols."""
     train, valid = dataset.train, dataset.valid
-    if isinstance(train, Stream) and isinstance(valid, Stream) and isinstance(model, SequenceModel):
+    if isinstance(train, Stream) and isinstance(valid, Stream) and reads_streams(model):
         train, valid = train.single(), valid.single()
     return independent_nats(train, valid, dataset.levels)
 

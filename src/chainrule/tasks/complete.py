@@ -186,6 +186,8 @@ def check_observed(model: AutoregressiveModel, x: Tensor, observed: Tensor) -> t
     if tuple(observed.shape) != model.event_shape:
         raise ValueError(f"observed expects the shape of one example, {model.event_shape}, got {tuple(observed.shape)}")
     model.check_shape(x)
+    if tuple(x.shape[1:]) != model.event_shape:  # a model of sequences of any length
+        raise ValueError(f"x expects examples of the model's event_shape {model.event_shape}, got {tuple(x.shape)}")
     if not bool(((observed == 0) | (observed == 1)).all()):
         raise ValueError("observed expects booleans, or 0 and 1, got other values")
     observed = observed.to(device=x.device, dtype=torch.bool)

@@ -58,7 +58,8 @@ def evaluate(
         examples: ``(N, *event_shape)``: a tensor, an array, or a data set that gives a batch for a slice.
         context: What each example is conditioned on: classes ``(N,)``.
         batch_size: Examples per parallel pass.
-        variables: How many variables all examples have, where that is not n each (documents filled up with their end).
+        variables: How many variables all examples have, where it is not as many as they have values (documents that
+            are filled up with their end). `chainrule.evaluate_split` knows, and reads a stream as one sequence.
 
     Raises:
         ValueError: If there are no examples, or they don't fit the model.
@@ -71,7 +72,7 @@ def evaluate(
     count = len(log_probs)
     nats = -log_probs.mean().item()
     stderr = log_probs.std().item() / math.sqrt(count) if count > 1 else math.nan
-    variables = count * model.num_variables if variables is None else variables
+    variables = torch.as_tensor(examples[:1]).numel() * count if variables is None else variables
     return Evaluation(
         nats=nats,
         nats_stderr=stderr,

@@ -20,7 +20,6 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from chainrule.model import AutoregressiveModel
-from chainrule.tasks.sample import log_probs
 from chainrule.walk import Choose, walk
 
 
@@ -122,7 +121,7 @@ class _Cloud:
         assert values is not None
         assert self.lookahead is not None
         ahead = self.lookahead[:, t].repeat_interleave(self.count, dim=0)
-        scores = log_probs(distribution, values.to(given)) + ahead
+        scores = self.conditional.log_probs(distribution) + ahead
         total = scores.logsumexp(1)
         possible = total > -math.inf
         numbers = self.conditional.parameters_of((scores - total[:, None]).masked_fill(~possible[:, None], 0.0))

@@ -64,9 +64,14 @@ def sample(
     context = model.check_context(context, n)
     if len(components) > 1 and (prefix is not None or length is not None or watch is not None):
         raise ValueError("prefix, length and watch expect a model of one order, got a mixture over orders")
+    if prefix is not None and prefix.dim() != 1:
+        raise ValueError(f"prefix expects the values (k,) that every example begins with, got {tuple(prefix.shape)}")
     known = 0 if prefix is None else len(prefix)
     if length is not None and length < 1:
         raise ValueError(f"length expects at least 1, got {length}")
+    if length is not None and not model.any_length and known + length != model.num_variables:
+        left = model.num_variables - known
+        raise ValueError(f"length expects {left}, as many variables as the prefix leaves, got {length}")
     total = known + (length or model.num_variables) if length is not None or model.any_length else None
     beginning = None if prefix is None else prefix.expand(n, known)
     with drawing(model, seed, precision):
@@ -96,6 +101,8 @@ def drawing(model: AutoregressiveModel, seed: int | None, precision: str = "32-t
     """Without gradients, in evaluation mode, and, unless the seed is None, with random numbers of its own."""
     if precision not in ("32-true", "bf16-mixed"):
         raise ValueError(f"precision expects '32-true' or 'bf16-mixed', got {precision!r}")
+    if seed is not None and not 0 <= seed < 2**63:
+        raise ValueError(f"seed expects an integer from 0 to 2^63 - 1, got {seed}")
     training, device, mixed = model.training, model.device, precision == "bf16-mixed"
     # Inference mode is the faster one, but in it autocast would cast the weights anew at every step.
     without_gradients = torch.no_grad() if mixed else torch.inference_mode()
@@ -136,7 +143,7 @@ def drawer(
         )
 
     def choose(t: int, distribution: Distribution) -> Tensor:
-        logits = log_probs(distribution, values)
+        logits = model.conditional.log_probs(distribution)
         if greedy:
             return values.to(logits)[logits.argmax(1)]
         # The largest becomes 0 first, and in double precision, so that no temperature overflows.
@@ -145,11 +152,6 @@ def drawer(
         return values.to(logits)[torch.multinomial(logits.exp(), 1).squeeze(1)]
 
     return choose
-
-
-def log_probs(distribution: Distribution, values: Tensor) -> Tensor:
-    """Log p(x_t = v) of every listed value v, ``(B, values)``, from a conditional of batch shape ``(B,)``."""
-    return torch.stack([distribution.log_prob(value) for value in values], dim=1)
 
 
 def restrict(log_probs: Tensor, top_k: int | None, top_p: float | None) -> Tensor:

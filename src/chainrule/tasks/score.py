@@ -51,15 +51,17 @@ def stream_surprisals(model: SequenceModel, pieces: Iterable[Any]) -> Iterator[T
     """
     if not model.any_length:
         raise ValueError(f"expected a model of sequences of any length, got one of events {model.event_shape}")
-    model.eval()
-    state, previous = model.start(1), None
+    training, previous = model.training, None
+    state = model.start(1)
     for piece in pieces:
         nats = []
         values = piece if isinstance(piece, Tensor) else torch.from_numpy(np.array(piece, dtype=np.float32))
+        model.eval()
         for part in values.split(PIECE):
             x = model.check(part.unsqueeze(0).to(model.device))
             with torch.no_grad():
                 distribution, state = model.advance(state, previous, x)
                 previous = x[:, -1]
                 nats.append(-distribution.log_prob(x)[0].double().cpu())
+        model.train(training)
         yield torch.cat(nats)

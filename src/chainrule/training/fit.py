@@ -22,13 +22,13 @@ from torch.utils.data import DataLoader
 from chainrule.data.text import Stream
 from chainrule.devices import check_device
 from chainrule.model import CountedModel, Model
-from chainrule.sequence import SequenceModel
+from chainrule.sequence import reads_streams
 from chainrule.training.callbacks import History, SeededEpochs, TimeLimit, write_history
 from chainrule.training.checkpoints import AtomicCheckpoints, Keeper, read_checkpoint
 from chainrule.training.module import Batch, Data, MaximumLikelihood, loader
 from chainrule.training.processes import is_first_process
 from chainrule.training.session import interruptible, quiet
-from chainrule.training.streams import StreamLikelihood, stream_loader
+from chainrule.training.streams import StreamLikelihood, check_lanes, stream_loader
 
 
 @dataclass(frozen=True)
@@ -147,9 +147,12 @@ def fit(
         loader(train, train_context, batch_size, seed),
         loader(valid, valid_context, 2 * batch_size),
     )
-    if isinstance(model, SequenceModel) and isinstance(train, Stream) and isinstance(valid, Stream):
+    if isinstance(train, Stream) and isinstance(valid, Stream) and reads_streams(model):
         kind = StreamLikelihood
         train_loader, valid_loader = stream_loader(train, batch_size, seed), stream_loader(valid, batch_size)
+        check_lanes(devices, train_loader, valid_loader)
+        if devices > 1 and strategy in ("auto", "ddp"):
+            strategy = "ddp_find_unused_parameters_true"  # only the first window of an epoch uses the first state
     if isinstance(model, CountedModel):
         return _count(model, train_loader, valid_loader, out)
     module = kind(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -19,6 +19,10 @@ from chainrule.walk import map_state
 
 Pieces = tuple[list[int], int]
 """Where the pieces of a batch begin, one in each lane, and how long they are."""
+
+
+LEAST_WINDOWS = 8
+"""Windows of a lane: with fewer, a short text would give few steps an epoch, and hardly a state to carry."""
 
 
 class StreamLikelihood(MaximumLikelihood):
@@ -45,7 +49,7 @@ class Lanes(Sampler[Pieces]):
 
     Args:
         count: Symbols of the stream.
-        lanes: How many lanes at most; fewer where the stream is too short for windows in each.
+        lanes: How many lanes at most; fewer where the stream is too short for `LEAST_WINDOWS` in each.
         window: Symbols of a window.
         seed: In training, the lanes of an epoch begin where the seed and the epoch say, so that the remainder, less
             than a window a lane, is another each time. None, in validation, cuts the stream as evenly as it goes, with
@@ -53,7 +57,7 @@ class Lanes(Sampler[Pieces]):
     """
 
     def __init__(self, count: int, lanes: int, window: int, seed: int | None) -> None:
-        self.lanes = max(1, min(lanes, count // window))
+        self.lanes = max(1, min(lanes, count // (LEAST_WINDOWS * window)))
         self.window, self.seed, self.epoch = window, seed, 0
         each = count // self.lanes
         self.lane = each if seed is None else each // window * window
@@ -84,16 +88,20 @@ class _PiecesOf(Dataset[Batch]):
 
     def __getitem__(self, pieces: Any) -> Batch:
         starts, length = pieces
-        return self.stream.windows(_not_empty(starts), length), None
-
-
-def _not_empty(starts: Sequence[int]) -> Sequence[int]:
-    if not starts:
-        raise ValueError("expected a lane of the stream for every process: use fewer devices or a larger batch_size")
-    return starts
+        return self.stream.windows(starts, length), None
 
 
 def stream_loader(stream: Stream, lanes: int, seed: int | None = None) -> DataLoader[Any]:
     """Batches of the windows of a stream, for training where a seed is given, else for validation."""
     sampler = Lanes(len(stream.symbols), lanes, stream.window, seed)
     return DataLoader(_PiecesOf(stream), sampler=sampler, batch_size=None, generator=torch.Generator())
+
+
+def check_lanes(devices: int, *loaders: DataLoader[Any]) -> None:
+    """Raise ``ValueError`` unless there is a lane for each process, in the batches of all of ``loaders``."""
+    lanes = min(loader.sampler.lanes for loader in loaders)  # type: ignore[attr-defined]
+    if lanes < devices:
+        raise ValueError(
+            f"devices expects at most {lanes}, the lanes that the stream is cut into, got {devices}: "
+            "use fewer, a larger batch_size or a smaller window"
+        )

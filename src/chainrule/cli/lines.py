@@ -1,0 +1,120 @@
+"""A file of text, line by line, and how surprising each of its symbols is to a model."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from chainrule.data.text import TextFormat, lines_of
+from chainrule.data.text_file import read_symbols
+from chainrule.data.vocabulary import Vocabulary
+from chainrule.sequence import SequenceModel
+from chainrule.tasks.score import PIECE, stream_surprisals, surprisals
+
+DOCUMENTS = 256
+"""Documents that are scored at once, at most."""
+
+SYMBOLS = 1 << 15
+"""Symbols that are scored at once, what fills documents up among them; one of a tenth of this is scored alone."""
+
+LONGEST = 1 << 16
+"""Symbols after which a line is given in parts."""
+
+Symbols = NDArray[Any]
+"""The symbols of a line, or what belongs to each."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A line, or a part of a long one.
+
+    Attributes:
+        line: Which line of the file, counted from 1.
+        column: Which symbol of the line is the first, counted from 1.
+        symbols: Its symbols, that of its end among them.
+        nats: -log p of each, given those before it.
+    """
+
+    line: int
+    column: int
+    symbols: Symbols
+    nats: Symbols
+
+
+def scored_lines(model: SequenceModel, text: TextFormat, path: Path) -> Iterator[Part]:
+    """The lines of a file: of documents each given nothing, blank ones left out; of a stream given all before."""
+    if text.documents:
+        return _documents(model, text.vocabulary, path)
+    return _stream(model, text.vocabulary, path)
+
+
+def _stream(model: SequenceModel, vocabulary: Vocabulary, path: Path) -> Iterator[Part]:
+    end = vocabulary.end if vocabulary.characters is None or "\n" in vocabulary.characters else -1
+    pieces, again = itertools.tee(
+        symbols[start : start + PIECE]
+        for symbols in read_symbols(path, vocabulary)
+        for start in range(0, len(symbols), PIECE)
+    )
+    scored = zip(again, stream_surprisals(model, pieces), strict=True)
+    number, column = 1, 1
+    for symbols, nats in _lines((np.stack([piece, values.numpy()]) for piece, values in scored), end):
+        yield Part(number, column, symbols, nats)
+        number, column = (number + 1, 1) if symbols[-1] == end else (number, column + len(symbols))
+
+
+def _lines(pieces: Iterable[Symbols], end: int) -> Iterator[Symbols]:
+    """``pieces`` ``(k, m)`` of a stream, cut anew after every symbol ``end`` of the first row."""
+    rest = None
+    for piece in pieces:
+        piece = piece if rest is None else np.concatenate([rest, piece], axis=1)
+        *whole, rest = np.split(piece, np.flatnonzero(piece[0] == end) + 1, axis=1)
+        yield from whole
+        if rest.shape[1] >= LONGEST:
+            yield rest
+            rest = None
+    if rest is not None and rest.shape[1]:
+        yield rest
+
+
+def _documents(model: SequenceModel, vocabulary: Vocabulary, path: Path) -> Iterator[Part]:
+    batch: list[tuple[int, Symbols]] = []
+    longest = 0
+    for number, symbols in _ended_lines(vocabulary, path):
+        alone = len(symbols) > SYMBOLS // 10
+        longest = max(longest, len(symbols))
+        if alone or len(batch) == DOCUMENTS or (len(batch) + 1) * longest > SYMBOLS:
+            yield from _scored_together(model, batch)
+            batch, longest = [], len(symbols)
+        if alone:
+            parts = [symbols[start : start + LONGEST] for start in range(0, len(symbols), LONGEST)]
+            for index, (part, nats) in enumerate(zip(parts, stream_surprisals(model, parts), strict=True)):
+                yield Part(number, index * LONGEST + 1, part, nats.numpy())
+            longest = 0
+        else:
+            batch.append((number, symbols))
+    yield from _scored_together(model, batch)
+
+
+def _ended_lines(vocabulary: Vocabulary, path: Path) -> Iterator[tuple[int, Symbols]]:
+    """The number and the symbols, with that of its end, of every line that is not blank."""
+    file = np.memmap(path, np.uint8, "r")
+    for number, (start, stop) in enumerate(lines_of(path), 1):
+        if stop > start:
+            text = file[start:stop].tobytes().decode(errors="surrogateescape")
+            yield number, np.append(vocabulary.encode(text), vocabulary.end)
+
+
+def _scored_together(model: SequenceModel, batch: list[tuple[int, Symbols]]) -> Iterator[Part]:
+    if not batch:
+        return
+    lines = [torch.from_numpy(symbols).float() for _, symbols in batch]
+    x = torch.nn.utils.rnn.pad_sequence(lines, batch_first=True, padding_value=float(batch[0][1][-1]))
+    for (number, symbols), nats in zip(batch, surprisals(model, x).cpu(), strict=True):
+        yield Part(number, 1, symbols, nats[: len(symbols)].double().numpy())
