@@ -1,15 +1,18 @@
 """Families of conditionals: normalised, their own part of an event, their encodings and their values."""
 
 import math
+from decimal import Decimal, localcontext
 
 import pytest
 import torch
 from torch.distributions import Bernoulli as TorchBernoulli
 from torch.distributions import Categorical as TorchCategorical
 
-from chainrule.conditionals import Bernoulli, Categorical, Conditional
+from chainrule.conditionals import Bernoulli, Categorical, Conditional, DiscretizedLogisticMixture
 
-FAMILIES = [Bernoulli(), Categorical(2), Categorical(5), Categorical(5, "scalar"), Categorical(256, "scalar")]
+LISTED = [Bernoulli(), Categorical(2), Categorical(5), Categorical(5, "scalar"), Categorical(256, "scalar")]
+MIXTURES = [DiscretizedLogisticMixture(5, 3), DiscretizedLogisticMixture(256, 10), DiscretizedLogisticMixture(2, 1)]
+FAMILIES = [*LISTED, *MIXTURES]
 each_family = pytest.mark.parametrize("family", FAMILIES, ids=repr)
 
 
@@ -19,6 +22,13 @@ def test_probabilities_of_all_values_sum_to_one(family: Conditional) -> None:
     assert distribution.batch_shape == (4, 3)
     total = sum(distribution.log_prob(value.double().expand(4, 3)).exp() for value in family.values)
     torch.testing.assert_close(total, torch.ones(4, 3, dtype=torch.float64))
+
+
+@each_family
+def test_log_probs_are_those_of_all_values(family: Conditional) -> None:
+    distribution = family.distribution(torch.randn(4, 3, family.num_parameters))
+    expected = torch.stack([distribution.log_prob(value.expand(4, 3)) for value in family.values], dim=-1)
+    torch.testing.assert_close(family.log_probs(distribution), expected)
 
 
 @each_family
@@ -128,7 +138,7 @@ def test_grey_levels_are_accepted_as_bytes() -> None:
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int64, torch.bool, torch.float16, torch.float64])
 def test_values_of_any_type_are_accepted(dtype: torch.dtype) -> None:
     x = torch.tensor([0, 1]).to(dtype)
-    for family in FAMILIES[:-1]:
+    for family in (*LISTED[:-1], *MIXTURES[::2]):
         family.check(x)
 
 
@@ -157,9 +167,63 @@ def test_impossible_categories_are_never_drawn() -> None:
     torch.testing.assert_close(distribution.entropy(), torch.tensor([math.log(2)]))
 
 
-@each_family
+@pytest.mark.parametrize("family", LISTED, ids=repr)
 def test_parameters_of_inverts_distribution(family: Conditional) -> None:
     log_probs = torch.randn(4, len(family.values), dtype=torch.float64).log_softmax(-1)
     distribution = family.distribution(family.parameters_of(log_probs))
     got = torch.stack([distribution.log_prob(value.double().expand(4)) for value in family.values], dim=-1)
     torch.testing.assert_close(got, log_probs)
+
+
+def bin_mass(value: int, pi: list[float], mu: list[float], s: list[float], levels: int) -> float:
+    """P(value) under a mixture of logistics, from its distribution function, with a thousand digits."""
+    with localcontext() as context:
+        context.prec = 1000
+        half = Decimal(1) / (levels - 1)
+        centre, total = 2 * half * value - 1, Decimal(0)
+        for weight, mean, scale in zip(pi, mu, s, strict=True):
+
+            def below(end: Decimal, mean: float = mean, scale: float = scale) -> Decimal:
+                return 1 / (1 + (-(end - Decimal(mean)) / Decimal(scale)).exp())
+
+            upper = below(centre + half) if value < levels - 1 else Decimal(1)
+            lower = below(centre - half) if value > 0 else Decimal(0)
+            total += Decimal(weight) * (upper - lower)
+        return float(total.ln())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("scale", [2e-3, 1e-2, 0.3, 30.0, 1000.0])
+@pytest.mark.parametrize("mean", [-1.3, -1.0, 0.1, 0.999])
+def test_logistic_bins_agree_with_their_definition(scale: float, mean: float, dtype: torch.dtype) -> None:
+    """At the edges 0 and 255, in the tails, and where a bin is far thinner than the logistics are wide."""
+    logits, means, log_scales = [0.4, -0.2], [mean, 0.25], [math.log(scale), math.log(0.5 * scale)]
+    parameters = torch.tensor([*logits, *means, *log_scales], dtype=torch.float64)
+    pi, mu, log_s = (part.tolist() for part in parameters.chunk(3))
+    pi = torch.tensor(pi, dtype=torch.float64).softmax(0).tolist()
+    distribution = DiscretizedLogisticMixture(256, 2).distribution(parameters.to(dtype))
+    for value in (0, 1, 127, 128, 254, 255):
+        expected = bin_mass(value, pi, mu, [math.exp(number) for number in log_s], 256)
+        got = distribution.log_prob(torch.tensor(float(value), dtype=dtype)).item()
+        assert got == pytest.approx(expected, rel=1e-9 if dtype == torch.float64 else 2e-4, abs=1e-5)
+
+
+@pytest.mark.parametrize("log_scale", [-1e4, 0.0, 1e4])
+def test_logistic_bins_are_finite_with_gradients_everywhere(log_scale: float) -> None:
+    parameters = torch.tensor([1e3, -1e3, 1e3, -1e3, log_scale, log_scale], requires_grad=True)
+    distribution = DiscretizedLogisticMixture(256, 2).distribution(parameters)
+    log_probs = distribution.log_prob(torch.arange(256.0))
+    assert log_probs.isfinite().all()
+    (gradient,) = torch.autograd.grad(log_probs.sum(), parameters)
+    assert gradient.isfinite().all()
+
+
+def test_mixtures_say_expected_and_got() -> None:
+    with pytest.raises(ValueError, match="expects at least 2 categories, got 1"):
+        DiscretizedLogisticMixture(1)
+    with pytest.raises(ValueError, match="expects at least 1 component, got 0"):
+        DiscretizedLogisticMixture(256, 0)
+    with pytest.raises(
+        ValueError, match=r"DiscretizedLogisticMixture\(.*\) expects values integers from 0 to 255, got 256"
+    ):
+        DiscretizedLogisticMixture().check(torch.tensor([256.0]))
