@@ -10,7 +10,7 @@ import torch
 
 from chainrule.conditionals import Bernoulli, Categorical
 from chainrule.model import AutoregressiveModel
-from chainrule.models import FVSBN, MADE, MLP, NADE, RNN, BayesNet, Ensemble, Table
+from chainrule.models import FVSBN, MADE, MLP, NADE, RNN, BayesNet, Ensemble, GatedPixelCNN, PixelCNN, Table
 
 
 def made_ensemble(**arguments: Any) -> Ensemble:
@@ -70,6 +70,18 @@ IMAGE_ORDERS = [*LINE_ORDERS, "column", "diagonal"]
 EVENTS = {(4,): LINE_ORDERS, (1, 2, 2): IMAGE_ORDERS, (3, 1, 2): IMAGE_ORDERS, (1,): ["raster"]}
 
 
+IMAGE_MODELS: dict[str, Callable[..., AutoregressiveModel]] = {
+    "PixelCNN": partial(PixelCNN, hidden_size=18, num_blocks=2, first_kernel_size=3),
+    "PixelCNN, classes": partial(PixelCNN, hidden_size=24, num_blocks=1, head_size=36, num_classes=2),
+    "GatedPixelCNN": partial(GatedPixelCNN, hidden_size=24, num_layers=4, first_kernel_size=3, head_size=36),
+    "GatedPixelCNN, classes": partial(GatedPixelCNN, hidden_size=18, num_layers=2, head_size=36, num_classes=2),
+}
+"""Models of images in raster order."""
+
+IMAGE_CONDITIONALS = {**CONDITIONALS, "Categorical 256": Categorical(256, "scalar")}
+IMAGES = [(1, 2, 2), (1, 3, 2), (3, 2, 1), (1, 2, 5)]
+
+
 def _seeded(model: Callable[..., AutoregressiveModel], **arguments: object) -> AutoregressiveModel:
     """A model whose initial weights do not depend on which tests ran before, nor tests after on it."""
     with torch.random.fork_rng(devices=[]):
@@ -85,4 +97,11 @@ ZOO: dict[str, Callable[[], AutoregressiveModel]] = {
     for conditional_name, conditional in CONDITIONALS.items()
     for event_shape, orders in EVENTS.items()
     for order in orders
+} | {
+    f"{model_name}, {conditional_name}, {event_shape}, raster": partial(
+        _seeded, model, event_shape=event_shape, conditional=conditional
+    )
+    for model_name, model in IMAGE_MODELS.items()
+    for conditional_name, conditional in IMAGE_CONDITIONALS.items()
+    for event_shape in IMAGES
 }

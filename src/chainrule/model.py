@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from chainrule.conditionals import Conditional
-from chainrule.nn.masked_linear import MaskedLinear
+from chainrule.nn.masked_linear import Masked
 from chainrule.order import Order, OrderSpec
 
 State = Any
@@ -87,7 +87,7 @@ class Model(nn.Module, ABC):
     @property
     def num_parameters(self) -> int:
         """Trainable numbers, those that a mask holds at zero left out."""
-        masked = sum(module.num_masked for module in self.modules() if isinstance(module, MaskedLinear))
+        masked = sum(module.num_masked for module in self.modules() if isinstance(module, Masked))
         return sum(parameter.numel() for parameter in self.parameters()) - masked
 
     @abstractmethod

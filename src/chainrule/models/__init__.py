@@ -10,9 +10,11 @@ if TYPE_CHECKING:
     from chainrule.models.bayes_net import BayesNet as BayesNet
     from chainrule.models.ensemble import Ensemble as Ensemble
     from chainrule.models.fvsbn import FVSBN as FVSBN
+    from chainrule.models.gated_pixel_cnn import GatedPixelCNN as GatedPixelCNN
     from chainrule.models.made import MADE as MADE
     from chainrule.models.mlp import MLP as MLP
     from chainrule.models.nade import NADE as NADE
+    from chainrule.models.pixel_cnn import PixelCNN as PixelCNN
     from chainrule.models.rnn import RNN as RNN
     from chainrule.models.table import Table as Table
 
@@ -25,11 +27,25 @@ MODULES = {
     "MADE": "chainrule.models.made",
     "Autoencoder": "chainrule.models.autoencoder",
     "RNN": "chainrule.models.rnn",
+    "PixelCNN": "chainrule.models.pixel_cnn",
+    "GatedPixelCNN": "chainrule.models.gated_pixel_cnn",
     "Ensemble": "chainrule.models.ensemble",
 }
 """Where each model lives, class name -> module, in the order of the lecture."""
 
-__all__ = ["Autoencoder", "BayesNet", "Ensemble", "FVSBN", "MADE", "MLP", "NADE", "RNN", "Table"]
+__all__ = [
+    "Autoencoder",
+    "BayesNet",
+    "Ensemble",
+    "FVSBN",
+    "GatedPixelCNN",
+    "MADE",
+    "MLP",
+    "NADE",
+    "PixelCNN",
+    "RNN",
+    "Table",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,7 +10,20 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-class MaskedLinear(nn.Linear):
+class Masked(nn.Module):
+    """A layer some of whose weights are held at zero: it computes with ``weight * mask``, in every pass anew."""
+
+    weight: Tensor
+    mask: Tensor
+    num_masked: int
+
+    def hold_at_zero(self, mask: Tensor) -> None:
+        """Set the mask: ones where a weight lives, of the shape of the weights."""
+        self.register_buffer("mask", mask.to(self.weight.dtype), persistent=False)
+        self.num_masked = int((mask == 0).sum())
+
+
+class MaskedLinear(Masked, nn.Linear):
     """y = (W * mask) x + b. The mask multiplies the weight in every pass and is never written into it.
 
     Args:
@@ -18,13 +31,10 @@ class MaskedLinear(nn.Linear):
         bias: Whether to add b.
     """
 
-    mask: Tensor
-
     def __init__(self, mask: Tensor, bias: bool = True) -> None:
         out_features, in_features = mask.shape
         super().__init__(in_features, out_features, bias=bias)
-        self.register_buffer("mask", mask.to(self.weight.dtype), persistent=False)
-        self.num_masked = int((mask == 0).sum())
+        self.hold_at_zero(mask)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.weight * self.mask, self.bias)

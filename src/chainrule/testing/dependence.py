@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from chainrule.model import AutoregressiveModel
-from chainrule.nn.masked_linear import MaskedLinear
+from chainrule.nn.masked_linear import Masked
 from chainrule.sequence import SequenceModel
 from chainrule.testing.probes import (
     PASSED,
@@ -239,7 +239,7 @@ def gradients_flow(model: AutoregressiveModel) -> str:
     for module_name, module in model.named_modules():
         if shared:  # the masks of an ensemble's members differ, and their weights are the same
             break
-        if isinstance(module, MaskedLinear) and module.weight.grad is not None:
+        if isinstance(module, Masked) and module.weight.grad is not None:
             alive = int((module.weight.grad[module.mask == 0] != 0).sum())
             require(alive == 0, f"gradients_flow: {module_name} expected no gradient at masked weights, got {alive}")
     trainable = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}

@@ -1,0 +1,156 @@
+"""PixelCNN: convolutions whose kernels see only the pixels above and to the left.
+
+h_0 = masked convolution A of x,  h_(l+1) = h_l + W_3 relu(W_2 * relu(W_1 relu(h_l))),  p(x_t | x_<t) from 1x1 layers
+
+Kernels share their weights over the image. A pixel does not see all that is above it: layers of k x k kernels leave a
+blind spot to the right, which `GatedPixelCNN` has not.
+
+References:
+    Pixel recurrent neural networks (van den Oord, Kalchbrenner and Kavukcuoglu, 2016),
+    https://arxiv.org/abs/1601.06759
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from chainrule.conditionals import Conditional
+from chainrule.image import ImageModel
+from chainrule.model import State
+from chainrule.nn.checks import check_dropout
+from chainrule.nn.class_bias import ClassBias
+from chainrule.nn.masked_conv import MaskedConv2d, Site, Written
+
+
+class PixelCNN(ImageModel):
+    """The PixelCNN of the paper's table 1, for images of any size and number of channels.
+
+    `features` are the mean over the pixels of what the last block gives.
+
+    Args:
+        event_shape: ``(channels, height, width)``.
+        conditional: The family of p(x_t | x_<t).
+        hidden_size: The paper's h: blocks go from 2h features to h and back.
+        num_blocks: Residual blocks.
+        first_kernel_size: Width of the first kernel, which sees no pixel itself.
+        kernel_size: Width of the kernels of the blocks.
+        head_size: Features of the 1x1 layer before the last; by default 2h.
+        dropout: Probability with which a feature of a block is dropped in training.
+        num_classes: The number of classes that an example can be conditioned on, by a bias in every block.
+
+    Raises:
+        ValueError: If the event is no image, a size is below 1 or can't be divided among the channels, or a kernel is
+            even.
+
+    >>> from chainrule.conditionals import Bernoulli
+    >>> model = PixelCNN(event_shape=(1, 5, 4), conditional=Bernoulli(), hidden_size=4, num_blocks=2)
+    >>> model.log_prob(torch.zeros(3, 1, 5, 4)).shape
+    torch.Size([3])
+    """
+
+    growth = "constant in n"
+
+    def __init__(
+        self,
+        *,
+        event_shape: Sequence[int],
+        conditional: Conditional,
+        hidden_size: int = 32,
+        num_blocks: int = 15,
+        first_kernel_size: int = 7,
+        kernel_size: int = 3,
+        head_size: int | None = None,
+        dropout: float = 0.0,
+        num_classes: int | None = None,
+    ) -> None:
+        super().__init__(event_shape=event_shape, conditional=conditional, num_classes=num_classes)
+        for name, size in {"hidden_size": hidden_size, "num_blocks": num_blocks}.items():
+            if size < 1:
+                raise ValueError(f"{name} expects at least 1, got {size}")
+        inputs, outputs = self.colours * conditional.num_features, self.colours * conditional.num_parameters
+        head = 2 * hidden_size if head_size is None else head_size
+        self.first = MaskedConv2d(inputs, 2 * hidden_size, first_kernel_size, colours=self.colours, own=False)
+        self.blocks: Sequence[ResidualBlock] = nn.ModuleList(  # type: ignore[assignment]
+            ResidualBlock(hidden_size, kernel_size, self.colours, check_dropout(dropout), num_classes)
+            for _ in range(num_blocks)
+        )
+        self.head = MaskedConv2d(2 * hidden_size, head, 1, colours=self.colours)
+        self.output = MaskedConv2d(head, outputs, 1, colours=self.colours)
+
+    def network(self, features: Tensor, context: Tensor | None) -> Tensor:
+        parameters: Tensor = self.output(self.head(self._hidden(features, context).relu()).relu())
+        return parameters
+
+    def _hidden(self, features: Tensor, context: Tensor | None) -> Tensor:
+        hidden = self.first(features).contiguous(memory_format=torch.channels_last)
+        for block in self.blocks:
+            hidden = block(hidden, context)
+        return hidden
+
+    def features(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        x = self.check(x)
+        return self._hidden(self.read(x), self.check_context(context, len(x))).relu().mean((2, 3))
+
+    def network_start(self, batch_size: int, context: Tensor | None) -> State:
+        first, head, output = (layer.start(batch_size, self.width) for layer in (self.first, self.head, self.output))
+        blocks = tuple(block.start(batch_size, self.width, context) for block in self.blocks)
+        return first, blocks, head, output
+
+    def network_step(self, state: State, previous: Written | None, site: Site) -> tuple[Tensor, State]:
+        first, blocks, head, output = state
+        hidden, first = self.first.step(first, previous, site)
+        updated = []
+        for block, own in zip(self.blocks, blocks, strict=True):
+            hidden, own = block.step(own, hidden, site)
+            updated.append(own)
+        hidden, head = self.head.step(head, (hidden.relu(), site), site)
+        parameters, output = self.output.step(output, (hidden.relu(), site), site)
+        return parameters, (first, tuple(updated), head, output)
+
+
+class ResidualBlock(nn.Module):
+    """h + W_3 relu(W_2 * relu(W_1 relu(h))): 1x1 from 2h features to h, k x k, and 1x1 back (the paper's figure 5).
+
+    Args:
+        hidden_size: h.
+        kernel_size: k.
+        colours: Groups of features.
+        dropout: Probability with which a feature is dropped in training.
+        num_classes: Classes, each of which adds a bias to the k x k layer.
+    """
+
+    def __init__(
+        self, hidden_size: int, kernel_size: int, colours: int, dropout: float, num_classes: int | None
+    ) -> None:
+        super().__init__()
+        self.narrow = MaskedConv2d(2 * hidden_size, hidden_size, 1, colours=colours)
+        self.conv = MaskedConv2d(hidden_size, hidden_size, kernel_size, colours=colours)
+        self.widen = MaskedConv2d(hidden_size, 2 * hidden_size, 1, colours=colours)
+        self.dropout = nn.Dropout(dropout)
+        self.class_bias = ClassBias(num_classes, hidden_size)
+
+    def forward(self, x: Tensor, context: Tensor | None) -> Tensor:
+        bias = self.class_bias(context)
+        bias = bias[:, :, None, None] if isinstance(bias, Tensor) else bias
+        hidden = self.conv(self.narrow(x.relu()).relu()) + bias
+        widened: Tensor = self.widen(self.dropout(hidden.relu()))
+        return x + widened
+
+    def start(self, batch_size: int, width: int, context: Tensor | None) -> State:
+        """The state before the first pixel of images that are ``width`` wide."""
+        bias = self.class_bias(context)
+        layers = tuple(layer.start(batch_size, width) for layer in (self.narrow, self.conv, self.widen))
+        shares = bias.unflatten(1, (self.conv.colours, -1)) if isinstance(bias, Tensor) else None
+        return *layers, shares
+
+    def step(self, state: State, x: Tensor, site: Site) -> tuple[Tensor, State]:
+        """The output ``(B, 2h / colours)`` at ``site``, and the next state."""
+        narrow, conv, widen, bias = state
+        hidden, narrow = self.narrow.step(narrow, (x.relu(), site), site)
+        hidden, conv = self.conv.step(conv, (hidden.relu(), site), site)
+        hidden = hidden if bias is None else hidden + bias[:, site.colour]
+        widened, widen = self.widen.step(widen, (hidden.relu(), site), site)
+        return x + widened, (narrow, conv, widen, bias)

@@ -1,0 +1,149 @@
+"""Image models against an independent, naive reading of their papers, and the cost of their steps."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from zoo import IMAGE_CONDITIONALS, IMAGE_MODELS
+
+import chainrule
+from chainrule.conditionals import Bernoulli, Categorical
+from chainrule.image import ImageModel
+from chainrule.models import GatedPixelCNN, PixelCNN
+from chainrule.nn.masked_conv import MaskedConv2d
+from chainrule.testing import randomised
+
+SHAPES = [(1, 3, 4), (3, 4, 3)]
+
+
+def subject(build: Callable[..., ImageModel], shape: tuple[int, ...], **arguments: Any) -> Any:
+    arguments = {"conditional": Categorical(3)} | arguments
+    return randomised(build(event_shape=shape, **arguments)).double().eval()
+
+
+def images(model: ImageModel, count: int = 4) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(3, (count, *model.event_shape), generator=generator).double()
+
+
+def whole_kernel(layer: MaskedConv2d, in_colours: Tensor, out_colours: Tensor) -> Tensor:
+    """The k x k kernel of the paper, its masked weights zeroed one by one."""
+    k, rows, columns = 2 * layer.reach + 1, *layer.kernel_size
+    kernel = torch.zeros(layer.out_channels, layer.in_channels, k, k, dtype=torch.double)
+    for row in range(rows):
+        for column in range(columns):
+            above, beside = row - (rows - 1), column - layer.reach
+            for after in range(layer.out_channels):
+                for before in range(layer.in_channels):
+                    own, other = int(out_colours[after]), int(in_colours[before])
+                    lives = above < 0 or beside < 0
+                    if above == 0 and beside == 0:
+                        lives = other < own or (other == own and bool(layer.mask[after, before, -1, layer.reach]))
+                    if lives:
+                        place = (after, before, layer.reach + above, layer.reach + beside)
+                        kernel[place] = layer.weight[after, before, row, column]
+    return kernel
+
+
+def by_hand(layer: MaskedConv2d, x: Tensor) -> Tensor:
+    """The masked convolution by a whole kernel."""
+    inputs, outputs = (torch.arange(size) * layer.colours // size for size in (layer.in_channels, layer.out_channels))
+    return F.conv2d(x, whole_kernel(layer, inputs, outputs), layer.bias, padding=layer.reach)
+
+
+def one_hot(x: Tensor) -> Tensor:
+    """Channels of what is read of three values: for every colour whether it is 1, and whether it is 2."""
+    return torch.stack([(x == value).double() for value in (1, 2)], dim=2).flatten(1, 2)
+
+
+def log_prob(model: ImageModel, parameters: Tensor, x: Tensor) -> Tensor:
+    """Log p(x) from ``(B, colours * 3, height, width)``."""
+    logits = parameters.unflatten(1, (model.colours, 3)).log_softmax(2)
+    return logits.gather(2, x.long()[:, :, None]).flatten(1).sum(1)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_pixel_cnn_is_the_table_of_the_paper(shape: tuple[int, ...]) -> None:
+    model = subject(PixelCNN, shape, hidden_size=6, num_blocks=2, first_kernel_size=5, head_size=9, num_classes=2)
+    x, classes = images(model), torch.tensor([0, 1, 1, 0])
+    hidden = by_hand(model.first, one_hot(x))
+    for block in model.blocks:
+        inner = by_hand(block.conv, by_hand(block.narrow, hidden.clamp(min=0)).clamp(min=0))
+        inner = inner + block.class_bias.bias[classes][:, :, None, None]
+        hidden = hidden + by_hand(block.widen, inner.clamp(min=0))
+    parameters = by_hand(model.output, by_hand(model.head, hidden.clamp(min=0)).clamp(min=0))
+    assert torch.allclose(model.log_prob(x, classes), log_prob(model, parameters, x))
+    assert torch.allclose(model.features(x, classes), hidden.clamp(min=0).mean((2, 3)))
+
+
+def gate(x: Tensor, colours: int) -> Tensor:
+    parts = [share.tensor_split(2, dim=1) for share in x.tensor_split(colours, dim=1)]
+    return torch.cat([torch.tanh(a) * torch.sigmoid(b) for a, b in parts], dim=1)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_gated_pixel_cnn_is_the_figure_of_the_paper(shape: tuple[int, ...]) -> None:
+    """Its vertical stack by whole kernels over an image that is moved down by a row, as the paper suggests."""
+    model = subject(GatedPixelCNN, shape, hidden_size=6, num_layers=3, first_kernel_size=5, num_classes=2)
+    x, classes = images(model), torch.tensor([1, 0, 1, 1])
+    vertical = horizontal = one_hot(x)
+    for layer in model.layers:
+        rows, columns = layer.vertical.kernel_size
+        kernel = F.pad(layer.vertical.weight, (0, 0, 0, columns - rows - (columns // 2 - layer.vertical.above)))
+        kernel = kernel if not layer.first else F.pad(layer.vertical.weight, (0, 0, 0, columns - rows))
+        above = F.conv2d(vertical, kernel, layer.vertical.bias, padding=columns // 2)
+        both = by_hand(layer.horizontal, horizontal)[:, :, :, : shape[2]]
+        both = both + F.conv2d(above, layer.down.weight, layer.down.bias)
+        both = both + layer.class_bias.bias[classes][:, :, None, None]
+        hidden = by_hand(layer.out, gate(both, model.colours))
+        horizontal = hidden if layer.first else horizontal + hidden
+        if not layer.last:
+            vertical = gate(above + layer.vertical_class_bias.bias[classes][:, :, None, None], 1)
+    parameters = by_hand(model.output, by_hand(model.head, horizontal.clamp(min=0)).clamp(min=0))
+    assert torch.allclose(model.log_prob(x, classes), log_prob(model, parameters, x))
+    assert torch.allclose(model.features(x, classes), horizontal.clamp(min=0).mean((2, 3)))
+
+
+@pytest.mark.parametrize("conditional", IMAGE_CONDITIONALS)
+@pytest.mark.parametrize("name", IMAGE_MODELS)
+def test_a_sample_costs_no_more_than_two_passes(name: str, conditional: str) -> None:
+    model = IMAGE_MODELS[name](event_shape=(3, 9, 7), conditional=IMAGE_CONDITIONALS[conditional])
+    description = chainrule.describe(model)
+    assert description.log_prob_operations is not None
+    assert description.sample_operations is not None
+    assert 0 < description.sample_operations <= 2 * description.log_prob_operations
+
+
+@pytest.mark.parametrize("build", [partial(PixelCNN, num_blocks=1), partial(GatedPixelCNN, num_layers=1)])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"event_shape": (12,)}, r"expects images, an event_shape \(channels, height, width\), got \(12,\)"),
+        ({"hidden_size": 0}, "hidden_size expects at least 1, got 0"),
+        ({"num_blocks": 0, "num_layers": 0}, r"num_(blocks|layers) expects at least 1, got 0"),
+        ({"kernel_size": 4, "num_blocks": 2, "num_layers": 2}, "kernel_size expects an odd number, got 4"),
+        ({"event_shape": (3, 4, 4), "hidden_size": 4}, "expects a multiple of 3, a share for every colour, got"),
+        ({"dropout": 1.0}, r"dropout expects a probability in \[0, 1\), got 1"),
+    ],
+)
+def test_wrong_arguments(build: Any, arguments: dict[str, Any], message: str) -> None:
+    known = build.func.__init__.__kwdefaults__.keys() | {"event_shape", "conditional"}
+    own = {name: value for name, value in arguments.items() if name in known}
+    with pytest.raises(ValueError, match=message):
+        build(**{"event_shape": (1, 4, 4), "conditional": Bernoulli(), "hidden_size": 6} | own)
+
+
+@pytest.mark.parametrize("build", [PixelCNN, GatedPixelCNN])
+def test_completes_what_is_below_exactly(build: Any) -> None:
+    model = subject(build, (1, 4, 4), hidden_size=6)
+    x, observed = images(model), torch.zeros(1, 4, 4, dtype=torch.bool)
+    observed[:, :2] = True
+    done = chainrule.completion(model, x, observed, seed=0)
+    assert done.exact
+    assert torch.equal(done.x[..., :2, :], x[..., :2, :])
+    with pytest.raises(ValueError, match=r"expects examples of shape \(B, 1, 4, 4\), got \(4, 1, 4, 5\)"):
+        model.log_prob(F.pad(x, (0, 1)))
