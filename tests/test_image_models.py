@@ -13,8 +13,9 @@ from zoo import IMAGE_CONDITIONALS, IMAGE_MODELS
 import chainrule
 from chainrule.conditionals import Bernoulli, Categorical
 from chainrule.image import ImageModel
-from chainrule.models import GatedPixelCNN, PixelCNN
+from chainrule.models import GatedPixelCNN, PixelCNN, PixelRNN
 from chainrule.nn.masked_conv import MaskedConv2d
+from chainrule.nn.pixel_lstm import DiagonalLSTM, RowLSTM
 from chainrule.testing import randomised
 
 SHAPES = [(1, 3, 4), (3, 4, 3)]
@@ -71,7 +72,7 @@ def test_pixel_cnn_is_the_table_of_the_paper(shape: tuple[int, ...]) -> None:
     model = subject(PixelCNN, shape, hidden_size=6, num_blocks=2, first_kernel_size=5, head_size=9, num_classes=2)
     x, classes = images(model), torch.tensor([0, 1, 1, 0])
     hidden = by_hand(model.first, one_hot(x))
-    for block in model.blocks:
+    for block in model.layers:
         inner = by_hand(block.conv, by_hand(block.narrow, hidden.clamp(min=0)).clamp(min=0))
         inner = inner + block.class_bias.bias[classes][:, :, None, None]
         hidden = hidden + by_hand(block.widen, inner.clamp(min=0))
@@ -108,6 +109,66 @@ def test_gated_pixel_cnn_is_the_figure_of_the_paper(shape: tuple[int, ...]) -> N
     assert torch.allclose(model.features(x, classes), horizontal.clamp(min=0).mean((2, 3)))
 
 
+def lstm(gates: Tensor, cell: Tensor, colours: int) -> tuple[Tensor, Tensor]:
+    """h and c ``(B, k)`` from the gates of one pixel, i, f, g and o of each colour."""
+    parts = [share.tensor_split(4, dim=1) for share in gates.tensor_split(colours, dim=1)]
+    i, f, g, o = (torch.cat([part[gate] for part in parts], dim=1) for gate in range(4))
+    cell = torch.sigmoid(f) * cell + torch.sigmoid(i) * torch.tanh(g)
+    return torch.sigmoid(o) * torch.tanh(cell), cell
+
+
+def rows_by_hand(layer: RowLSTM, x: Tensor, bias: Tensor) -> Tensor:
+    gates = by_hand(layer.input_to_state, x)[:, :, :, : x.shape[3]] + bias[:, :, None, None]
+    states, (reach, width) = torch.zeros(len(x), layer.hidden_size, *x.shape[2:], dtype=torch.double), (1, x.shape[3])
+    cells = torch.zeros_like(states)
+    for row in range(x.shape[2]):
+        for column in range(width):
+            own, cell = gates[:, :, row, column], torch.zeros(len(x), layer.hidden_size, dtype=torch.double)
+            if row:
+                cell = cells[:, :, row - 1, column]
+                for tap in range(-reach, reach + 1):
+                    if 0 <= column + tap < width:
+                        weight = layer.state_to_state.weight[:, :, reach + tap]
+                        own = own + states[:, :, row - 1, column + tap] @ weight.T
+            states[:, :, row, column], cells[:, :, row, column] = lstm(own, cell, layer.colours)
+    return states
+
+
+def diagonals_by_hand(layer: DiagonalLSTM, x: Tensor, bias: Tensor, step: int) -> Tensor:
+    """From the left (``step`` 1) or from the right (-1)."""
+    gates = by_hand(layer.input_to_state, x) + bias[:, :, None, None]
+    width, size = x.shape[3], layer.hidden_size
+    states = torch.zeros(len(x), size, *x.shape[2:], dtype=torch.double)
+    nothing = torch.zeros(len(x), size, dtype=torch.double)
+    for row in range(x.shape[2]):
+        cell = nothing
+        for column in range(width)[::step]:
+            beside = states[:, :, row, column - step] if 0 <= column - step < width else nothing
+            above = states[:, :, row - 1, column] if row else nothing
+            own = gates[:, :, row, column] + torch.cat([beside, above], dim=1) @ layer.state_to_state.weight.T
+            states[:, :, row, column], cell = lstm(own, cell, layer.colours)
+    return states
+
+
+@pytest.mark.parametrize("cell", ["diagonal", "row"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_pixel_rnn_is_the_table_of_the_paper(shape: tuple[int, ...], cell: str) -> None:
+    model = subject(PixelRNN, shape, hidden_size=6, num_layers=2, first_kernel_size=5, num_classes=2, cell=cell)
+    x, classes = images(model), torch.tensor([0, 1, 1, 0])
+    hidden = by_hand(model.first, one_hot(x))
+    for layer in model.layers:
+        bias = layer.class_bias.bias[classes]
+        if cell == "row":
+            states = rows_by_hand(layer.lstm, hidden, bias)
+        else:
+            states = diagonals_by_hand(layer.lstm.left, hidden, bias, 1)
+            states[:, :, 1:] += diagonals_by_hand(layer.lstm.right, hidden, bias, -1)[:, :, :-1]
+        hidden = hidden + by_hand(layer.widen, states)
+    parameters = by_hand(model.output, by_hand(model.head, hidden.clamp(min=0)).clamp(min=0))
+    assert torch.allclose(model.log_prob(x, classes), log_prob(model, parameters, x))
+    assert torch.allclose(model.features(x, classes), hidden.clamp(min=0).mean((2, 3)))
+
+
 @pytest.mark.parametrize("conditional", IMAGE_CONDITIONALS)
 @pytest.mark.parametrize("name", IMAGE_MODELS)
 def test_a_sample_costs_no_more_than_two_passes(name: str, conditional: str) -> None:
@@ -118,26 +179,30 @@ def test_a_sample_costs_no_more_than_two_passes(name: str, conditional: str) -> 
     assert 0 < description.sample_operations <= 2 * description.log_prob_operations
 
 
-@pytest.mark.parametrize("build", [partial(PixelCNN, num_blocks=1), partial(GatedPixelCNN, num_layers=1)])
+@pytest.mark.parametrize(
+    "build", [partial(PixelCNN, num_blocks=1), partial(GatedPixelCNN, num_layers=1), partial(PixelRNN, num_layers=1)]
+)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"event_shape": (12,)}, r"expects images, an event_shape \(channels, height, width\), got \(12,\)"),
         ({"hidden_size": 0}, "hidden_size expects at least 1, got 0"),
         ({"num_blocks": 0, "num_layers": 0}, r"num_(blocks|layers) expects at least 1, got 0"),
-        ({"kernel_size": 4, "num_blocks": 2, "num_layers": 2}, "kernel_size expects an odd number, got 4"),
+        ({"first_kernel_size": 4}, "kernel_size expects an odd number, got 4"),
         ({"event_shape": (3, 4, 4), "hidden_size": 4}, "expects a multiple of 3, a share for every colour, got"),
         ({"dropout": 1.0}, r"dropout expects a probability in \[0, 1\), got 1"),
     ],
 )
 def test_wrong_arguments(build: Any, arguments: dict[str, Any], message: str) -> None:
+    if "dropout" in arguments and build.func is PixelRNN:
+        arguments, message = {"cell": "column"}, "cell expects 'diagonal' or 'row', got 'column'"
     known = build.func.__init__.__kwdefaults__.keys() | {"event_shape", "conditional"}
     own = {name: value for name, value in arguments.items() if name in known}
     with pytest.raises(ValueError, match=message):
         build(**{"event_shape": (1, 4, 4), "conditional": Bernoulli(), "hidden_size": 6} | own)
 
 
-@pytest.mark.parametrize("build", [PixelCNN, GatedPixelCNN])
+@pytest.mark.parametrize("build", [PixelCNN, GatedPixelCNN, PixelRNN])
 def test_completes_what_is_below_exactly(build: Any) -> None:
     model = subject(build, (1, 4, 4), hidden_size=6)
     x, observed = images(model), torch.zeros(1, 4, 4, dtype=torch.bool)

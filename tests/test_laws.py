@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+from collections.abc import Iterable
 
 import pytest
 import torch
@@ -10,7 +11,8 @@ from zoo import ZOO
 
 from chainrule.conditionals import Bernoulli
 from chainrule.model import AutoregressiveModel
-from chainrule.models import MADE, NADE, BayesNet, GatedPixelCNN, PixelCNN
+from chainrule.models import MADE, NADE, BayesNet, GatedPixelCNN, PixelCNN, PixelRNN
+from chainrule.nn.pixel_lstm import RowLSTM
 from chainrule.sequence import SequenceModel
 from chainrule.testing import LAWS, randomised, uses_its_past
 from chainrule.testing.probes import MAX_EVENTS, values_of
@@ -22,7 +24,7 @@ def subject(name: str) -> AutoregressiveModel:
 
 
 def receptive_field(model: AutoregressiveModel) -> Tensor | None:
-    """What edges of a net, paths through live weights of MADE or kernels of PixelCNN see; None for all of the past."""
+    """What edges of a net, paths through live weights of MADE or layers of images see; None for all of the past."""
     if isinstance(model, BayesNet):
         edges = torch.zeros(model.num_variables, model.num_variables, dtype=torch.bool)
         for child, parents in enumerate(model.parents):
@@ -30,6 +32,8 @@ def receptive_field(model: AutoregressiveModel) -> Tensor | None:
         return model.order.along(model.order.along(edges, 0), 1)
     if isinstance(model, PixelCNN):
         return kernels_see(model)
+    if isinstance(model, PixelRNN):
+        return lstms_see(model)
     if not isinstance(model, MADE):
         return None  # all of the past, also for an ensemble of these MADEs
     paths = torch.eye(model.num_variables * model.conditional.num_features, dtype=torch.float64)
@@ -45,21 +49,62 @@ def receptive_field(model: AutoregressiveModel) -> Tensor | None:
 def kernels_see(model: PixelCNN) -> Tensor:
     """By the definition of the masks, layer after layer: which variable reaches which, both along the order."""
     sites = list(itertools.product(range(model.height), range(model.width), range(model.colours)))
+    paths = masked_kernel(sites, model.first.reach, own=False)
+    for block in model.layers:
+        paths = masked_kernel(sites, block.conv.reach, own=True) @ paths
+    return paths > 0
 
-    def sees(here: tuple[int, ...], there: tuple[int, ...], reach: int, own: bool) -> bool:
+
+def masked_kernel(sites: list[tuple[int, ...]], reach: int, own: bool) -> Tensor:
+    """Which of ``sites`` a masked kernel at each of them sees, ones and zeros ``(n, n)``."""
+
+    def sees(here: tuple[int, ...], there: tuple[int, ...]) -> bool:
         (row, column, colour), (above, beside, other) = here, there
         if abs(beside - column) > reach or row - above > reach:
             return False
         before = above < row or (above == row and beside < column)
         return before or (there[:2] == here[:2] and (other < colour or (own and other == colour)))
 
-    def layer(reach: int, own: bool) -> Tensor:
-        return torch.tensor([[float(sees(here, there, reach, own)) for there in sites] for here in sites])
+    return torch.tensor([[float(sees(here, there)) for there in sites] for here in sites])
 
-    paths = layer(model.first.reach, own=False)
-    for block in model.blocks:
-        paths = layer(block.conv.reach, own=True) @ paths
-    return paths > 0
+
+def lstms_see(model: PixelRNN) -> Tensor:
+    """By the definition of the layers, pixel after pixel: which variable reaches which, both along the order."""
+    height, width, colours = model.height, model.width, model.colours
+    nothing = torch.zeros(model.num_variables, dtype=torch.bool)
+    sites = list(itertools.product(range(height), range(width), range(colours)))
+    seen = dict(zip(sites, masked_kernel(sites, model.first.reach, own=False) > 0, strict=True))
+
+    def of(states: dict[tuple[int, ...], Tensor], row: int, columns: Iterable[int]) -> Tensor:
+        """What the states of whole pixels have seen, of those that there are."""
+        inside = [column for column in columns if row >= 0 and 0 <= column < width]
+        return sum((states[row, column, colour] for column in inside for colour in range(colours)), nothing)
+
+    for layer in model.layers:
+        states: dict[tuple[int, ...], Tensor] = {}
+        right: dict[tuple[int, ...], Tensor] = {}
+        for row, column, colour in sites:
+            own = sum((seen[row, column, other] for other in range(colour + 1)), nothing)
+            if isinstance(layer.lstm, RowLSTM):
+                reach = layer.lstm.input_to_state.reach
+                around = range(column - reach, column + reach + 1)
+                states[row, column, colour] = own + of(seen, row, around[:reach]) + of(states, row - 1, around)
+            else:
+                left = of(states, row, [column - 1]) + of(states, row - 1, [column])
+                states[row, column, colour] = own + left
+        if not isinstance(layer.lstm, RowLSTM):
+            for row, column, colour in sites:  # from the right: all of the rows above from this column on, moved down
+                above = [of(seen, earlier, range(column, width)) for earlier in range(row)]
+                right[row, column, colour] = sum(above, nothing)
+        seen = {
+            (row, column, colour): seen[row, column, colour]
+            + sum(
+                (states[row, column, other] + right.get((row, column, other), nothing) for other in range(colour + 1)),
+                nothing,
+            )
+            for row, column, colour in sites
+        }
+    return torch.stack([seen[site] for site in sites])
 
 
 ENUMERATING_LAWS = ("normalised", "sampling_agrees", "completion_agrees")
@@ -115,6 +160,12 @@ def test_the_blind_spot() -> None:
     assert uses_its_past(randomised(plain), field) == "passed"
     with pytest.raises(AssertionError, match="expected to see variable"):
         uses_its_past(randomised(plain))
+    rows = PixelRNN(event_shape=shape, conditional=conditional, num_layers=2, cell="row", first_kernel_size=3)
+    assert (past & ~lstms_see(rows))[2 * 5 + 1].nonzero().squeeze(1).tolist() == blind
+    diagonals = PixelRNN(event_shape=shape, conditional=conditional, num_layers=2, first_kernel_size=3)
+    assert (past & ~lstms_see(diagonals))[2 * 5 + 1].nonzero().squeeze(1).tolist() == [9]
+    for model in (rows, diagonals):
+        assert uses_its_past(randomised(model), lstms_see(model)) == "passed"
     gated = GatedPixelCNN(event_shape=shape, conditional=conditional, hidden_size=16, num_layers=6, first_kernel_size=3)
     assert uses_its_past(randomised(gated)) == "passed"
 

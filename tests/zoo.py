@@ -10,7 +10,7 @@ import torch
 
 from chainrule.conditionals import Bernoulli, Categorical
 from chainrule.model import AutoregressiveModel
-from chainrule.models import FVSBN, MADE, MLP, NADE, RNN, BayesNet, Ensemble, GatedPixelCNN, PixelCNN, Table
+from chainrule.models import FVSBN, MADE, MLP, NADE, RNN, BayesNet, Ensemble, GatedPixelCNN, PixelCNN, PixelRNN, Table
 
 
 def made_ensemble(**arguments: Any) -> Ensemble:
@@ -73,13 +73,17 @@ EVENTS = {(4,): LINE_ORDERS, (1, 2, 2): IMAGE_ORDERS, (3, 1, 2): IMAGE_ORDERS, (
 IMAGE_MODELS: dict[str, Callable[..., AutoregressiveModel]] = {
     "PixelCNN": partial(PixelCNN, hidden_size=18, num_blocks=2, first_kernel_size=3),
     "PixelCNN, classes": partial(PixelCNN, hidden_size=24, num_blocks=1, head_size=36, num_classes=2),
+    "PixelRNN diagonal": partial(PixelRNN, hidden_size=24, num_layers=2, first_kernel_size=3, head_size=36),
+    "PixelRNN row": partial(PixelRNN, hidden_size=12, num_layers=2, cell="row", first_kernel_size=3, head_size=36),
+    "PixelRNN diagonal, classes": partial(PixelRNN, hidden_size=12, num_layers=1, head_size=36, num_classes=2),
+    "PixelRNN row, classes": partial(PixelRNN, hidden_size=12, num_layers=1, cell="row", head_size=36, num_classes=2),
     "GatedPixelCNN": partial(GatedPixelCNN, hidden_size=24, num_layers=4, first_kernel_size=3, head_size=36),
     "GatedPixelCNN, classes": partial(GatedPixelCNN, hidden_size=18, num_layers=2, head_size=36, num_classes=2),
 }
 """Models of images in raster order."""
 
 IMAGE_CONDITIONALS = {**CONDITIONALS, "Categorical 256": Categorical(256, "scalar")}
-IMAGES = [(1, 2, 2), (1, 3, 2), (3, 2, 1), (1, 2, 5)]
+IMAGES = [(1, 2, 2), (1, 3, 2), (3, 3, 1), (1, 2, 5)]
 
 
 def _seeded(model: Callable[..., AutoregressiveModel], **arguments: object) -> AutoregressiveModel:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from chainrule.conditionals import Conditional
 from chainrule.model import AutoregressiveModel, State
-from chainrule.nn.masked_conv import Site, Written
+from chainrule.nn.masked_conv import MaskedConv2d, Site, Written
 
 
 class ImageModel(AutoregressiveModel):
@@ -26,12 +27,7 @@ class ImageModel(AutoregressiveModel):
 
     def __init__(self, *, event_shape: Sequence[int], conditional: Conditional, num_classes: int | None = None) -> None:
         super().__init__(event_shape=event_shape, conditional=conditional, num_classes=num_classes)
-        if len(self.event_shape) != 3:
-            raise ValueError(
-                f"{type(self).__name__} expects images, an event_shape (channels, height, width), "
-                f"got {self.event_shape}"
-            )
-        self.colours, self.height, self.width = self.event_shape
+        self.colours, self.height, self.width = image_shape(self.event_shape, type(self).__name__)
 
     @abstractmethod
     def network(self, features: Tensor, context: Tensor | None) -> Tensor:
@@ -77,3 +73,105 @@ class ImageModel(AutoregressiveModel):
         before = None if previous is None else (self.conditional.encode(previous), self.site(t - 1))
         parameters, own = self.network_step(own, before, self.site(t))
         return self.conditional.distribution(parameters), (t + 1, own)
+
+
+class ImageLayer(nn.Module, ABC):
+    """A layer from features of pixels to as many, each made of the pixel itself and of those before it."""
+
+    @abstractmethod
+    def forward(self, x: Tensor, context: Tensor | None) -> Tensor:
+        """The output ``(B, k, height, width)`` of ``x`` ``(B, k, height, width)``, given classes ``(B,)``."""
+
+    @abstractmethod
+    def start(self, batch_size: int, width: int, context: Tensor | None) -> State:
+        """The state before the first pixel of images that are ``width`` wide."""
+
+    @abstractmethod
+    def step(self, state: State, x: Tensor, site: Site) -> tuple[Tensor, State]:
+        """The output ``(B, k / colours)`` at ``site``, where the input is ``x``, and the next state."""
+
+
+class LayeredImageModel(ImageModel):
+    """A masked kernel, layers one after the other, and two 1x1 layers: table 1 of the PixelRNN paper.
+
+    `features` are the mean over the pixels of what the last layer gives.
+
+    Args:
+        event_shape: ``(channels, height, width)``.
+        conditional: The family of p(x_t | x_<t).
+        size: Features of a pixel that go from layer to layer.
+        first_kernel_size: Width of the first kernel, which does not see a variable itself (mask A).
+        layers: The layers.
+        head_size: Features of the 1x1 layer before the last.
+        num_classes: The number of classes that an example can be conditioned on; None for no classes.
+
+    Raises:
+        ValueError: If the event is no image, there are no layers, or a size can't be divided among the channels.
+    """
+
+    def __init__(
+        self,
+        *,
+        event_shape: Sequence[int],
+        conditional: Conditional,
+        size: int,
+        first_kernel_size: int,
+        layers: Iterable[ImageLayer],
+        head_size: int,
+        num_classes: int | None,
+    ) -> None:
+        super().__init__(event_shape=event_shape, conditional=conditional, num_classes=num_classes)
+        inputs, outputs = self.colours * conditional.num_features, self.colours * conditional.num_parameters
+        self.first = MaskedConv2d(inputs, size, first_kernel_size, colours=self.colours, own=False)
+        self.layers: Sequence[ImageLayer] = nn.ModuleList(layers)  # type: ignore[assignment]
+        self.head = MaskedConv2d(size, head_size, 1, colours=self.colours)
+        self.output = MaskedConv2d(head_size, outputs, 1, colours=self.colours)
+
+    def network(self, features: Tensor, context: Tensor | None) -> Tensor:
+        parameters: Tensor = self.output(self.head(self._hidden(features, context).relu()).relu())
+        return parameters
+
+    def _hidden(self, features: Tensor, context: Tensor | None) -> Tensor:
+        hidden = self.first(features).contiguous(memory_format=torch.channels_last)
+        for layer in self.layers:
+            hidden = layer(hidden, context)
+        return hidden
+
+    def features(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        x = self.check(x)
+        return self._hidden(self.read(x), self.check_context(context, len(x))).relu().mean((2, 3))
+
+    def network_start(self, batch_size: int, context: Tensor | None) -> State:
+        first, head, output = (layer.start(batch_size, self.width) for layer in (self.first, self.head, self.output))
+        layers = tuple(layer.start(batch_size, self.width, context) for layer in self.layers)
+        return first, layers, head, output
+
+    def network_step(self, state: State, previous: Written | None, site: Site) -> tuple[Tensor, State]:
+        first, layers, head, output = state
+        hidden, first = self.first.step(first, previous, site)
+        updated = []
+        for layer, own in zip(self.layers, layers, strict=True):
+            hidden, own = layer.step(own, hidden, site)
+            updated.append(own)
+        hidden, head = self.head.step(head, (hidden.relu(), site), site)
+        parameters, output = self.output.step(output, (hidden.relu(), site), site)
+        return parameters, (first, tuple(updated), head, output)
+
+
+def image_shape(event_shape: Sequence[int], model: str) -> tuple[int, int, int]:
+    """``event_shape`` as (channels, height, width).
+
+    Raises:
+        ValueError: If it is none; ``model`` names who expects it.
+    """
+    if len(event_shape) != 3:
+        raise ValueError(f"{model} expects images, an event_shape (channels, height, width), got {tuple(event_shape)}")
+    channels, height, width = event_shape
+    return channels, height, width
+
+
+def check_sizes(**sizes: int) -> None:
+    """Raise ``ValueError`` where a size is below 1."""
+    for name, size in sizes.items():
+        if size < 1:
+            raise ValueError(f"{name} expects at least 1, got {size}")

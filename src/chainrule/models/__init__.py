@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from chainrule.models.mlp import MLP as MLP
     from chainrule.models.nade import NADE as NADE
     from chainrule.models.pixel_cnn import PixelCNN as PixelCNN
+    from chainrule.models.pixel_rnn import PixelRNN as PixelRNN
     from chainrule.models.rnn import RNN as RNN
     from chainrule.models.table import Table as Table
 
@@ -27,6 +28,7 @@ MODULES = {
     "MADE": "chainrule.models.made",
     "Autoencoder": "chainrule.models.autoencoder",
     "RNN": "chainrule.models.rnn",
+    "PixelRNN": "chainrule.models.pixel_rnn",
     "PixelCNN": "chainrule.models.pixel_cnn",
     "GatedPixelCNN": "chainrule.models.gated_pixel_cnn",
     "Ensemble": "chainrule.models.ensemble",
@@ -43,6 +45,7 @@ __all__ = [
     "MLP",
     "NADE",
     "PixelCNN",
+    "PixelRNN",
     "RNN",
     "Table",
 ]

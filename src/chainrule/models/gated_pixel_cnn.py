@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from chainrule.conditionals import Conditional
-from chainrule.image import ImageModel
+from chainrule.image import ImageModel, check_sizes
 from chainrule.model import State
 from chainrule.nn.buffers import write_columns
 from chainrule.nn.checks import check_dropout
@@ -68,9 +68,7 @@ class GatedPixelCNN(ImageModel):
         num_classes: int | None = None,
     ) -> None:
         super().__init__(event_shape=event_shape, conditional=conditional, num_classes=num_classes)
-        for name, size in {"hidden_size": hidden_size, "num_layers": num_layers}.items():
-            if size < 1:
-                raise ValueError(f"{name} expects at least 1, got {size}")
+        check_sizes(hidden_size=hidden_size, num_layers=num_layers)
         check_dropout(dropout)
         inputs, outputs = self.colours * conditional.num_features, self.colours * conditional.num_parameters
         head = hidden_size if head_size is None else head_size

@@ -14,18 +14,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 from chainrule.conditionals import Conditional
-from chainrule.image import ImageModel
+from chainrule.image import ImageLayer, LayeredImageModel, check_sizes, image_shape
 from chainrule.model import State
 from chainrule.nn.checks import check_dropout
 from chainrule.nn.class_bias import ClassBias
-from chainrule.nn.masked_conv import MaskedConv2d, Site, Written
+from chainrule.nn.masked_conv import MaskedConv2d, Site
 
 
-class PixelCNN(ImageModel):
+class PixelCNN(LayeredImageModel):
     """The PixelCNN of the paper's table 1, for images of any size and number of channels.
 
     `features` are the mean over the pixels of what the last block gives.
@@ -45,6 +44,7 @@ class PixelCNN(ImageModel):
         ValueError: If the event is no image, a size is below 1 or can't be divided among the channels, or a kernel is
             even.
 
+    >>> import torch
     >>> from chainrule.conditionals import Bernoulli
     >>> model = PixelCNN(event_shape=(1, 5, 4), conditional=Bernoulli(), hidden_size=4, num_blocks=2)
     >>> model.log_prob(torch.zeros(3, 1, 5, 4)).shape
@@ -66,52 +66,23 @@ class PixelCNN(ImageModel):
         dropout: float = 0.0,
         num_classes: int | None = None,
     ) -> None:
-        super().__init__(event_shape=event_shape, conditional=conditional, num_classes=num_classes)
-        for name, size in {"hidden_size": hidden_size, "num_blocks": num_blocks}.items():
-            if size < 1:
-                raise ValueError(f"{name} expects at least 1, got {size}")
-        inputs, outputs = self.colours * conditional.num_features, self.colours * conditional.num_parameters
-        head = 2 * hidden_size if head_size is None else head_size
-        self.first = MaskedConv2d(inputs, 2 * hidden_size, first_kernel_size, colours=self.colours, own=False)
-        self.blocks: Sequence[ResidualBlock] = nn.ModuleList(  # type: ignore[assignment]
-            ResidualBlock(hidden_size, kernel_size, self.colours, check_dropout(dropout), num_classes)
-            for _ in range(num_blocks)
+        colours = image_shape(event_shape, "PixelCNN")[0]
+        check_sizes(hidden_size=hidden_size, num_blocks=num_blocks)
+        super().__init__(
+            event_shape=event_shape,
+            conditional=conditional,
+            size=2 * hidden_size,
+            first_kernel_size=first_kernel_size,
+            layers=[
+                ResidualBlock(hidden_size, kernel_size, colours, check_dropout(dropout), num_classes)
+                for _ in range(num_blocks)
+            ],
+            head_size=2 * hidden_size if head_size is None else head_size,
+            num_classes=num_classes,
         )
-        self.head = MaskedConv2d(2 * hidden_size, head, 1, colours=self.colours)
-        self.output = MaskedConv2d(head, outputs, 1, colours=self.colours)
-
-    def network(self, features: Tensor, context: Tensor | None) -> Tensor:
-        parameters: Tensor = self.output(self.head(self._hidden(features, context).relu()).relu())
-        return parameters
-
-    def _hidden(self, features: Tensor, context: Tensor | None) -> Tensor:
-        hidden = self.first(features).contiguous(memory_format=torch.channels_last)
-        for block in self.blocks:
-            hidden = block(hidden, context)
-        return hidden
-
-    def features(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        x = self.check(x)
-        return self._hidden(self.read(x), self.check_context(context, len(x))).relu().mean((2, 3))
-
-    def network_start(self, batch_size: int, context: Tensor | None) -> State:
-        first, head, output = (layer.start(batch_size, self.width) for layer in (self.first, self.head, self.output))
-        blocks = tuple(block.start(batch_size, self.width, context) for block in self.blocks)
-        return first, blocks, head, output
-
-    def network_step(self, state: State, previous: Written | None, site: Site) -> tuple[Tensor, State]:
-        first, blocks, head, output = state
-        hidden, first = self.first.step(first, previous, site)
-        updated = []
-        for block, own in zip(self.blocks, blocks, strict=True):
-            hidden, own = block.step(own, hidden, site)
-            updated.append(own)
-        hidden, head = self.head.step(head, (hidden.relu(), site), site)
-        parameters, output = self.output.step(output, (hidden.relu(), site), site)
-        return parameters, (first, tuple(updated), head, output)
 
 
-class ResidualBlock(nn.Module):
+class ResidualBlock(ImageLayer):
     """h + W_3 relu(W_2 * relu(W_1 relu(h))): 1x1 from 2h features to h, k x k, and 1x1 back (the paper's figure 5).
 
     Args:
@@ -140,14 +111,12 @@ class ResidualBlock(nn.Module):
         return x + widened
 
     def start(self, batch_size: int, width: int, context: Tensor | None) -> State:
-        """The state before the first pixel of images that are ``width`` wide."""
         bias = self.class_bias(context)
         layers = tuple(layer.start(batch_size, width) for layer in (self.narrow, self.conv, self.widen))
         shares = bias.unflatten(1, (self.conv.colours, -1)) if isinstance(bias, Tensor) else None
         return *layers, shares
 
     def step(self, state: State, x: Tensor, site: Site) -> tuple[Tensor, State]:
-        """The output ``(B, 2h / colours)`` at ``site``, and the next state."""
         narrow, conv, widen, bias = state
         hidden, narrow = self.narrow.step(narrow, (x.relu(), site), site)
         hidden, conv = self.conv.step(conv, (hidden.relu(), site), site)
