@@ -12,7 +12,9 @@ import pytest
 from command_line import FAST, refused
 
 import chainrule
+from chainrule import conditionals
 from chainrule.cli import main
+from chainrule.cli.settings import FAMILIES
 
 
 class TestFit:
@@ -55,6 +57,24 @@ class TestFit:
         assert (digits_run / "model.safetensors").stat().st_mtime_ns == before
         other = [*again[:4], "[21]", *again[5:], *FAST, "--resume"]
         assert "fitted with model.hidden_sizes=[20], got [21]" in refused(capsys, *other)
+
+    def test_the_family_of_conditionals(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        fit = ["fit", "--model", "PixelCNN", "--model.hidden_size", "4", "--model.num_blocks", "1"]
+        fit += ["--data", "digits-17", *FAST, "--out", str(tmp_path / "run")]
+        mixture = ["--conditional", "DiscretizedLogisticMixture", "--conditional.components", "2"]
+        assert main([*fit, *mixture]) == 0
+        assert chainrule.load(tmp_path / "run").conditional.config == {"categories": 17, "components": 2}
+        capsys.readouterr()
+        assert main(["evaluate", str(tmp_path / "run")]) == 0
+        capsys.readouterr()
+        again = [*fit[:-1], str(tmp_path / "new")]
+        assert "expects Bernoulli or" in refused(capsys, *again, "--conditional", "Gauss").replace(", ", " or ")
+        assert "Bernoulli expects binary data, got 17 levels" in refused(capsys, *again, "--conditional", "Bernoulli")
+        assert "expects a conditional to be named" in refused(capsys, *again, "--conditional.components", "2")
+        wrong = [*again, "--conditional", "Categorical", "--conditional.components", "2"]
+        assert "Categorical expects no conditional.components" in refused(capsys, *wrong)
+        assert not (tmp_path / "new").exists()
+        assert {*FAMILIES, "Conditional"} == {*conditionals.__all__}
 
     @pytest.mark.parametrize(
         ("arguments", "message"),

@@ -7,7 +7,7 @@ from typing import Any
 
 from chainrule import models
 from chainrule.cli.parser import Parser, UsageError, suggestion
-from chainrule.cli.settings import model_arguments, training_arguments
+from chainrule.cli.settings import FAMILIES, model_arguments, training_arguments
 from chainrule.signatures import REQUIRED, Argument
 
 OBSERVE = "top-half, bottom-half, first-half, a fraction such as 0.25, or a file of a mask"
@@ -44,6 +44,10 @@ def _fit(parser: Parser, argv: list[str]) -> None:
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     parser.add_argument("--levels", help="values per variable; images are quantised to so many")
     _json(parser)
+    conditional = parser.add_argument_group("conditional")
+    conditional.add_argument("--conditional", metavar="FAMILY", help=f"{', '.join(FAMILIES)} (default: by the levels)")
+    conditional.add_argument("--conditional.components", metavar="K", help="logistics of a mixture (default 10)")
+    conditional.add_argument("--conditional.encoding", metavar="HOW", help="how categories are read: one_hot or scalar")
     text = parser.add_argument_group("text")
     text.add_argument("--documents", metavar="BOOL", help="true: every line is an example; else one stream")
     text.add_argument("--vocabulary", metavar="KIND", help="characters (those of the training part) or bytes")

@@ -19,6 +19,13 @@ NOT_SETTINGS = ("out", "resume", "verbose", "train_context", "valid_context")
 """Arguments of `chainrule.fit` that are no settings of a recipe."""
 READING = {"levels": "int | None", "documents": "bool", "vocabulary": "str", "window": "int"}
 """Settings of how data is read, and their types."""
+FAMILIES = ("Bernoulli", "Categorical", "DiscretizedLogisticMixture")
+CONDITIONAL = {
+    "conditional": f"Literal{list(FAMILIES)}",
+    "conditional.components": "int",
+    "conditional.encoding": "Literal['one_hot', 'scalar']",
+}
+"""Settings of the conditionals, and their types."""
 ENSEMBLE = {"members": "int", "orders": "Sequence[str] | None", "variants": "int"}
 """Settings of a fit that make an ensemble, and their types."""
 
@@ -55,7 +62,7 @@ def settings_from(options: dict[str, Any], recipe: dict[str, Any]) -> dict[str, 
         )
     types = {argument.name: argument.annotation for argument in training_arguments()}
     types |= {f"model.{argument.name}": argument.annotation for argument in model_arguments(str(given["model"]))}
-    types |= {"model": "str", "data": "str", "published": "Any", **READING, **ENSEMBLE}
+    types |= {"model": "str", "data": "str", "published": "Any", **READING, **CONDITIONAL, **ENSEMBLE}
     for name in given:
         own = ":" in str(given["model"]) and name.startswith("model.")
         if name not in types and not own:

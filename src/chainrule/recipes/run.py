@@ -109,7 +109,7 @@ def _run_one(settings: Settings, dataset: Dataset, out: Path, *, resume: bool, v
         own = {type(model).__name__: type(model)}
         return Run(hub.load(out, classes=own), dataset, config)
     training = {key: value for key, value in settings.items() if "." not in key}
-    for key in ("model", "data", "published", *READING, *ENSEMBLE):
+    for key in ("model", "conditional", "data", "published", *READING, *ENSEMBLE):
         training.pop(key, None)
     training |= {f"{split}_context": _classes(settings, dataset, split) for split in ("train", "valid")}
     if is_first_process():

@@ -10,15 +10,15 @@ from typing import Any
 import torch
 import yaml
 
-from chainrule import data, models
+from chainrule import conditionals, data, models
 from chainrule.conditionals import Bernoulli, Categorical, Conditional
 from chainrule.data.dataset import Dataset
 from chainrule.model import AutoregressiveModel
 
 Settings = dict[str, Any]
-"""What a recipe says: ``model``, ``model.<argument>``, ``data``, how it is read (`READING`), the settings of
-`chainrule.fit`, and of an ensemble: ``members`` (models to fit, each with a seed of its own), ``orders`` (theirs, in
-turn) and ``variants`` (so many orders or masks of each to average)."""
+"""What a recipe says: ``model``, ``model.<argument>``, ``conditional``, ``conditional.<argument>``, ``data``, how it is
+read (`READING`), the settings of `chainrule.fit`, and of an ensemble: ``members`` (models to fit, each with a seed of
+its own), ``orders`` (theirs, in turn) and ``variants`` (so many orders or masks of each to average)."""
 
 READING = ("levels", "documents", "vocabulary", "window")
 """Settings of `chainrule.data.load`."""
@@ -53,8 +53,29 @@ def load_data(settings: Settings) -> Dataset:
     return data.load(settings["data"], seed=settings.get("seed", 0), **reading)
 
 
-def conditional_for(dataset: Dataset) -> Conditional:
-    """The conditional for the variables of ``dataset``."""
+def conditional_for(dataset: Dataset, settings: Settings) -> Conditional:
+    """The conditional for the variables of ``dataset``: the one that ``settings`` name, or else the usual one.
+
+    Raises:
+        ValueError: If the family does not take so many levels, or an argument that was given.
+    """
+    arguments = {
+        key.removeprefix("conditional."): value for key, value in settings.items() if key.startswith("conditional.")
+    }
+    if "conditional" in settings:
+        family = getattr(conditionals, settings["conditional"])
+        takes = inspect.signature(family).parameters
+        if "categories" in takes:
+            arguments["categories"] = dataset.levels
+        elif dataset.levels != 2:
+            raise ValueError(f"conditional {family.__name__} expects binary data, got {dataset.levels} levels")
+        wrong = [name for name in arguments if name not in takes]
+        if wrong:
+            raise ValueError(f"conditional {family.__name__} expects no conditional.{wrong[0]}, got one")
+        chosen: Conditional = family(**arguments)
+        return chosen
+    if arguments:
+        raise ValueError(f"conditional.{next(iter(arguments))} expects a conditional to be named, got none")
     if dataset.levels == 2:
         return Bernoulli()
     one_hot = dataset.levels <= ONE_HOT_UP_TO or dataset.text is not None
@@ -65,7 +86,7 @@ def build(settings: Settings, dataset: Dataset) -> AutoregressiveModel:
     """The untrained model that ``settings`` ask for, for the examples of ``dataset``."""
     torch.manual_seed(settings.get("seed", 0))
     arguments = {key.removeprefix("model."): value for key, value in settings.items() if key.startswith("model.")}
-    arguments |= {"event_shape": dataset.event_shape, "conditional": conditional_for(dataset)}
+    arguments |= {"event_shape": dataset.event_shape, "conditional": conditional_for(dataset, settings)}
     chosen = model_class(settings["model"])
     if dataset.text is not None and dataset.text.documents and "end_symbol" in inspect.signature(chosen).parameters:
         arguments["end_symbol"] = dataset.text.vocabulary.end
