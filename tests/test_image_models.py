@@ -8,22 +8,22 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from zoo import IMAGE_CONDITIONALS, IMAGE_MODELS
+from zoo import IMAGE_CONDITIONALS, IMAGE_MODELS, fits
 
 import chainrule
-from chainrule.conditionals import Bernoulli, Categorical
+from chainrule.conditionals import Bernoulli, Categorical, DiscretizedLogisticMixture
 from chainrule.image import ImageModel
-from chainrule.models import GatedPixelCNN, PixelCNN, PixelRNN
+from chainrule.models import GatedPixelCNN, PixelCNN, PixelCNNPlusPlus, PixelRNN
 from chainrule.nn.masked_conv import MaskedConv2d
 from chainrule.nn.pixel_lstm import DiagonalLSTM, RowLSTM
-from chainrule.testing import randomised
+from chainrule.testing import causal, gradients_flow, randomised, step_equals_forward, uses_its_past
 
 SHAPES = [(1, 3, 4), (3, 4, 3)]
 
 
-def subject(build: Callable[..., ImageModel], shape: tuple[int, ...], **arguments: Any) -> Any:
+def subject(build: Callable[..., ImageModel], shape: tuple[int, ...], scale: float = 1.0, **arguments: Any) -> Any:
     arguments = {"conditional": Categorical(3)} | arguments
-    return randomised(build(event_shape=shape, **arguments)).double().eval()
+    return randomised(build(event_shape=shape, **arguments), scale=scale).double().eval()
 
 
 def images(model: ImageModel, count: int = 4) -> Tensor:
@@ -169,10 +169,46 @@ def test_pixel_rnn_is_the_table_of_the_paper(shape: tuple[int, ...], cell: str) 
     assert torch.allclose(model.features(x, classes), hidden.clamp(min=0).mean((2, 3)))
 
 
+def bin_probability(x: Tensor, mean: Tensor, scale: Tensor, levels: int) -> Tensor:
+    """P(x) of logistics cut into bins, from their distribution function."""
+    half, centre = 1 / (levels - 1), 2 * x / (levels - 1) - 1
+    upper = torch.where(x == levels - 1, 1.0, torch.sigmoid((centre + half - mean) / scale))
+    return upper - torch.where(x == 0, 0.0, torch.sigmoid((centre - half - mean) / scale))
+
+
+@pytest.mark.parametrize("levels", [3, 256])
+def test_colours_of_pixel_cnn_plus_plus_are_one_joint_mixture(levels: int) -> None:
+    """p(r, g, b) = sum_i pi_i p_i(r) p_i(g given r) p_i(b given r and g), from the numbers of the network."""
+    mixture = DiscretizedLogisticMixture(levels, components=3)
+    model = subject(PixelCNNPlusPlus, (3, 3, 4), 0.3, conditional=mixture, hidden_size=6, num_blocks=1, num_classes=2)
+    x, classes = torch.randint(levels, (4, 3, 3, 4), generator=torch.Generator().manual_seed(0)), torch.arange(4) % 2
+    x = x.double()
+    numbers = model.network(model.read(x), classes).unflatten(1, (-1, 3))
+    pi, means, scales, c = numbers[:, 0].softmax(1), numbers[:, 1:4], numbers[:, 4:7].exp(), numbers[:, 7:].tanh()
+    r, g, _ = (2 * x / (levels - 1) - 1)[:, :, None].unbind(1)
+    means = [means[:, 0], means[:, 1] + c[:, 0] * r, means[:, 2] + c[:, 1] * r + c[:, 2] * g]
+    joint = pi
+    for colour, mean in enumerate(means):
+        joint = joint * bin_probability(x[:, colour, None], mean, scales[:, colour], levels)
+    assert torch.allclose(model.log_prob(x, classes), joint.sum(1).log().flatten(1).sum(1))
+
+
+@pytest.mark.parametrize("shape", [(1, 5, 4), (1, 4, 7), (3, 3, 2)])
+def test_three_resolutions_of_pixel_cnn_plus_plus(shape: tuple[int, ...]) -> None:
+    """Odd sizes, halved twice: the laws that a deep network keeps, on it."""
+    model = PixelCNNPlusPlus(
+        event_shape=shape, conditional=DiscretizedLogisticMixture(2, 2), hidden_size=5, num_blocks=2, num_resolutions=3
+    )
+    model = randomised(model)
+    for law in (causal, uses_its_past, step_equals_forward, gradients_flow):
+        assert law(model) == "passed"
+
+
 @pytest.mark.parametrize("conditional", IMAGE_CONDITIONALS)
 @pytest.mark.parametrize("name", IMAGE_MODELS)
 def test_a_sample_costs_no_more_than_two_passes(name: str, conditional: str) -> None:
-    model = IMAGE_MODELS[name](event_shape=(3, 9, 7), conditional=IMAGE_CONDITIONALS[conditional])
+    shape = (3, 9, 7) if fits(name, conditional, (3, 9, 7)) else (1, 9, 7)
+    model = IMAGE_MODELS[name](event_shape=shape, conditional=IMAGE_CONDITIONALS[conditional])
     description = chainrule.describe(model)
     assert description.log_prob_operations is not None
     assert description.sample_operations is not None
@@ -202,7 +238,14 @@ def test_wrong_arguments(build: Any, arguments: dict[str, Any], message: str) ->
         build(**{"event_shape": (1, 4, 4), "conditional": Bernoulli(), "hidden_size": 6} | own)
 
 
-@pytest.mark.parametrize("build", [PixelCNN, GatedPixelCNN, PixelRNN])
+def test_pixel_cnn_plus_plus_says_what_it_expects() -> None:
+    with pytest.raises(ValueError, match="expects a DiscretizedLogisticMixture for 3 channels, got Bernoulli"):
+        PixelCNNPlusPlus(event_shape=(3, 4, 4), conditional=Bernoulli())
+    with pytest.raises(ValueError, match="num_resolutions expects at least 1, got 0"):
+        PixelCNNPlusPlus(event_shape=(1, 4, 4), conditional=Bernoulli(), num_resolutions=0)
+
+
+@pytest.mark.parametrize("build", [PixelCNN, GatedPixelCNN, PixelRNN, PixelCNNPlusPlus])
 def test_completes_what_is_below_exactly(build: Any) -> None:
     model = subject(build, (1, 4, 4), hidden_size=6)
     x, observed = images(model), torch.zeros(1, 4, 4, dtype=torch.bool)

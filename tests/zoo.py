@@ -8,9 +8,22 @@ from typing import Any
 
 import torch
 
-from chainrule.conditionals import Bernoulli, Categorical
+from chainrule.conditionals import Bernoulli, Categorical, DiscretizedLogisticMixture
 from chainrule.model import AutoregressiveModel
-from chainrule.models import FVSBN, MADE, MLP, NADE, RNN, BayesNet, Ensemble, GatedPixelCNN, PixelCNN, PixelRNN, Table
+from chainrule.models import (
+    FVSBN,
+    MADE,
+    MLP,
+    NADE,
+    RNN,
+    BayesNet,
+    Ensemble,
+    GatedPixelCNN,
+    PixelCNN,
+    PixelCNNPlusPlus,
+    PixelRNN,
+    Table,
+)
 
 
 def made_ensemble(**arguments: Any) -> Ensemble:
@@ -78,12 +91,27 @@ IMAGE_MODELS: dict[str, Callable[..., AutoregressiveModel]] = {
     "PixelRNN diagonal, classes": partial(PixelRNN, hidden_size=12, num_layers=1, head_size=36, num_classes=2),
     "PixelRNN row, classes": partial(PixelRNN, hidden_size=12, num_layers=1, cell="row", head_size=36, num_classes=2),
     "GatedPixelCNN": partial(GatedPixelCNN, hidden_size=24, num_layers=4, first_kernel_size=3, head_size=36),
+    # Deeper ones overflow in single precision where all of their weights are a thousand times larger, as a law asks.
+    "PixelCNNPlusPlus": partial(PixelCNNPlusPlus, hidden_size=6, num_blocks=1),
+    "PixelCNNPlusPlus, classes": partial(
+        PixelCNNPlusPlus, hidden_size=6, num_blocks=2, num_resolutions=1, num_classes=2
+    ),
     "GatedPixelCNN, classes": partial(GatedPixelCNN, hidden_size=18, num_layers=2, head_size=36, num_classes=2),
 }
 """Models of images in raster order."""
 
-IMAGE_CONDITIONALS = {**CONDITIONALS, "Categorical 256": Categorical(256, "scalar")}
+IMAGE_CONDITIONALS = {
+    "Bernoulli": Bernoulli(),
+    "Categorical": Categorical(3),
+    "Categorical 256": Categorical(256, "scalar"),
+    "Mixture": DiscretizedLogisticMixture(3, components=2),
+}
 IMAGES = [(1, 2, 2), (1, 3, 2), (3, 3, 1), (1, 2, 5)]
+
+
+def fits(model_name: str, conditional_name: str, event_shape: tuple[int, ...]) -> bool:
+    """Whether the model takes the conditional for so many channels."""
+    return not model_name.startswith("PixelCNNPlusPlus") or event_shape[0] == 1 or conditional_name == "Mixture"
 
 
 def _seeded(model: Callable[..., AutoregressiveModel], **arguments: object) -> AutoregressiveModel:
@@ -108,4 +136,5 @@ ZOO: dict[str, Callable[[], AutoregressiveModel]] = {
     for model_name, model in IMAGE_MODELS.items()
     for conditional_name, conditional in IMAGE_CONDITIONALS.items()
     for event_shape in IMAGES
+    if fits(model_name, conditional_name, event_shape)
 }

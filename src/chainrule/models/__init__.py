@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from chainrule.models.mlp import MLP as MLP
     from chainrule.models.nade import NADE as NADE
     from chainrule.models.pixel_cnn import PixelCNN as PixelCNN
+    from chainrule.models.pixel_cnn_plus_plus import PixelCNNPlusPlus as PixelCNNPlusPlus
     from chainrule.models.pixel_rnn import PixelRNN as PixelRNN
     from chainrule.models.rnn import RNN as RNN
     from chainrule.models.table import Table as Table
@@ -31,6 +32,7 @@ MODULES = {
     "PixelRNN": "chainrule.models.pixel_rnn",
     "PixelCNN": "chainrule.models.pixel_cnn",
     "GatedPixelCNN": "chainrule.models.gated_pixel_cnn",
+    "PixelCNNPlusPlus": "chainrule.models.pixel_cnn_plus_plus",
     "Ensemble": "chainrule.models.ensemble",
 }
 """Where each model lives, class name -> module, in the order of the lecture."""
@@ -45,6 +47,7 @@ __all__ = [
     "MLP",
     "NADE",
     "PixelCNN",
+    "PixelCNNPlusPlus",
     "PixelRNN",
     "RNN",
     "Table",
