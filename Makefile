@@ -26,13 +26,17 @@ test: install
 bench: install
 	$(BIN)/python benchmarks/speed.py --out results
 	$(BIN)/python benchmarks/growth.py --out results
+	$(BIN)/python benchmarks/text.py --out results
+	$(BIN)/python benchmarks/images.py --out results
 
-# How well classes are told, hidden units describe, and hidden pixels are completed; the last by the runs of two recipes.
+# How well classes are told, hidden units describe, hidden pixels are completed, and what the models of text write; the last two by the runs of recipes.
 bench-tasks: install
 	$(BIN)/python benchmarks/classes.py --out results
 	$(BIN)/chainrule reproduce mnist/made
 	$(BIN)/chainrule reproduce mnist/eonade-2-layers
 	$(BIN)/python benchmarks/completion.py --out results
+	for recipe in names wikitext2 shakespeare; do $(BIN)/chainrule reproduce $$recipe/lstm; done
+	$(BIN)/python benchmarks/writing.py --out results
 
 # The README's tables, from results/.
 readme: install

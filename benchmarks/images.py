@@ -1,0 +1,107 @@
+"""Speed of image models: likelihood, sampling by steps and by recomputing, training, on 64 binarised MNIST images.
+
+Writes ``benchmark-images.json``. Everything is measured in one process on the same weights, interleaved, and the least
+of several times is kept. Recomputing is timed over a few steps of the contract's default, each a pass over 64 images,
+and multiplied by the 784 that a sample takes. What rivals take on another such machine is in ../shared/targets.md.
+"""
+
+import argparse
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from speed import N, Recompute, operations, rates, seconds, train_step
+from torch import Tensor
+
+import chainrule
+from chainrule.atomic import write_atomically
+from chainrule.conditionals import Bernoulli
+from chainrule.data import load
+from chainrule.hub import versions
+from chainrule.image import ImageModel
+from chainrule.models import GatedPixelCNN, PixelCNN, PixelCNNPlusPlus, PixelRNN
+from chainrule.recipes import machine
+
+STEPS = 4
+"""Steps of the default that are timed."""
+
+MODELS = {
+    "PixelCNN, 15 blocks, h = 16": partial(PixelCNN, hidden_size=16),
+    "PixelCNN, 15 blocks, h = 32": partial(PixelCNN, hidden_size=32),
+    "GatedPixelCNN, 10 layers of 64": partial(GatedPixelCNN, hidden_size=64),
+    "GatedPixelCNN, 10 layers of 128": partial(GatedPixelCNN, hidden_size=128),
+    "PixelCNN++, 2 resolutions, 3 blocks of 64": PixelCNNPlusPlus,
+    "PixelRNN, 7 Diagonal BiLSTMs, h = 16": PixelRNN,
+    "PixelRNN, 7 Row LSTMs, h = 16": partial(PixelRNN, cell="row"),
+}
+
+RIVALS = {  # ../shared/targets.md
+    "PixelCNN, 15 blocks, h = 16": {"train_images_per_second": 449, "sample_64_seconds": 41},
+    "GatedPixelCNN, 10 layers of 128": {"train_images_per_second": 9.2, "sample_64_seconds": 2168},
+}
+
+
+def recompute(model: ImageModel, x: Tensor) -> None:
+    """A few steps of the default."""
+    state, previous = Recompute.start(Recompute(model), len(x)), None
+    for value in x.flatten(1).unbind(1)[:STEPS]:
+        _, state = Recompute.step(Recompute(model), state, previous)
+        previous = value
+
+
+def sampling(model: ImageModel, x: Tensor, repeats: int) -> dict[str, Any]:
+    model.eval()
+    with torch.inference_mode():
+        likelihood, steps, defaults = seconds(
+            lambda: model.log_prob(x),
+            lambda: chainrule.sample(model, len(x), seed=0),
+            lambda: recompute(model, x),
+            repeats=repeats,
+        )
+        recomputed = defaults / STEPS * N
+        return {
+            "log_prob_64_seconds": likelihood,
+            "sample_64_seconds": steps,
+            "recompute_64_seconds": recomputed,
+            "speedup_over_recompute": recomputed / steps,
+            "passes_per_sample": steps / likelihood,
+            "log_prob_operations": operations(lambda: model.log_prob(x[:1])),
+            "sample_operations": operations(lambda: chainrule.sample(model, 1, seed=0)),
+        }
+
+
+def training(model: ImageModel, x: Tensor, repeats: int) -> dict[str, Any]:
+    def loss(enabled: bool) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            return -model.log_prob(x).mean()
+
+    steps = [train_step(model.train(), partial(loss, enabled), fused=True) for enabled in (False, True)]
+    single, half = seconds(*steps, repeats=repeats)
+    return {"train_images_per_second": {"float32": len(x) / single, "bfloat16": len(x) / half}}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("results"))
+    parser.add_argument("--repeats", type=int, default=3)
+    options = parser.parse_args()
+    torch.manual_seed(0)
+    x = load("mnist").test[:64]
+    models = {name: build(event_shape=(1, 28, 28), conditional=Bernoulli()) for name, build in MODELS.items()}
+    rows: list[dict[str, Any]] = []
+    # Sampling first: a process that has trained takes longer for a step.
+    for name, model in models.items():
+        row = {"model": name, "parameters": model.num_parameters} | sampling(model, x, options.repeats)
+        rows.append(row)
+        print(json.dumps(row, indent=2), flush=True)
+    for row, model in zip(rows, models.values(), strict=True):
+        row |= training(model, x, options.repeats) | {"rival": RIVALS.get(row["model"])}
+        print(json.dumps({row["model"]: row["train_images_per_second"]}), flush=True)
+    report = {"benchmark": "images", "machine": machine(), "rates": rates(), "versions": versions(), "rows": rows}
+    write_atomically(options.out / "benchmark-images.json", (json.dumps(report, indent=2) + "\n").encode())
+
+
+if __name__ == "__main__":
+    main()
