@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from chainrule.tasks.describe import describe as describe
     from chainrule.tasks.evaluate import evaluate as evaluate
     from chainrule.tasks.marginal import marginal as marginal
+    from chainrule.tasks.receptive_field import receptive_field as receptive_field
     from chainrule.tasks.represent import represent as represent
     from chainrule.tasks.sample import sample as sample
     from chainrule.training import fit as fit
@@ -36,6 +37,7 @@ _HOMES = {
     "fit": "chainrule.training",
     "load": "chainrule.hub",
     "marginal": "chainrule.tasks.marginal",
+    "receptive_field": "chainrule.tasks.receptive_field",
     "represent": "chainrule.tasks.represent",
     "sample": "chainrule.tasks.sample",
     "save": "chainrule.hub",

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from chainrule.cli import drawing, fitting, scoring, text
+from chainrule.cli import drawing, fitting, scoring
 
 COMMANDS: dict[str, Callable[[dict[str, Any]], None]] = {
     "fit": fitting.run_fit,
     "reproduce": fitting.run_reproduce,
     "evaluate": scoring.run_evaluate,
     "sample": drawing.run_sample,
-    "score": text.run_score,
+    "score": scoring.run_score,
     "complete": drawing.run_complete,
     "marginal": scoring.run_marginal,
     "classify": scoring.run_classify,

@@ -145,7 +145,10 @@ def _sample(parser: Parser, argv: list[str]) -> None:
 
 def _score(parser: Parser, argv: list[str]) -> None:
     _run_folder(parser)
-    parser.add_argument("file", type=Path, metavar="FILE", help="the text")
+    parser.add_argument("file", type=Path, nargs="?", metavar="FILE", help="of a model of text, the text")
+    _data(parser)
+    parser.add_argument("-n", type=int, default=16, help="of other models, how many examples (default 16)")
+    parser.add_argument("--out", type=Path, help="of other models, a .png, .pdf, .svg, .npz, .npy or .csv file")
     parser.add_argument("--per", default="line", help="what a line of JSON is of: line or character (default line)")
     parser.add_argument("--color", action="store_true", help="the text in colours, as in a terminal, instead of JSON")
     _json(parser)
@@ -212,6 +215,7 @@ def _conditionals(parser: Parser, argv: list[str]) -> None:
 
 def _describe(parser: Parser, argv: list[str]) -> None:
     _run_folder(parser)
+    parser.add_argument("--out", type=Path, help="of images, a .png, .pdf or .svg of what a pixel depends on")
     _json(parser)
 
 
@@ -235,7 +239,7 @@ COMMANDS: dict[str, tuple[str, Any]] = {
     "fit": ("Fit a model to data by maximum likelihood.", _fit),
     "evaluate": ("Mean negative log-likelihood of a data set under a fitted model.", _evaluate),
     "sample": ("Draw examples from a fitted model.", _sample),
-    "score": ("How surprising a text is to a fitted model, by line or character.", _score),
+    "score": ("How surprising a text is to a fitted model, or each variable of examples.", _score),
     "complete": ("Fill in the unknown variables of examples.", _complete),
     "marginal": ("How probable the known part of examples is, whatever the rest.", _marginal),
     "classify": ("Classes of examples by Bayes' rule, from a model with num_classes.", _classify),

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
+
+import torch
 
 from chainrule import plots, recipes
 from chainrule.cli.loading import (
@@ -18,11 +21,16 @@ from chainrule.cli.loading import (
     one_class,
 )
 from chainrule.cli.parser import UsageError
+from chainrule.cli.text import score_text, text_format
 from chainrule.cli.writing import ARRAYS, PICTURES, check_suffix, plain, write_array
+from chainrule.model import AutoregressiveModel
 from chainrule.tasks.classify import class_prior, classify, classify_progressively
 from chainrule.tasks.describe import describe
 from chainrule.tasks.marginal import marginal
+from chainrule.tasks.receptive_field import receptive_field
 from chainrule.tasks.represent import represent
+from chainrule.tasks.sample import sample
+from chainrule.tasks.score import surprisals
 
 PRIORS = {"train": "class frequencies of the training split", "uniform": "same probability for every class"}
 
@@ -65,6 +73,27 @@ def run_marginal(options: dict[str, Any]) -> None:
     print(f"log p(known), nats, {known}; {found.method}")
     for log_prob, stderr in zip(found.log_prob.tolist(), found.stderr.tolist(), strict=True):
         print(f"{log_prob:.4f}" if found.exact else f"{log_prob:.4f} +- {stderr:.4f}")
+
+
+def run_score(options: dict[str, Any]) -> None:
+    """``chainrule score``."""
+    model, config = load_run(options)
+    text = text_format(config)
+    if text is not None:
+        score_text(options, model, text)
+        return
+    if options["file"] is not None or options["out"] is None:
+        raise UsageError("score expects --out and no FILE (but --data), as the run was not fitted on text")
+    check_suffix(options["out"])
+    dataset = dataset_of(options["data"], config, model)
+    x, classes = first_examples(dataset.split(options["split"]), options), classes_of(model, dataset, options["split"])
+    nats = surprisals(model, x, None if classes is None else classes[: len(x)]).cpu()
+    if options["out"].suffix in PICTURES:
+        plots.surprisal_map(x, nats, options["out"], levels=levels_of(model))
+    else:
+        write_array("nats", nats.numpy(), options["out"], examples=x)
+    mean = nats.flatten(1).sum(1).mean().item()
+    print(f"wrote the surprisals of {len(x)} examples to {options['out']}; {mean:.3f} nats each", file=sys.stderr)
 
 
 def run_classify(options: dict[str, Any]) -> None:
@@ -124,5 +153,21 @@ def run_represent(options: dict[str, Any]) -> None:
 def run_describe(options: dict[str, Any]) -> None:
     """``chainrule describe``."""
     model, _ = load_any_run(options)
+    if options["out"]:
+        _draw_receptive_field(load_run(options)[0], options["out"])
     description = describe(model)
     print(json.dumps(description.as_dict()) if options["json"] else description)
+
+
+def _draw_receptive_field(model: AutoregressiveModel, path: Path) -> None:
+    """A picture of what the pixel in the middle depends on, around examples that the model draws itself."""
+    check_suffix(path, PICTURES)
+    if len(model.event_shape) != 3:
+        raise UsageError(f"--out expects a model of images, got one of examples of shape {model.event_shape}")
+    _, height, width = model.event_shape
+    context = None if model.num_classes is None else torch.zeros(4, dtype=torch.long)
+    x = sample(model, 4, seed=0, context=context)
+    middle = height // 2 * width + width // 2
+    t = int((model.order.permutation == middle).nonzero())
+    field = receptive_field(model, x, t, context=context)
+    plots.receptive_fields({type(model).__name__: field}, (height // 2, width // 2), path)

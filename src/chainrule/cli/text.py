@@ -14,7 +14,7 @@ from torch import Tensor
 
 from chainrule.atomic import write_atomically
 from chainrule.cli.lines import Part, Symbols, scored_lines
-from chainrule.cli.loading import load_run, one_class
+from chainrule.cli.loading import one_class
 from chainrule.cli.parser import UsageError
 from chainrule.data.text import TextFormat
 from chainrule.data.text_file import check_text
@@ -80,16 +80,16 @@ def _printer(text: TextFormat, prompt: str) -> Callable[[Tensor], None]:
     return show
 
 
-def run_score(options: dict[str, Any]) -> None:
-    """``chainrule score``."""
+def score_text(options: dict[str, Any], model: AutoregressiveModel, text: TextFormat) -> None:
+    """``chainrule score`` of a model of text."""
     if options["per"] not in ("line", "character"):
         raise UsageError(f"--per expects line or character, got {options['per']!r}")
     if options["json"] and options["color"]:
         raise UsageError("score expects --json or --color, got both")
+    if options["file"] is None or options["out"] is not None:
+        raise UsageError("score expects FILE and no --out, as the run was fitted on text")
     check_text(options["file"])
-    model, config = load_run(options)
-    text = text_format(config)
-    if text is None or not reads_streams(model):
+    if not reads_streams(model):
         raise UsageError("score expects the run of one model of sequences, such as RNN, that was fitted on text")
     coloured = options["color"] or (sys.stdout.isatty() and not options["json"])
     total, count, unknown = 0.0, 0, 0

@@ -1,4 +1,4 @@
-"""Every picture: training curves, grids of samples, conditionals, completions, classes and measured lines.
+"""Every picture: training curves, samples, conditionals, completions, surprisal, receptive fields, classes, lines.
 
 Pictures of images are exact: a variable is a square block of whole pixels of one colour, 0 is black
 and ``levels - 1`` is white. Images are ``(N, channels, height, width)`` or ``(N, height, width)``;
@@ -9,6 +9,7 @@ All functions write one file, completely or not at all, in the format of its suf
 from chainrule.plots.classes import progressive_classes
 from chainrule.plots.curves import lines, training_curve
 from chainrule.plots.file import FORMATS
+from chainrule.plots.heat import receptive_fields, surprisal_map
 from chainrule.plots.images import UNOBSERVED, completions, conditionals_figure, data_beside_samples, sample_grid
 
 __all__ = [
@@ -19,6 +20,8 @@ __all__ = [
     "data_beside_samples",
     "lines",
     "progressive_classes",
+    "receptive_fields",
     "sample_grid",
+    "surprisal_map",
     "training_curve",
 ]

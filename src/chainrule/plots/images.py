@@ -28,7 +28,7 @@ PAGE_WIDTH, TILE_WIDTH, LONE_FACTOR = 1280, 160, 8
 Picture = NDArray[np.uint8]
 
 
-class _Panel(NamedTuple):
+class Panel(NamedTuple):
     """Tiles ``(N, height, width, 3)``, drawn row by row in so many columns below a caption."""
 
     tiles: Picture
@@ -60,8 +60,8 @@ def sample_grid(
     if columns is not None and columns < 1:
         raise ValueError(f"columns expects at least 1, got {columns}")
     shown = tiles("images", numbers(images), levels)
-    columns = min(columns or _columns(len(shown)), len(shown))
-    _draw([_Panel(shown, columns, title or "")], path)
+    columns = min(columns or columns_of(len(shown)), len(shown))
+    draw([Panel(shown, columns, title or "")], path)
 
 
 def conditionals_figure(
@@ -88,8 +88,8 @@ def conditionals_figure(
     left, right = tiles("samples", values, levels), tiles("expectations", means, levels)
     probability = r"$\hat{x}_t = p(x_t = 1 \mid x_{<t})$"
     caption = f"probabilities  {probability}" if levels == 2 else r"means  $E[x_t \mid x_{<t}]$"
-    columns = _columns(len(left))
-    _draw([_Panel(left, columns, "samples"), _Panel(right, columns, caption)], path)
+    columns = columns_of(len(left))
+    draw([Panel(left, columns, "samples"), Panel(right, columns, caption)], path)
 
 
 def data_beside_samples(
@@ -111,7 +111,7 @@ def data_beside_samples(
     if drawn.shape[1:] != real.shape[1:]:
         raise ValueError(f"samples expects the event shape of data, {real.shape[1:]}, got {drawn.shape[1:]}")
     panels = [("training data", tiles("data", real, levels)), ("samples", tiles("samples", drawn, levels))]
-    _draw([_Panel(shown, _columns(len(shown)), caption) for caption, shown in panels], path)
+    draw([Panel(shown, columns_of(len(shown)), caption) for caption, shown in panels], path)
 
 
 def completions(
@@ -148,11 +148,11 @@ def completions(
     left = np.where(known.all(-1, keepdims=True), right, np.array(UNOBSERVED, np.uint8))
     middle = np.stack([tiles("completed", draw, levels) for draw in draws], axis=1)
     panels = [
-        _Panel(left, 1, "given"),
-        _Panel(middle.reshape(-1, *middle.shape[2:]), len(draws), "completions" if len(draws) > 1 else "completion"),
-        _Panel(right, 1, "truth"),
+        Panel(left, 1, "given"),
+        Panel(middle.reshape(-1, *middle.shape[2:]), len(draws), "completions" if len(draws) > 1 else "completion"),
+        Panel(right, 1, "truth"),
     ]
-    _draw(panels, path)
+    draw(panels, path)
 
 
 def tiles(name: str, x: Numbers, levels: int) -> Picture:
@@ -173,13 +173,13 @@ def tiles(name: str, x: Numbers, levels: int) -> Picture:
     return np.broadcast_to(np.moveaxis(shades, 1, -1), (len(x), *x.shape[2:], 3))
 
 
-def _columns(count: int) -> int:
+def columns_of(count: int) -> int:
     """The number of columns of a grid as square as can be without holes, if there is one."""
     least = math.isqrt(count - 1) + 1
     return next((columns for columns in range(least, 2 * least + 1) if count % columns == 0), least)
 
 
-def _draw(panels: Sequence[_Panel], path: Path) -> None:
+def draw(panels: Sequence[Panel], path: Path) -> None:
     """Draw panels from left to right on one page, all at one scale."""
     across = sum(panel.columns * panel.tiles.shape[2] for panel in panels)
     longest = max(panels[0].tiles.shape[1:3])
@@ -208,7 +208,7 @@ def _draw(panels: Sequence[_Panel], path: Path) -> None:
     write(figure, path)
 
 
-def _grid(panel: _Panel, factor: int) -> Picture:
+def _grid(panel: Panel, factor: int) -> Picture:
     """The tiles, enlarged by a whole factor, each within a thin frame; white where there is none."""
     shown = panel.tiles.repeat(factor, axis=1).repeat(factor, axis=2)
     count, height, width, _ = shown.shape

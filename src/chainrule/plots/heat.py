@@ -1,0 +1,74 @@
+"""Pictures of numbers over an image: how surprising each pixel is, and which pixels a conditional depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from matplotlib import colormaps
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from chainrule.plots.file import Numbers, checked, numbers
+from chainrule.plots.images import Panel, Picture, columns_of, draw, tiles
+
+COLOURS = "magma"
+"""matplotlib's map from black, zero, to a light yellow, the largest number."""
+
+VARIABLE = (64, 160, 255)
+"""The colour of the variable whose conditional is looked at."""
+
+
+def surprisal_map(examples: ArrayLike | Tensor, nats: ArrayLike | Tensor, path: str | Path, *, levels: int = 2) -> None:
+    """Draw examples and, beside them, -log p(x_t | x_<t) of each of their pixels, all colours of it together.
+
+    Args:
+        examples: Images with values from 0 to ``levels - 1``; see `chainrule.plots` for their shapes.
+        nats: The surprisal of every variable, of the same shape, in nats.
+        path: The file to write.
+        levels: How many values a variable can take.
+
+    Raises:
+        ValueError: If a shape, a value or the suffix is not as said here.
+    """
+    path = checked(path)
+    values, surprisals = numbers(examples), numbers(nats)
+    if surprisals.shape != values.shape or values.ndim != 4:
+        raise ValueError(f"nats expects the shape of examples, images {values.shape}, got {surprisals.shape}")
+    left, heat = tiles("examples", values, levels), surprisals.sum(1)
+    columns = columns_of(len(left))
+    caption = f"surprisal, black 0, white {heat.max():.2f} nats"
+    draw([Panel(left, columns, "examples"), Panel(_coloured(heat), columns, caption)], path)
+
+
+def receptive_fields(fields: Mapping[str, ArrayLike | Tensor], place: tuple[int, int], path: str | Path) -> None:
+    """Draw, for each of several models, how much the conditional of one pixel depends on each of the others.
+
+    Args:
+        fields: By name, what `chainrule.receptive_field` gives: ``(channels, height, width)``. Drawn on a logarithmic
+            scale of three decades.
+        place: Row and column of the pixel.
+        path: The file to write.
+
+    Raises:
+        ValueError: If there is no field, they are of several sizes, or the suffix is unknown.
+    """
+    path = checked(path)
+    maps = {name: numbers(field) for name, field in fields.items()}
+    if len({field.shape[-2:] for field in maps.values()}) != 1 or any(field.ndim != 3 for field in maps.values()):
+        raise ValueError(f"fields expects images of one size, got {[field.shape for field in maps.values()]}")
+    panels = []
+    for name, field in maps.items():
+        strength = field.max(0)
+        decades = np.log10(np.maximum(strength / max(strength.max(), 1e-300), 1e-3)) + 3
+        tile = _coloured(decades[None]).copy()
+        tile[0, place[0], place[1]] = VARIABLE
+        panels.append(Panel(tile, 1, name))
+    draw(panels, path)
+
+
+def _coloured(values: Numbers) -> Picture:
+    """Numbers ``(N, height, width)`` from 0 on as colours ``(N, height, width, 3)``."""
+    shades = colormaps[COLOURS](values / max(float(values.max()), 1e-300))
+    return np.rint(shades[..., :3] * 255).astype(np.uint8)
