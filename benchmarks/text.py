@@ -1,7 +1,7 @@
 """Text: speed of a 3 x 512 LSTM as shares of what the machine can do, general compressors, and memory.
 
 Writes ``benchmark-text.json``. Times are the least of several, taken in turns in one process; the memory is that of a
-process of its own, which scores a file of 1 GB that is not read before.
+process of its own, which scores a large file that is not read before.
 """
 
 import argparse
@@ -32,7 +32,6 @@ from chainrule.recipes import machine
 LANES, WINDOW = 64, 128
 CHARACTERS = 200
 """Characters of every sample that is timed."""
-GIGABYTE = 10**9
 PRECISIONS: tuple[Literal["32-true", "bf16-mixed"], ...] = ("32-true", "bf16-mixed")
 
 
@@ -132,8 +131,8 @@ def compressors() -> list[dict[str, Any]]:
     return rows
 
 
-def memory() -> dict[str, Any]:
-    """The largest resident memory of ``chainrule score`` on 1 GB of lines, by a small network."""
+def memory(size: int) -> dict[str, Any]:
+    """The largest resident memory of ``chainrule score`` on ``size`` bytes of lines, by a small network."""
     with tempfile.TemporaryDirectory() as folder:
         path, run = Path(folder, "large.txt"), Path(folder, "run")
         line = b"the quick brown fox jumps over the lazy dog, again and again and again and again\n"
@@ -143,7 +142,7 @@ def memory() -> dict[str, Any]:
         data = ["--data", f"{folder}/small.txt", "--out", str(run)]
         subprocess.run([*command, "fit", "--model", "RNN", *small, *data], check=True, capture_output=True)
         with path.open("wb") as file:
-            for _ in range(GIGABYTE // (1000 * len(line))):
+            for _ in range(size // (1000 * len(line))):
                 file.write(line * 1000)
         size, started = path.stat().st_size, time.perf_counter()
         script = (
@@ -169,9 +168,11 @@ def memory() -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("results"))
-    out = parser.parse_args().out
+    parser.add_argument("--bytes", type=int, default=10**9, help="the file that is scored (default 1 GB: half an hour)")
+    options = parser.parse_args()
+    out: Path = options.out
     report = {"benchmark": "text", "machine": machine(), "versions": versions(), "compressors": compressors()}
-    for name, part in {"speed": speed, "memory": memory}.items():
+    for name, part in {"speed": speed, "memory": partial(memory, options.bytes)}.items():
         report[name] = part()
         print(json.dumps({name: report[name]}, indent=2), flush=True)
     write_atomically(out / "benchmark-text.json", (json.dumps(report, indent=2) + "\n").encode())

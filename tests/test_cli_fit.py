@@ -36,6 +36,12 @@ class TestFit:
         assert result["model"] == "NADE"
         assert result["epochs"] == 2
 
+    def test_epochs_are_counted_whether_validated_or_not(self, table: Path, tmp_path: Path) -> None:
+        fit = ["fit", "--model", "FVSBN", "--data", str(table), "--max-epochs", "4", "--validate-every", "2"]
+        assert main([*fit, "--out", str(tmp_path / "run")]) == 0
+        training = json.loads((tmp_path / "run" / "config.json").read_text())["training"]
+        assert (training["epochs"], training["best_epoch"]) == (4, 3)
+
     def test_config_is_a_command_line_and_flags_override_it(self, table: Path, tmp_path: Path) -> None:
         recipe = tmp_path / "recipe.yaml"
         recipe.write_text(f"model: MADE\nmodel.hidden_sizes: [7]\ndata: {table}\nmax_epochs: 9\nlearning_rate: 1e-3\n")

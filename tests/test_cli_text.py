@@ -125,6 +125,7 @@ def test_wrong_inputs(folder: Path, capsys: pytest.CaptureFixture[str], digits_r
     assert "expects a file ending in .txt, got" in refused(capsys, "sample", stream, "--out", str(folder / "a.png"))
     assert "--prompt expects one line" in refused(capsys, "sample", documents, "--prompt", "a\nb")
     assert "invalid byte at offset 2000" in refused(capsys, "score", stream, str(invalid))
+    assert "invalid byte at offset 2000" in refused(capsys, "score", documents, str(invalid))
     assert "got an empty file" in refused(capsys, "score", stream, str(empty))
     assert "found no" in refused(capsys, "score", stream, str(folder / "none.txt"))
     assert "--per expects line or character" in refused(capsys, "score", stream, str(invalid), "--per", "word")

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from chainrule.data.text import TextFormat, lines_of
-from chainrule.data.text_file import read_symbols
+from chainrule.data.text_file import read_symbols, read_text
 from chainrule.data.vocabulary import Vocabulary
 from chainrule.sequence import SequenceModel
 from chainrule.tasks.score import PIECE, stream_surprisals, surprisals
@@ -23,6 +23,9 @@ DOCUMENTS = 256
 
 SYMBOLS = 1 << 15
 """Symbols that are scored at once, what fills documents up among them; one of a tenth of this is scored alone."""
+
+BLOCK = 1 << 12
+"""Lines that are read at once."""
 
 LONGEST = 1 << 16
 """Symbols after which a line is given in parts."""
@@ -104,11 +107,18 @@ def _documents(model: SequenceModel, vocabulary: Vocabulary, path: Path) -> Iter
 
 def _ended_lines(vocabulary: Vocabulary, path: Path) -> Iterator[tuple[int, Symbols]]:
     """The number and the symbols, with that of its end, of every line that is not blank."""
-    file = np.memmap(path, np.uint8, "r")
-    for number, (start, stop) in enumerate(lines_of(path), 1):
-        if stop > start:
-            text = file[start:stop].tobytes().decode(errors="surrogateescape")
-            yield number, np.append(vocabulary.encode(text), vocabulary.end)
+    if vocabulary.characters is not None:
+        for _ in read_text(path):  # says where the file is no UTF-8
+            pass
+    file, lines = np.memmap(path, np.uint8, "r"), lines_of(path)
+    for begin in range(0, len(lines), BLOCK):
+        block = lines[begin : begin + BLOCK]
+        numbers = np.flatnonzero(block[:, 1] > block[:, 0])
+        texts = [file[start:stop].tobytes() for start, stop in block[numbers]]
+        # One encoding of many lines, for it costs about as much as that of one.
+        symbols = vocabulary.encode((b"\n".join(texts) + b"\n").decode(errors="surrogateescape"))
+        ends = np.flatnonzero(symbols == vocabulary.end) + 1
+        yield from zip((numbers + begin + 1).tolist(), np.split(symbols, ends[:-1]), strict=bool(texts))
 
 
 def _scored_together(model: SequenceModel, batch: list[tuple[int, Symbols]]) -> Iterator[Part]:

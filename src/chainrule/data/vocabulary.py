@@ -30,8 +30,9 @@ class Vocabulary:
     def __init__(self, characters: Iterable[str] | None) -> None:
         known = None if characters is None else sorted(set(characters) - {UNKNOWN})
         self.characters = None if known is None else "".join([*known, UNKNOWN])
-        points = [ord(character) for character in known or ()]
-        self._known = np.array(points, dtype=np.uint32)
+        points = [ord(character) for character in self.characters or ()]
+        self._points = np.array(points, dtype="<u4")
+        self._known = self._points[:-1]
 
     def __len__(self) -> int:
         return 256 if self.characters is None else len(self.characters)
@@ -86,10 +87,10 @@ class Vocabulary:
 
     def decode(self, symbols: Iterable[int]) -> str:
         """The text that ``symbols`` spell; bytes that are no UTF-8 become `UNKNOWN`."""
-        numbers = [int(symbol) for symbol in symbols]
+        numbers = np.asarray(symbols if isinstance(symbols, np.ndarray) else list(symbols), dtype=np.int64)
         if self.characters is None:
-            return bytes(numbers).decode(errors="replace")
-        return "".join(self.characters[number] for number in numbers)
+            return numbers.astype(np.uint8).tobytes().decode(errors="replace")
+        return self._points[numbers].tobytes().decode("utf-32-le", errors="surrogatepass")
 
     @property
     def summary(self) -> str:

@@ -118,7 +118,7 @@ def _run_one(settings: Settings, dataset: Dataset, out: Path, *, resume: bool, v
     fitted = fit(model, dataset.train, dataset.valid, out=out, resume=resume, verbose=verbose, **training)
     record = {
         "best_epoch": fitted.best_epoch,
-        "epochs": len(fitted.history),
+        "epochs": int(fitted.history[-1]["epoch"]) + 1,
         "minutes": fitted.minutes,
         "device": fitted.device,
     }
