@@ -32,6 +32,9 @@ from chainrule.tasks.independent import independent_nats
 from chainrule.tasks.sample import sample
 from chainrule.training import fit, is_first_process
 
+LONGEST_SAMPLE = 1024
+"""Variables of the samples of a sequence that a run is left with, at most."""
+
 RESUMABLE = ("max_minutes", "patience", "device", "devices", "strategy", "verbose", "published")
 """Settings that may differ between a training and its resumption."""
 
@@ -139,7 +142,9 @@ def _finish(model: Model, settings: Settings, dataset: Dataset, out: Path, recor
     if not isinstance(model, AutoregressiveModel):
         return Run(model, dataset, hub.read_config(out))
     context = None if model.num_classes is None else torch.arange(64) % model.num_classes
-    samples = sample(model, 64, seed=0, context=context).cpu()
+    # One line of a text may be far longer than the others.
+    length = min(model.num_variables, LONGEST_SAMPLE) if model.any_length else None
+    samples = sample(model, 64, seed=0, context=context, length=length).cpu()
     if dataset.text is not None:
         write_atomically(out / "samples.txt", dataset.text.join(samples))
     else:
