@@ -35,15 +35,17 @@ CHARACTERS = 200
 PRECISIONS: tuple[Literal["32-true", "bf16-mixed"], ...] = ("32-true", "bf16-mixed")
 
 
-def rates() -> dict[str, float]:
-    """What this machine does at most: matrix products and reading of memory."""
+def rates(weights: int) -> dict[str, float]:
+    """What this machine does at most: matrix products, and, by some with a vector, reading of so many weights."""
     a = torch.randn(2048, 2048)
-    b, large = a.bfloat16(), torch.randn(64_000_000)
-    single, half, read = seconds(lambda: a @ a, lambda: b @ b, lambda: large.sum(), repeats=9)
+    b, matrices, vector = a.bfloat16(), torch.randn(weights // (2048 * 512), 2048, 512), torch.randn(512)
+    single, half, read = seconds(
+        lambda: a @ a, lambda: b @ b, lambda: [matrix @ vector for matrix in matrices], repeats=25
+    )
     return {
         "float32_gflops": 2 * 2048**3 / single / 1e9,
         "bfloat16_gflops": 2 * 2048**3 / half / 1e9,
-        "read_gigabytes_per_second": large.numel() * 4 / read / 1e9,
+        "read_gigabytes_per_second": matrices.numel() * 4 / read / 1e9,
     }
 
 
@@ -83,10 +85,10 @@ def speed() -> dict[str, Any]:
     model = RNN(event_shape=(WINDOW,), conditional=Categorical(data.levels), hidden_size=512, num_layers=3, cell="lstm")
     drawn = sampling(model)
     trained = training(model, data.train[:LANES])
-    limits = rates()
     weights = sum(parameter.numel() for parameter in model.parameters())
+    limits = rates(weights)
     one = max(own["1"] for own in drawn.values())
-    # A step reads every weight once: what bounds one stream is memory, what bounds 64 are products.
+    # A step reads every weight once: what bounds one stream is that, what bounds 64 are products.
     floors = {
         "1": limits["read_gigabytes_per_second"] * 1e9 / (4 * weights),
         str(LANES): limits["float32_gflops"] * 1e9 / (2 * weights),
