@@ -87,6 +87,11 @@ class TestFit:
         [
             (["--model", "NADE", "--variants", "4"], "has one variant"),
             (["--model", "MADE", "--orders", "[raster, sideways]"], "sideways"),
+            (
+                ["--model", "PixelCNN", "--orders", "[raster]"],
+                "orders expects a model that takes an order, got PixelCNN",
+            ),
+            (["--model", "Table", "--conditional", "DiscretizedLogisticMixture"], "any probabilities of listed values"),
         ],
     )
     def test_members_that_do_not_fit_are_refused_before_training(

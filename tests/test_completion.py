@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 import chainrule
-from chainrule.conditionals import Bernoulli, Categorical, Conditional
+from chainrule.conditionals import Bernoulli, Categorical, Conditional, DiscretizedLogisticMixture
 from chainrule.model import AutoregressiveModel, CountedModel
 from chainrule.models import FVSBN, MADE, NADE, BayesNet, Ensemble, Table
 from chainrule.tasks.complete import completion
@@ -122,6 +122,18 @@ def test_a_mixture_of_mixtures_completes_as_what_it_is() -> None:
 def counted(model: CountedModel, *rows: list[float]) -> CountedModel:
     model.count([(torch.tensor(rows), None)])
     return model
+
+
+def test_an_ensemble_of_mixtures_is_a_mixture() -> None:
+    """Conditionals that have no table of their own: all components of all members together."""
+    mixture = DiscretizedLogisticMixture(3, components=2)
+    members = [randomised(MADE(event_shape=(4,), conditional=mixture, hidden_sizes=[8]), seed=seed) for seed in (1, 2)]
+    model, x = Ensemble(models=members), events(mixture, 4)
+    joints = torch.stack([member.log_prob(x).exp() for member in members]).mean(0)
+    assert torch.allclose(model(x).log_prob(x).sum(1).exp(), joints, atol=1e-6)
+    assert joints.sum().item() == pytest.approx(1, abs=1e-5)
+    drawn = chainrule.sample(model, 20_000, seed=0)
+    assert frequencies(drawn, x).sub(joints).abs().sum() / 2 < 0.05
 
 
 def test_an_ensemble_completes_exactly_where_each_member_does() -> None:

@@ -8,15 +8,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.distributions import Distribution
 from zoo import IMAGE_CONDITIONALS, IMAGE_MODELS, fits
 
 import chainrule
 from chainrule.conditionals import Bernoulli, Categorical, DiscretizedLogisticMixture
 from chainrule.image import ImageModel
 from chainrule.models import GatedPixelCNN, PixelCNN, PixelCNNPlusPlus, PixelRNN
-from chainrule.nn.masked_conv import MaskedConv2d
+from chainrule.nn.masked_conv import MaskedConv2d, RowsAbove
 from chainrule.nn.pixel_lstm import DiagonalLSTM, RowLSTM
 from chainrule.testing import causal, gradients_flow, randomised, step_equals_forward, uses_its_past
+from chainrule.walk import walk
 
 SHAPES = [(1, 3, 4), (3, 4, 3)]
 
@@ -31,8 +33,8 @@ def images(model: ImageModel, count: int = 4) -> Tensor:
     return torch.randint(3, (count, *model.event_shape), generator=generator).double()
 
 
-def whole_kernel(layer: MaskedConv2d, in_colours: Tensor, out_colours: Tensor) -> Tensor:
-    """The k x k kernel of the paper, its masked weights zeroed one by one."""
+def whole_kernel(layer: MaskedConv2d, mask: str, in_colours: Tensor, out_colours: Tensor) -> Tensor:
+    """The k x k kernel of the paper with its mask A or B, the masked weights zeroed one by one."""
     k, rows, columns = 2 * layer.reach + 1, *layer.kernel_size
     kernel = torch.zeros(layer.out_channels, layer.in_channels, k, k, dtype=torch.double)
     for row in range(rows):
@@ -43,17 +45,17 @@ def whole_kernel(layer: MaskedConv2d, in_colours: Tensor, out_colours: Tensor) -
                     own, other = int(out_colours[after]), int(in_colours[before])
                     lives = above < 0 or beside < 0
                     if above == 0 and beside == 0:
-                        lives = other < own or (other == own and bool(layer.mask[after, before, -1, layer.reach]))
+                        lives = other < own or (other == own and mask == "B")
                     if lives:
                         place = (after, before, layer.reach + above, layer.reach + beside)
                         kernel[place] = layer.weight[after, before, row, column]
     return kernel
 
 
-def by_hand(layer: MaskedConv2d, x: Tensor) -> Tensor:
+def by_hand(layer: MaskedConv2d, x: Tensor, mask: str = "B") -> Tensor:
     """The masked convolution by a whole kernel."""
     inputs, outputs = (torch.arange(size) * layer.colours // size for size in (layer.in_channels, layer.out_channels))
-    return F.conv2d(x, whole_kernel(layer, inputs, outputs), layer.bias, padding=layer.reach)
+    return F.conv2d(x, whole_kernel(layer, mask, inputs, outputs), layer.bias, padding=layer.reach)
 
 
 def one_hot(x: Tensor) -> Tensor:
@@ -71,7 +73,7 @@ def log_prob(model: ImageModel, parameters: Tensor, x: Tensor) -> Tensor:
 def test_pixel_cnn_is_the_table_of_the_paper(shape: tuple[int, ...]) -> None:
     model = subject(PixelCNN, shape, hidden_size=6, num_blocks=2, first_kernel_size=5, head_size=9, num_classes=2)
     x, classes = images(model), torch.tensor([0, 1, 1, 0])
-    hidden = by_hand(model.first, one_hot(x))
+    hidden = by_hand(model.first, one_hot(x), "A")
     for block in model.layers:
         inner = by_hand(block.conv, by_hand(block.narrow, hidden.clamp(min=0)).clamp(min=0))
         inner = inner + block.class_bias.bias[classes][:, :, None, None]
@@ -97,7 +99,7 @@ def test_gated_pixel_cnn_is_the_figure_of_the_paper(shape: tuple[int, ...]) -> N
         kernel = F.pad(layer.vertical.weight, (0, 0, 0, columns - rows - (columns // 2 - layer.vertical.above)))
         kernel = kernel if not layer.first else F.pad(layer.vertical.weight, (0, 0, 0, columns - rows))
         above = F.conv2d(vertical, kernel, layer.vertical.bias, padding=columns // 2)
-        both = by_hand(layer.horizontal, horizontal)[:, :, :, : shape[2]]
+        both = by_hand(layer.horizontal, horizontal, "A" if layer is model.layers[0] else "B")[:, :, :, : shape[2]]
         both = both + F.conv2d(above, layer.down.weight, layer.down.bias)
         both = both + layer.class_bias.bias[classes][:, :, None, None]
         hidden = by_hand(layer.out, gate(both, model.colours))
@@ -155,7 +157,7 @@ def diagonals_by_hand(layer: DiagonalLSTM, x: Tensor, bias: Tensor, step: int) -
 def test_pixel_rnn_is_the_table_of_the_paper(shape: tuple[int, ...], cell: str) -> None:
     model = subject(PixelRNN, shape, hidden_size=6, num_layers=2, first_kernel_size=5, num_classes=2, cell=cell)
     x, classes = images(model), torch.tensor([0, 1, 1, 0])
-    hidden = by_hand(model.first, one_hot(x))
+    hidden = by_hand(model.first, one_hot(x), "A")
     for layer in model.layers:
         bias = layer.class_bias.bias[classes]
         if cell == "row":
@@ -174,6 +176,95 @@ def bin_probability(x: Tensor, mean: Tensor, scale: Tensor, levels: int) -> Tens
     half, centre = 1 / (levels - 1), 2 * x / (levels - 1) - 1
     upper = torch.where(x == levels - 1, 1.0, torch.sigmoid((centre + half - mean) / scale))
     return upper - torch.where(x == 0, 0.0, torch.sigmoid((centre - half - mean) / scale))
+
+
+def elus(x: Tensor) -> Tensor:
+    return torch.cat([torch.where(part > 0, part, part.exp() - 1) for part in (x, -x)], dim=1)
+
+
+def above_by_hand(layer: RowsAbove, x: Tensor) -> Tensor:
+    """Row by row: the kernel's lowest row lies on the row itself, or, for a first layer, on the one above."""
+    rows, columns = layer.kernel_size
+    down = F.pad(x, (columns // 2, columns // 2, rows - 1 if layer.own_row else rows, 0))
+    return F.conv2d(down, layer.weight, layer.bias)[:, :, : x.shape[2]]
+
+
+def blocks_by_hand(model: Any, blocks: Any, u: Tensor, v: Tensor, bias: Any) -> tuple[Tensor, Tensor]:
+    """A resolution: blocks, the half resolution, and blocks that read what the first ones gave, the last one first."""
+
+    def stream(net: Any, x: Tensor, skips: list[Tensor], conv: Callable[..., Tensor]) -> Tensor:
+        hidden = conv(net.first, elus(x))
+        if skips:
+            hidden = hidden + F.conv2d(elus(torch.cat(skips, dim=1)), net.skip.weight, net.skip.bias)
+        a, b = (conv(net.second, elus(hidden)) + bias(net.class_bias)).tensor_split(2, dim=1)
+        return x + a * torch.sigmoid(b)
+
+    kept = []
+    for block in blocks.before:
+        u = stream(block.u, u, [], above_by_hand)
+        v = stream(block.v, v, [u], by_hand)
+        kept.append((u, v))
+    if len(blocks.after):
+        small_u, small_v = above_by_hand(blocks.halve_u, u)[..., ::2, ::2], by_hand(blocks.halve_v, v)[..., ::2, ::2]
+        smaller = blocks_by_hand(model, blocks.inner, small_u, small_v, bias)
+        whole = []
+        for x, double, like in zip(smaller, (blocks.double_u, blocks.double_v), (u, v), strict=True):
+            out = torch.zeros_like(like)
+            for corner in range(4):
+                row, column = divmod(corner, 2)
+                weight, offset = double.weight[corner::4], double.bias[corner::4]
+                part = F.conv2d(x, weight, offset)
+                place = out[:, :, row::2, column::2]
+                place.copy_(part[:, :, : place.shape[2], : place.shape[3]])
+            whole.append(out)
+        u, v = whole
+        for block, (skip_u, skip_v) in zip(blocks.after, kept[::-1], strict=True):
+            u = stream(block.u, u, [skip_u], above_by_hand)
+            v = stream(block.v, v, [u, skip_v], by_hand)
+    return u, v
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 6), (1, 5, 3)])
+def test_pixel_cnn_plus_plus_is_two_streams_with_shortcuts(shape: tuple[int, ...]) -> None:
+    model = subject(PixelCNNPlusPlus, shape, 0.5, hidden_size=4, num_blocks=2, num_resolutions=2, num_classes=2)
+    x, classes = images(model), torch.tensor([0, 1, 1, 0])
+    with torch.no_grad():
+        features = torch.cat([one_hot(x), torch.ones_like(x)], dim=1)
+        u, v = above_by_hand(model.above, features), by_hand(model.beside, features, "A")
+        _, v = blocks_by_hand(model, model.blocks, u, v, lambda layer: layer.bias[classes][:, :, None, None])
+        parameters = F.conv2d(elus(v), model.output.weight, model.output.bias)
+        assert torch.allclose(model.log_prob(x, classes), log_prob(model, parameters, x))
+        assert torch.allclose(model.features(x, classes), v.mean((2, 3)))
+
+
+BRANCHED = [(1, 1, 1), (1, 1, 5), (1, 5, 1), (2, 3, 3), (3, 4, 2), (4, 2, 3)]
+
+
+@pytest.mark.parametrize("shape", BRANCHED)
+@pytest.mark.parametrize("name", IMAGE_MODELS)
+def test_states_can_be_branched(name: str, shape: tuple[int, ...]) -> None:
+    """Items of the batch are dropped and repeated after every variable; those that are left have their own p."""
+    sizes = {"hidden_size": 12, "head_size": 12} if "PlusPlus" not in name else {"hidden_size": 4}
+    build, mixture = IMAGE_MODELS[name], DiscretizedLogisticMixture(3, 2)
+    model = build.func(**build.keywords | sizes | {"event_shape": shape, "conditional": mixture})
+    model = randomised(model, scale=0.5).double().eval()
+    context = None if model.num_classes is None else torch.ones(6)
+    generator, total = torch.Generator().manual_seed(0), torch.zeros(6, dtype=torch.double)
+
+    def choose(t: int, distribution: Distribution) -> Tensor:
+        value = distribution.sample()
+        total.add_(distribution.log_prob(value))
+        return value
+
+    def select(t: int) -> Tensor:
+        kept = torch.randint(6, (6,), generator=generator)
+        total.copy_(total[kept])
+        return kept
+
+    with torch.inference_mode():
+        x = walk(model, 6, choose, context, select=select)
+        assert torch.allclose(model.log_prob(x, context), total)
+        assert model.log_prob(x[:0], None if context is None else context[:0]).shape == (0,)
 
 
 @pytest.mark.parametrize("levels", [3, 256])
@@ -199,7 +290,7 @@ def test_three_resolutions_of_pixel_cnn_plus_plus(shape: tuple[int, ...]) -> Non
     model = PixelCNNPlusPlus(
         event_shape=shape, conditional=DiscretizedLogisticMixture(2, 2), hidden_size=5, num_blocks=2, num_resolutions=3
     )
-    model = randomised(model)
+    model = randomised(model, scale=0.5)
     for law in (causal, uses_its_past, step_equals_forward, gradients_flow):
         assert law(model) == "passed"
 
@@ -222,10 +313,17 @@ def test_a_sample_costs_no_more_than_two_passes(name: str, conditional: str) -> 
     ("arguments", "message"),
     [
         ({"event_shape": (12,)}, r"expects images, an event_shape \(channels, height, width\), got \(12,\)"),
+        ({"event_shape": (0, 4, 4)}, r"event_shape.* got \(0, 4, 4\)"),
         ({"hidden_size": 0}, "hidden_size expects at least 1, got 0"),
+        ({"head_size": 0}, "head_size expects at least 1, got 0"),
         ({"num_blocks": 0, "num_layers": 0}, r"num_(blocks|layers) expects at least 1, got 0"),
-        ({"first_kernel_size": 4}, "kernel_size expects an odd number, got 4"),
-        ({"event_shape": (3, 4, 4), "hidden_size": 4}, "expects a multiple of 3, a share for every colour, got"),
+        ({"first_kernel_size": 4}, "first_kernel_size expects an odd number of at least 3, got 4"),
+        ({"first_kernel_size": 1}, "first_kernel_size expects an odd number of at least 3, got 1"),
+        (
+            {"event_shape": (3, 4, 4), "hidden_size": 4},
+            "hidden_size expects a multiple of 3, the image's channels, got 4",
+        ),
+        ({"event_shape": (3, 4, 4), "head_size": 8}, "head_size expects a multiple of 3, the image's channels, got 8"),
         ({"dropout": 1.0}, r"dropout expects a probability in \[0, 1\), got 1"),
     ],
 )

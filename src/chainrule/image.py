@@ -164,14 +164,29 @@ def image_shape(event_shape: Sequence[int], model: str) -> tuple[int, int, int]:
     Raises:
         ValueError: If it is none; ``model`` names who expects it.
     """
-    if len(event_shape) != 3:
+    if len(event_shape) != 3 or min(event_shape) < 1:
         raise ValueError(f"{model} expects images, an event_shape (channels, height, width), got {tuple(event_shape)}")
     channels, height, width = event_shape
     return channels, height, width
 
 
-def check_sizes(**sizes: int) -> None:
-    """Raise ``ValueError`` where a size is below 1."""
+def check_counts(**counts: int) -> None:
+    """Raise ``ValueError`` where a number of layers or of features is below 1."""
+    for name, count in counts.items():
+        if count < 1:
+            raise ValueError(f"{name} expects at least 1, got {count}")
+
+
+def check_shares(channels: int, **sizes: int | None) -> None:
+    """Raise ``ValueError`` where features can't be divided among the channels; None is not given."""
     for name, size in sizes.items():
-        if size < 1:
-            raise ValueError(f"{name} expects at least 1, got {size}")
+        if size is not None and (size < 1 or size % channels):
+            expected = "at least 1" if channels == 1 else f"a multiple of {channels}, the image's channels"
+            raise ValueError(f"{name} expects {expected}, got {size}")
+
+
+def check_kernels(**kernels: int) -> None:
+    """Raise ``ValueError`` where the width of a kernel is not odd, or so small that it would see nothing."""
+    for name, width in kernels.items():
+        if width < 3 or width % 2 == 0:
+            raise ValueError(f"{name} expects an odd number of at least 3, got {width}")

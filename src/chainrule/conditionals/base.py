@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -54,9 +55,22 @@ class Conditional(ABC):
         The inverse of `distribution`, for counts and mixtures.
 
         Raises:
-            ValueError: If the values of the family can't be listed.
+            ValueError: If the family can't have any probabilities.
         """
-        raise ValueError(f"parameters_of expects a conditional whose values can be listed, got {self!r}")
+        raise ValueError(f"expected conditionals that can have any probabilities of listed values, got {self!r}")
+
+    def mixture(self, log_weights: Tensor, distributions: Sequence[Distribution]) -> Distribution:
+        """The distribution sum_k w_k p_k, again of this family.
+
+        Args:
+            log_weights: Log w_k, ``(len(distributions), *batch_shape)``.
+            distributions: p_k, of this family and of one batch shape.
+
+        Raises:
+            ValueError: If the family is not closed under mixtures.
+        """
+        tables = torch.stack([self.log_probs(distribution) for distribution in distributions])
+        return self.distribution(self.parameters_of((log_weights.unsqueeze(-1) + tables).logsumexp(0)))
 
     def log_probs(self, distribution: Distribution) -> Tensor:
         """Log-probabilities of all listed values, ``(*batch_shape, K)``.

@@ -28,6 +28,10 @@ LOG_SCALES = (-7.0, 7.0)
 says nothing more, and would overflow."""
 
 
+VALUES = 32
+"""Values whose probabilities are computed at once, to bound memory."""
+
+
 class DiscretizedLogisticMixture(Conditional):
     """A mixture of logistics over the levels 0, 1, ..., categories - 1 of each variable.
 
@@ -74,7 +78,17 @@ class DiscretizedLogisticMixture(Conditional):
     def log_probs(self, distribution: Distribution) -> Tensor:
         assert isinstance(distribution, LogisticBins)
         whole = LogisticBins(distribution.parameters.unsqueeze(-2), self.categories)
-        return whole.log_prob(self.values.to(distribution.parameters.device))
+        values = self.values.to(distribution.parameters.device)
+        return torch.cat([whole.log_prob(some) for some in values.split(VALUES)], dim=-1)
+
+    def mixture(self, log_weights: Tensor, distributions: Sequence[Distribution]) -> Distribution:
+        """All components of all of them together."""
+        parts = [part for part in distributions if isinstance(part, LogisticBins)]
+        weights = [
+            weight.unsqueeze(-1) + part.logits.log_softmax(-1) for weight, part in zip(log_weights, parts, strict=True)
+        ]
+        others = [getattr(part, name) for name in ("means", "log_scales") for part in parts]
+        return LogisticBins(torch.cat([*weights, *others], dim=-1), self.categories)
 
     @property
     def values(self) -> Tensor:

@@ -107,14 +107,11 @@ class Ensemble(AutoregressiveModel):
             ValueError: If the members generate in different orders.
         """
         self._require_one_order()
-        tables = torch.stack([self._table(member(x, context)) for member in self.members])
-        values = self.order.flatten(self._indices(x))
-        tables = torch.stack([self.order.flatten(table) for table in tables])
-        own = tables.gather(-1, values.expand(len(tables), -1, -1)[..., None]).squeeze(-1)
+        distributions = [member(x, context) for member in self.members]
+        own = torch.stack([self.order.flatten(distribution.log_prob(x)) for distribution in distributions])
         before = torch.cat([torch.zeros_like(own[..., :1]), own[..., :-1]], dim=-1)
-        evidence = before.cumsum(-1)
-        mixed = (log_weights(evidence, 0)[..., None] + tables).logsumexp(0)
-        return self._distribution(self.order.unflatten(mixed))
+        weights = [self.order.unflatten(weight) for weight in log_weights(before.cumsum(-1), 0)]
+        return self.conditional.mixture(torch.stack(weights), distributions)
 
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
         self._require_one_order()
@@ -127,9 +124,10 @@ class Ensemble(AutoregressiveModel):
             indices = self._indices(previous)[:, None, None].expand(-1, len(members), 1)
             evidence = evidence + tables.gather(-1, indices).squeeze(-1)
         steps = [member.step(own, previous) for member, own in zip(members, states, strict=True)]
-        tables = torch.stack([self._table(distribution) for distribution, _ in steps], dim=1)
-        mixed = (log_weights(evidence, 1)[..., None] + tables).logsumexp(1)
-        return self._distribution(mixed), (tuple(own for _, own in steps), evidence, tables, [members])
+        distributions = [distribution for distribution, _ in steps]
+        tables = torch.stack([self.conditional.log_probs(distribution) for distribution in distributions], dim=1)
+        mixed = self.conditional.mixture(log_weights(evidence, 1).T, distributions)
+        return mixed, (tuple(own for _, own in steps), evidence, tables, [members])
 
     def features(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         return torch.cat([member.features(x, context) for member in self.members], dim=1)
@@ -156,13 +154,6 @@ class Ensemble(AutoregressiveModel):
     def _indices(self, x: Tensor) -> Tensor:
         """Where each value of ``x`` stands among the listed ones."""
         return torch.searchsorted(self._values(), x.contiguous())
-
-    def _table(self, distribution: Distribution) -> Tensor:
-        """Log-probabilities of every listed value, ``(*batch_shape, K)``."""
-        return self.conditional.log_probs(distribution)
-
-    def _distribution(self, log_probs: Tensor) -> Distribution:
-        return self.conditional.distribution(self.conditional.parameters_of(log_probs))
 
 
 def log_weights(evidence: Tensor, dim: int) -> Tensor:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from chainrule.conditionals import Conditional
-from chainrule.image import ImageModel, check_sizes
+from chainrule.image import ImageModel, check_counts, check_kernels, check_shares
 from chainrule.model import State
 from chainrule.nn.buffers import write_columns
 from chainrule.nn.checks import check_dropout
@@ -59,7 +59,7 @@ class GatedPixelCNN(ImageModel):
         *,
         event_shape: Sequence[int],
         conditional: Conditional,
-        hidden_size: int = 64,
+        hidden_size: int = 48,
         num_layers: int = 10,
         first_kernel_size: int = 7,
         kernel_size: int = 3,
@@ -68,7 +68,9 @@ class GatedPixelCNN(ImageModel):
         num_classes: int | None = None,
     ) -> None:
         super().__init__(event_shape=event_shape, conditional=conditional, num_classes=num_classes)
-        check_sizes(hidden_size=hidden_size, num_layers=num_layers)
+        check_counts(num_layers=num_layers)
+        check_shares(self.colours, hidden_size=hidden_size, head_size=head_size)
+        check_kernels(first_kernel_size=first_kernel_size, kernel_size=kernel_size)
         check_dropout(dropout)
         inputs, outputs = self.colours * conditional.num_features, self.colours * conditional.num_parameters
         head = hidden_size if head_size is None else head_size

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from chainrule.conditionals import Conditional
-from chainrule.image import ImageLayer, LayeredImageModel, check_sizes, image_shape
+from chainrule.image import ImageLayer, LayeredImageModel, check_counts, check_kernels, check_shares, image_shape
 from chainrule.model import State
 from chainrule.nn.checks import check_dropout
 from chainrule.nn.class_bias import ClassBias
@@ -58,7 +58,7 @@ class PixelCNN(LayeredImageModel):
         *,
         event_shape: Sequence[int],
         conditional: Conditional,
-        hidden_size: int = 32,
+        hidden_size: int = 24,
         num_blocks: int = 15,
         first_kernel_size: int = 7,
         kernel_size: int = 3,
@@ -67,7 +67,9 @@ class PixelCNN(LayeredImageModel):
         num_classes: int | None = None,
     ) -> None:
         colours = image_shape(event_shape, "PixelCNN")[0]
-        check_sizes(hidden_size=hidden_size, num_blocks=num_blocks)
+        check_counts(num_blocks=num_blocks)
+        check_shares(colours, hidden_size=hidden_size, head_size=head_size)
+        check_kernels(first_kernel_size=first_kernel_size, kernel_size=kernel_size)
         super().__init__(
             event_shape=event_shape,
             conditional=conditional,

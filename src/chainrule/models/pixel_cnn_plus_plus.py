@@ -24,8 +24,9 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from chainrule.conditionals import Conditional, DiscretizedLogisticMixture
+from chainrule.conditionals.base import at_least_single
 from chainrule.conditionals.logistic_mixture import LogisticBins
-from chainrule.image import ImageModel, check_sizes
+from chainrule.image import ImageModel, check_counts
 from chainrule.model import State
 from chainrule.nn.checks import check_dropout
 from chainrule.nn.masked_conv import MaskedConv2d, RowsAbove, Site, Written
@@ -35,8 +36,9 @@ from chainrule.nn.resolutions import Resolution, concat_elu
 class PixelCNNPlusPlus(ImageModel):
     """The PixelCNN++, for images of any size, with one or several channels.
 
-    It differs from the authors' in the size of some kernels: those of v are 3 wide in the row above, and doubling
-    takes 2 x 2 transposed kernels, which don't overlap.
+    It differs from the authors': kernels of v are 3 wide in the row above, the first one of u is 5 wide; doubling takes
+    2 x 2 transposed kernels, which don't overlap; no blocks follow those of the lowest resolution; weights are not
+    normalised.
 
     `features` are the mean over the pixels of what the last block of v gives.
 
@@ -72,7 +74,7 @@ class PixelCNNPlusPlus(ImageModel):
         num_classes: int | None = None,
     ) -> None:
         super().__init__(event_shape=event_shape, conditional=conditional, num_classes=num_classes)
-        check_sizes(hidden_size=hidden_size, num_blocks=num_blocks, num_resolutions=num_resolutions)
+        check_counts(hidden_size=hidden_size, num_blocks=num_blocks, num_resolutions=num_resolutions)
         check_dropout(dropout)
         self.joint = self._joint()
         inputs = self.colours * conditional.num_features + 1  # and a one, by which it knows where the image ends
@@ -129,7 +131,8 @@ class PixelCNNPlusPlus(ImageModel):
         return F.pad(super().read(x), (0, 0, 0, 0, 0, 1), value=1.0)
 
     def network(self, features: Tensor, context: Tensor | None) -> Tensor:
-        return self.output(concat_elu(self._hidden(features, context)))
+        numbers: Tensor = self.output(concat_elu(self._hidden(features, context)))
+        return at_least_single(numbers)
 
     def _hidden(self, features: Tensor, context: Tensor | None) -> Tensor:
         u = self.above(features).contiguous(memory_format=torch.channels_last)
@@ -158,7 +161,7 @@ class PixelCNNPlusPlus(ImageModel):
         v, beside = self.beside.step(beside, previous, site)
         v, blocks = self.blocks.step(blocks, v, site)
         numbers = F.linear(concat_elu(v), self.output.weight.flatten(1), self.output.bias)
-        return numbers, (row, above, beside, blocks)
+        return at_least_single(numbers), (row, above, beside, blocks)
 
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
         return 0, self.network_start(batch_size, context), None, ()

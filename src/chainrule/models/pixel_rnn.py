@@ -18,7 +18,7 @@ from typing import Literal
 from torch import Tensor
 
 from chainrule.conditionals import Conditional
-from chainrule.image import ImageLayer, LayeredImageModel, check_sizes, image_shape
+from chainrule.image import ImageLayer, LayeredImageModel, check_counts, check_kernels, check_shares, image_shape
 from chainrule.model import State
 from chainrule.nn.class_bias import ClassBias
 from chainrule.nn.masked_conv import MaskedConv2d, Site
@@ -58,7 +58,7 @@ class PixelRNN(LayeredImageModel):
         *,
         event_shape: Sequence[int],
         conditional: Conditional,
-        hidden_size: int = 16,
+        hidden_size: int = 18,
         num_layers: int = 7,
         cell: Literal["diagonal", "row"] = "diagonal",
         first_kernel_size: int = 7,
@@ -66,7 +66,9 @@ class PixelRNN(LayeredImageModel):
         num_classes: int | None = None,
     ) -> None:
         colours = image_shape(event_shape, "PixelRNN")[0]
-        check_sizes(hidden_size=hidden_size, num_layers=num_layers)
+        check_counts(num_layers=num_layers)
+        check_shares(colours, hidden_size=hidden_size, head_size=head_size)
+        check_kernels(first_kernel_size=first_kernel_size)
         if cell not in ("diagonal", "row"):
             raise ValueError(f"cell expects 'diagonal' or 'row', got {cell!r}")
         lstm = DiagonalBiLSTM if cell == "diagonal" else RowLSTM

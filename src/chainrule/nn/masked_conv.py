@@ -78,15 +78,17 @@ class MaskedConv2d(Masked, nn.Conv2d):
         mask[:, :, -1, reach] = colour_mask(out_channels, in_channels, colours, own)
         self.hold_at_zero(mask)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, stride: int = 1) -> Tensor:
+        """The output ``(B, out_channels, height, width)``, or every ``stride``-th pixel of it in both directions."""
         rows, columns = self.kernel_size
         padded = F.pad(x, (self.reach, columns - 1 - self.reach, rows - 1, 0)) if self.reach else x
-        return F.conv2d(padded, self.weight * self.mask, self.bias)
+        return F.conv2d(padded, self.weight * self.mask, self.bias, stride)
 
     def start(self, batch_size: int, width: int) -> Window:
         """The state before the first pixel of images that are ``width`` wide."""
         rows, columns = self.kernel_size
-        buffer = self.weight.new_zeros(batch_size, (width + columns - 1) * rows * self.in_channels)
+        sites = width + columns - 1 if self.reach else int(self.colours > 1)  # a 1x1 layer sees the pixel itself
+        buffer = self.weight.new_zeros(batch_size, sites * rows * self.in_channels)
         assert self.bias is not None
         # Column by column, so that what a pixel sees is one run of the buffer.
         weight = (self.weight * self.mask).permute(0, 3, 2, 1).flatten(1)
@@ -103,15 +105,28 @@ class MaskedConv2d(Masked, nn.Conv2d):
         """The state with the features ``values`` ``(B, in_channels / colours)`` at ``site``."""
         buffer, weights = state
         rows, share = self.kernel_size[0], self.in_channels // self.colours
-        column = (site.column + self.reach) * rows + rows - 1
+        column = (self._column(site) + self.reach) * rows + rows - 1
         return write_columns(buffer, values, column * self.in_channels + site.colour * share), weights
 
     def _read(self, state: Window, site: Site) -> Tensor:
         """The output at ``site``, ``(B, out_channels / colours)``."""
         buffer, weights = state
         weight, bias = weights[site.colour]
-        start = site.column * self.kernel_size[0] * self.in_channels
+        start = self._column(site) * self.kernel_size[0] * self.in_channels
         return F.linear(buffer.narrow(1, start, weight.shape[1]), weight, bias)
+
+    def _column(self, site: Site) -> int:
+        """Where the buffer begins that is seen at ``site``, in columns."""
+        return site.column if self.reach else 0
+
+    def take(self, state: Window, written: Written | None, site: Site) -> Window:
+        """The state at ``site``, when ``written`` is known: see `step`."""
+        new_row = bool(self.reach) and site.begins_row and site.row > 0
+        if new_row and written is not None and written[1] == site:
+            state, new_row = self._next_row(state), False
+        if written is not None:
+            state = self._write(state, *written)
+        return self._next_row(state) if new_row else state
 
     def step(self, state: Window, written: Written | None, site: Site) -> tuple[Tensor, Window]:
         """The output ``(B, out_channels / colours)`` at ``site``, and the next state.
@@ -124,13 +139,7 @@ class MaskedConv2d(Masked, nn.Conv2d):
         if self.reach == 0 and self.colours == 1 and written is not None:
             weight, bias = state[1][0]
             return F.linear(written[0], weight, bias), state
-        new_row = bool(self.reach) and site.begins_row and site.row > 0
-        if new_row and written is not None and written[1] == site:
-            state, new_row = self._next_row(state), False
-        if written is not None:
-            state = self._write(state, *written)
-        if new_row:
-            state = self._next_row(state)
+        state = self.take(state, written, site)
         return self._read(state, site), state
 
 
@@ -149,24 +158,31 @@ class RowsAbove(nn.Conv2d):
         super().__init__(in_channels, out_channels, (self.above + own_row, kernel_size))
         self.own_row = own_row
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, stride: int = 1) -> Tensor:
+        """The output ``(B, out_channels, height, width)``, or every ``stride``-th pixel of it in both directions."""
         reach = self.kernel_size[1] // 2
-        return F.conv2d(F.pad(x, (reach, reach, self.above, 0 if self.own_row else -1)), self.weight, self.bias)
+        padded = F.pad(x, (reach, reach, self.above, 0 if self.own_row else -1))
+        return F.conv2d(padded, self.weight, self.bias, stride)
 
     def start(self, batch_size: int, width: int) -> Tensor:
         """The rows that the first one sees, its own included: zeros."""
         return self.weight.new_zeros(batch_size, self.in_channels, self.kernel_size[0], width)
 
-    def step(self, rows: Tensor, row: Tensor) -> tuple[Tensor, Tensor]:
-        """The output ``(B, out_channels, 1, width)`` of a row, and the rows that it sees.
+    def take(self, rows: Tensor, row: Tensor) -> Tensor:
+        """The rows that are seen when ``row`` is known: see `step`."""
+        return torch.cat([rows[:, :, 1:], row], dim=2)
+
+    def step(self, rows: Tensor, row: Tensor, stride: int = 1) -> tuple[Tensor, Tensor]:
+        """The output ``(B, out_channels, 1, width)`` of a row, or every ``stride``-th pixel of it, and what it sees.
 
         Args:
-            rows: What `start` or the step before returned.
+            rows: What `start`, `take` or the step before returned.
             row: The input ``(B, in_channels, 1, width)`` of the row itself, or, unless ``own_row``, of the one above.
+            stride: As of `forward`.
         """
-        rows = torch.cat([rows[:, :, 1:], row], dim=2)
+        rows = self.take(rows, row)
         reach = self.kernel_size[1] // 2
-        return F.conv2d(F.pad(rows, (reach, reach)), self.weight, self.bias), rows
+        return F.conv2d(F.pad(rows, (reach, reach)), self.weight, self.bias, (1, stride)), rows
 
 
 def colour_mask(out_channels: int, in_channels: int, colours: int, own: bool) -> Tensor:

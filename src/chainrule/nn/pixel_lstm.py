@@ -127,7 +127,7 @@ class DiagonalLSTM(nn.Module):
             before = torch.cat([hidden[:, first + 1 : last + 1], hidden[:, first:last]], dim=2)
             own = gates[:, first:last, diagonal] + bias + self.state_to_state(before)
             units, units_cell = update(own.flatten(0, 1), cell[:, first + 1 : last + 1].flatten(0, 1), self.colours)
-            units, units_cell = (part.unflatten(0, (len(x), -1)) for part in (units, units_cell))
+            units, units_cell = (part.unflatten(0, (len(x), last - first)) for part in (units, units_cell))
             hidden = torch.cat([hidden[:, : first + 1], units, hidden[:, last + 1 :]], dim=1)
             cell = torch.cat([cell[:, : first + 1], units_cell, cell[:, last + 1 :]], dim=1)
             diagonals.append(F.pad(units, (0, 0, first, height - last)))

@@ -70,7 +70,7 @@ class Resolution(nn.Module):
             u, v = block(u, v, [], [], context)
             shortcuts.append((u, v))
         if self.halves:
-            small = self.inner(self.halve_u(u)[..., ::2, ::2], self.halve_v(v)[..., ::2, ::2], context)
+            small = self.inner(self.halve_u(u, 2), self.halve_v(v, 2), context)
             pairs = zip(small, (self.double_u, self.double_v), strict=True)
             u, v = (F.pixel_shuffle(double(part), 2)[..., : u.shape[2], : u.shape[3]] for part, double in pairs)
             for block in self.after:
@@ -105,9 +105,11 @@ class Resolution(nn.Module):
             updated.append(own)
         if small is not None:
             window, halved, inner, small_u, *rest = small
-            seen, window = self.halve_u.step(window, u)
             if row % 2 == 0:
-                small_u, inner = self.inner.step_row(inner, seen[..., ::2], row // 2)
+                seen, window = self.halve_u.step(window, u, 2)
+                small_u, inner = self.inner.step_row(inner, seen, row // 2)
+            else:
+                window = self.halve_u.take(window, u)
             u = F.pixel_shuffle(self.double_u(small_u), 2)[..., row % 2 : row % 2 + 1, :width]
             for block, own in zip(self.after, blocks[len(self.before) :], strict=True):
                 u, own = block.step_row(own, u, [shortcuts.pop()])
@@ -125,9 +127,11 @@ class Resolution(nn.Module):
             updated.append(own)
         if small is not None:
             window, halved, inner, small_u, small_v, weights, biases = small
-            seen, halved = self.halve_v.step(halved, (v, site), site)
             place = site.column // 2 * self.size
-            if site.row % 2 == 0 and site.column % 2 == 0:
+            if site.row % 2 or site.column % 2:
+                halved = self.halve_v.take(halved, (v, site), site)
+            else:
+                seen, halved = self.halve_v.step(halved, (v, site), site)
                 seen, inner = self.inner.step(inner, seen, Site(site.row // 2, site.column // 2, 0))
                 small_v = write_columns(small_v, seen, place)
             corner = site.row % 2 * 2 + site.column % 2

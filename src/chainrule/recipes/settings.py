@@ -90,6 +90,10 @@ def build(settings: Settings, dataset: Dataset) -> AutoregressiveModel:
     chosen = model_class(settings["model"])
     if dataset.text is not None and dataset.text.documents and "end_symbol" in inspect.signature(chosen).parameters:
         arguments["end_symbol"] = dataset.text.vocabulary.end
+    if "order" in arguments and "order" not in inspect.signature(chosen).parameters:
+        raise ValueError(
+            f"orders expects a model that takes an order, got {settings['model']}, which has one of its own"
+        )
     model: AutoregressiveModel = chosen(**arguments)
     return model
 
