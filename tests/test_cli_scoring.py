@@ -128,10 +128,17 @@ class TestClassesAndFeatures:
         assert "expected --class, from 0 to 9" in refused(capsys, "sample", str(run), "--out", str(out))
         assert "from 0 to 9" in refused(capsys, "sample", str(run), "--class", "10", "--out", str(out))
 
-    def test_refusals(self, run: Path, digits_run: Path, table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_refusals(
+        self, run: Path, digits_run: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         assert "got a MADE without" in refused(capsys, "classify", str(digits_run))
         assert "expects train or uniform, got 'tain'" in refused(capsys, "classify", str(run), "--prior", "tain")
-        assert "table.csv, which has none" in refused(capsys, "classify", str(run), "--data", str(table))
+        np.save(tmp_path / "plain.npy", np.zeros((30, 1, 8, 8), np.uint8))
+        plain = str(tmp_path / "plain.npy")
+        assert "plain.npy, which has none" in refused(capsys, "classify", str(run), "--data", plain)
+        assert "--data expects examples of shape (1, 8, 8)" in refused(
+            capsys, "classify", str(run), "--data", str(table)
+        )
         assert "ending in .npz, .npy, .csv, got x.png" in refused(capsys, "represent", str(run), "--out", "x.png")
         assert "n expects at least 1, got 0" in refused(capsys, "classify", str(run), "-n", "0", "--out", "x.png")
 
