@@ -27,6 +27,7 @@ bench: install
 	$(BIN)/python benchmarks/speed.py --out results
 	$(BIN)/python benchmarks/growth.py --out results
 	$(BIN)/python benchmarks/text.py --out results
+	$(BIN)/python benchmarks/memory.py --out results
 	$(BIN)/python benchmarks/images.py --out results
 
 # How well classes are told, hidden units describe, hidden pixels are completed, and what the models of text write; the last two by the runs of recipes.

@@ -1,7 +1,6 @@
-"""Text: speed of a 3 x 512 LSTM as shares of what the machine can do, general compressors, and memory.
+"""Text: speed of a 3 x 512 LSTM as shares of what the machine can do, and general compressors.
 
-Writes ``benchmark-text.json``. Times are the least of several, taken in turns in one process; the memory is that of a
-process of its own, which scores a large file that is not read before.
+Writes ``benchmark-text.json``. Times are the least of several, taken in turns in one process.
 """
 
 import argparse
@@ -9,10 +8,6 @@ import bz2
 import json
 import lzma
 import math
-import subprocess
-import sys
-import tempfile
-import time
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -133,50 +128,13 @@ def compressors() -> list[dict[str, Any]]:
     return rows
 
 
-def memory(size: int) -> dict[str, Any]:
-    """The largest resident memory of ``chainrule score`` on ``size`` bytes of lines, by a small network."""
-    with tempfile.TemporaryDirectory() as folder:
-        path, run = Path(folder, "large.txt"), Path(folder, "run")
-        line = b"the quick brown fox jumps over the lazy dog, again and again and again and again\n"
-        Path(folder, "small.txt").write_bytes(line * 200)
-        small = ["--model.hidden_size", "8", "--model.cell", "gru", "--max_epochs", "1", "--documents", "true"]
-        command = [sys.executable, "-m", "chainrule"]
-        data = ["--data", f"{folder}/small.txt", "--out", str(run)]
-        subprocess.run([*command, "fit", "--model", "RNN", *small, *data], check=True, capture_output=True)
-        with path.open("wb") as file:
-            for _ in range(size // (1000 * len(line))):
-                file.write(line * 1000)
-        size, started = path.stat().st_size, time.perf_counter()
-        script = (
-            "import resource, sys; from chainrule.cli import main; status = main(sys.argv[1:]); "
-            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr); sys.exit(status)"
-        )
-        done = subprocess.run(
-            [sys.executable, "-c", script, "score", str(run), str(path)],
-            check=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        elapsed = time.perf_counter() - started
-        return {
-            "bytes": size,
-            "seconds": elapsed,
-            "characters_per_second": size / elapsed,
-            "largest_resident_gigabytes": int(done.stderr.split()[-1]) * 1024 / 1e9,
-        }
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("results"))
-    parser.add_argument("--bytes", type=int, default=10**9, help="the file that is scored (default 1 GB: half an hour)")
-    options = parser.parse_args()
-    out: Path = options.out
+    out = parser.parse_args().out
     report = {"benchmark": "text", "machine": machine(), "versions": versions(), "compressors": compressors()}
-    for name, part in {"speed": speed, "memory": partial(memory, options.bytes)}.items():
-        report[name] = part()
-        print(json.dumps({name: report[name]}, indent=2), flush=True)
+    report["speed"] = speed()
+    print(json.dumps(report["speed"], indent=2), flush=True)
     write_atomically(out / "benchmark-text.json", (json.dumps(report, indent=2) + "\n").encode())
 
 

@@ -219,7 +219,8 @@ def writing(results: list[dict[str, Any]]) -> str:
 def textspeed(results: list[dict[str, Any]]) -> str:
     """Speed of a 3 x 512 LSTM on text, and what bounds it."""
     (report,) = [result for result in results if result.get("benchmark") == "text"]
-    speed, memory = report["speed"], report["memory"]
+    (memory,) = [result for result in results if result.get("benchmark") == "memory"]
+    speed = report["speed"]
     trained, drawn = speed["train_characters_per_second"], speed["sample_characters_per_second"]
     share, ratio = speed["train_share_of_matrix_products"], speed["sample_64_over_fastest_1"]
     rows = [

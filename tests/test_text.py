@@ -2,17 +2,21 @@
 
 import itertools
 import math
+import tempfile
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 import chainrule
 from chainrule.conditionals import Categorical
 from chainrule.data import Vocabulary, text_file
-from chainrule.data.text import Documents, Stream
+from chainrule.data.text import Documents, Stream, lines_of
 from chainrule.data.text_file import read_symbols, read_text
 from chainrule.models import MADE, RNN
 from chainrule.recipes import evaluate_split
@@ -94,6 +98,19 @@ def test_files_are_read_in_pieces(file: Path, monkeypatch: pytest.MonkeyPatch, b
         broken.write_bytes(raw[:position] + what + raw[position:])
         with pytest.raises(ValueError, match=rf"expected UTF-8, got an invalid byte at offset {position} "):
             list(read_text(broken))
+
+
+@given(
+    pieces=st.lists(st.sampled_from([b"a", b"bc", b"\n", b"\r\n", b"\r", "é".encode()]), min_size=1),
+    block=st.integers(1, 9),
+)
+def test_lines_are_those_between_their_ends(pieces: list[bytes], block: int) -> None:
+    raw = b"".join(pieces)
+    expected = [line.removesuffix(b"\r") for line in raw.removesuffix(b"\n").split(b"\n")]
+    with tempfile.NamedTemporaryFile() as file, mock.patch.object(text_file, "BLOCK", block):
+        file.write(raw)
+        file.flush()
+        assert [raw[start:stop] for start, stop in lines_of(Path(file.name))] == expected
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,8 @@ DOCUMENTS = 256
 SYMBOLS = 1 << 15
 """Symbols that are scored at once, what fills documents up among them; one of a tenth of this is scored alone."""
 
-BLOCK = 1 << 12
-"""Lines that are read at once."""
+BLOCK = 1 << 20
+"""Bytes of lines that are read at once, if one is not longer."""
 
 LONGEST = 1 << 16
 """Symbols after which a line is given in parts."""
@@ -110,15 +110,22 @@ def _ended_lines(vocabulary: Vocabulary, path: Path) -> Iterator[tuple[int, Symb
     if vocabulary.characters is not None:
         for _ in read_text(path):  # says where the file is no UTF-8
             pass
-    file, lines = np.memmap(path, np.uint8, "r"), lines_of(path)
-    for begin in range(0, len(lines), BLOCK):
-        block = lines[begin : begin + BLOCK]
-        numbers = np.flatnonzero(block[:, 1] > block[:, 0])
-        texts = [file[start:stop].tobytes() for start, stop in block[numbers]]
-        # One encoding of many lines, for it costs about as much as that of one.
-        symbols = vocabulary.encode((b"\n".join(texts) + b"\n").decode(errors="surrogateescape"))
-        ends = np.flatnonzero(symbols == vocabulary.end) + 1
-        yield from zip((numbers + begin + 1).tolist(), np.split(symbols, ends[:-1]), strict=bool(texts))
+    lines = lines_of(path)
+    starts = np.ascontiguousarray(lines[:, 0])
+    begin = 0
+    with path.open("rb") as file:
+        while begin < len(lines):
+            stop = max(begin + 1, int(np.searchsorted(starts, starts[begin] + BLOCK)))
+            block = lines[begin:stop] - starts[begin]
+            file.seek(starts[begin])
+            raw = file.read(block[-1, 1])
+            numbers = np.flatnonzero(block[:, 1] > block[:, 0])
+            texts = [raw[first:last] for first, last in block[numbers]]
+            # One encoding of many lines, for it costs about as much as that of one.
+            symbols = vocabulary.encode((b"\n".join(texts) + b"\n").decode(errors="surrogateescape"))
+            ends = np.flatnonzero(symbols == vocabulary.end) + 1
+            yield from zip((numbers + begin + 1).tolist(), np.split(symbols, ends[:-1]), strict=bool(texts))
+            begin = stop
 
 
 def _scored_together(model: SequenceModel, batch: list[tuple[int, Symbols]]) -> Iterator[Part]:

@@ -266,16 +266,18 @@ def _documents(path: Path, seed: int, vocabulary: str | Vocabulary) -> tuple[dic
 
 def lines_of(path: Path) -> NDArray[np.int64]:
     """Where each line begins and ends, ``(N, 2)`` bytes, without its end (LF or CR LF)."""
-    ends, position, last = [], 0, b""
-    for block in read_bytes(path):
-        ends.append(position + np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n")))
+    ends, returns, position, last = [], [], 0, 0
+    for block in read_bytes(path):  # the file is not mapped, for all of it would then count as this process's memory
+        raw = np.frombuffer(block, np.uint8)
+        found = np.flatnonzero(raw == ord("\n"))
+        returns.append(np.where(found > 0, raw[found - 1], last) == ord("\r"))
+        ends.append(position + found)
         position += len(block)
-        last = block
-    if not last.endswith(b"\n"):
+        last = int(raw[-1])
+    if last != ord("\n"):
         ends.append(np.array([position]))
+        returns.append(np.array([last == ord("\r")]))
     stops = np.concatenate(ends).astype(np.int64)
     starts = np.concatenate([[0], stops[:-1] + 1]).astype(np.int64)
-    file = np.memmap(path, np.uint8, "r")
-    before = file[np.maximum(stops - 1, 0)] == ord("\r")
-    stops = np.where(before & (stops > starts), stops - 1, stops)
+    stops -= np.concatenate(returns) & (stops > starts)
     return np.stack([starts, stops], axis=1)
