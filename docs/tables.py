@@ -243,12 +243,12 @@ def textspeed(results: list[dict[str, Any]]) -> str:
     ]
     limits = speed["rates"]
     return (
-        table(["characters/s", "bounded by", "float32 (share of the bound)", "bfloat16 products"], rows)
+        table(["characters/s", "beside", "float32 (share of that rate)", "bfloat16 products"], rows)
         + f"\n\nOn {report['machine']['cpu']}, {report['machine']['threads']} threads: products at "
-        f"{limits['float32_gflops']:.0f} GFLOP/s in float32 and {limits['bfloat16_gflops']:,.0f} in bfloat16, memory "
-        f"read at {limits['read_gigabytes_per_second']:.0f} GB/s; in float32 these bound 64 at once to "
-        f"{speed['float32_floor_64_over_1']:.1f}x one. Scoring {memory['bytes'] / 1e9:.1f} GB of text took "
-        f"{memory['largest_resident_gigabytes']:.2f} GB of memory."
+        f"{limits['float32_gflops']:.0f} GFLOP/s in float32 and {limits['bfloat16_gflops']:,.0f} in bfloat16, weights "
+        f"read at {limits['read_gigabytes_per_second']:.0f} GB/s (more where they stay in a cache). Scoring "
+        f"{memory['bytes'] / 1e9:.1f} GB of text took {memory['largest_resident_gigabytes']:.2f} GB of memory, at "
+        f"{memory['characters_per_second'] / 1e6:.1f} million characters/s on {memory['machine']['threads']} thread."
     )
 
 
