@@ -49,7 +49,7 @@ def names(run: Path) -> dict[str, Any]:
 
 def headings(run: Path) -> dict[str, Any]:
     """How many headings have as many marks after as before, in 32 articles of 2000 characters."""
-    texts = draw(run, 32, length=2000, precision="bf16-mixed", temperature=0.8)
+    texts = draw(run, 32, length=2000, temperature=0.8)
     lines = [line for text in texts for line in text.split("\n")[1:-1]]
     found = [match for line in lines if line.startswith(" = ") and (match := HEADING.fullmatch(line))]
     balanced = [match[0] for match in found if len(match[1]) == len(match[2])]

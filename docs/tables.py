@@ -209,8 +209,8 @@ def writing(results: list[dict[str, Any]]) -> str:
     return (
         f"Of {names['drawn']} names drawn, {names['share_in_training_part']:.0%} are in the training part and another "
         f"{names['share_in_other_parts']:.0%} in the parts held out; the rest is new. The first ones: "
-        f"{', '.join(names['fifty'][:24])}. Of {headings['headings']} headings in articles after Wikipedia "
-        f"{headings['share_balanced']:.0%} have as many marks after as before, such as "
+        f"{', '.join(names['fifty'][:24])}. Of {headings['headings']} headings that the model of Wikipedia "
+        f"began, {headings['share_balanced']:.0%} end with as many marks as they begin with, such as "
         f"{' and '.join(f'`{heading.strip()}`' for heading in headings['balanced'][:2])}. After `{play['prompt']}`:\n\n"
         f"```\n{play['text'][:400].rpartition(chr(10))[0]}\n```"
     )
