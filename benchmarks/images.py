@@ -33,8 +33,8 @@ MODELS = {
     "GatedPixelCNN, 10 layers of 64": partial(GatedPixelCNN, hidden_size=64),
     "GatedPixelCNN, 10 layers of 128": partial(GatedPixelCNN, hidden_size=128),
     "PixelCNN++, 2 resolutions, 3 blocks of 64": PixelCNNPlusPlus,
-    "PixelRNN, 7 Diagonal BiLSTMs, h = 16": PixelRNN,
-    "PixelRNN, 7 Row LSTMs, h = 16": partial(PixelRNN, cell="row"),
+    "PixelRNN, 7 Diagonal BiLSTMs, h = 16": partial(PixelRNN, hidden_size=16),
+    "PixelRNN, 7 Row LSTMs, h = 16": partial(PixelRNN, hidden_size=16, cell="row"),
 }
 
 RIVALS = {  # ../shared/targets.md
