@@ -168,3 +168,29 @@ def test_too_many_levels(tmp_path):
     write(tmp_path, GREY)
     with pytest.raises(ValueError, match="expected levels from 2 to 256 for images, got levels=300"):
         chainrule.data.load(tmp_path, levels=300)
+
+
+def test_files_that_cannot_be_decoded_are_skipped_only_if_asked_to(tmp_path):
+    write(tmp_path / "a", GREY[:6], ".jpg")
+    write(tmp_path / "b", GREY[6:], ".jpg")
+    cut = tmp_path / "a" / "003.jpg"
+    cut.write_bytes(cut.read_bytes()[:-40])
+    with pytest.raises(ValueError, match=r"a/003\.jpg: expected an image, got a file that cannot be decoded"):
+        together(chainrule.data.load(tmp_path))
+    with pytest.warns(UserWarning, match=r"skipped .*a/003\.jpg: expected an image"):
+        data = chainrule.data.load(tmp_path, skip_unreadable=True)
+    assert len(together(data)) == 11
+    assert data.provenance["skipped"] == ["a/003.jpg"]
+    assert sum(int((labels == 0).sum()) for labels in data.labels.values()) == 5
+
+
+def test_only_images_are_skipped(tmp_path):
+    (tmp_path / "x.csv").write_text("0,1\n1,0\n0,0\n1,1\n")
+    for spec in ("digits", "names", str(tmp_path / "x.csv")):
+        with pytest.raises(ValueError, match=r"expected no skip_unreadable, as .* is no folder of images"):
+            chainrule.data.load(spec, skip_unreadable=True)
+    for split in ("train", "valid", "test"):
+        (tmp_path / f"{split}.csv").write_text("0,1\n1,0\n")
+    (tmp_path / "x.csv").unlink()
+    with pytest.raises(ValueError, match="is a folder of tables"):
+        chainrule.data.load(tmp_path, skip_unreadable=True)

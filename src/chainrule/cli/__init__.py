@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 from chainrule.cli.flags import parse
@@ -40,6 +41,8 @@ def _run(argv: list[str]) -> int:
     if options is None:
         return 0
     from chainrule.cli import listings
+
+    warnings.formatwarning = lambda message, *_: f"chainrule: warning: {message}\n"
 
     command = options.pop("command")
     if command in listings.COMMANDS:

@@ -43,6 +43,7 @@ def _fit(parser: Parser, argv: list[str]) -> None:
     parser.add_argument("--config", type=Path, metavar="RECIPE", help="a YAML file of these settings")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     parser.add_argument("--levels", help="values per variable; images are quantised to so many")
+    parser.add_argument("--skip-unreadable", metavar="BOOL", help="true: leave out image files that can't be decoded")
     _json(parser)
     conditional = parser.add_argument_group("conditional")
     conditional.add_argument("--conditional", metavar="FAMILY", help=f"{', '.join(FAMILIES)} (default: by the levels)")

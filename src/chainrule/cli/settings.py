@@ -17,7 +17,13 @@ FROM_DATA = ("event_shape", "conditional", "end_symbol")
 """Constructor arguments that the data decides."""
 NOT_SETTINGS = ("out", "resume", "verbose", "train_context", "valid_context")
 """Arguments of `chainrule.fit` that are no settings of a recipe."""
-READING = {"levels": "int | None", "documents": "bool", "vocabulary": "str", "window": "int"}
+READING = {
+    "levels": "int | None",
+    "documents": "bool",
+    "vocabulary": "str",
+    "window": "int",
+    "skip_unreadable": "bool",
+}
 """Settings of how data is read, and their types."""
 FAMILIES = ("Bernoulli", "Categorical", "DiscretizedLogisticMixture")
 CONDITIONAL = {

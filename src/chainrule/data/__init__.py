@@ -61,6 +61,7 @@ def load(
     documents: bool | None = None,
     vocabulary: str | Vocabulary | None = None,
     window: int | None = None,
+    skip_unreadable: bool | None = None,
 ) -> Dataset:
     """The data set that ``spec`` names, or reads from a path.
 
@@ -75,6 +76,8 @@ def load(
             all of it is one stream, whose examples are windows. Given any of these, a file of any name is text.
         vocabulary: Of text: ``"characters"`` (those of its training part; the default), ``"bytes"``, or a given one.
         window: Of a stream of text, symbols of an example; 128 by default.
+        skip_unreadable: Of a folder of images, whether files that can't be decoded are left out, with a warning; else
+            they are refused.
 
     Raises:
         ValueError: If the name is unknown or the content is not data of this kind.
@@ -84,6 +87,8 @@ def load(
         raise ValueError(f"levels expects an integer of at least 2, got {levels}")
     text = {"documents": documents, "vocabulary": vocabulary, "window": window}
     text = {name: value for name, value in text.items() if value is not None}
+    if spec in NAMES or not Path(spec).expanduser().is_dir():
+        _only(str(spec), {"skip_unreadable": skip_unreadable}, "is no folder of images")
     if isinstance(spec, str) and spec in TEXTS:
         _only(spec, {"levels": levels}, "is text, whose vocabulary says how many")
         from chainrule.data import texts
@@ -102,7 +107,7 @@ def load(
         return named
     from chainrule.data.paths import load_path
 
-    return load_path(spec, levels=levels, seed=seed)
+    return load_path(spec, levels=levels, seed=seed, skip_unreadable=skip_unreadable)
 
 
 def _only(spec: str, given: dict[str, Any], why: str) -> None:

@@ -8,6 +8,7 @@ frame is taken. 1-bit images have the values 0 and 255; palettes are looked up.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -56,12 +57,13 @@ class ImageExamples(Examples):
         return planes
 
 
-def load_images(folder: Path, *, levels: int | None, seed: int) -> Dataset:
+def load_images(folder: Path, *, levels: int | None, seed: int, skip_unreadable: bool = False) -> Dataset:
     """The images of ``folder`` and of all folders in it.
 
     With the subfolders ``train`` and ``test``, test is the test split, and valid is the subfolder
     ``valid`` or, without one, a tenth of train. Else all images are split 80/10/10. Where every image lies in a
-    folder of its class, the classes are the labels.
+    folder of its class, the classes are the labels. Files that can't be decoded are refused when they are read, or,
+    with ``skip_unreadable``, looked for first, by decoding all, and left out with a warning.
 
     Raises:
         ValueError: If there are no images, or one is of another size, has transparency or more than 8
@@ -71,7 +73,7 @@ def load_images(folder: Path, *, levels: int | None, seed: int) -> Dataset:
     if levels > 256:
         raise ValueError(f"{folder}: expected levels from 2 to 256 for images, got levels={levels}")
     roots = _roots(folder)
-    parts = _parts(roots, seed)
+    parts, skipped = _parts(roots, seed, skip_unreadable)
     shape = _common_shape(sorted({path for paths in parts.values() for path in paths}))
     labels, classes = _labels(parts, roots)
     quantised = "values as in the files" if levels == 256 else f"quantised to floor(value * {levels} / 256)"
@@ -83,6 +85,8 @@ def load_images(folder: Path, *, levels: int | None, seed: int) -> Dataset:
     }
     if roots["train"] == roots["valid"]:
         provenance["split_seed"] = seed
+    if skipped:
+        provenance["skipped"] = [str(path.relative_to(folder)) for path in skipped]
     if classes:
         provenance["classes"] = classes
     name, total = folder.resolve().name, sum(map(len, parts.values()))
@@ -155,9 +159,13 @@ def _roots(folder: Path) -> dict[str, Path]:
     return {"train": folder / "train", "valid": valid, "test": folder / "test"}
 
 
-def _parts(roots: dict[str, Path], seed: int) -> dict[str, list[Path]]:
-    """The files of each split; splits that share a folder divide its files at random."""
+def _parts(roots: dict[str, Path], seed: int, skip_unreadable: bool) -> tuple[dict[str, list[Path]], list[Path]]:
+    """The files of each split, and those left out; splits that share a folder divide its files at random."""
     found = {root: find_images(root) for root in roots.values()}
+    skipped = []
+    if skip_unreadable:
+        skipped = [path for paths in found.values() for path in paths if not _is_readable(path)]
+        found = {root: [path for path in paths if path not in skipped] for root, paths in found.items()}
     for root, paths in found.items():
         if not paths:
             tables = f" or the files *.train.*, *.valid.* and *.test.* ({' '.join(TABLE_SUFFIXES)})"
@@ -166,7 +174,7 @@ def _parts(roots: dict[str, Path], seed: int) -> dict[str, list[Path]]:
     paths = found[roots["train"]]
     if len(found) == 1:
         rows = split_rows(len(paths), seed, str(roots["train"]))
-        return {split: [paths[row] for row in rows[split]] for split in roots}
+        return {split: [paths[row] for row in rows[split]] for split in roots}, skipped
     parts = {split: found[root] for split, root in roots.items()}
     if roots["valid"] == roots["train"]:
         if len(paths) < 2:
@@ -175,7 +183,7 @@ def _parts(roots: dict[str, Path], seed: int) -> dict[str, list[Path]]:
         tenth = max(1, len(paths) // 10)
         parts["valid"] = [paths[index] for index in order[:tenth]]
         parts["train"] = [paths[index] for index in order[tenth:]]
-    return parts
+    return parts, skipped
 
 
 def _common_shape(paths: list[Path]) -> tuple[int, int, int]:
@@ -189,6 +197,16 @@ def _common_shape(paths: list[Path]) -> tuple[int, int, int]:
             raise ValueError(f"expected images of one size, got two: {sizes}; resize them")
         modes.add(mode)
     return (3 if "RGB" in modes else 1, first[1], first[0])
+
+
+def _is_readable(path: Path) -> bool:
+    """Whether a file can be decoded; warns of one that can't."""
+    try:
+        decode(path, "RGB")
+    except ValueError as error:
+        warnings.warn(f"skipped {error}", stacklevel=2)
+        return False
+    return True
 
 
 def _unreadable(path: Path, error: Exception) -> ValueError:

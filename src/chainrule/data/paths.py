@@ -13,16 +13,18 @@ from chainrule.data.rows import SUFFIXES, check_is_file, read_rows
 from chainrule.data.values import Levels
 
 
-def load_path(spec: str | Path, *, levels: int | None, seed: int) -> Dataset:
+def load_path(spec: str | Path, *, levels: int | None, seed: int, skip_unreadable: bool | None = None) -> Dataset:
     """The data set in the file or folder ``spec``; see `chainrule.data.load`."""
     path = Path(spec).expanduser()
     if path.is_dir():
         if named := split_files(path):
+            if skip_unreadable is not None:
+                raise ValueError(f"expected no skip_unreadable, as {path} is a folder of tables, not of images")
             arrays = {split: read_rows(file, levels) for split, file in named.items()}
             return _from_splits(path, arrays, named, levels)
         from chainrule.data.images import load_images
 
-        return load_images(path, levels=levels, seed=seed)
+        return load_images(path, levels=levels, seed=seed, skip_unreadable=bool(skip_unreadable))
     if not path.exists() and isinstance(spec, str) and os.sep not in spec and not path.suffix:
         raise ValueError(f"data expects a name ({', '.join(NAMES)}) or a path, got {spec!r}{nearest(spec, NAMES)}")
     check_is_file(path)

@@ -20,7 +20,7 @@ Settings = dict[str, Any]
 read (`READING`), the settings of `chainrule.fit`, and of an ensemble: ``members`` (models to fit, each with a seed of
 its own), ``orders`` (theirs, in turn) and ``variants`` (so many orders or masks of each to average)."""
 
-READING = ("levels", "documents", "vocabulary", "window")
+READING = ("levels", "documents", "vocabulary", "window", "skip_unreadable")
 """Settings of `chainrule.data.load`."""
 
 ENSEMBLE = ("members", "orders", "variants")
