@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
+import shutil
 import sys
 import tempfile
 import time
@@ -75,6 +77,7 @@ def fit(
     devices: int = 1,
     strategy: str = "auto",
     precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true"] = "32-true",
+    compile: bool = False,
     resume: bool = False,
     verbose: bool = True,
 ) -> Fit:
@@ -111,6 +114,8 @@ def fit(
         devices: Processes that train together, each on its part of every batch.
         strategy: Lightning's name of how they do, such as ``"ddp"``.
         precision: Lightning's name of the arithmetic.
+        compile: Compile the training loss first, which takes a minute, and a C++ compiler: models with gates then train
+            up to twice as fast, others no faster.
         resume: Go on from the last checkpoint in ``out``, if there is one.
         verbose: Show progress: a bar in a terminal, a line per epoch elsewhere.
 
@@ -140,6 +145,8 @@ def fit(
     )
     if max_epochs % validate_every:
         raise ValueError(f"validate_every expects a divisor of max_epochs, {max_epochs}, got {validate_every}")
+    if compile:
+        check_compiler(model, train, device)
     dtype = model.dtype
     torch.manual_seed(seed)
     kind, train_loader, valid_loader = (
@@ -162,6 +169,7 @@ def fit(
         schedule=schedule,
         warmup=warmup,
         total_steps=max_epochs * len(train_loader),
+        compile=compile,
     )
     with contextlib.ExitStack() as stack:
         folder = Path(out if out is not None else stack.enter_context(tempfile.TemporaryDirectory()))
@@ -232,6 +240,14 @@ def _count(model: CountedModel, train: DataLoader[Batch], valid: DataLoader[Batc
         write_history([row], Path(out) / "metrics.csv", model.loss_unit)
     model.eval()
     return Fit([row], 0, valid_nats, minutes, str(model.device))
+
+
+def check_compiler(model: Model, train: Data, device: str) -> None:
+    """Raise ``ValueError`` where a loss can't be compiled."""
+    if isinstance(train, Stream) and reads_streams(model):
+        raise ValueError("compile expects examples, got a stream, whose states go from window to window")
+    if device != "cuda" and not any(shutil.which(name) for name in (os.environ.get("CXX", ""), "g++", "clang++")):
+        raise ValueError("compile expects a C++ compiler, g++ or clang++, found none: install one, or do without")
 
 
 def check_settings(

@@ -35,6 +35,7 @@ class MaximumLikelihood(lightning.LightningModule):
         schedule: ``"constant"``, ``"cosine"`` or ``"linear"`` (both to zero).
         warmup: Optimiser steps during which the learning rate rises from zero.
         total_steps: Optimiser steps of the whole training.
+        compile: Whether the model's loss is compiled.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class MaximumLikelihood(lightning.LightningModule):
         schedule: str,
         warmup: int,
         total_steps: int,
+        compile: bool = False,
     ) -> None:
         super().__init__()
         self.model = model
@@ -54,10 +56,12 @@ class MaximumLikelihood(lightning.LightningModule):
         self.schedule = schedule
         self.warmup = warmup
         self.total_steps = total_steps
+        # Two shapes at most: the last batch of an epoch may be smaller.
+        self._loss = torch.compile(model.loss, dynamic=False) if compile else model.loss
 
     def losses(self, batch: Batch, batch_index: int) -> Tensor:
         """What is minimised the mean of, ``(k,)``."""
-        return self.model.loss(*batch)
+        return self._loss(*batch)
 
     def validation_losses(self, batch: Batch, batch_index: int) -> Tensor:
         """What the epoch to keep is chosen by the mean of, ``(k,)``."""

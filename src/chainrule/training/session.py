@@ -1,4 +1,4 @@
-"""Around a training: Ctrl-C that leaves cleanly, and a quiet Lightning."""
+"""Around a training: Ctrl-C that leaves cleanly, and quiet libraries."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def interruptible() -> Iterator[None]:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep Lightning's advice, which is not about this training, off the screen."""
-    loggers = [logging.getLogger(f"lightning.{part}") for part in ("pytorch", "fabric")]
+    """Keep the advice of Lightning and of torch's compiler, which is not about this training, off the screen."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric", "torch._dynamo")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)
