@@ -12,6 +12,7 @@ from zoo import ZOO
 from chainrule.conditionals import Bernoulli
 from chainrule.model import AutoregressiveModel
 from chainrule.models import MADE, NADE, BayesNet, GatedPixelCNN, PixelCNN, PixelRNN
+from chainrule.nn.patches import Patches
 from chainrule.nn.pixel_lstm import RowLSTM
 from chainrule.sequence import SequenceModel
 from chainrule.testing import LAWS, randomised, uses_its_past
@@ -30,10 +31,9 @@ def receptive_field(model: AutoregressiveModel) -> Tensor | None:
         for child, parents in enumerate(model.parents):
             edges[child, parents] = True
         return model.order.along(model.order.along(edges, 0), 1)
-    if isinstance(model, PixelCNN):
-        return kernels_see(model)
-    if isinstance(model, PixelRNN):
-        return lstms_see(model)
+    if isinstance(model, PixelCNN | PixelRNN):
+        seen = kernels_see(model) if isinstance(model, PixelCNN) else lstms_see(model)
+        return seen if model.patches is None else within_patches(model.patches, seen)
     if not isinstance(model, MADE):
         return None  # all of the past, also for an ensemble of these MADEs
     paths = torch.eye(model.num_variables * model.conditional.num_features, dtype=torch.float64)
@@ -55,6 +55,12 @@ def kernels_see(model: PixelCNN) -> Tensor:
     return paths > 0
 
 
+def within_patches(patches: Patches, seen: Tensor) -> Tensor:
+    """Which variable reaches which, where ``seen`` says so of patches: also those before it in its own patch."""
+    of = torch.tensor([row * patches.grid[1] + column for row, column, _ in patches.places])
+    return seen[of][:, of] | (of[:, None] == of).tril(-1)
+
+
 def masked_kernel(sites: list[tuple[int, ...]], reach: int, own: bool) -> Tensor:
     """Which of ``sites`` a masked kernel at each of them sees, ones and zeros ``(n, n)``."""
 
@@ -71,7 +77,7 @@ def masked_kernel(sites: list[tuple[int, ...]], reach: int, own: bool) -> Tensor
 def lstms_see(model: PixelRNN) -> Tensor:
     """By the definition of the layers, pixel after pixel: which variable reaches which, both along the order."""
     height, width, colours = model.height, model.width, model.colours
-    nothing = torch.zeros(model.num_variables, dtype=torch.bool)
+    nothing = torch.zeros(height * width * colours, dtype=torch.bool)
     sites = list(itertools.product(range(height), range(width), range(colours)))
     seen = dict(zip(sites, masked_kernel(sites, model.first.reach, own=False) > 0, strict=True))
 

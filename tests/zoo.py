@@ -97,8 +97,13 @@ IMAGE_MODELS: dict[str, Callable[..., AutoregressiveModel]] = {
         PixelCNNPlusPlus, hidden_size=6, num_blocks=2, num_resolutions=1, num_classes=2
     ),
     "GatedPixelCNN, classes": partial(GatedPixelCNN, hidden_size=18, num_layers=2, head_size=36, num_classes=2),
+    "PixelCNN, patches": partial(PixelCNN, hidden_size=18, num_blocks=2, first_kernel_size=3, patch_size=2),
+    "PixelRNN diagonal, patches": partial(PixelRNN, hidden_size=24, num_layers=1, first_kernel_size=3, patch_size=2),
+    "PixelRNN row, patches": partial(PixelRNN, hidden_size=12, num_layers=2, cell="row", patch_size=2),
+    "GatedPixelCNN, patches": partial(GatedPixelCNN, hidden_size=24, num_layers=2, patch_size=2, num_classes=2),
+    "PixelCNNPlusPlus, patches": partial(PixelCNNPlusPlus, hidden_size=6, num_blocks=1, patch_size=2),
 }
-"""Models of images in raster order."""
+"""Models of images in raster order, of pixels or of patches."""
 
 IMAGE_CONDITIONALS = {
     "Bernoulli": Bernoulli(),
@@ -107,10 +112,14 @@ IMAGE_CONDITIONALS = {
     "Mixture": DiscretizedLogisticMixture(3, components=2),
 }
 IMAGES = [(1, 2, 2), (1, 3, 2), (3, 3, 1), (1, 2, 5)]
+IMAGES_OF_PATCHES = [(1, 3, 3), (1, 3, 4), (3, 3, 3)]
+"""Of 2 x 2 patches, some of which lie half outside."""
 
 
 def fits(model_name: str, conditional_name: str, event_shape: tuple[int, ...]) -> bool:
     """Whether the model takes the conditional for so many channels."""
+    if "patches" in model_name:  # their tables would be too large
+        return conditional_name == "Bernoulli" or (event_shape[0] == 1 and conditional_name != "Categorical 256")
     return not model_name.startswith("PixelCNNPlusPlus") or event_shape[0] == 1 or conditional_name == "Mixture"
 
 
@@ -135,6 +144,6 @@ ZOO: dict[str, Callable[[], AutoregressiveModel]] = {
     )
     for model_name, model in IMAGE_MODELS.items()
     for conditional_name, conditional in IMAGE_CONDITIONALS.items()
-    for event_shape in IMAGES
+    for event_shape in (IMAGES_OF_PATCHES if "patches" in model_name else IMAGES)
     if fits(model_name, conditional_name, event_shape)
 }

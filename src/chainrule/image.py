@@ -11,30 +11,62 @@ from torch.distributions import Distribution
 
 from chainrule.conditionals import Conditional
 from chainrule.model import AutoregressiveModel, State
+from chainrule.nn.buffers import write_columns
 from chainrule.nn.masked_conv import MaskedConv2d, Site, Written
+from chainrule.nn.patches import Patches
 
 
 class ImageModel(AutoregressiveModel):
-    """An autoregressive model of images ``(channels, height, width)`` in raster order.
+    """An autoregressive model of images ``(channels, height, width)`` in raster order, of pixels or of patches.
 
     To add one, write `network`, the parallel pass from features to parameters, and `network_start` and `network_step`,
     which compute the same for one variable after the other. Channels of features and of parameters come in groups, one
-    a colour, those of the first colour first.
+    a colour, those of the first colour first. To the network a patch is a pixel of one colour.
+
+    Attributes:
+        colours: Groups of features, 1 of patches.
+        height: Rows of pixels, or of patches.
+        width: Columns of pixels, or of patches.
+        num_inputs: Features of a pixel, or of a patch.
+        num_outputs: Parameters of a pixel, or of a patch.
+
+    Args:
+        event_shape: ``(channels, height, width)``.
+        conditional: The family of p(x_t | x_<t).
+        num_classes: The number of classes that an example can be conditioned on; None for no classes.
+        patch_size: Pixels of a side of a patch; see `chainrule.nn.patches`.
 
     Raises:
-        ValueError: If the event is no image.
+        ValueError: If the event is no image, or a patch too large.
     """
 
-    def __init__(self, *, event_shape: Sequence[int], conditional: Conditional, num_classes: int | None = None) -> None:
-        super().__init__(event_shape=event_shape, conditional=conditional, num_classes=num_classes)
-        self.colours, self.height, self.width = image_shape(self.event_shape, type(self).__name__)
+    def __init__(
+        self,
+        *,
+        event_shape: Sequence[int],
+        conditional: Conditional,
+        num_classes: int | None = None,
+        patch_size: int = 1,
+    ) -> None:
+        shape = image_shape(event_shape, type(self).__name__)
+        patches = None if patch_size == 1 else Patches(patch_size, shape, conditional)
+        order = "raster" if patches is None else patches.order
+        super().__init__(event_shape=event_shape, conditional=conditional, order=order, num_classes=num_classes)
+        self.patches = patches
+        if patches is None:
+            self.colours, self.height, self.width = shape
+            self.num_inputs = self.colours * conditional.num_features
+            self.num_outputs = self.colours * conditional.num_parameters
+        else:
+            self.colours, (self.height, self.width) = 1, patches.grid
+            self.num_inputs, self.num_outputs = patches.num_inputs, patches.num_outputs
 
     @abstractmethod
     def network(self, features: Tensor, context: Tensor | None) -> Tensor:
-        """Parameters ``(B, colours * num_parameters, height, width)`` of all conditionals.
+        """Parameters ``(B, num_outputs, height, width)`` of all conditionals.
 
         Args:
-            features: What is read of the values, ``(B, colours * num_features, height, width)``.
+            features: What is read of the values, ``(B, num_inputs, height, width)``.
             context: Classes ``(B,)``.
         """
 
@@ -44,21 +76,24 @@ class ImageModel(AutoregressiveModel):
 
     @abstractmethod
     def network_step(self, state: State, previous: Written | None, site: Site) -> tuple[Tensor, State]:
-        """Parameters ``(B, num_parameters)`` of the variable at ``site``, and the next state.
+        """Parameters ``(B, num_outputs / colours)`` of the variable, or patch, at ``site``, and the next state.
 
         Args:
             state: What `network_start` or the step before returned.
-            previous: Features ``(B, num_features)`` of the variable before, and where it is; None at the first.
-            site: Where the variable is.
+            previous: Features ``(B, num_inputs / colours)`` of the one before, and where it is; None at the first.
+            site: Where it is.
         """
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
-        parameters = self.network(self.read(x), context)
-        return self.conditional.distribution(parameters.unflatten(1, (self.colours, -1)).movedim(2, -1))
+        numbers = self.network(self.read(x), context)
+        if self.patches is not None:
+            return self.conditional.distribution(self.patches.parameters(numbers, x))
+        return self.conditional.distribution(numbers.unflatten(1, (self.colours, -1)).movedim(2, -1))
 
     def read(self, x: Tensor) -> Tensor:
-        """What the network reads of images, ``(B, colours * num_features, height, width)``."""
-        return self.conditional.encode(x).movedim(-1, 2).flatten(1, 2)
+        """What the network reads of images, ``(B, num_inputs, height, width)``."""
+        values = x if self.patches is None else self.patches.cut(x)
+        return self.conditional.encode(values).movedim(-1, 2).flatten(1, 2)
 
     def site(self, t: int) -> Site:
         """Where the variable generated at time t is."""
@@ -66,13 +101,31 @@ class ImageModel(AutoregressiveModel):
         return Site(*divmod(pixel, self.width), colour)
 
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
-        return 0, self.network_start(batch_size, context)
+        own = self.network_start(batch_size, context)
+        return (0, own) if self.patches is None else (0, own, None, self.empty(batch_size, self.patches.num_variables))
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
+        if self.patches is not None:
+            return self._step_in_patch(self.patches, state, previous)
         t, own = state
         before = None if previous is None else (self.conditional.encode(previous), self.site(t - 1))
         parameters, own = self.network_step(own, before, self.site(t))
         return self.conditional.distribution(parameters), (t + 1, own)
+
+    def _step_in_patch(self, patches: Patches, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
+        """As `step`; the network runs at the first variable of a patch only."""
+        t, own, numbers, values = state
+        row, column, place = patches.places[t]
+        before = None
+        if previous is not None:
+            last_row, last_column, last_place = patches.places[t - 1]
+            values = write_columns(values, previous[:, None], last_place)
+            before = self.conditional.encode(values).flatten(1), Site(last_row, last_column, 0)
+        if place == 0:
+            numbers, own = self.network_step(own, before, Site(row, column, 0))
+            values = torch.zeros_like(values)
+        parameters = patches.parameters_at(numbers, values, place)
+        return self.conditional.distribution(parameters), (t + 1, own, numbers, values)
 
 
 class ImageLayer(nn.Module, ABC):
@@ -104,6 +157,7 @@ class LayeredImageModel(ImageModel):
         layers: The layers.
         head_size: Features of the 1x1 layer before the last.
         num_classes: The number of classes that an example can be conditioned on; None for no classes.
+        patch_size: Pixels of a side of a patch.
 
     Raises:
         ValueError: If the event is no image, there are no layers, or a size can't be divided among the channels.
@@ -119,13 +173,15 @@ class LayeredImageModel(ImageModel):
         layers: Iterable[ImageLayer],
         head_size: int,
         num_classes: int | None,
+        patch_size: int,
     ) -> None:
-        super().__init__(event_shape=event_shape, conditional=conditional, num_classes=num_classes)
-        inputs, outputs = self.colours * conditional.num_features, self.colours * conditional.num_parameters
-        self.first = MaskedConv2d(inputs, size, first_kernel_size, colours=self.colours, own=False)
+        super().__init__(
+            event_shape=event_shape, conditional=conditional, num_classes=num_classes, patch_size=patch_size
+        )
+        self.first = MaskedConv2d(self.num_inputs, size, first_kernel_size, colours=self.colours, own=False)
         self.layers: Sequence[ImageLayer] = nn.ModuleList(layers)  # type: ignore[assignment]
         self.head = MaskedConv2d(size, head_size, 1, colours=self.colours)
-        self.output = MaskedConv2d(head_size, outputs, 1, colours=self.colours)
+        self.output = MaskedConv2d(head_size, self.num_outputs, 1, colours=self.colours)
 
     def network(self, features: Tensor, context: Tensor | None) -> Tensor:
         parameters: Tensor = self.output(self.head(self._hidden(features, context).relu()).relu())
@@ -168,6 +224,12 @@ def image_shape(event_shape: Sequence[int], model: str) -> tuple[int, int, int]:
         raise ValueError(f"{model} expects images, an event_shape (channels, height, width), got {tuple(event_shape)}")
     channels, height, width = event_shape
     return channels, height, width
+
+
+def colours_of(event_shape: Sequence[int], model: str, patch_size: int) -> int:
+    """Groups of features: the channels, but 1 of patches."""
+    channels, _, _ = image_shape(event_shape, model)
+    return channels if patch_size == 1 else 1
 
 
 def check_counts(**counts: int) -> None:

@@ -40,6 +40,7 @@ class GatedPixelCNN(ImageModel):
         head_size: Features of the 1x1 layer before the last; by default p.
         dropout: Probability with which a gated feature of the horizontal stack is dropped in training.
         num_classes: The number of classes that an example can be conditioned on, by a bias in every gate.
+        patch_size: Pixels of a side of the square patches that are read, and given a joint distribution, at once.
 
     Raises:
         ValueError: If the event is no image, a size is below 1 or can't be divided among the channels, or a kernel is
@@ -66,17 +67,19 @@ class GatedPixelCNN(ImageModel):
         head_size: int | None = None,
         dropout: float = 0.0,
         num_classes: int | None = None,
+        patch_size: int = 1,
     ) -> None:
-        super().__init__(event_shape=event_shape, conditional=conditional, num_classes=num_classes)
+        super().__init__(
+            event_shape=event_shape, conditional=conditional, num_classes=num_classes, patch_size=patch_size
+        )
         check_counts(num_layers=num_layers)
         check_shares(self.colours, hidden_size=hidden_size, head_size=head_size)
         check_kernels(first_kernel_size=first_kernel_size, kernel_size=kernel_size)
         check_dropout(dropout)
-        inputs, outputs = self.colours * conditional.num_features, self.colours * conditional.num_parameters
         head = hidden_size if head_size is None else head_size
         self.layers: Sequence[GatedLayer] = nn.ModuleList(  # type: ignore[assignment]
             GatedLayer(
-                hidden_size if layer else inputs,
+                hidden_size if layer else self.num_inputs,
                 hidden_size,
                 kernel_size if layer else first_kernel_size,
                 self.colours,
@@ -88,7 +91,7 @@ class GatedPixelCNN(ImageModel):
             for layer in range(num_layers)
         )
         self.head = MaskedConv2d(hidden_size, head, 1, colours=self.colours)
-        self.output = MaskedConv2d(head, outputs, 1, colours=self.colours)
+        self.output = MaskedConv2d(head, self.num_outputs, 1, colours=self.colours)
 
     def network(self, features: Tensor, context: Tensor | None) -> Tensor:
         parameters: Tensor = self.output(self.head(self._hidden(features, context).relu()).relu())

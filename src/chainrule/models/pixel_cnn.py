@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from chainrule.conditionals import Conditional
-from chainrule.image import ImageLayer, LayeredImageModel, check_counts, check_kernels, check_shares, image_shape
+from chainrule.image import ImageLayer, LayeredImageModel, check_counts, check_kernels, check_shares, colours_of
 from chainrule.model import State
 from chainrule.nn.checks import check_dropout
 from chainrule.nn.class_bias import ClassBias
@@ -39,6 +39,7 @@ class PixelCNN(LayeredImageModel):
         head_size: Features of the 1x1 layer before the last; by default 2h.
         dropout: Probability with which a feature of a block is dropped in training.
         num_classes: The number of classes that an example can be conditioned on, by a bias in every block.
+        patch_size: Pixels of a side of the square patches that are read, and given a joint distribution, at once.
 
     Raises:
         ValueError: If the event is no image, a size is below 1 or can't be divided among the channels, or a kernel is
@@ -65,8 +66,9 @@ class PixelCNN(LayeredImageModel):
         head_size: int | None = None,
         dropout: float = 0.0,
         num_classes: int | None = None,
+        patch_size: int = 1,
     ) -> None:
-        colours = image_shape(event_shape, "PixelCNN")[0]
+        colours = colours_of(event_shape, "PixelCNN", patch_size)
         check_counts(num_blocks=num_blocks)
         check_shares(colours, hidden_size=hidden_size, head_size=head_size)
         check_kernels(first_kernel_size=first_kernel_size, kernel_size=kernel_size)
@@ -81,6 +83,7 @@ class PixelCNN(LayeredImageModel):
             ],
             head_size=2 * hidden_size if head_size is None else head_size,
             num_classes=num_classes,
+            patch_size=patch_size,
         )
 
 

@@ -50,6 +50,7 @@ class PixelCNNPlusPlus(ImageModel):
         num_resolutions: How many resolutions, each half as high and wide as the one before.
         dropout: Probability with which a feature within a block is dropped in training.
         num_classes: The number of classes that an example can be conditioned on, by a bias in every block.
+        patch_size: Pixels of a side of the square patches that are read, and given a joint distribution, at once.
 
     Raises:
         ValueError: If the event is no image, a size is below 1, or the conditional does not fit the channels.
@@ -72,16 +73,21 @@ class PixelCNNPlusPlus(ImageModel):
         num_resolutions: int = 2,
         dropout: float = 0.0,
         num_classes: int | None = None,
+        patch_size: int = 1,
     ) -> None:
-        super().__init__(event_shape=event_shape, conditional=conditional, num_classes=num_classes)
+        super().__init__(
+            event_shape=event_shape, conditional=conditional, num_classes=num_classes, patch_size=patch_size
+        )
         check_counts(hidden_size=hidden_size, num_blocks=num_blocks, num_resolutions=num_resolutions)
         check_dropout(dropout)
         self.joint = self._joint()
-        inputs = self.colours * conditional.num_features + 1  # and a one, by which it knows where the image ends
+        inputs = self.num_inputs + 1  # and a one, by which it knows where the image ends
         self.above = RowsAbove(inputs, hidden_size, 5, own_row=False)
         self.beside = MaskedConv2d(inputs, hidden_size, 3, own=False)
         self.blocks = Resolution(hidden_size, num_blocks, num_resolutions, dropout, num_classes)
-        self.output = nn.Conv2d(2 * hidden_size, self._num_outputs, 1)
+        if self.joint is not None:
+            self.num_outputs = self._num_joint_outputs(self.joint)
+        self.output = nn.Conv2d(2 * hidden_size, self.num_outputs, 1)
 
     def _joint(self) -> DiscretizedLogisticMixture | None:
         """The mixture whose components several colours share, or None for one colour."""
@@ -94,19 +100,15 @@ class PixelCNNPlusPlus(ImageModel):
             )
         return self.conditional
 
-    @property
-    def _num_outputs(self) -> int:
-        """Of several colours: a logit, and for each colour a mean, a log-scale and a coefficient of each before it."""
-        if self.joint is None:
-            return self.conditional.num_parameters
+    def _num_joint_outputs(self, joint: DiscretizedLogisticMixture) -> int:
+        """A logit, and for each colour a mean, a log-scale and a coefficient of each before it, of every component."""
         pairs = self.colours * (self.colours - 1) // 2
-        return self.joint.components * (1 + 2 * self.colours + pairs)
+        return joint.components * (1 + 2 * self.colours + pairs)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
-        numbers = self.network(self.read(x), context)
         if self.joint is None:
-            return self.conditional.distribution(numbers.movedim(1, -1).unsqueeze(1))
-        numbers = numbers.movedim(1, -1)
+            return super().forward(x, context)
+        numbers = self.network(self.read(x), context).movedim(1, -1)
         colours = [self._colour(numbers, x[:, :colour].movedim(1, -1)) for colour in range(self.colours)]
         return self.conditional.distribution(torch.stack(colours, dim=1))
 
@@ -127,14 +129,12 @@ class PixelCNNPlusPlus(ImageModel):
                 logits = logits + alone.component_log_probs(before[..., later])
         return torch.cat([logits, mean, log_scales[colour]], dim=-1)
 
-    def read(self, x: Tensor) -> Tensor:
-        return F.pad(super().read(x), (0, 0, 0, 0, 0, 1), value=1.0)
-
     def network(self, features: Tensor, context: Tensor | None) -> Tensor:
         numbers: Tensor = self.output(concat_elu(self._hidden(features, context)))
         return at_least_single(numbers)
 
     def _hidden(self, features: Tensor, context: Tensor | None) -> Tensor:
+        features = F.pad(features, (0, 0, 0, 0, 0, 1), value=1.0)
         u = self.above(features).contiguous(memory_format=torch.channels_last)
         v = self.beside(features).contiguous(memory_format=torch.channels_last)
         hidden: Tensor = self.blocks(u, v, context)[1]
@@ -153,7 +153,9 @@ class PixelCNNPlusPlus(ImageModel):
         """The numbers ``(B, k)`` of all colours of the pixel at ``site``, after the features of the pixel before."""
         row, above, beside, blocks = state
         if previous is not None:
-            features, (_, last, _) = previous
+            features, last_site = previous
+            features, last = F.pad(features, (0, 1), value=1.0), last_site.column
+            previous = features, last_site
             row = torch.cat([row[..., :last], features[:, :, None, None], row[..., last + 1 :]], dim=3)
         if site.column == 0:
             u, above = self.above.step(above, row)
@@ -164,10 +166,14 @@ class PixelCNNPlusPlus(ImageModel):
         return at_least_single(numbers), (row, above, beside, blocks)
 
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
+        if self.joint is None:
+            return super().start(batch_size, context)
         return 0, self.network_start(batch_size, context), None, ()
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
         """As `AutoregressiveModel.step`; the network runs at the first colour of a pixel only."""
+        if self.joint is None:
+            return super().step(state, previous)
         t, own, numbers, before = state
         site = self.site(t)
         before = before if previous is None else (*before, previous)
@@ -175,11 +181,8 @@ class PixelCNNPlusPlus(ImageModel):
             pixel = None
             if before:
                 features = self.conditional.encode(torch.stack(before, dim=1)).flatten(1)
-                pixel = F.pad(features, (0, 1), value=1.0), self.site(t - 1)._replace(colour=0)
+                pixel = features, self.site(t - 1)._replace(colour=0)
             numbers, own = self.network_step(own, pixel, site)
             before = ()
-        parameters = numbers
-        if self.joint is not None:
-            values = torch.stack(before, dim=-1) if before else numbers.new_zeros(len(numbers), 0)
-            parameters = self._colour(numbers, values)
-        return self.conditional.distribution(parameters), (t + 1, own, numbers, before)
+        values = torch.stack(before, dim=-1) if before else numbers.new_zeros(len(numbers), 0)
+        return self.conditional.distribution(self._colour(numbers, values)), (t + 1, own, numbers, before)

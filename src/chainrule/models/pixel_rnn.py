@@ -18,7 +18,7 @@ from typing import Literal
 from torch import Tensor
 
 from chainrule.conditionals import Conditional
-from chainrule.image import ImageLayer, LayeredImageModel, check_counts, check_kernels, check_shares, image_shape
+from chainrule.image import ImageLayer, LayeredImageModel, check_counts, check_kernels, check_shares, colours_of
 from chainrule.model import State
 from chainrule.nn.class_bias import ClassBias
 from chainrule.nn.masked_conv import MaskedConv2d, Site
@@ -39,6 +39,7 @@ class PixelRNN(LayeredImageModel):
         first_kernel_size: Width of the first kernel, which sees no pixel itself.
         head_size: Features of the 1x1 layer before the last; by default 2h.
         num_classes: The number of classes that an example can be conditioned on, by a bias of all gates.
+        patch_size: Pixels of a side of the square patches that are read, and given a joint distribution, at once.
 
     Raises:
         ValueError: If the event is no image, the cell unknown, a size is below 1 or can't be divided among the
@@ -64,8 +65,9 @@ class PixelRNN(LayeredImageModel):
         first_kernel_size: int = 7,
         head_size: int | None = None,
         num_classes: int | None = None,
+        patch_size: int = 1,
     ) -> None:
-        colours = image_shape(event_shape, "PixelRNN")[0]
+        colours = colours_of(event_shape, "PixelRNN", patch_size)
         check_counts(num_layers=num_layers)
         check_shares(colours, hidden_size=hidden_size, head_size=head_size)
         check_kernels(first_kernel_size=first_kernel_size)
@@ -80,6 +82,7 @@ class PixelRNN(LayeredImageModel):
             layers=[LSTMLayer(lstm(2 * hidden_size, hidden_size, colours), num_classes) for _ in range(num_layers)],
             head_size=2 * hidden_size if head_size is None else head_size,
             num_classes=num_classes,
+            patch_size=patch_size,
         )
 
 
