@@ -21,7 +21,7 @@ from chainrule.image import ImageModel, check_counts, check_kernels, check_share
 from chainrule.model import State
 from chainrule.nn.buffers import write_columns
 from chainrule.nn.checks import check_dropout
-from chainrule.nn.class_bias import ClassBias
+from chainrule.nn.class_bias import ClassBias, plus
 from chainrule.nn.masked_conv import MaskedConv2d, RowsAbove, Site, Written
 
 
@@ -176,17 +176,17 @@ class GatedLayer(nn.Module):
     def forward(self, vertical: Tensor, horizontal: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
         """Both stacks ``(B, hidden_size, height, width)`` of the next layer."""
         above = self.vertical(vertical)
-        both = self.horizontal(horizontal) + self.down(above) + over_image(self.class_bias(context))
+        both = plus(self.horizontal(horizontal) + self.down(above), self.class_bias(context))
         hidden = self.out(self.dropout(gated(both, self.colours)))
         hidden = hidden if self.first else horizontal + hidden
-        return self._vertical(above, over_image(self.vertical_class_bias(context))), hidden
+        return self._vertical(above, self.vertical_class_bias(context)), hidden
 
     def _vertical(self, above: Tensor, class_bias: Tensor | float) -> Tensor:
-        return above if self.last else gated(above + class_bias, 1)
+        return above if self.last else gated(plus(above, class_bias), 1)
 
     def start(self, batch_size: int, width: int, context: Tensor | None) -> State:
         """The state before the first pixel of images that are ``width`` wide."""
-        biases = over_image(self.vertical_class_bias(context)), over_image(self.class_bias(context))
+        biases = self.vertical_class_bias(context), self.class_bias(context)
         horizontal, out = (layer.start(batch_size, width) for layer in (self.horizontal, self.out))
         return self.vertical.start(batch_size, width), None, horizontal, out, biases
 
@@ -200,7 +200,7 @@ class GatedLayer(nn.Module):
         rows, _, horizontal, out, biases = state
         above, rows = self.vertical.step(rows, row)
         # For every pixel what its row adds to the gate of each colour.
-        down = (self.down(above) + biases[1]).squeeze(2).unflatten(1, (self.colours, -1)).permute(0, 3, 1, 2)
+        down = plus(self.down(above), biases[1]).squeeze(2).unflatten(1, (self.colours, -1)).permute(0, 3, 1, 2)
         return self._vertical(above, biases[0]), (rows, down.contiguous(), horizontal, out, biases)
 
     def step(self, state: State, written: Written | None, site: Site) -> tuple[Tensor, State]:
@@ -221,8 +221,3 @@ def gated(x: Tensor, colours: int) -> Tensor:
         return a.tanh() * b.sigmoid()
     a, b = x.unflatten(1, (colours, 2, -1)).unbind(2)
     return (a.tanh() * b.sigmoid()).flatten(1, 2)
-
-
-def over_image(bias: Tensor | float) -> Tensor | float:
-    """A bias ``(B, k)`` of every pixel."""
-    return bias[:, :, None, None] if isinstance(bias, Tensor) else bias

@@ -20,7 +20,7 @@ from chainrule.conditionals import Conditional
 from chainrule.image import ImageLayer, LayeredImageModel, check_counts, check_kernels, check_shares, colours_of
 from chainrule.model import State
 from chainrule.nn.checks import check_dropout
-from chainrule.nn.class_bias import ClassBias
+from chainrule.nn.class_bias import ClassBias, plus
 from chainrule.nn.masked_conv import MaskedConv2d, Site
 
 
@@ -109,10 +109,8 @@ class ResidualBlock(ImageLayer):
         self.class_bias = ClassBias(num_classes, hidden_size)
 
     def forward(self, x: Tensor, context: Tensor | None) -> Tensor:
-        bias = self.class_bias(context)
-        bias = bias[:, :, None, None] if isinstance(bias, Tensor) else bias
-        hidden = self.conv(self.narrow(x.relu()).relu()) + bias
-        widened: Tensor = self.widen(self.dropout(hidden.relu()))
+        hidden = plus(self.conv(self.narrow(x.relu()).relu_()), self.class_bias(context))
+        widened: Tensor = self.widen(self.dropout(hidden.relu_()))
         return x + widened
 
     def start(self, batch_size: int, width: int, context: Tensor | None) -> State:
@@ -124,7 +122,7 @@ class ResidualBlock(ImageLayer):
     def step(self, state: State, x: Tensor, site: Site) -> tuple[Tensor, State]:
         narrow, conv, widen, bias = state
         hidden, narrow = self.narrow.step(narrow, (x.relu(), site), site)
-        hidden, conv = self.conv.step(conv, (hidden.relu(), site), site)
+        hidden, conv = self.conv.step(conv, (hidden.relu_(), site), site)
         hidden = hidden if bias is None else hidden + bias[:, site.colour]
-        widened, widen = self.widen.step(widen, (hidden.relu(), site), site)
+        widened, widen = self.widen.step(widen, (hidden.relu_(), site), site)
         return x + widened, (narrow, conv, widen, bias)

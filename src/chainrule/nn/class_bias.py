@@ -23,3 +23,12 @@ class ClassBias(nn.Module):
         if self.bias is None or context is None:
             return 0.0
         return self.bias.index_select(0, context)
+
+
+def plus(x: Tensor, bias: Tensor | float) -> Tensor:
+    """``x`` ``(B, k, ...)`` plus a class's bias ``(B, k)``; ``x`` itself, for which nothing is computed, without classes.
+
+    >>> plus(torch.zeros(1, 2, 1, 2), torch.tensor([[1.0, 2.0]])).tolist()
+    [[[[1.0, 1.0]], [[2.0, 2.0]]]]
+    """
+    return x + bias.view(*bias.shape, *[1] * (x.dim() - 2)) if isinstance(bias, Tensor) else x

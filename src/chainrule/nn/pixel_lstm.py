@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from chainrule.nn.buffers import write_columns
+from chainrule.nn.class_bias import plus
 from chainrule.nn.masked_conv import MaskedConv2d, Site
 
 State = Any
@@ -70,7 +71,7 @@ class RowLSTM(PixelLSTM):
         self.state_to_state = nn.Conv1d(hidden_size, 4 * hidden_size, kernel_size, padding=kernel_size // 2, bias=False)
 
     def forward(self, x: Tensor, bias: Tensor | float) -> Tensor:
-        gates = self.input_to_state(x) + (bias[:, :, None, None] if isinstance(bias, Tensor) else bias)
+        gates = plus(self.input_to_state(x), bias)
         hidden = cell = gates.new_zeros(len(x), self.hidden_size, x.shape[3])
         rows = []
         for row in gates.unbind(2):

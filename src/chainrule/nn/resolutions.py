@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from chainrule.nn.buffers import write_columns
-from chainrule.nn.class_bias import ClassBias
+from chainrule.nn.class_bias import ClassBias, plus
 from chainrule.nn.masked_conv import MaskedConv2d, RowsAbove, Site
 
 State = Any
@@ -222,15 +222,13 @@ class GatedResidual(nn.Module):
         hidden = self.first(concat_elu(x))
         if self.skip is not None:
             hidden = hidden + self.skip(concat_elu(torch.cat(skips, dim=1)))
-        bias = self.class_bias(context)
         gates = self.second(self.dropout(concat_elu(hidden)))
-        return gated(x, gates + (bias[:, :, None, None] if isinstance(bias, Tensor) else bias))
+        return gated(x, plus(gates, self.class_bias(context)))
 
     def start(self, batch_size: int, width: int, context: Tensor | None) -> State:
         """The states of both convolutions, and the class bias."""
-        bias = self.class_bias(context)
         first, second = self.first.start(batch_size, width), self.second.start(batch_size, width)
-        return first, second, bias if isinstance(bias, Tensor) else None
+        return first, second, self.class_bias(context)
 
     def step(self, state: State, x: Tensor, skips: list[Tensor], advance: Advance) -> tuple[Tensor, State]:
         """The output for a row or a pixel, by ``advance`` of the convolutions."""
@@ -240,9 +238,7 @@ class GatedResidual(nn.Module):
             skipped = concat_elu(torch.cat(skips, dim=1))
             hidden = hidden + (self.skip(skipped) if x.dim() == 4 else self._skip_of_pixel(skipped))
         gates, second = advance(self.second, second, concat_elu(hidden))
-        if bias is not None:
-            gates = gates + bias.view(*bias.shape, *[1] * (x.dim() - 2))
-        return gated(x, gates), (first, second, bias)
+        return gated(x, plus(gates, bias)), (first, second, bias)
 
     def _skip_of_pixel(self, x: Tensor) -> Tensor:
         assert self.skip is not None
