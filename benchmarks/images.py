@@ -7,13 +7,16 @@ and multiplied by the 784 that a sample takes. What rivals take on another such 
 
 import argparse
 import json
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from speed import N, Recompute, operations, rates, seconds, train_step
-from torch import Tensor
+from textbook import TextbookGatedPixelCNN, TextbookPixelCNN
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 import chainrule
 from chainrule.atomic import write_atomically
@@ -35,6 +38,13 @@ MODELS = {
     "PixelCNN++, 2 resolutions, 3 blocks of 64": PixelCNNPlusPlus,
     "PixelRNN, 7 Diagonal BiLSTMs, h = 16": partial(PixelRNN, hidden_size=16),
     "PixelRNN, 7 Row LSTMs, h = 16": partial(PixelRNN, hidden_size=16, cell="row"),
+}
+
+TEXTBOOK = {
+    "PixelCNN, 15 blocks, h = 16": partial(TextbookPixelCNN, 16, 15),
+    "PixelCNN, 15 blocks, h = 32": partial(TextbookPixelCNN, 32, 15),
+    "GatedPixelCNN, 10 layers of 64": partial(TextbookGatedPixelCNN, 64, 10),
+    "GatedPixelCNN, 10 layers of 128": partial(TextbookGatedPixelCNN, 128, 10),
 }
 
 RIVALS = {  # ../shared/targets.md
@@ -72,14 +82,24 @@ def sampling(model: ImageModel, x: Tensor, repeats: int) -> dict[str, Any]:
         }
 
 
-def training(model: ImageModel, x: Tensor, repeats: int) -> dict[str, Any]:
-    def loss(enabled: bool) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
-            return -model.log_prob(x).mean()
+def training(model: ImageModel, textbook: nn.Module | None, x: Tensor, repeats: int) -> dict[str, Any]:
+    """Images/s, also of the textbook's way where there is one; compiled where the recipes do so."""
 
-    steps = [train_step(model.train(), partial(loss, enabled), fused=True) for enabled in (False, True)]
-    single, half = seconds(*steps, repeats=repeats)
-    return {"train_images_per_second": {"float32": len(x) / single, "bfloat16": len(x) / half}}
+    def loss(losses: Callable[[Tensor], Tensor], mixed: bool) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            return losses(x).mean()
+
+    step = partial(train_step, model.train(), fused=True)
+    steps = {name: step(partial(loss, model.loss, name == "bfloat16")) for name in ("float32", "bfloat16")}
+    if not isinstance(model, PixelCNN | PixelRNN):
+        steps["bfloat16, compiled"] = step(partial(loss, torch.compile(model.loss, dynamic=False), True))
+    if textbook is not None:
+        entropy = partial(binary_cross_entropy_with_logits, reduction="none")
+        steps["textbook"] = train_step(textbook, partial(loss, lambda x: entropy(textbook(x), x), False), fused=False)
+    least = dict(zip(steps, seconds(*steps.values(), repeats=repeats), strict=True))
+    rate = {name: len(x) / time for name, time in least.items()}
+    best = max(speed for name, speed in rate.items() if name != "textbook")
+    return {"train_images_per_second": rate, "train_speedup": best / rate["textbook"] if textbook is not None else None}
 
 
 def main() -> None:
@@ -97,7 +117,8 @@ def main() -> None:
         rows.append(row)
         print(json.dumps(row, indent=2), flush=True)
     for row, model in zip(rows, models.values(), strict=True):
-        row |= training(model, x, options.repeats) | {"rival": RIVALS.get(row["model"])}
+        textbook = TEXTBOOK[row["model"]]() if row["model"] in TEXTBOOK else None
+        row |= training(model, textbook, x, options.repeats) | {"rival": RIVALS.get(row["model"])}
         print(json.dumps({row["model"]: row["train_images_per_second"]}), flush=True)
     report = {"benchmark": "images", "machine": machine(), "rates": rates(), "versions": versions(), "rows": rows}
     write_atomically(options.out / "benchmark-images.json", (json.dumps(report, indent=2) + "\n").encode())

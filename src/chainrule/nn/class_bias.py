@@ -26,7 +26,7 @@ class ClassBias(nn.Module):
 
 
 def plus(x: Tensor, bias: Tensor | float) -> Tensor:
-    """``x`` ``(B, k, ...)`` plus a class's bias ``(B, k)``; ``x`` itself, for which nothing is computed, without classes.
+    """``x`` ``(B, k, ...)`` plus a class's bias ``(B, k)``; without classes ``x`` itself, and nothing is computed.
 
     >>> plus(torch.zeros(1, 2, 1, 2), torch.tensor([[1.0, 2.0]])).tolist()
     [[[[1.0, 1.0]], [[2.0, 2.0]]]]
