@@ -11,10 +11,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import image_tables
+from image_tables import table
+
 ROOT = Path(__file__).resolve().parent.parent
 
 BINARY_TABLES = ("nltcs", "plants", "jester", "dna", "mushrooms")
 TEXTS = ("shakespeare", "names", "wikitext2")
+ELSEWHERE = (*BINARY_TABLES, *TEXTS, *image_tables.MANY_LEVELS)
+"""Data sets with a table of their own."""
 LABELS = {
     "independent": "independent variables",
     "chow-liu": "`BayesNet`, Chow-Liu tree",
@@ -40,17 +45,11 @@ def read_results() -> list[dict[str, Any]]:
     return [json.loads(path.read_text()) for path in sorted((ROOT / "results").glob("*.json"))]
 
 
-def table(header: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
 def likelihoods(results: list[dict[str, Any]]) -> str:
     """Test NLL of every recipe on images beside the published number."""
     rows = []
     for result in sorted(
-        (result for result in results if "recipe" in result and data_of(result) not in (*BINARY_TABLES, *TEXTS)),
+        (result for result in results if "recipe" in result and data_of(result) not in ELSEWHERE),
         key=lambda result: (result["recipe"].partition("/")[0], -result["nats"]),
     ):
         published = result.get("published")
@@ -74,9 +73,11 @@ def data_of(result: dict[str, Any]) -> str:
 
 
 def model_of(result: dict[str, Any]) -> str:
-    """The model, and how many members an ensemble has."""
-    members = len(result.get("member_nats", ()))
-    return f"{result['model']}, mean of {members}" if members else str(result["model"])
+    """The model, whether it reads patches, and how many members an ensemble has."""
+    members, patch = len(result.get("member_nats", ())), result["settings"].get("model.patch_size", 1)
+    of_patches = f", {patch} x {patch} patches" if patch > 1 else ""
+    of_classes = ", given the class" if "model.num_classes" in result["settings"] else ""
+    return f"{result['model']}{of_patches}{of_classes}{f', mean of {members}' if members else ''}"
 
 
 def binary_tables(results: list[dict[str, Any]]) -> str:
@@ -263,6 +264,8 @@ TABLES = {
     "texts": texts,
     "writing": writing,
     "textspeed": textspeed,
+    "bits": image_tables.bits,
+    "imagespeed": image_tables.speed,
 }
 
 

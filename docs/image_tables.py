@@ -1,0 +1,80 @@
+"""The README's tables on images with many levels and on the speed of image models."""
+
+from typing import Any
+
+MANY_LEVELS = ("mnist-grey", "cifar10-jpeg")
+"""Data sets whose results are bits per dimension, beside those of compressors."""
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def bits(results: list[dict[str, Any]]) -> str:
+    """Bits per dimension of the recipes with many levels, beside compressors on the same test images."""
+    (report,) = [result for result in results if result.get("benchmark") == "compressors"]
+    rows = []
+    for data in MANY_LEVELS:
+        own = [result for result in results if result.get("recipe", "").startswith(f"{data}/")]
+        for result in sorted(own, key=lambda result: result["bits_per_dim"]):
+            rows.append(
+                [
+                    data,
+                    f"`{result['model']}`, {'softmax' if 'conditional' not in result['settings'] else 'mixture'}",
+                    f"**{result['bits_per_dim']:.3f}**",
+                    "",
+                    f"{result['parameters']:,}",
+                    f"{result['minutes']:.0f}",
+                    f"`{result['recipe']}`",
+                ]
+            )
+        for row in report["rows"]:
+            if row["data"] == data:
+                sizes = f"{row['files_bits_per_dim']:.3f}", f"{row['tiles_bits_per_dim']:.3f}"
+                rows.append([data, f"*{row['compressor']}*", *sizes, "", "", ""])
+    header = ["images", "", "bits per dimension", "as tiles of one image", "parameters", "minutes", "recipe"]
+    return table(header, rows)
+
+
+def speed(results: list[dict[str, Any]]) -> str:
+    """Seconds per likelihood and per sample of 64 images, and images per second in training."""
+    (report,) = [result for result in results if result.get("benchmark") == "images"]
+    rows = []
+    for row in report["rows"]:
+        trained = row["train_images_per_second"]
+        best = max((name for name in trained if name != "textbook"), key=trained.__getitem__)
+        beside = f"{trained['textbook']:,.0f} (**{row['train_speedup']:.1f}x**)" if "textbook" in trained else ""
+        rows.append(
+            [
+                row["model"],
+                f"{row['log_prob_64_seconds']:.2f} s",
+                f"{row['sample_64_seconds']:.2f} s",
+                f"{row['recompute_64_seconds']:,.0f} s",
+                f"**{row['speedup_over_recompute']:,.0f}x**",
+                f"{row['passes_per_sample']:.1f}",
+                f"{row['sample_operations'] / row['log_prob_operations']:.2f}",
+                f"{trained['float32']:,.0f}",
+                f"{trained[best]:,.0f} ({best})",
+                beside,
+            ]
+        )
+    header = [
+        "model",
+        "`log_prob(64)`",
+        "`sample(64)`",
+        "by recomputing",
+        "faster",
+        "passes",
+        "operations / pass",
+        "training images/s, float32",
+        "at best",
+        "the textbook's way",
+    ]
+    where = report["machine"]
+    return table(header, rows) + (
+        f"\n\nOn {where['cpu']}, {where['threads']} threads, in batches of 64, where a matrix product runs at "
+        f"{report['rates']['matrix_product_gflops']:.0f} GFLOP/s in float32 and one eager operation takes "
+        f"{report['rates']['eager_add_microseconds']:.1f} µs."
+    )
