@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test bench bench-tasks readme clean
+.PHONY: install demo test bench bench-compressors bench-tasks readme clean
 
 install: .venv/installed
 
@@ -30,6 +30,11 @@ bench: install
 	$(BIN)/python benchmarks/memory.py --out results
 	$(BIN)/python benchmarks/images.py --out results
 
+# Lossless compressors on the test images; for the folder see recipes/cifar10-jpeg.
+bench-compressors: install
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python benchmarks/compressors.py --out results
+
 # How well classes are told, hidden units describe, hidden pixels are completed, and what the models of text write; the last two by the runs of recipes.
 bench-tasks: install
 	$(BIN)/python benchmarks/classes.py --out results
@@ -38,6 +43,8 @@ bench-tasks: install
 	$(BIN)/python benchmarks/completion.py --out results
 	for recipe in names wikitext2 shakespeare; do $(BIN)/chainrule reproduce $$recipe/lstm; done
 	$(BIN)/python benchmarks/writing.py --out results
+	for recipe in pixel-cnn gated-pixel-cnn pixel-cnn-classes; do $(BIN)/chainrule reproduce mnist/$$recipe; done
+	$(BIN)/python benchmarks/pictures.py --out results
 
 # The README's tables, from results/.
 readme: install
