@@ -12,6 +12,7 @@ from chainrule.data.text import load_text
 from chainrule.models import FVSBN, RNN
 
 
+@pytest.mark.filterwarnings("ignore")  # the compiler's own
 def test_a_compiled_loss_is_the_loss() -> None:
     x = torch.bernoulli(torch.full((40, 6), 0.5))
     histories = []
