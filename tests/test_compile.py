@@ -28,7 +28,7 @@ def test_a_compiled_loss_is_the_loss() -> None:
 def test_compiling_needs_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
     model = FVSBN(event_shape=(2,), conditional=Bernoulli())
-    with pytest.raises(ValueError, match=r"compile expects a C\+\+ compiler, g\+\+ or clang\+\+, found none"):
+    with pytest.raises(ValueError, match=r"compile expects a C\+\+ compiler, .*, found none"):
         chainrule.fit(model, torch.zeros(4, 2), torch.zeros(4, 2), compile=True, device="cpu")
 
 

@@ -73,7 +73,10 @@ def load_images(folder: Path, *, levels: int | None, seed: int, skip_unreadable:
     if levels > 256:
         raise ValueError(f"{folder}: expected levels from 2 to 256 for images, got levels={levels}")
     roots = _roots(folder)
-    parts, skipped = _parts(roots, seed, skip_unreadable)
+    parts = _parts(roots, seed)
+    skipped: list[Path] = []
+    if skip_unreadable:
+        parts, skipped = _readable(parts)
     shape = _common_shape(sorted({path for paths in parts.values() for path in paths}))
     labels, classes = _labels(parts, roots)
     quantised = "values as in the files" if levels == 256 else f"quantised to floor(value * {levels} / 256)"
@@ -159,13 +162,9 @@ def _roots(folder: Path) -> dict[str, Path]:
     return {"train": folder / "train", "valid": valid, "test": folder / "test"}
 
 
-def _parts(roots: dict[str, Path], seed: int, skip_unreadable: bool) -> tuple[dict[str, list[Path]], list[Path]]:
-    """The files of each split, and those left out; splits that share a folder divide its files at random."""
+def _parts(roots: dict[str, Path], seed: int) -> dict[str, list[Path]]:
+    """The files of each split; splits that share a folder divide its files at random."""
     found = {root: find_images(root) for root in roots.values()}
-    skipped = []
-    if skip_unreadable:
-        skipped = [path for paths in found.values() for path in paths if not _is_readable(path)]
-        found = {root: [path for path in paths if path not in skipped] for root, paths in found.items()}
     for root, paths in found.items():
         if not paths:
             tables = f" or the files *.train.*, *.valid.* and *.test.* ({' '.join(TABLE_SUFFIXES)})"
@@ -174,7 +173,7 @@ def _parts(roots: dict[str, Path], seed: int, skip_unreadable: bool) -> tuple[di
     paths = found[roots["train"]]
     if len(found) == 1:
         rows = split_rows(len(paths), seed, str(roots["train"]))
-        return {split: [paths[row] for row in rows[split]] for split in roots}, skipped
+        return {split: [paths[row] for row in rows[split]] for split in roots}
     parts = {split: found[root] for split, root in roots.items()}
     if roots["valid"] == roots["train"]:
         if len(paths) < 2:
@@ -183,7 +182,7 @@ def _parts(roots: dict[str, Path], seed: int, skip_unreadable: bool) -> tuple[di
         tenth = max(1, len(paths) // 10)
         parts["valid"] = [paths[index] for index in order[:tenth]]
         parts["train"] = [paths[index] for index in order[tenth:]]
-    return parts, skipped
+    return parts
 
 
 def _common_shape(paths: list[Path]) -> tuple[int, int, int]:
@@ -197,6 +196,20 @@ def _common_shape(paths: list[Path]) -> tuple[int, int, int]:
             raise ValueError(f"expected images of one size, got two: {sizes}; resize them")
         modes.add(mode)
     return (3 if "RGB" in modes else 1, first[1], first[0])
+
+
+def _readable(parts: dict[str, list[Path]]) -> tuple[dict[str, list[Path]], list[Path]]:
+    """The files of each split that can be decoded, and those that can't; no other file changes its split.
+
+    Raises:
+        ValueError: If a split has none that can.
+    """
+    kept = {split: [path for path in paths if _is_readable(path)] for split, paths in parts.items()}
+    for split, paths in kept.items():
+        if not paths:
+            raise ValueError(f"expected images in {split}, got {len(parts[split])} files, none of which can be decoded")
+    chosen = {path for paths in kept.values() for path in paths}
+    return kept, sorted({path for paths in parts.values() for path in paths} - chosen)
 
 
 def _is_readable(path: Path) -> bool:

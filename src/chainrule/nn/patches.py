@@ -42,6 +42,8 @@ class Patches:
             raise ValueError(f"patch_size expects at least 1, got {size}")
         self.size, self.event_shape = size, event_shape
         channels, height, width = event_shape
+        if size > max(height, width):
+            raise ValueError(f"patch_size expects at most {max(height, width)}, the longer side, got {size}")
         self.grid = math.ceil(height / size), math.ceil(width / size)
         self.num_variables = channels * size**2
         if conditional.values is None:
@@ -50,7 +52,7 @@ class Patches:
         if math.log(self.num_parameters) + (self.num_variables - 1) * math.log(self.levels) > math.log(LARGEST):
             raise ValueError(
                 f"patch_size expects tables of at most {LARGEST:,} numbers, got patches of {self.num_variables} "
-                f"variables with {self.levels} values each: choose a smaller patch_size"
+                f"variables with {self.levels} values each: choose a smaller patch_size, or fewer levels"
             )
         self.num_inputs = self.num_variables * conditional.num_features
         self.sizes = [self.num_parameters * self.levels**j for j in range(self.num_variables)]

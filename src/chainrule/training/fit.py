@@ -246,8 +246,9 @@ def check_compiler(model: Model, train: Data, device: str) -> None:
     """Raise ``ValueError`` where a loss can't be compiled."""
     if isinstance(train, Stream) and reads_streams(model):
         raise ValueError("compile expects examples, got a stream, whose states go from window to window")
-    if device != "cuda" and not any(shutil.which(name) for name in (os.environ.get("CXX", ""), "g++", "clang++")):
-        raise ValueError("compile expects a C++ compiler, g++ or clang++, found none: install one, or do without")
+    compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
+    if device != "cuda" and not shutil.which(compiler):
+        raise ValueError(f"compile expects a C++ compiler, {compiler}, found none: install it, name another by CXX")
 
 
 def check_settings(
