@@ -65,7 +65,7 @@ def main() -> None:
     data, out = load("mnist"), options.out
     plain, gated = (hub.load(options.runs / name) for name in ("pixel-cnn", "gated-pixel-cnn"))
     drawn = chainrule.sample(gated, 64, seed=0)
-    plots.data_beside_samples(data.test[:64], drawn, out / "benchmark-pictures-samples.png")
+    plots.data_beside_samples(data.train[:64], drawn, out / "benchmark-pictures-samples.png")
     x = data.test[:EXAMPLES]
     plots.surprisal_map(x, surprisals(plain, x), out / "benchmark-pictures-surprisal.png")
     report = {
