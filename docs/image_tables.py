@@ -2,14 +2,10 @@
 
 from typing import Any
 
+from table_parts import SPEED, table
+
 MANY_LEVELS = ("mnist-grey", "cifar10-jpeg")
 """Data sets whose results are bits per dimension, beside those of compressors."""
-
-
-def table(header: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def bits(results: list[dict[str, Any]]) -> str:
@@ -61,18 +57,7 @@ def speed(results: list[dict[str, Any]]) -> str:
                 *([beside] if compared else []),
             ]
         )
-    header = [
-        "model",
-        "`log_prob(64)`",
-        "`sample(64)`",
-        "by recomputing",
-        "faster",
-        "passes",
-        "operations / pass",
-        "training images/s, float32",
-        "at best",
-        *(["the textbook's way"] if compared else []),
-    ]
+    header = [*SPEED, "training images/s, float32", "at best", *(["the textbook's way"] if compared else [])]
     where = report["machine"]
     return table(header, rows) + (
         f"\n\nOn {where['cpu']}, {where['threads']} threads, in batches of 64, where a matrix product runs at "
