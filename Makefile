@@ -35,7 +35,7 @@ bench-compressors: install
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python benchmarks/compressors.py --out results
 
-# How well classes are told, hidden units describe, hidden pixels are completed, and what the models of text write; the last two by the runs of recipes.
+# How well classes are told, hidden units describe, hidden pixels are completed, what the models of text write and those of images draw; the last three by the runs of recipes.
 bench-tasks: install
 	$(BIN)/python benchmarks/classes.py --out results
 	$(BIN)/chainrule reproduce mnist/made

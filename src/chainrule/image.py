@@ -116,12 +116,13 @@ class ImageModel(AutoregressiveModel):
         """As `step`; the network runs at the first variable of a patch only."""
         t, own, numbers, values = state
         row, column, place = patches.places[t]
-        before = None
+        last_row, last_column, last_place = patches.places[t - 1]
         if previous is not None:
-            last_row, last_column, last_place = patches.places[t - 1]
             values = write_columns(values, previous[:, None], last_place)
-            before = self.conditional.encode(values).flatten(1), Site(last_row, last_column, 0)
         if place == 0:
+            before = None
+            if previous is not None:
+                before = self.conditional.encode(values).flatten(1), Site(last_row, last_column, 0)
             numbers, own = self.network_step(own, before, Site(row, column, 0))
             values = torch.zeros_like(values)
         parameters = patches.parameters_at(numbers, values, place)

@@ -6,6 +6,7 @@ K^j values of the variables before it in the patch. So a patch has any joint dis
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
@@ -27,7 +28,7 @@ class Patches:
         conditional: The family of p(x_t | x_<t), whose values can be listed.
 
     Raises:
-        ValueError: If the size is below 1, or the tables of a patch are too large.
+        ValueError: If the size is below 1 or above the longer side, the values can't be listed, or a table is too large.
 
     >>> from chainrule.conditionals import Bernoulli
     >>> patches = Patches(2, (1, 4, 3), Bernoulli())
@@ -56,7 +57,7 @@ class Patches:
             )
         self.num_inputs = self.num_variables * conditional.num_features
         self.sizes = [self.num_parameters * self.levels**j for j in range(self.num_variables)]
-        self.num_outputs = sum(self.sizes)
+        *self.starts, self.num_outputs = itertools.accumulate(self.sizes, initial=0)
         self.order: list[int] = []
         """The positions, in the flattened event, of the variables in sequence."""
         self.places: list[tuple[int, int, int]] = []
@@ -105,5 +106,5 @@ class Patches:
         code = torch.zeros(len(values), dtype=torch.long, device=values.device)
         for value in values[:, :place].long().unbind(1):
             code = code * self.levels + value
-        rows = numbers.narrow(1, sum(self.sizes[:place]), self.sizes[place]).unflatten(1, (-1, self.num_parameters))
+        rows = numbers.narrow(1, self.starts[place], self.sizes[place]).unflatten(1, (-1, self.num_parameters))
         return rows[torch.arange(len(rows), device=code.device), code]

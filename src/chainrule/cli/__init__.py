@@ -19,6 +19,8 @@ __all__ = ["main"]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``chainrule`` with the arguments ``argv``, and return the exit status."""
+    formatting = warnings.formatwarning
+    warnings.formatwarning = lambda message, *_: f"chainrule: warning: {message}\n"
     try:
         return _run(list(sys.argv[1:] if argv is None else argv))
     except BrokenPipeError:
@@ -34,6 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if type(error).__name__ != "TrainingError":
             raise
         return _fail(error, 1)
+    finally:
+        warnings.formatwarning = formatting
 
 
 def _run(argv: list[str]) -> int:
@@ -41,8 +45,6 @@ def _run(argv: list[str]) -> int:
     if options is None:
         return 0
     from chainrule.cli import listings
-
-    warnings.formatwarning = lambda message, *_: f"chainrule: warning: {message}\n"
 
     command = options.pop("command")
     if command in listings.COMMANDS:

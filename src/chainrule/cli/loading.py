@@ -51,7 +51,7 @@ def dataset_of(spec: str | None, config: dict[str, Any], model: Model) -> Datase
         raise UsageError(f"--data expects text, as the run was fitted on text, got {spec}")
     if spec is not None:
         reading["skip_unreadable"] = None  # it was said of the folder that the run was fitted on
-    if spec is None:
+    else:
         # A path that was relative then is where it was, wherever this command runs.
         spec = settings["data"] if settings["data"] in NAMES else known.get("path", settings["data"])
     dataset = load_data(spec, seed=settings.get("seed", 0), **reading)

@@ -87,7 +87,7 @@ def load(
         raise ValueError(f"levels expects an integer of at least 2, got {levels}")
     text = {"documents": documents, "vocabulary": vocabulary, "window": window}
     text = {name: value for name, value in text.items() if value is not None}
-    if spec in NAMES or not Path(spec).expanduser().is_dir():
+    if spec in NAMES or Path(spec).expanduser().is_file():
         _only(str(spec), {"skip_unreadable": skip_unreadable}, "is no folder of images")
     if isinstance(spec, str) and spec in TEXTS:
         _only(spec, {"levels": levels}, "is text, whose vocabulary says how many")
