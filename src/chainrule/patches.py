@@ -28,7 +28,7 @@ class Patches:
         conditional: The family of p(x_t | x_<t), whose values can be listed.
 
     Raises:
-        ValueError: If the size is below 1 or above the longer side, the values can't be listed, or a table is too large.
+        ValueError: If the size is below 1 or above the longer side, values can't be listed, or a table is too large.
 
     >>> from chainrule.conditionals import Bernoulli
     >>> patches = Patches(2, (1, 4, 3), Bernoulli())
