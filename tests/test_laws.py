@@ -11,7 +11,7 @@ from zoo import ZOO
 
 from chainrule.conditionals import Bernoulli
 from chainrule.model import AutoregressiveModel
-from chainrule.models import MADE, NADE, BayesNet, GatedPixelCNN, PixelCNN, PixelRNN
+from chainrule.models import MADE, NADE, BayesNet, GatedPixelCNN, PixelCNN, PixelRNN, WaveNet
 from chainrule.nn.pixel_lstm import RowLSTM
 from chainrule.patches import Patches
 from chainrule.sequence import SequenceModel
@@ -34,6 +34,9 @@ def receptive_field(model: AutoregressiveModel) -> Tensor | None:
     if isinstance(model, PixelCNN | PixelRNN):
         seen = kernels_see(model) if isinstance(model, PixelCNN) else lstms_see(model)
         return seen if model.patches is None else within_patches(model.patches, seen)
+    if isinstance(model, WaveNet):  # a band: from the definition of the taps
+        ago = torch.arange(model.num_variables)[:, None] - torch.arange(model.num_variables)
+        return (ago >= 1) & (ago <= 1 + sum(layer.dilation * (layer.kernel_size - 1) for layer in model.net.layers))
     if not isinstance(model, MADE):
         return None  # all of the past, also for an ensemble of these MADEs
     paths = torch.eye(model.num_variables * model.conditional.num_features, dtype=torch.float64)
@@ -122,7 +125,7 @@ def expected_verdict(law: str, model: AutoregressiveModel) -> str:
         return "does not apply: a mixture over orders has no conditionals p(x_t | x_<t)"
     if law == "carries_its_state" and not isinstance(model, SequenceModel):
         return "does not apply: no model of sequences"
-    if model.num_classes is None and law == "uses_its_context":
+    if model.num_classes is None and model.frame_size is None and law == "uses_its_context":
         return "does not apply: no classes"
     if law == "saves_and_loads" and not torch.cuda.is_available():
         return "passed; no CUDA device here to try"

@@ -23,6 +23,7 @@ from chainrule.models import (
     PixelCNNPlusPlus,
     PixelRNN,
     Table,
+    WaveNet,
 )
 
 
@@ -63,6 +64,13 @@ MODELS: dict[str, Callable[..., AutoregressiveModel]] = {
     "RNN LSTM, two layers": partial(RNN, hidden_size=5, num_layers=2, cell="lstm", dropout=0.2),
     "RNN LSTM, documents": partial(RNN, hidden_size=6, cell="lstm", embedding_size=3, end_symbol=1),
     "RNN GRU, classes": partial(RNN, hidden_size=6, cell="gru", num_classes=2),
+    "WaveNet": partial(WaveNet, residual_channels=6, skip_channels=7, layers=3),
+    "WaveNet, two blocks": partial(WaveNet, residual_channels=8, skip_channels=5, layers=2, blocks=2),
+    "WaveNet, kernel 3, classes": partial(
+        WaveNet, residual_channels=6, skip_channels=7, layers=2, kernel_size=3, num_classes=2
+    ),
+    "WaveNet, one layer": partial(WaveNet, residual_channels=12, skip_channels=5, layers=1),
+    "WaveNet, frames": partial(WaveNet, residual_channels=6, skip_channels=7, layers=3, frame_size=2, hop=2),
     "Ensemble of masks": made_ensemble,
     "Ensemble of models": mixed_ensemble,
     "Ensemble of orders": order_ensemble,

@@ -233,13 +233,6 @@ def colours_of(event_shape: Sequence[int], model: str, patch_size: int) -> int:
     return channels if patch_size == 1 else 1
 
 
-def check_counts(**counts: int) -> None:
-    """Raise ``ValueError`` where a number of layers or of features is below 1."""
-    for name, count in counts.items():
-        if count < 1:
-            raise ValueError(f"{name} expects at least 1, got {count}")
-
-
 def check_shares(channels: int, **sizes: int | None) -> None:
     """Raise ``ValueError`` where features can't be divided among the channels; None is not given."""
     for name, size in sizes.items():

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from chainrule.conditionals import Conditional
+from chainrule.nn.checks import check_classes, check_frames
 from chainrule.nn.masked_linear import Masked
 from chainrule.order import Order, OrderSpec
 
@@ -41,6 +42,9 @@ class Model(nn.Module, ABC):
 
     growth: str = ""
     """How the number of parameters grows with the number of variables n."""
+
+    frame_size: int | None = None
+    """Numbers of a frame, of a model whose context is a sequence of frames and no class."""
 
     def __new__(cls, *_: Any, **arguments: Any) -> Self:
         model = super().__new__(cls)
@@ -130,20 +134,16 @@ class Model(nn.Module, ABC):
 
     @final
     def check_context(self, context: Tensor | None, batch_size: int) -> Tensor | None:
-        """The classes ``(B,)`` as int64 on this model's device, or ``ValueError`` saying expected and got."""
+        """The classes ``(B,)`` as int64, or the frames ``(B, F, frame_size)``, on this model's device.
+
+        Raises:
+            ValueError: If they are not what the model is conditioned on; the message says expected and got.
+        """
         name = type(self).__name__
-        if self.num_classes is None:
-            if context is not None:
-                raise ValueError(f"context expects None, as this {name} was built without num_classes, got classes")
-            return None
-        expected = f"context expects the class of each of {batch_size} examples, from 0 to {self.num_classes - 1}"
-        if context is None:
-            raise ValueError(f"{expected}, as this {name} has {self.num_classes} classes, got None")
-        if tuple(context.shape) != (batch_size,):
-            raise ValueError(f"{expected}, got the shape {tuple(context.shape)}")
-        if bool(((context < 0) | (context >= self.num_classes) | (context != context.long())).any()):
-            raise ValueError(f"{expected}, got values from {context.min().item():g} to {context.max().item():g}")
-        return context.to(device=self.device, dtype=torch.long)
+        if self.frame_size is not None:
+            return check_frames(context, batch_size, self.frame_size, name).to(device=self.device, dtype=self.dtype)
+        classes = check_classes(context, batch_size, self.num_classes, name)
+        return None if classes is None else classes.to(device=self.device, dtype=torch.long)
 
     def empty(self, *shape: int) -> Tensor:
         """Zeros of this model's dtype and on its device."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from chainrule.models.pixel_rnn import PixelRNN as PixelRNN
     from chainrule.models.rnn import RNN as RNN
     from chainrule.models.table import Table as Table
+    from chainrule.models.wavenet import WaveNet as WaveNet
 
 MODULES = {
     "Table": "chainrule.models.table",
@@ -33,6 +34,7 @@ MODULES = {
     "PixelCNN": "chainrule.models.pixel_cnn",
     "GatedPixelCNN": "chainrule.models.gated_pixel_cnn",
     "PixelCNNPlusPlus": "chainrule.models.pixel_cnn_plus_plus",
+    "WaveNet": "chainrule.models.wavenet",
     "Ensemble": "chainrule.models.ensemble",
 }
 """Where each model lives, class name -> module, in the order of the lecture."""
@@ -51,6 +53,7 @@ __all__ = [
     "PixelRNN",
     "RNN",
     "Table",
+    "WaveNet",
 ]
 
 

@@ -17,10 +17,10 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from chainrule.conditionals import Conditional
-from chainrule.image import ImageModel, check_counts, check_kernels, check_shares
+from chainrule.image import ImageModel, check_kernels, check_shares
 from chainrule.model import State
 from chainrule.nn.buffers import write_columns
-from chainrule.nn.checks import check_dropout
+from chainrule.nn.checks import check_counts, check_dropout
 from chainrule.nn.class_bias import ClassBias, plus
 from chainrule.nn.masked_conv import MaskedConv2d, RowsAbove, Site, Written
 

@@ -26,9 +26,9 @@ from torch.distributions import Distribution
 from chainrule.conditionals import Conditional, DiscretizedLogisticMixture
 from chainrule.conditionals.base import at_least_single
 from chainrule.conditionals.logistic_mixture import LogisticBins
-from chainrule.image import ImageModel, check_counts
+from chainrule.image import ImageModel
 from chainrule.model import State
-from chainrule.nn.checks import check_dropout
+from chainrule.nn.checks import check_counts, check_dropout
 from chainrule.nn.masked_conv import MaskedConv2d, RowsAbove, Site, Written
 from chainrule.nn.resolutions import Resolution, concat_elu
 

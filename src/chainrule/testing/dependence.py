@@ -15,6 +15,7 @@ from chainrule.testing.probes import (
     change,
     law,
     not_walkable,
+    random_context,
     random_events,
     require,
     require_close,
@@ -208,8 +209,7 @@ def carries_its_state(model: AutoregressiveModel) -> str:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         x = random_events(subject, EXAMPLES)
-        classes = subject.num_classes
-        context = None if classes is None else torch.randint(classes, (len(x),), device=x.device)
+        context = subject.check_context(random_context(subject, len(x)), len(x))
     sequence, expected = subject.order.flatten(x), table(subject, subject(x, context))
     n = subject.num_variables
     for cuts in ([t, n - t] for t in range(n)):
@@ -260,11 +260,13 @@ def _no_mixing(model: AutoregressiveModel, x: Tensor) -> None:
 
 @torch.no_grad()
 def uses_its_context(model: AutoregressiveModel) -> str:
-    """Each example of a batch is conditioned on its own class, and classes that differ give other probabilities.
+    """Each example of a batch is conditioned on its own context, and contexts that differ give other probabilities.
 
     Raises:
-        AssertionError: If a class has no effect, or an example sees the class of another.
+        AssertionError: If a class or the frames have no effect, or an example sees those of another.
     """
+    if model.frame_size is not None:
+        return _uses_frames(model)
     if model.num_classes is None:
         return "does not apply: no classes"
     if model.num_classes == 1:
@@ -280,4 +282,19 @@ def uses_its_context(model: AutoregressiveModel) -> str:
     for c in range(1, model.num_classes):
         differs = bool((alone[:, c] - alone[:, 0]).abs().max() > ROUNDING)
         require(differs, f"uses_its_context: p(x | class {c}) expected to differ from p(x | class 0), got the same")
+    return PASSED
+
+
+def _uses_frames(model: AutoregressiveModel) -> str:
+    """Require that every conditional changes with the frames of its own example, and with no others."""
+    subject = copy.deepcopy(model).eval().double()
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        x = random_events(subject, EXAMPLES)
+        frames = [subject.check_context(random_context(subject, len(x)), len(x)) for _ in range(2)]
+    before, after = (table(subject, subject(x, each)) for each in frames)
+    differs = (after - before).abs().amax(dim=(0, 2)) > ROUNDING
+    require(bool(differs.all()), "uses_its_context: expected every conditional to change with the frames, got the same")
+    alone = [subject.log_prob(x[i : i + 1], each[i : i + 1]) for each in frames[:1] for i in range(len(x))]
+    require_close(subject.log_prob(x, frames[0]), torch.cat(alone), ROUNDING, "uses_its_context: log p among others")
     return PASSED

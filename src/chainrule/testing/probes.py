@@ -51,10 +51,10 @@ def law(
     @functools.wraps(function)
     def judge(model: AutoregressiveModel, /, *rest: Rest.args, **named: Rest.kwargs) -> str:
         verdicts = []
-        for label in [None] if model.num_classes is None else sorted({0, model.num_classes - 1}):
+        for context in contexts(model):
             subject = copy.deepcopy(model).eval()
             subject.zero_grad()
-            subject = subject if label is None else InClass(model=subject, label=label)
+            subject = subject if context is None else Given(model=subject, context=context)
             with _own_random_state(subject), torch.enable_grad():
                 verdicts.append(function(subject, *rest, **named))
         return "; ".join(dict.fromkeys(verdicts))
@@ -62,20 +62,21 @@ def law(
     return judge
 
 
-class InClass(AutoregressiveModel):
-    """A model of classes as the model of one of them, p(x | c), so that every law can judge it."""
+class Given(AutoregressiveModel):
+    """A model of classes or frames as the model given one context ``(1, ...)``, so that every law can judge it."""
 
-    def __init__(self, *, model: AutoregressiveModel, label: int) -> None:
+    def __init__(self, *, model: AutoregressiveModel, context: Tensor) -> None:
         order = model.order.permutation.tolist()
         super().__init__(event_shape=model.event_shape, conditional=model.conditional, order=order)
-        self.model, self.label = model, label
+        self.model, self.context = model, context
 
     @property
     def config(self) -> dict[str, Any]:
-        return {"model": type(self.model)(**self.model.config), "label": self.label}
+        return {"model": type(self.model)(**self.model.config), "context": self.context}
 
-    def _context(self, batch_size: int) -> Tensor:
-        return torch.full((batch_size,), self.label, device=self.device)
+    def _context(self, batch_size: int) -> Tensor | None:
+        repeated = self.context.expand(batch_size, *self.context.shape[1:])
+        return self.model.check_context(repeated, batch_size)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
         distribution: Distribution = self.model(x, self._context(len(x)))
@@ -86,6 +87,22 @@ class InClass(AutoregressiveModel):
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
         return self.model.step(state, previous)
+
+
+def contexts(model: AutoregressiveModel) -> list[Tensor | None]:
+    """What the laws condition ``model`` on, ``(1, ...)`` each: the first and the last class, or frames; else None."""
+    if model.frame_size is not None:
+        return [random_context(model, 1)]
+    if model.num_classes is not None:
+        return [torch.tensor([label]) for label in sorted({0, model.num_classes - 1})]
+    return [None]
+
+
+def random_context(model: AutoregressiveModel, count: int) -> Tensor | None:
+    """Classes or frames of ``count`` examples, drawn at random, of a model that is conditioned on some."""
+    if model.frame_size is not None:
+        return torch.randn(count, model.num_variables, model.frame_size)
+    return None if model.num_classes is None else torch.randint(model.num_classes, (count,))
 
 
 def not_walkable(model: AutoregressiveModel) -> str | None:

@@ -1,0 +1,169 @@
+"""WaveNet: causal, dilated convolutions over a sequence, such as the samples of a recording.
+
+In every layer, with taps of x one dilation apart, and conditioned on a class or on frames h,
+
+z = tanh(W_f * x + V_f h) . sigmoid(W_g * x + V_g h),    skip = U z,    x' = x + R z,
+
+and the conditionals come of the skips of all layers: O_2 relu(O_1 relu(sum of skips)).
+
+References:
+    WaveNet: a generative model for raw audio (van den Oord et al., 2016), https://arxiv.org/abs/1609.03499
+    Fast WaveNet generation algorithm (Le Paine et al., 2016), https://arxiv.org/abs/1611.09482
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from chainrule.conditionals import Conditional
+from chainrule.model import State
+from chainrule.nn.checks import check_counts
+from chainrule.nn.class_bias import ClassBias
+from chainrule.nn.dilated import DilatedLayers
+from chainrule.order import OrderSpec
+from chainrule.sequence import SequenceModel
+
+
+class WaveNet(SequenceModel):
+    """Dilated convolutions over the variables; their number, and not that of the parameters, may be any.
+
+    A conditional sees the last ``receptive_field`` variables. Of a sequence that is shorter, what would be before its
+    beginning is read as zero; the same holds at the beginning of a longer one.
+
+    `features` are the mean over the variables of the sum of the skips.
+
+    Args:
+        event_shape: Shape of one example. A sequence ``(n,)`` in raster order may also be shorter or longer.
+        conditional: The family of p(x_t | x_<t): of mu-law samples a `Categorical`, of linear ones a
+            `DiscretizedLogisticMixture`.
+        residual_channels: Numbers that a layer hands to the next, and units of its gates.
+        skip_channels: Numbers that a layer hands to the output.
+        layers: Layers of a block, of dilations 1, k, k^2, ... for kernels of size k.
+        blocks: How many blocks.
+        kernel_size: Taps of a convolution.
+        order: In which sequence the variables are generated.
+        num_classes: The number of classes that an example can be conditioned on (global conditioning).
+        frame_size: Numbers of a frame, to condition on a sequence of frames ``(B, F, frame_size)`` instead (local
+            conditioning). Features that do not change along an example are frames that repeat.
+        hop: Variables that each frame stands for: the conditional of x_t reads frame floor(t / hop).
+
+    Raises:
+        ValueError: If a size is below 1, a kernel has one tap only, or both classes and frames are asked for.
+
+    >>> from chainrule.conditionals import Categorical
+    >>> model = WaveNet(event_shape=(8000,), conditional=Categorical(256), layers=10, blocks=2)
+    >>> model.receptive_field
+    2047
+    >>> model.log_prob(torch.full((3, 5000), 128.0)).shape
+    torch.Size([3])
+    """
+
+    growth = "constant in n"
+
+    def __init__(
+        self,
+        *,
+        event_shape: Sequence[int],
+        conditional: Conditional,
+        residual_channels: int = 64,
+        skip_channels: int = 128,
+        layers: int = 10,
+        blocks: int = 1,
+        kernel_size: int = 2,
+        order: OrderSpec = "raster",
+        num_classes: int | None = None,
+        frame_size: int | None = None,
+        hop: int = 1,
+    ) -> None:
+        super().__init__(event_shape=event_shape, conditional=conditional, order=order, num_classes=num_classes)
+        check_counts(
+            residual_channels=residual_channels, skip_channels=skip_channels, layers=layers, blocks=blocks, hop=hop
+        )
+        if kernel_size < 2:
+            raise ValueError(f"kernel_size expects at least 2, got {kernel_size}")
+        if frame_size is not None:
+            check_counts(frame_size=frame_size)
+            if num_classes is not None:
+                raise ValueError("frame_size expects no num_classes, got both: a class may be a part of every frame")
+        self.frame_size, self.hop = frame_size, hop
+        self.input = nn.Linear(conditional.num_features + 1, residual_channels)
+        self.net = DilatedLayers(residual_channels, skip_channels, layers, blocks, kernel_size)
+        gates = len(self.net.layers) * 2 * residual_channels
+        self.class_gates = ClassBias(num_classes, gates)
+        self.frame_gates = None if frame_size is None else nn.Linear(frame_size, gates, bias=False)
+        self.output = nn.Sequential(
+            nn.ReLU(),
+            nn.Linear(skip_channels, skip_channels),
+            nn.ReLU(),
+            nn.Linear(skip_channels, conditional.num_parameters),
+        )
+
+    @property
+    def receptive_field(self) -> int:
+        return self.net.reach + 1
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
+        sequence = x if self.any_length else self.order.flatten(x)
+        skips, _ = self._pass(self.start(len(x), context), None, sequence)
+        parameters = self.output(skips)
+        return self.conditional.distribution(parameters if self.any_length else self.order.unflatten(parameters))
+
+    def start(self, batch_size: int, context: Tensor | None = None) -> State:
+        gates = self.class_gates(context)
+        if self.frame_gates is not None:
+            gates = self.frame_gates(context)
+        condition = None
+        if isinstance(gates, Tensor):
+            condition = gates.view(batch_size, -1, len(self.net.layers), 2 * self.net.channels)
+        return (0, self.empty(batch_size, self.net.reach, self.net.channels)), condition
+
+    def advance(self, state: State, previous: Tensor | None, x: Tensor) -> tuple[Distribution, State]:
+        skips, state = self._pass(state, previous, x)
+        return self.conditional.distribution(self.output(skips)), state
+
+    def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
+        layers, condition = state
+        if previous is None:
+            read = self.input(self.empty(len(layers[1]), self.input.in_features))
+        else:
+            read = self.input(self._encode(previous))
+        if condition is not None:
+            condition = condition[:, self._frame(layers[0], condition.shape[1])]
+        skips, layers = self.net.step(read, layers, condition)
+        return self.conditional.distribution(self.output(skips)), (layers, state[1])
+
+    def features(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        x = self.check(x)
+        sequence = x if self.any_length else self.order.flatten(x)
+        skips, _ = self._pass(self.start(len(x), self.check_context(context, len(x))), None, sequence)
+        return skips.mean(1)
+
+    def _pass(self, state: State, previous: Tensor | None, x: Tensor) -> tuple[Tensor, State]:
+        """The sum of the skips ``(B, k, skip_channels)``, and the state at the last of k variables."""
+        layers, condition = state
+        first = x[:, :1] if previous is None else previous.unsqueeze(1)
+        encoded = self._encode(torch.cat([first, x[:, :-1]], dim=1))
+        if previous is None:
+            encoded = torch.cat([torch.zeros_like(encoded[:, :1]), encoded[:, 1:]], dim=1)
+        if condition is not None and self.frame_gates is not None:
+            frames = [self._frame(t, condition.shape[1]) for t in range(layers[0], layers[0] + x.shape[1])]
+            condition = condition[:, frames]
+        skips, layers = self.net(self.input(encoded), layers, condition)
+        return skips, (layers, state[1])
+
+    def _encode(self, x: Tensor) -> Tensor:
+        """What the network reads of values, and a one: of a value that is before the beginning it reads zeros."""
+        features = self.conditional.encode(x)
+        return torch.cat([features, torch.ones_like(features[..., :1])], dim=-1)
+
+    def _frame(self, t: int, frames: int) -> int:
+        """Which of the frames variable t reads."""
+        if self.frame_gates is None:
+            return 0
+        if t // self.hop >= frames:
+            raise ValueError(f"context expects at least {t // self.hop + 1} frames for {t + 1} variables, got {frames}")
+        return t // self.hop

@@ -1,0 +1,131 @@
+"""Gated layers of causal, dilated convolutions, for a whole sequence or for one time.
+
+A layer of dilation d and kernel size k reads x_t, x_(t-d), ..., x_(t-(k-1)d), its taps. They are laid side by side, so
+that a convolution is one product of matrices, in a pass as in a step:
+
+(a, b) = W taps + c,    h = tanh(a) * sigmoid(b),    (skip, change) = V h,    x' = x + change
+
+References:
+    WaveNet: a generative model for raw audio (van den Oord et al., 2016), https://arxiv.org/abs/1609.03499
+    Fast WaveNet generation algorithm (Le Paine et al., 2016), https://arxiv.org/abs/1611.09482
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class DilatedLayer(nn.Module):
+    """One layer; what is before the beginning of a sequence is zero.
+
+    Args:
+        channels: Numbers of x_t.
+        skip_channels: Numbers of skip.
+        kernel_size: Taps k.
+        dilation: Times d from one tap to the next.
+        last: Whether no layer follows, so that there is no x'.
+    """
+
+    def __init__(self, channels: int, skip_channels: int, kernel_size: int, dilation: int, last: bool) -> None:
+        super().__init__()
+        self.skip_channels, self.kernel_size, self.dilation = skip_channels, kernel_size, dilation
+        self.reach = (kernel_size - 1) * dilation
+        self.gates = nn.Linear(kernel_size * channels, 2 * channels)
+        self.mix = nn.Linear(channels, skip_channels if last else skip_channels + channels)
+
+    def forward(self, x: Tensor, past: Tensor, condition: Tensor | float) -> tuple[Tensor, Tensor, Tensor]:
+        """Of times ``(B, k, channels)`` and the ``reach`` before them: x', skip, and the last ``reach`` times.
+
+        Args:
+            x: The times.
+            past: The times before, ``(B, reach, channels)``.
+            condition: What is added to the gates, ``(B, k or 1, 2 * channels)`` or 0.
+        """
+        whole = torch.cat([past, x], dim=1)
+        starts = range(0, self.reach + 1, self.dilation)
+        taps = torch.cat([whole[:, start : start + x.shape[1]] for start in starts], dim=2)
+        x, skip = self.read(x, taps, condition)
+        return x, skip, whole[:, whole.shape[1] - self.reach :]
+
+    def read(self, x: Tensor, taps: Tensor, condition: Tensor | float) -> tuple[Tensor, Tensor]:
+        """x' and skip of times ``(..., channels)`` from their taps ``(..., kernel_size * channels)``, oldest first."""
+        a, b = (self.gates(taps) + condition).chunk(2, dim=-1)
+        mixed: Tensor = self.mix(a.tanh() * b.sigmoid())
+        skip, change = mixed.tensor_split([self.skip_channels], dim=-1)
+        return (x + change if change.shape[-1] else x), skip
+
+
+class DilatedLayers(nn.Module):
+    """Layers whose dilations grow from 1 to kernel_size^(layers - 1), block after block; their skips are added.
+
+    The state of steps is one buffer ``(B, reach, channels)`` in which every layer has a ring of its own ``reach``: at
+    time t, tap i of a layer stands at ``(t + i * dilation) % reach`` of its ring.
+
+    Args:
+        channels: Numbers of a time within a layer.
+        skip_channels: Numbers of a time that leave it.
+        layers: Layers of a block.
+        blocks: How many blocks.
+        kernel_size: Taps of a layer.
+    """
+
+    def __init__(self, channels: int, skip_channels: int, layers: int, blocks: int, kernel_size: int) -> None:
+        super().__init__()
+        dilations = [kernel_size**layer for layer in range(layers)] * blocks
+        self.layers = nn.ModuleList(
+            DilatedLayer(channels, skip_channels, kernel_size, dilation, last=i == len(dilations) - 1)
+            for i, dilation in enumerate(dilations)
+        )
+        self.channels = channels
+        self.reaches = [layer.reach for layer in self.layers]
+        self.reach = sum(self.reaches)
+
+    def forward(self, x: Tensor, state: tuple[int, Tensor], condition: Tensor | None) -> tuple[Tensor, State]:
+        """The sum of the skips of k times ``(B, k, channels)``, and the state after them.
+
+        Args:
+            x: The times.
+            state: The time t of the first of them, and the buffer.
+            condition: What is added to the gates of each layer, ``(B, k or 1, len(layers), 2 * channels)``.
+        """
+        t, buffer = state
+        total: Tensor | float = 0.0
+        rings = []
+        for i, (layer, ring) in enumerate(zip(self.layers, buffer.split(self.reaches, dim=1), strict=True)):
+            change = 0.0 if condition is None else condition[:, :, i]
+            x, skip, past = layer(x, ring.roll(-(t % layer.reach), dims=1), change)
+            total = total + skip
+            rings.append(past.roll((t + x.shape[1]) % layer.reach, dims=1))
+        return total, (t + x.shape[1], torch.cat(rings, dim=1))
+
+    def step(self, x: Tensor, state: State, condition: Tensor | None) -> tuple[Tensor, State]:
+        """The sum of the skips ``(B, skip_channels)`` of one more time ``(B, channels)``, and the state after it."""
+        t, buffer = state
+        slots = torch.tensor(self.slots(t), device=x.device)
+        taken = buffer.index_select(1, slots).unflatten(1, (len(self.layers), -1))
+        total: Tensor | float = 0.0
+        written = []
+        for i, layer in enumerate(self.layers):
+            written.append(x)
+            taps = torch.cat([taken[:, i].flatten(1), x], dim=1)
+            x, skip = layer.read(x, taps, 0.0 if condition is None else condition[:, i])
+            total = total + skip
+        now = slots.unflatten(0, (len(self.layers), -1))[:, 0]  # where each oldest tap stood, the newest will
+        if torch.is_grad_enabled():
+            buffer = buffer.index_copy(1, now, torch.stack(written, dim=1))
+        else:
+            buffer.index_copy_(1, now, torch.stack(written, dim=1))
+        return total, (t + 1, buffer)
+
+    def slots(self, t: int) -> list[int]:
+        """Where in the buffer the earlier taps of time t stand: of each layer, the oldest first."""
+        result, start = [], 0
+        for layer in self.layers:
+            result += [start + (t + shift) % layer.reach for shift in range(0, layer.reach, layer.dilation)]
+            start += layer.reach
+        return result
+
+
+State = tuple[int, Tensor]
+"""The time t of the next step, and the buffer."""
