@@ -23,6 +23,11 @@ class SequenceModel(AutoregressiveModel):
     def any_length(self) -> bool:
         return len(self.event_shape) == 1 and self.order.is_identity
 
+    @property
+    def receptive_field(self) -> int | None:
+        """How many variables before x_t its conditional looks at; None for all."""
+        return None
+
     @abstractmethod
     def advance(self, state: State, previous: Tensor | None, x: Tensor) -> tuple[Distribution, State]:
         """The conditionals of the next k variables, in parallel.
@@ -40,3 +45,15 @@ class SequenceModel(AutoregressiveModel):
 def reads_streams(model: Model) -> TypeGuard[SequenceModel]:
     """Whether ``model`` reads a long sequence a piece at a time, given all before; others read its windows."""
     return isinstance(model, SequenceModel) and model.any_length
+
+
+def sequence_model(model: Model) -> SequenceModel:
+    """``model``, which must take sequences of any length, as recordings are.
+
+    Raises:
+        ValueError: If it does not.
+    """
+    if not reads_streams(model):
+        name = type(model).__name__
+        raise ValueError(f"recordings expect a model of sequences of any length (WaveNet, RNN), got {name}")
+    return model

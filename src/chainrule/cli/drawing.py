@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from chainrule import plots
+from chainrule.cli.audio import audio_format, complete_audio, sample_audio
 from chainrule.cli.loading import dataset_of, first_examples, levels_of, load_run, observation, one_class
 from chainrule.cli.parser import UsageError
 from chainrule.cli.text import sample_text, text_format
@@ -27,6 +28,10 @@ def run_sample(options: dict[str, Any]) -> None:
             check_suffix(options["out"], (".txt",))
         sample_text(options, model, text, drawing)
         return
+    audio = audio_format(config)
+    if audio is not None:
+        sample_audio(options, model, audio, drawing)
+        return
     for name in ("prompt", "length"):
         if options[name] is not None:
             raise UsageError(f"--{name} expects a model of text, got one that was fitted on other data")
@@ -41,10 +46,13 @@ def run_sample(options: dict[str, Any]) -> None:
 
 def run_complete(options: dict[str, Any]) -> None:
     """``chainrule complete``."""
-    check_suffix(options["out"])
     if options["draws"] < 1:
         raise ValueError(f"draws expects at least 1, got {options['draws']}")
     model, config = load_run(options)
+    if audio_format(config) is not None:
+        complete_audio(options, model, config)
+        return
+    check_suffix(options["out"])
     truth = first_examples(dataset_of(options["data"], config, model).split(options["split"]), options)
     observed = observation(options["observe"], model)
     drawing = _drawing(options)

@@ -39,7 +39,8 @@ def run_fit(options: dict[str, Any]) -> None:
         print(f"validation NLL {record['valid_nats']:.3f} nats ({independent}) {where}")
     else:
         print(f"validation loss {record['valid_loss']:.3f} {done.model.loss_unit} {where}")
-    samples = "samples.png" if done.dataset.text is None else "samples.txt"
+    of_audio = "samples.png" if done.dataset.audio is None else "samples.wav"
+    samples = of_audio if done.dataset.text is None else "samples.txt"
     print(f"{out} holds the model and {samples}; metrics.csv and training.png are beside each model that was fitted")
 
 
@@ -60,7 +61,7 @@ def run_reproduce(options: dict[str, Any]) -> None:
         return
     published = result["published"]
     beside = f" (published {published['nats']}, {published['source']})" if published else ""
-    unit = next((unit for unit in ("character", "byte") if f"nats_per_{unit}" in result), None)
+    unit = next((unit for unit in ("character", "byte", "sample") if f"nats_per_{unit}" in result), None)
     if unit is None:
         figure = f"{result['nats']:.3f} +- {result['nats_stderr']:.3f} nats"
     else:

@@ -42,8 +42,8 @@ def _fit(parser: Parser, argv: list[str]) -> None:
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="the run folder to write")
     parser.add_argument("--config", type=Path, metavar="RECIPE", help="a YAML file of these settings")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
-    parser.add_argument("--levels", help="values per variable; images are quantised to so many")
-    parser.add_argument("--skip-unreadable", metavar="BOOL", help="true: leave out image files that can't be decoded")
+    parser.add_argument("--levels", help="values per variable; images and recordings are quantised to so many")
+    parser.add_argument("--skip-unreadable", metavar="BOOL", help="true: leave out files that can't be decoded")
     _json(parser)
     conditional = parser.add_argument_group("conditional")
     conditional.add_argument("--conditional", metavar="FAMILY", help=f"{', '.join(FAMILIES)} (default: by the levels)")
@@ -52,7 +52,14 @@ def _fit(parser: Parser, argv: list[str]) -> None:
     text = parser.add_argument_group("text")
     text.add_argument("--documents", metavar="BOOL", help="true: every line is an example; else one stream")
     text.add_argument("--vocabulary", metavar="KIND", help="characters (those of the training part) or bytes")
-    text.add_argument("--window", metavar="N", help="symbols of an example of a stream (default 128)")
+    text.add_argument(
+        "--window",
+        metavar="N",
+        help="symbols of an example of a stream (default 128); of recordings, samples of a piece (default 4096)",
+    )
+    audio = parser.add_argument_group("audio")
+    audio.add_argument("--sample-rate", metavar="HZ", help="resample recordings of other rates; else all must have one")
+    audio.add_argument("--trim-silence", metavar="BOOL", help="true: leave out silence at the ends of recordings")
     ensemble = parser.add_argument_group("ensemble")
     ensemble.add_argument("--members", metavar="K", help="fit so many models, with a seed each, and average them")
     ensemble.add_argument(
@@ -130,12 +137,16 @@ def _evaluate(parser: Parser, argv: list[str]) -> None:
 
 def _sample(parser: Parser, argv: list[str]) -> None:
     _run_folder(parser)
-    parser.add_argument("-n", type=int, help="how many examples (default 64; of text 1)")
+    parser.add_argument("-n", type=int, help="how many examples (default 64; of text 1, of audio 8)")
     parser.add_argument(
-        "--out", type=Path, help="a .png, .pdf, .svg, .npz, .npy or .csv file; of text a .txt file, or none to print it"
+        "--out",
+        type=Path,
+        help="a .png, .pdf, .svg, .npz, .npy or .csv file; of text .txt, or none to print; of audio .wav or a folder",
     )
     parser.add_argument("--prompt", help="of text, how every example begins")
-    parser.add_argument("--length", type=int, help="of text, how many symbols to draw (default: the model's event)")
+    parser.add_argument(
+        "--length", type=int, help="of text and audio, how many symbols to draw (default: the model's event)"
+    )
     parser.add_argument(
         "--precision",
         default="32-true",

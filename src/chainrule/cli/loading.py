@@ -12,6 +12,7 @@ from chainrule import hub, recipes
 from chainrule.cli.parser import UsageError, suggestion
 from chainrule.data import NAMES, TEXTS, read_mask
 from chainrule.data import load as load_data
+from chainrule.data.audio import AudioFormat
 from chainrule.data.dataset import Dataset, Examples
 from chainrule.data.text import TextFormat
 from chainrule.devices import check_device
@@ -55,6 +56,12 @@ def dataset_of(spec: str | None, config: dict[str, Any], model: Model) -> Datase
         # A path that was relative then is where it was, wherever this command runs.
         spec = settings["data"] if settings["data"] in NAMES else known.get("path", settings["data"])
     dataset = load_data(spec, seed=settings.get("seed", 0), **reading)
+    if "audio" in known and (dataset.audio is None or dataset.audio.config != known["audio"]):
+        got = dataset.description if dataset.audio is None else f"{dataset.audio.sample_rate} Hz, {dataset.audio.words}"
+        fitted = AudioFormat(**known["audio"])
+        raise UsageError(
+            f"--data expects recordings, {fitted.sample_rate} Hz, {fitted.words}, as the run was fitted on, got {got}"
+        )
     if dataset.text is None and dataset.event_shape != model.event_shape:
         raise UsageError(f"--data expects examples of shape {model.event_shape}, got {dataset.event_shape} in {spec}")
     return dataset

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from chainrule import plots, recipes
+from chainrule.cli.audio import audio_format, score_audio
 from chainrule.cli.loading import (
     classes_of,
     dataset_of,
@@ -51,6 +52,9 @@ def run_evaluate(options: dict[str, Any]) -> None:
         print(f"{result.nats:.4f} nats per example; {each}, perplexity {figures['perplexity']:.4f}")
         if figures.get("unknown_characters"):
             print(f"{figures['unknown_characters']} characters are new to the model, and read as one unknown symbol")
+    elif dataset.audio is not None:
+        each = f"{figures['nats_per_sample']:.4f} nats or {figures['bits_per_sample']:.4f} bits per sample"
+        print(f"{result.nats:.4f} +- {result.nats_stderr:.4f} nats per recording; {each}")
     else:
         print(f"{result.nats:.4f} +- {result.nats_stderr:.4f} nats, {result.bits_per_dim:.4f} bits per dimension")
     if result.member_nats:
@@ -81,6 +85,9 @@ def run_score(options: dict[str, Any]) -> None:
     text = text_format(config)
     if text is not None:
         score_text(options, model, text)
+        return
+    if audio_format(config) is not None:
+        score_audio(options, model, config)
         return
     if options["file"] is not None or options["out"] is None:
         raise UsageError("score expects --out and no FILE (but --data), as the run was not fitted on text")

@@ -23,6 +23,8 @@ READING = {
     "vocabulary": "str",
     "window": "int",
     "skip_unreadable": "bool",
+    "sample_rate": "int",
+    "trim_silence": "bool",
 }
 """Settings of how data is read, and their types."""
 FAMILIES = ("Bernoulli", "Categorical", "DiscretizedLogisticMixture")

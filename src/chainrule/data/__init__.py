@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 TEXT_SUFFIX = ".txt"
 
-__all__ = ["NAMES", "TEXTS", "Dataset", "Examples", "Vocabulary", "load", "read_mask", "read_rows"]
+__all__ = ["AUDIO", "NAMES", "TEXTS", "Dataset", "Examples", "Vocabulary", "load", "read_mask", "read_rows"]
 
 # name: (the module of this package that loads it, its description)
 _NAMED = {
@@ -49,7 +49,10 @@ TEXTS: dict[str, str] = {
 }
 """Those of the named data sets that are text."""
 
-NAMES: dict[str, str] = {name: description for name, (_, description) in _NAMED.items()} | TEXTS
+AUDIO: dict[str, str] = {"fsdd": "Free Spoken Digit Dataset, 3,000 recordings of six speakers at 8 kHz"}
+"""Those of the named data sets that are recordings."""
+
+NAMES: dict[str, str] = {name: description for name, (_, description) in _NAMED.items()} | TEXTS | AUDIO
 """The named data sets, each with one line that says what it is and how it was binarised."""
 
 
@@ -62,22 +65,29 @@ def load(
     vocabulary: str | Vocabulary | None = None,
     window: int | None = None,
     skip_unreadable: bool | None = None,
+    sample_rate: int | None = None,
+    trim_silence: bool | None = None,
 ) -> Dataset:
     """The data set that ``spec`` names, or reads from a path.
 
     Args:
         spec: One of `NAMES`; or the path of a file (``.npz .npy .csv .data .parquet .txt``), of a folder of
-            files ``*.train.* *.valid.* *.test.*``, or of a folder of images. A name wins over a file
-            of that name; write ``./mnist`` for the file.
+            files ``*.train.* *.valid.* *.test.*``, or of a folder of images or of recordings (``.wav .flac``). A name
+            wins over a file of that name; write ``./mnist`` for the file.
         levels: How many values a variable takes. By default a table's largest value + 1, and an
-            image's 256; images are quantised to floor(value * levels / 256).
+            image's 256; images are quantised to floor(value * levels / 256). Of recordings 256 by the mu-law; 65,536
+            are 16-bit samples.
         seed: Of the random split of a path that has no splits of its own. Named sets have fixed splits.
         documents: Of text, whether every line is an example (with an end symbol, filled up to the longest); by default
             all of it is one stream, whose examples are windows. Given any of these, a file of any name is text.
         vocabulary: Of text: ``"characters"`` (those of its training part; the default), ``"bytes"``, or a given one.
-        window: Of a stream of text, symbols of an example; 128 by default.
-        skip_unreadable: Of a folder of images, whether files that can't be decoded are left out, with a warning; else
-            they are refused.
+        window: Of a stream of text, symbols of an example; 128 by default. Of recordings, samples that a piece counts
+            in training; 4,096 by default.
+        skip_unreadable: Of a folder of images or recordings, whether files that can't be decoded are left out, with a
+            warning; else they are refused.
+        sample_rate: Of a folder of recordings, samples a second, to which those of another rate are resampled; else
+            all must have one rate.
+        trim_silence: Of a folder of recordings, whether silence at their ends is left out.
 
     Raises:
         ValueError: If the name is unknown or the content is not data of this kind.
@@ -85,34 +95,47 @@ def load(
     """
     if levels is not None and (isinstance(levels, bool) or levels < 2):
         raise ValueError(f"levels expects an integer of at least 2, got {levels}")
-    text = {"documents": documents, "vocabulary": vocabulary, "window": window}
-    text = {name: value for name, value in text.items() if value is not None}
-    if spec in NAMES or Path(spec).expanduser().is_file():
-        _only(str(spec), {"skip_unreadable": skip_unreadable}, "is no folder of images")
+    text = _given(documents=documents, vocabulary=vocabulary)
+    folder = _given(skip_unreadable=skip_unreadable, sample_rate=sample_rate, trim_silence=trim_silence)
+    windows = _given(window=window)
+    path = Path(spec).expanduser()
+    if spec in NAMES or path.is_file():
+        _only(str(spec), folder, "is no folder of images or recordings")
     if isinstance(spec, str) and spec in TEXTS:
-        _only(spec, {"levels": levels}, "is text, whose vocabulary says how many")
+        _only(spec, _given(levels=levels), "is text, whose vocabulary says how many")
         from chainrule.data import texts
 
-        return texts.load(spec, TEXTS[spec], **text)
-    is_file = spec not in _NAMED and Path(spec).expanduser().is_file()
-    if (str(spec).lower().endswith(TEXT_SUFFIX) and not Path(spec).is_dir()) or (text and is_file):
-        _only(str(spec), {"levels": levels}, "is text, whose vocabulary says how many")
+        return texts.load(spec, TEXTS[spec], **text, **windows)
+    if isinstance(spec, str) and spec in AUDIO:
+        _only(spec, text, "is no text")
+        from chainrule.data import fsdd
+
+        return fsdd.load(spec, AUDIO[spec], levels, **windows)
+    is_file = spec not in _NAMED and path.is_file()
+    if (str(spec).lower().endswith(TEXT_SUFFIX) and not Path(spec).is_dir()) or ((text or windows) and is_file):
+        _only(str(spec), _given(levels=levels), "is text, whose vocabulary says how many")
         from chainrule.data.text import load_text
 
-        return load_text(Path(spec).expanduser(), seed=seed, **text)  # type: ignore[arg-type]
+        return load_text(path, seed=seed, **text, **windows)
     _only(str(spec), text, "is no text")
     if isinstance(spec, str) and spec in _NAMED:
+        _only(spec, windows, "is no text and no recordings")
         module, description = _NAMED[spec]
         named: Dataset = importlib.import_module(f"chainrule.data.{module}").load(spec, description, levels)
         return named
     from chainrule.data.paths import load_path
 
-    return load_path(spec, levels=levels, seed=seed, skip_unreadable=skip_unreadable)
+    return load_path(spec, levels=levels, seed=seed, **folder, **windows)
+
+
+def _given(**settings: Any) -> dict[str, Any]:
+    """The settings that were given."""
+    return {name: value for name, value in settings.items() if value is not None}
 
 
 def _only(spec: str, given: dict[str, Any], why: str) -> None:
     """Refuse settings that the data ``spec`` does not have."""
-    wrong = [f"{name}={value}" for name, value in given.items() if value is not None]
+    wrong = [f"{name}={value}" for name, value in given.items()]
     if wrong:
         raise ValueError(f"expected no {wrong[0].partition('=')[0]}, as {spec} {why}, got {wrong[0]}")
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 if TYPE_CHECKING:
+    from chainrule.data.audio import AudioFormat
     from chainrule.data.text import TextFormat
 
 Indices = int | slice | range | Sequence[int] | NDArray[Any] | Tensor
@@ -123,6 +124,7 @@ class Dataset:
         provenance: Plain values that say where the examples come from; recorded beside every result.
         labels: Class of every example, ``(N,)`` int64 per split, where there are classes.
         text: How text became symbols, where the examples are text.
+        audio: How samples became levels, where the examples are recordings.
     """
 
     name: str
@@ -135,6 +137,7 @@ class Dataset:
     provenance: dict[str, Any]
     labels: dict[str, Tensor] | None = None
     text: TextFormat | None = None
+    audio: AudioFormat | None = None
 
     def split(self, name: str) -> Examples:
         """The examples of the split ``name``: train, valid or test.

@@ -7,7 +7,6 @@ frame is taken. 1-bit images have the values 0 and 255; palettes are looked up.
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from chainrule.data.dataset import Dataset, Examples, Rows, split_rows
+from chainrule.data.dataset import Dataset, Examples, Rows
+from chainrule.data.folders import labels_of, parts_of, roots_of
 from chainrule.data.rows import SUFFIXES as TABLE_SUFFIXES
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".pbm")
@@ -72,13 +72,14 @@ def load_images(folder: Path, *, levels: int | None, seed: int, skip_unreadable:
     levels = 256 if levels is None else levels
     if levels > 256:
         raise ValueError(f"{folder}: expected levels from 2 to 256 for images, got levels={levels}")
-    roots = _roots(folder)
-    parts = _parts(roots, seed)
+    roots = roots_of(folder)
+    tables = f", recordings (.wav .flac) or the files *.train.*, *.valid.* and *.test.* ({' '.join(TABLE_SUFFIXES)})"
+    parts = parts_of(roots, seed, SUFFIXES, "images", tables)
     skipped: list[Path] = []
     if skip_unreadable:
         parts, skipped = _readable(parts)
     shape = _common_shape(sorted({path for paths in parts.values() for path in paths}))
-    labels, classes = _labels(parts, roots)
+    labels, classes = labels_of(parts, roots)
     quantised = "values as in the files" if levels == 256 else f"quantised to floor(value * {levels} / 256)"
     provenance: dict[str, Any] = {
         "path": str(folder.resolve()),
@@ -104,15 +105,6 @@ def load_images(folder: Path, *, levels: int | None, seed: int, skip_unreadable:
         provenance=provenance,
         labels=labels,
     )
-
-
-def find_images(folder: Path) -> list[Path]:
-    """The image files in ``folder`` and below, hidden ones left out, in the order of their paths."""
-    found = []
-    for root, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(root, name) for name in names if not name.startswith(".") and name.lower().endswith(SUFFIXES)]
-    return sorted(found, key=lambda path: path.relative_to(folder).parts)
 
 
 def decode(path: Path, mode: str) -> NDArray[np.uint8]:
@@ -152,37 +144,6 @@ def read_header(path: Path) -> tuple[str, tuple[int, int]]:
         colours = np.array(palette).reshape(-1, 3)
         return ("L" if (colours == colours[:, :1]).all() else "RGB"), size
     return ("L" if mode in ("1", "L") else "RGB"), size
-
-
-def _roots(folder: Path) -> dict[str, Path]:
-    """The folder in which each split's images are: subfolders named for splits, or ``folder`` itself for all."""
-    if not ((folder / "train").is_dir() and (folder / "test").is_dir()):
-        return dict.fromkeys(("train", "valid", "test"), folder)
-    valid = folder / ("valid" if (folder / "valid").is_dir() else "train")
-    return {"train": folder / "train", "valid": valid, "test": folder / "test"}
-
-
-def _parts(roots: dict[str, Path], seed: int) -> dict[str, list[Path]]:
-    """The files of each split; splits that share a folder divide its files at random."""
-    found = {root: find_images(root) for root in roots.values()}
-    for root, paths in found.items():
-        if not paths:
-            tables = f" or the files *.train.*, *.valid.* and *.test.* ({' '.join(TABLE_SUFFIXES)})"
-            also = tables if len(found) == 1 else ""
-            raise ValueError(f"{root}: expected images ({' '.join(SUFFIXES)}){also}, found none")
-    paths = found[roots["train"]]
-    if len(found) == 1:
-        rows = split_rows(len(paths), seed, str(roots["train"]))
-        return {split: [paths[row] for row in rows[split]] for split in roots}
-    parts = {split: found[root] for split, root in roots.items()}
-    if roots["valid"] == roots["train"]:
-        if len(paths) < 2:
-            raise ValueError(f"{roots['train']}: expected at least 2 images to split into train and valid, got 1")
-        order = np.random.RandomState(seed).permutation(len(paths))
-        tenth = max(1, len(paths) // 10)
-        parts["valid"] = [paths[index] for index in order[:tenth]]
-        parts["train"] = [paths[index] for index in order[tenth:]]
-    return parts
 
 
 def _common_shape(paths: list[Path]) -> tuple[int, int, int]:
@@ -225,14 +186,3 @@ def _is_readable(path: Path) -> bool:
 def _unreadable(path: Path, error: Exception) -> ValueError:
     reason = str(error).partition("\n")[0].replace(f" {str(path)!r}", "")
     return ValueError(f"{path}: expected an image, got a file that cannot be decoded ({reason})")
-
-
-def _labels(parts: dict[str, list[Path]], roots: dict[str, Path]) -> tuple[dict[str, Tensor] | None, list[str]]:
-    """Each image's class, the folder right below its split's root, and the sorted names of the classes."""
-    relative = {split: [path.relative_to(roots[split]).parts for path in paths] for split, paths in parts.items()}
-    if any(len(part) < 2 for split in relative.values() for part in split):
-        return None, []
-    classes = sorted({part[0] for split in relative.values() for part in split})
-    index = {name: number for number, name in enumerate(classes)}
-    labels = {split: torch.tensor([index[part[0]] for part in names]) for split, names in relative.items()}
-    return labels, classes

@@ -1,4 +1,4 @@
-"""Data sets from the user's own files: one file that is split, three files, or a folder of images."""
+"""Data sets from the user's own files: one file that is split, three files, or a folder of images or recordings."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from typing import Any
 from chainrule.data import NAMES
 from chainrule.data.arrays import SPLITS, event_shape, read_npz
 from chainrule.data.dataset import ArrayExamples, Dataset, Rows, nearest, split_rows
+from chainrule.data.folders import find_files
 from chainrule.data.rows import SUFFIXES, check_is_file, read_rows
 from chainrule.data.values import Levels
 
 
-def load_path(spec: str | Path, *, levels: int | None, seed: int, skip_unreadable: bool | None = None) -> Dataset:
-    """The data set in the file or folder ``spec``; see `chainrule.data.load`."""
+def load_path(spec: str | Path, *, levels: int | None, seed: int, **settings: Any) -> Dataset:
+    """The data set in the file or folder ``spec``; ``settings`` are those of folders, see `chainrule.data.load`."""
     path = Path(spec).expanduser()
     if path.is_dir():
         if named := split_files(path):
-            if skip_unreadable is not None:
-                raise ValueError(f"expected no skip_unreadable, as {path} is a folder of tables, not of images")
+            if settings:
+                raise ValueError(
+                    f"expected no {next(iter(settings))}, as {path} is a folder of tables, not of images or recordings"
+                )
             arrays = {split: read_rows(file, levels) for split, file in named.items()}
             return _from_splits(path, arrays, named, levels)
-        from chainrule.data.images import load_images
-
-        return load_images(path, levels=levels, seed=seed, skip_unreadable=bool(skip_unreadable))
+        return _load_files(path, levels, seed, settings)
     if not path.exists() and isinstance(spec, str) and os.sep not in spec and not path.suffix:
         raise ValueError(f"data expects a name ({', '.join(NAMES)}) or a path, got {spec!r}{nearest(spec, NAMES)}")
     check_is_file(path)
@@ -37,6 +38,24 @@ def load_path(spec: str | Path, *, levels: int | None, seed: int, skip_unreadabl
         array = read_rows(path, levels)
     rows = split_rows(len(array), seed, str(path))
     return _dataset(path, dict.fromkeys(SPLITS, array), rows, event_shape(path, array), levels, seed)
+
+
+def _load_files(folder: Path, levels: int | None, seed: int, settings: dict[str, Any]) -> Dataset:
+    """The images or the recordings of a folder."""
+    from chainrule.data.audio_files import SUFFIXES as RECORDINGS
+    from chainrule.data.audio_files import load_audio
+    from chainrule.data.images import SUFFIXES as IMAGES
+    from chainrule.data.images import load_images
+
+    images, recordings = find_files(folder, IMAGES), find_files(folder, RECORDINGS)
+    if images and recordings:
+        raise ValueError(f"{folder}: expected images or recordings, got both: {images[0]} and {recordings[0]}")
+    if recordings:
+        return load_audio(folder, levels=levels, seed=seed, **settings)
+    wrong = [name for name in settings if name != "skip_unreadable"]
+    if wrong and images:
+        raise ValueError(f"expected no {wrong[0]}, as {folder} is a folder of images, not of recordings")
+    return load_images(folder, levels=levels, seed=seed, skip_unreadable=settings.get("skip_unreadable", False))
 
 
 def split_files(folder: Path) -> dict[str, Path]:

@@ -13,7 +13,8 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -24,8 +25,12 @@ from chainrule.model import State
 from chainrule.nn.checks import check_counts
 from chainrule.nn.class_bias import ClassBias
 from chainrule.nn.dilated import DilatedLayers
+from chainrule.nn.fast_dilated import FastStep, usable
 from chainrule.order import OrderSpec
 from chainrule.sequence import SequenceModel
+
+MOST_READ = 1024
+"""Values whose every reading is computed before the first step, at most."""
 
 
 class WaveNet(SequenceModel):
@@ -119,22 +124,38 @@ class WaveNet(SequenceModel):
         condition = None
         if isinstance(gates, Tensor):
             condition = gates.view(batch_size, -1, len(self.net.layers), 2 * self.net.channels)
-        return (0, self.empty(batch_size, self.net.reach, self.net.channels)), condition
+        return (0, self.empty(batch_size, self.net.reach, self.net.channels)), condition, []
 
     def advance(self, state: State, previous: Tensor | None, x: Tensor) -> tuple[Distribution, State]:
         skips, state = self._pass(state, previous, x)
         return self.conditional.distribution(self.output(skips)), state
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
-        layers, condition = state
-        if previous is None:
-            read = self.input(self.empty(len(layers[1]), self.input.in_features))
-        else:
-            read = self.input(self._encode(previous))
-        if condition is not None:
-            condition = condition[:, self._frame(layers[0], condition.shape[1])]
-        skips, layers = self.net.step(read, layers, condition)
-        return self.conditional.distribution(self.output(skips)), (layers, state[1])
+        layers, condition, prepared = state
+        read, finish = prepared or self._prepare(layers[1])
+        x = self._read_nothing(len(layers[1])) if previous is None else read(previous)
+        own = None if condition is None else condition[:, self._frame(layers[0], condition.shape[1])]
+        parameters, layers = finish(x, layers, own)
+        return self.conditional.distribution(parameters), (layers, condition, [read, finish])
+
+    def _read_nothing(self, batch_size: int) -> Tensor:
+        x: Tensor = self.input(self.empty(batch_size, self.input.in_features))
+        return x
+
+    def _prepare(self, buffer: Tensor) -> list[Callable[..., Any]]:
+        """How steps read a value, and how they get from there to parameters."""
+        values = self.conditional.values
+        read: Callable[..., Any] = lambda x: self.input(self._encode(x))  # noqa: E731
+        if values is not None and len(values) <= MOST_READ:
+            rows = self.input(self._encode(values.to(buffer)))
+            read = lambda x: rows.index_select(0, x.long())  # noqa: E731
+        if usable(buffer):
+            return [read, FastStep(self.net, self.output)]
+        return [read, self._finish]
+
+    def _finish(self, x: Tensor, layers: Any, condition: Tensor | None) -> tuple[Tensor, Any]:
+        skips, layers = self.net.step(x, layers, condition)
+        return self.output(skips), layers
 
     def features(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         x = self.check(x)
@@ -144,7 +165,7 @@ class WaveNet(SequenceModel):
 
     def _pass(self, state: State, previous: Tensor | None, x: Tensor) -> tuple[Tensor, State]:
         """The sum of the skips ``(B, k, skip_channels)``, and the state at the last of k variables."""
-        layers, condition = state
+        layers, condition, _ = state
         first = x[:, :1] if previous is None else previous.unsqueeze(1)
         encoded = self._encode(torch.cat([first, x[:, :-1]], dim=1))
         if previous is None:
@@ -153,7 +174,7 @@ class WaveNet(SequenceModel):
             frames = [self._frame(t, condition.shape[1]) for t in range(layers[0], layers[0] + x.shape[1])]
             condition = condition[:, frames]
         skips, layers = self.net(self.input(encoded), layers, condition)
-        return skips, (layers, state[1])
+        return skips, (layers, *state[1:])
 
     def _encode(self, x: Tensor) -> Tensor:
         """What the network reads of values, and a one: of a value that is before the beginning it reads zeros."""

@@ -12,6 +12,8 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -49,7 +51,7 @@ class DilatedLayer(nn.Module):
         return x, skip, whole[:, whole.shape[1] - self.reach :]
 
     def read(self, x: Tensor, taps: Tensor, condition: Tensor | float) -> tuple[Tensor, Tensor]:
-        """x' and skip of times ``(..., channels)`` from their taps ``(..., kernel_size * channels)``, oldest first."""
+        """X' and skip of times ``(..., channels)`` from their taps ``(..., kernel_size * channels)``, oldest first."""
         a, b = (self.gates(taps) + condition).chunk(2, dim=-1)
         mixed: Tensor = self.mix(a.tanh() * b.sigmoid())
         skip, change = mixed.tensor_split([self.skip_channels], dim=-1)
@@ -73,7 +75,7 @@ class DilatedLayers(nn.Module):
     def __init__(self, channels: int, skip_channels: int, layers: int, blocks: int, kernel_size: int) -> None:
         super().__init__()
         dilations = [kernel_size**layer for layer in range(layers)] * blocks
-        self.layers = nn.ModuleList(
+        self.layers: Sequence[DilatedLayer] = nn.ModuleList(  # type: ignore[assignment]
             DilatedLayer(channels, skip_channels, kernel_size, dilation, last=i == len(dilations) - 1)
             for i, dilation in enumerate(dilations)
         )
@@ -90,7 +92,7 @@ class DilatedLayers(nn.Module):
             condition: What is added to the gates of each layer, ``(B, k or 1, len(layers), 2 * channels)``.
         """
         t, buffer = state
-        total: Tensor | float = 0.0
+        total = x.new_zeros(())
         rings = []
         for i, (layer, ring) in enumerate(zip(self.layers, buffer.split(self.reaches, dim=1), strict=True)):
             change = 0.0 if condition is None else condition[:, :, i]
@@ -104,7 +106,7 @@ class DilatedLayers(nn.Module):
         t, buffer = state
         slots = torch.tensor(self.slots(t), device=x.device)
         taken = buffer.index_select(1, slots).unflatten(1, (len(self.layers), -1))
-        total: Tensor | float = 0.0
+        total = x.new_zeros(())
         written = []
         for i, layer in enumerate(self.layers):
             written.append(x)

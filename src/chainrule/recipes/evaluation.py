@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from chainrule.data.audio import Recordings
 from chainrule.data.dataset import Dataset, Examples
 from chainrule.data.text import Documents, Stream
 from chainrule.model import AutoregressiveModel
-from chainrule.sequence import reads_streams
-from chainrule.tasks.evaluate import Evaluation, evaluate, evaluate_stream
+from chainrule.sequence import reads_streams, sequence_model
+from chainrule.tasks.evaluate import Evaluation, evaluate, evaluate_sequences, evaluate_stream
 
 
 def evaluate_split(
@@ -19,19 +20,28 @@ def evaluate_split(
 
     What fills a document up counts for nothing. A stream is one example for a model of sequences, which reads all of it
     with one state; for other models its windows are independent examples, and what does not fill a window is left out.
+    A recording is an example, given its length.
     """
     examples = dataset.split(split)
     context = None if model.num_classes is None else dataset.classes(split)
-    if isinstance(examples, Stream) and reads_streams(model):
+    if isinstance(examples, Recordings):
+        evaluation = evaluate_sequences(sequence_model(model), examples.each(), context)
+    elif isinstance(examples, Stream) and reads_streams(model):
         evaluation = evaluate_stream(model, examples.symbols)
     else:
         variables = None if isinstance(examples, Stream) else examples.num_variables
         evaluation = evaluate(model, examples, context=context, batch_size=batch_size, variables=variables)
-    return evaluation, text_figures(evaluation, dataset, examples)
+    return evaluation, unit_figures(evaluation, dataset, examples)
 
 
-def text_figures(evaluation: Evaluation, dataset: Dataset, examples: Examples) -> dict[str, Any]:
-    """Of text, nats, bits and perplexity per character or byte, and how many characters are unknown to the model."""
+def unit_figures(evaluation: Evaluation, dataset: Dataset, examples: Examples) -> dict[str, Any]:
+    """Of text, nats, bits and perplexity per character or byte, and how many characters are unknown to the model.
+
+    Of recordings, nats and bits per sample.
+    """
+    if dataset.audio is not None:
+        nats = evaluation.nats * evaluation.examples / evaluation.variables
+        return {"nats_per_sample": nats, "bits_per_sample": nats / math.log(2), "samples": evaluation.variables}
     if dataset.text is None:
         return {}
     vocabulary = dataset.text.vocabulary

@@ -41,7 +41,7 @@ def reproduce(
         return {}
     started = time.monotonic()
     model = generative(done.model)
-    evaluation, text_figures = evaluate_split(model, done.dataset, "test")
+    evaluation, figures = evaluate_split(model, done.dataset, "test")
     training = done.config["training"]
     result = {
         "recipe": name,
@@ -49,7 +49,7 @@ def reproduce(
         "dataset": done.dataset.description,
         "split": "test",
         **evaluation.as_dict(),
-        **text_figures,
+        **figures,
         "valid_nats": training["valid_nats"],
         "independent_valid_nats": training["independent_valid_nats"],
         "published": settings.get("published"),

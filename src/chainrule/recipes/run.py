@@ -14,6 +14,8 @@ from torch import Tensor
 
 from chainrule import hub, models, plots
 from chainrule.atomic import write_atomically
+from chainrule.data.audio import Recordings
+from chainrule.data.audio_files import write_wav
 from chainrule.data.dataset import Dataset
 from chainrule.data.text import Stream
 from chainrule.model import AutoregressiveModel, Model
@@ -34,6 +36,9 @@ from chainrule.training import fit, is_first_process
 
 LONGEST_SAMPLE = 1024
 """Variables of the samples of a sequence that a run is left with, at most."""
+
+CLIPS = 8
+"""Recordings that a run is left with."""
 
 RESUMABLE = ("max_minutes", "patience", "device", "devices", "strategy", "verbose", "published")
 """Settings that may differ between a training and its resumption."""
@@ -141,12 +146,16 @@ def _finish(model: Model, settings: Settings, dataset: Dataset, out: Path, recor
     hub.save(model.cpu(), out, settings=settings, data=dataset.provenance, training=record)
     if not isinstance(model, AutoregressiveModel):
         return Run(model, dataset, hub.read_config(out))
-    context = None if model.num_classes is None else torch.arange(64) % model.num_classes
     # One line of a text may be far longer than the others.
-    length = min(model.num_variables, LONGEST_SAMPLE) if model.any_length else None
-    samples = sample(model, 64, seed=0, context=context, length=length).cpu()
+    longest = model.num_variables if dataset.audio is not None else LONGEST_SAMPLE
+    count = CLIPS if dataset.audio is not None else 64
+    context = None if model.num_classes is None else torch.arange(count) % model.num_classes
+    length = min(model.num_variables, longest) if model.any_length else None
+    samples = sample(model, count, seed=0, context=context, length=length).cpu()
     if dataset.text is not None:
         write_atomically(out / "samples.txt", dataset.text.join(samples))
+    elif dataset.audio is not None:
+        write_wav(out / "samples.wav", samples, dataset.audio)
     else:
         examples = dataset.train[: len(samples)]
         plots.data_beside_samples(examples, samples, out / "samples.png", levels=dataset.levels)
@@ -154,9 +163,10 @@ def _finish(model: Model, settings: Settings, dataset: Dataset, out: Path, recor
 
 
 def _independent_nats(model: Model, dataset: Dataset) -> float:
-    """The NLL of independent variables; for a model that reads streams, of independent symbols."""
+    """The NLL of independent variables; for a model that reads streams or recordings, of independent symbols."""
     train, valid = dataset.train, dataset.valid
-    if isinstance(train, Stream) and isinstance(valid, Stream) and reads_streams(model):
+    single = isinstance(train, Recordings) or reads_streams(model)
+    if single and isinstance(train, Stream | Recordings) and isinstance(valid, Stream | Recordings):
         train, valid = train.single(), valid.single()
     return independent_nats(train, valid, dataset.levels)
 

@@ -20,14 +20,14 @@ Settings = dict[str, Any]
 read (`READING`), the settings of `chainrule.fit`, and of an ensemble: ``members`` (models to fit, each with a seed of
 its own), ``orders`` (theirs, in turn) and ``variants`` (so many orders or masks of each to average)."""
 
-READING = ("levels", "documents", "vocabulary", "window", "skip_unreadable")
+READING = ("levels", "documents", "vocabulary", "window", "skip_unreadable", "sample_rate", "trim_silence")
 """Settings of `chainrule.data.load`."""
 
 ENSEMBLE = ("members", "orders", "variants")
 """Settings that make an ensemble."""
 
 ONE_HOT_UP_TO = 32
-"""Levels up to which values are read by a network one-hot; more (grey levels) are read as one number, but for text."""
+"""Levels up to which values are read by a network one-hot; more are read as one number, but for text and audio."""
 
 
 def read(path: str | Path) -> Settings:
@@ -78,7 +78,8 @@ def conditional_for(dataset: Dataset, settings: Settings) -> Conditional:
         raise ValueError(f"conditional.{next(iter(arguments))} expects a conditional to be named, got none")
     if dataset.levels == 2:
         return Bernoulli()
-    one_hot = dataset.levels <= ONE_HOT_UP_TO or dataset.text is not None
+    symbols = dataset.text is not None or dataset.audio is not None
+    one_hot = dataset.levels <= ONE_HOT_UP_TO or symbols
     return Categorical(dataset.levels, encoding="one_hot" if one_hot else "scalar")
 
 

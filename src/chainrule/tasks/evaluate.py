@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -98,6 +99,38 @@ def evaluate_stream(model: SequenceModel, symbols: Any) -> Evaluation:
     pieces = (symbols[start : start + 2**16] for start in range(0, len(symbols), 2**16))
     nats = sum(part.sum().item() for part in stream_surprisals(model, pieces))
     return Evaluation(nats, math.nan, nats / (len(symbols) * math.log(2)), examples=1, variables=len(symbols))
+
+
+def evaluate_sequences(model: SequenceModel, sequences: Iterable[Any], context: Tensor | None = None) -> Evaluation:
+    """The mean NLL of sequences of any lengths, each an example by itself, given its length.
+
+    Args:
+        model: A model of sequences of any length.
+        sequences: Tensors or arrays ``(m,)``.
+        context: The class of each, ``(N,)``.
+
+    Raises:
+        ValueError: If there are no sequences, or they don't fit the model.
+    """
+    log_probs, variables = sequence_log_probs(model, sequences, context)
+    nats = -log_probs.mean().item()
+    stderr = log_probs.std().item() / math.sqrt(len(log_probs)) if len(log_probs) > 1 else math.nan
+    bits = nats * len(log_probs) / (variables * math.log(2))
+    return Evaluation(nats, stderr, bits, examples=len(log_probs), variables=variables)
+
+
+def sequence_log_probs(
+    model: SequenceModel, sequences: Iterable[Any], context: Tensor | None = None
+) -> tuple[Tensor, int]:
+    """Log p of each of ``sequences`` in nats, float64 ``(N,)``, and how many variables they have together."""
+    log_probs, variables = [], 0
+    for i, sequence in enumerate(sequences):
+        own = None if context is None else context[i : i + 1]
+        log_probs.append(-torch.cat(list(stream_surprisals(model, [sequence], own))).sum())
+        variables += len(sequence)
+    if not log_probs:
+        raise ValueError("expected at least one sequence, got none")
+    return torch.stack(log_probs), variables
 
 
 def log_prob(

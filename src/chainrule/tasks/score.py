@@ -34,7 +34,7 @@ def surprisals(model: AutoregressiveModel, x: Tensor, context: Tensor | None = N
         model.train(training)
 
 
-def stream_surprisals(model: SequenceModel, pieces: Iterable[Any]) -> Iterator[Tensor]:
+def stream_surprisals(model: SequenceModel, pieces: Iterable[Any], context: Tensor | None = None) -> Iterator[Tensor]:
     """-log p(x_t | x_<t) in nats of one long sequence that is read piece by piece.
 
     The state is carried from piece to piece, so that each variable is given all of those before it.
@@ -42,6 +42,7 @@ def stream_surprisals(model: SequenceModel, pieces: Iterable[Any]) -> Iterator[T
     Args:
         model: A model of sequences of any length.
         pieces: The sequence in order, cut anywhere: tensors or arrays ``(m,)``.
+        context: What it is conditioned on: a class ``(1,)``.
 
     Yields:
         The nats of every piece, float64 ``(m,)`` on the CPU.
@@ -52,7 +53,7 @@ def stream_surprisals(model: SequenceModel, pieces: Iterable[Any]) -> Iterator[T
     if not model.any_length:
         raise ValueError(f"expected a model of sequences of any length, got one of events {model.event_shape}")
     training, previous = model.training, None
-    state = model.start(1)
+    state = model.start(1, model.check_context(context, 1))
     for piece in pieces:
         nats = []
         values = piece if isinstance(piece, Tensor) else torch.from_numpy(np.array(piece, dtype=np.float32))

@@ -295,6 +295,8 @@ def _uses_frames(model: AutoregressiveModel) -> str:
     before, after = (table(subject, subject(x, each)) for each in frames)
     differs = (after - before).abs().amax(dim=(0, 2)) > ROUNDING
     require(bool(differs.all()), "uses_its_context: expected every conditional to change with the frames, got the same")
-    alone = [subject.log_prob(x[i : i + 1], each[i : i + 1]) for each in frames[:1] for i in range(len(x))]
-    require_close(subject.log_prob(x, frames[0]), torch.cat(alone), ROUNDING, "uses_its_context: log p among others")
+    first = frames[0]
+    assert first is not None
+    alone = torch.cat([subject.log_prob(x[i : i + 1], first[i : i + 1]) for i in range(len(x))])
+    require_close(subject.log_prob(x, first), alone, ROUNDING, "uses_its_context: log p among other frames")
     return PASSED

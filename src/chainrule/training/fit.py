@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import lightning.pytorch as lightning
 import torch
@@ -21,14 +21,16 @@ from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
+from chainrule.data.audio import Recordings
 from chainrule.data.text import Stream
 from chainrule.devices import check_device
 from chainrule.model import CountedModel, Model
-from chainrule.sequence import reads_streams
+from chainrule.sequence import reads_streams, sequence_model
 from chainrule.training.callbacks import History, SeededEpochs, TimeLimit, write_history
 from chainrule.training.checkpoints import AtomicCheckpoints, Keeper, read_checkpoint
 from chainrule.training.module import Batch, Data, MaximumLikelihood, loader
 from chainrule.training.processes import is_first_process
+from chainrule.training.recordings import RecordingLikelihood, recording_loader
 from chainrule.training.session import interruptible, quiet
 from chainrule.training.streams import StreamLikelihood, check_lanes, stream_loader
 
@@ -149,14 +151,9 @@ def fit(
         check_compiler(model, train, device)
     dtype = model.dtype
     torch.manual_seed(seed)
-    kind, train_loader, valid_loader = (
-        MaximumLikelihood,
-        loader(train, train_context, batch_size, seed),
-        loader(valid, valid_context, 2 * batch_size),
-    )
-    if isinstance(train, Stream) and isinstance(valid, Stream) and reads_streams(model):
-        kind = StreamLikelihood
-        train_loader, valid_loader = stream_loader(train, batch_size, seed), stream_loader(valid, batch_size)
+    contexts = train_context, valid_context
+    kind, train_loader, valid_loader = _batches(model, train, valid, contexts, batch_size, seed)
+    if kind is StreamLikelihood:
         check_lanes(devices, train_loader, valid_loader)
         if devices > 1 and strategy in ("auto", "ddp"):
             strategy = "ddp_find_unused_parameters_true"  # only the first window of an epoch uses the first state
@@ -221,6 +218,22 @@ def fit(
     model.to(dtype).eval()  # precision may have changed it
     row = min(history.rows, key=lambda row: row["valid_nats"])
     return Fit(history.rows, int(row["epoch"]), row["valid_nats"], history.minutes, str(trainer.strategy.root_device))
+
+
+def _batches(
+    model: Model, train: Data, valid: Data, contexts: tuple[Tensor | None, Tensor | None], batch_size: int, seed: int
+) -> tuple[type[MaximumLikelihood], DataLoader[Any], DataLoader[Any]]:
+    """What is minimised, and the batches of training and of validation, as the kind of the data asks."""
+    if isinstance(train, Recordings) and isinstance(valid, Recordings):
+        history = sequence_model(model).receptive_field
+        return (
+            RecordingLikelihood,
+            recording_loader(train, contexts[0], batch_size, history, seed),
+            recording_loader(valid, contexts[1], batch_size, history),
+        )
+    if isinstance(train, Stream) and isinstance(valid, Stream) and reads_streams(model):
+        return StreamLikelihood, stream_loader(train, batch_size, seed), stream_loader(valid, batch_size)
+    return MaximumLikelihood, loader(train, contexts[0], batch_size, seed), loader(valid, contexts[1], 2 * batch_size)
 
 
 def _count(model: CountedModel, train: DataLoader[Batch], valid: DataLoader[Batch], out: str | Path | None) -> Fit:

@@ -1,0 +1,136 @@
+"""Recordings as examples: sequences of samples, each one of a number of levels, whatever their lengths.
+
+A sample y in [-1, 1] becomes one of mu + 1 levels by the mu-law (the continuous form of ITU-T G.711),
+
+f(y) = sign(y) log(1 + mu |y|) / log(1 + mu),    x = floor(mu (f(y) + 1) / 2 + 1/2),
+
+or, of 65,536 levels, that of its 16-bit integer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from chainrule.data.dataset import ArrayExamples, Examples, Rows
+
+LINEAR = 65_536
+"""Levels of 16-bit samples, which are taken as they are."""
+
+WINDOW = 4096
+"""Samples that a piece of a recording counts in training, and that are drawn by default."""
+
+
+@dataclass(frozen=True)
+class AudioFormat:
+    """How samples become levels.
+
+    Attributes:
+        sample_rate: Samples a second.
+        levels: How many levels: 65,536 are 16-bit integers, fewer are spread by the mu-law.
+
+    >>> AudioFormat(8000).encode(np.array([-1.0, 0.0, 1.0])).tolist()
+    [0, 128, 255]
+    """
+
+    sample_rate: int
+    levels: int = 256
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Plain values that `AudioFormat` takes."""
+        return asdict(self)
+
+    @property
+    def words(self) -> str:
+        """How samples become levels, in words."""
+        return "16-bit samples" if self.levels == LINEAR else f"mu-law with {self.levels} levels"
+
+    def encode(self, samples: NDArray[Any]) -> NDArray[np.uint16]:
+        """The levels of samples in [-1, 1]; what is outside is clipped."""
+        samples = np.clip(samples.astype(np.float64), -1.0, 1.0)
+        if self.levels == LINEAR:
+            return (np.clip(np.round(samples * 2**15), -(2**15), 2**15 - 1) + 2**15).astype(np.uint16)
+        mu = self.levels - 1
+        companded = np.sign(samples) * np.log1p(mu * np.abs(samples)) / np.log1p(mu)
+        return np.floor((companded + 1) / 2 * mu + 0.5).astype(np.uint16)
+
+    def decode(self, x: Tensor) -> NDArray[np.float32]:
+        """Samples in [-1, 1] of levels: of each the middle of what becomes it, as the mu-law sees it."""
+        levels = x.cpu().double().numpy()
+        if self.levels == LINEAR:
+            return ((levels - 2**15) / 2**15).astype(np.float32)
+        mu = self.levels - 1
+        companded = 2 * levels / mu - 1
+        return (np.sign(companded) * np.expm1(np.abs(companded) * np.log1p(mu)) / mu).astype(np.float32)
+
+
+class Recordings(Examples):
+    """Recordings of any lengths, in memory; as a batch they are filled up to the longest of it, with silence.
+
+    Args:
+        levels: The samples of all of them, one after another, ``(N,)``.
+        ends: Where each of them ends, ``(R,)``.
+        names: What each is called, ``R`` of them.
+        window: Samples that a piece counts in training.
+        silence: The level of silence.
+    """
+
+    def __init__(
+        self, levels: NDArray[np.integer[Any]], ends: Rows, names: Sequence[str], window: int, silence: int
+    ) -> None:
+        super().__init__((window,))
+        self.levels, self.ends, self.names = levels, ends, list(names)
+        self.starts = np.concatenate([[0], ends[:-1]]).astype(np.int64)
+        self.lengths = self.ends - self.starts
+        self.window, self.silence = window, silence
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    @property
+    def num_variables(self) -> int:
+        return len(self.levels)
+
+    def read(self, positions: Rows) -> Tensor:
+        spans = [(self.starts[position], self.ends[position]) for position in positions]
+        return self.spans(spans)
+
+    def each(self) -> Iterator[NDArray[np.integer[Any]]]:
+        """The samples of one recording after the other, ``(m,)``."""
+        return (self.levels[start:stop] for start, stop in zip(self.starts, self.ends, strict=True))
+
+    def spans(self, spans: Sequence[tuple[int, int]]) -> Tensor:
+        """The samples between each of ``spans``, ``(k, longest)``, with silence at their ends."""
+        longest = max((stop - start for start, stop in spans), default=0)
+        x = torch.full((len(spans), int(longest)), float(self.silence))
+        for row, (start, stop) in zip(x, spans, strict=True):
+            row[: stop - start] = torch.from_numpy(self.levels[start:stop].astype(np.float32))
+        return x
+
+    def single(self) -> ArrayExamples:
+        """All samples as examples of one sample each."""
+        return ArrayExamples(self.levels, (1,))
+
+
+def recordings(
+    arrays: Sequence[NDArray[np.integer[Any]]], names: Sequence[str], window: int, audio: AudioFormat
+) -> Recordings:
+    """The levels ``arrays`` of recordings as examples."""
+    ends = np.cumsum([len(array) for array in arrays]).astype(np.int64)
+    smallest = np.min_scalar_type(audio.levels - 1)
+    levels = np.concatenate(arrays).astype(smallest)
+    return Recordings(levels, ends, names, window, int(audio.encode(np.zeros(1))[0]))
+
+
+def check_window(window: int | None) -> int:
+    """The window that was asked for, or the usual one."""
+    if window is not None and window < 1:
+        raise ValueError(f"window expects at least 1, got {window}")
+    return WINDOW if window is None else window

@@ -1,0 +1,195 @@
+"""Files of recordings: what they hold, as samples in [-1, 1] of one channel."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import warnings
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from chainrule.atomic import write_atomically
+from chainrule.data.audio import AudioFormat, check_window, recordings
+from chainrule.data.dataset import Dataset
+from chainrule.data.folders import labels_of, parts_of, roots_of
+
+SUFFIXES = (".wav", ".flac")
+
+QUIET = 0.01
+"""Silence at the ends of a recording is what is below this share of its loudest sample (-40 dB)."""
+
+PAUSE = 0.25
+"""Seconds of silence between two clips in one file."""
+
+Samples = NDArray[np.float64]
+
+
+def load_audio(
+    folder: Path,
+    *,
+    levels: int | None,
+    seed: int,
+    sample_rate: int | None = None,
+    trim_silence: bool = False,
+    window: int | None = None,
+    skip_unreadable: bool = False,
+) -> Dataset:
+    """The recordings of ``folder`` and of all folders in it, in memory.
+
+    Splits and classes are those of folders, as of images. Channels are averaged.
+
+    Args:
+        folder: Where the files are.
+        levels: How samples become levels; 256 (mu-law) by default.
+        seed: Of the random split.
+        sample_rate: Samples a second, to which files of another rate are resampled; by default all must have one.
+        trim_silence: Whether silence at the ends of a recording is left out.
+        window: Samples that a piece counts in training, and that are drawn by default.
+        skip_unreadable: Whether files that can't be decoded are left out, with a warning.
+
+    Raises:
+        ValueError: If there are no recordings, one cannot be read or is empty, or their rates differ.
+    """
+    window = check_window(window)
+    if sample_rate is not None and sample_rate < 1:
+        raise ValueError(f"sample_rate expects at least 1, got {sample_rate}")
+    roots = roots_of(folder)
+    parts = parts_of(roots, seed, SUFFIXES, "recordings", "")
+    rates, skipped = _rates(sorted({path for paths in parts.values() for path in paths}), skip_unreadable)
+    audio = AudioFormat(sample_rate or _common_rate(rates), levels or 256)
+    encoded = {path: audio.encode(_samples(path, audio.sample_rate, trim_silence)) for path in rates}
+    parts = {split: [path for path in paths if path in encoded] for split, paths in parts.items()}
+    splits = {}
+    for split, paths in parts.items():
+        if not paths:
+            raise ValueError(f"expected recordings in {split}, got files none of which can be decoded")
+        names = [str(path.relative_to(folder)) for path in paths]
+        splits[split] = recordings([encoded[path] for path in paths], names, window, audio)
+    labels, classes = labels_of(parts, roots)
+    provenance: dict[str, Any] = {
+        "path": str(folder.resolve()),
+        "levels": audio.levels,
+        "audio": audio.config,
+        "splits": {split: len(paths) for split, paths in parts.items()},
+        "samples_of_splits": {split: examples.num_variables for split, examples in splits.items()},
+    }
+    if roots["train"] == roots["valid"]:
+        provenance["split_seed"] = seed
+    if skipped:
+        provenance["skipped"] = [str(path.relative_to(folder)) for path in skipped]
+    if classes:
+        provenance["classes"] = classes
+    name = folder.resolve().name
+    seconds = sum(map(len, encoded.values())) / audio.sample_rate
+    return Dataset(
+        name=name,
+        description=f"{name}: {len(encoded)} recordings, {seconds:.0f} s at {audio.sample_rate} Hz, {audio.words}",
+        event_shape=(window,),
+        levels=audio.levels,
+        train=splits["train"],
+        valid=splits["valid"],
+        test=splits["test"],
+        provenance=provenance,
+        labels=labels,
+        audio=audio,
+    )
+
+
+def decode(file: Path | io.BytesIO, name: Path | str) -> tuple[Samples, int]:
+    """The samples of a file, its channels averaged, and its sample rate.
+
+    Raises:
+        ValueError: If it cannot be decoded, is empty or has values that are no numbers.
+        ImportError: If the package soundfile is missing.
+    """
+    soundfile = _import("soundfile")
+    try:
+        samples, rate = soundfile.read(file, dtype="float64", always_2d=True)
+    except (soundfile.SoundFileError, OSError) as error:
+        raise _unreadable(name, error) from error
+    if len(samples) == 0:
+        raise ValueError(f"{name}: expected a recording, got one without samples")
+    if not np.isfinite(samples).all():
+        raise ValueError(f"{name}: expected samples that are finite numbers, got others")
+    return samples.mean(axis=1), rate
+
+
+def _header(path: Path) -> Any:
+    soundfile = _import("soundfile")
+    try:
+        return soundfile.info(path)
+    except (soundfile.SoundFileError, OSError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(name: Path | str, error: Exception) -> ValueError:
+    reason = str(error).rpartition(": ")[2].rstrip(".")
+    return ValueError(f"{name}: expected a recording, got a file that cannot be decoded ({reason})")
+
+
+def _rates(paths: Sequence[Path], skip: bool) -> tuple[dict[Path, int], list[Path]]:
+    """The sample rate of each file, by its header, and the files that are skipped, as they can't be decoded."""
+    rates, skipped = {}, []
+    for path in paths:
+        try:
+            rates[path] = decode(path, path)[1] if skip else _header(path).samplerate
+        except ValueError as error:
+            if not skip:
+                raise
+            warnings.warn(f"skipped {error}", stacklevel=2)
+            skipped.append(path)
+    return rates, skipped
+
+
+def _common_rate(rates: dict[Path, int]) -> int:
+    """The sample rate of all files."""
+    files = defaultdict(list)
+    for path, rate in rates.items():
+        files[rate].append(path)
+    if len(files) > 1:
+        common = max(files, key=lambda rate: len(files[rate]))
+        few = [f"{path} has {rate} Hz" for rate in sorted(files) if rate != common for path in files[rate]]
+        more = f" and {len(few) - 3} more" if len(few) > 3 else ""
+        raise ValueError(
+            f"expected recordings of one sample rate, {common} Hz as most, got others: {', '.join(few[:3])}{more}; "
+            f"give a sample_rate to resample them"
+        )
+    return next(iter(files))
+
+
+def _samples(path: Path, rate: int, trim_silence: bool) -> Samples:
+    """The samples of a file at ``rate``, without the silence at their ends where that is asked for."""
+    samples, own = decode(path, path)
+    if own != rate:
+        samples = _import("soxr").resample(samples, own, rate)
+    if (peak := np.abs(samples).max()) > 1:
+        warnings.warn(f"{path}: clipped samples beyond [-1, 1], up to {peak:.3g}", stacklevel=2)
+    if trim_silence:
+        loud = np.flatnonzero(np.abs(samples) > QUIET * peak)
+        if len(loud) == 0:
+            raise ValueError(f"{path}: expected sound, as trim_silence leaves nothing else, got silence only")
+        samples = samples[loud[0] : loud[-1] + 1]
+    return samples
+
+
+def _import(name: str) -> Any:
+    """The package ``name`` of the extra ``audio``."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise ImportError(f"audio needs the package {name}: pip install 'chainrule[audio]'") from None
+
+
+def write_wav(path: Path, clips: Iterable[Tensor], audio: AudioFormat) -> None:
+    """Write ``clips`` ``(m,)`` of levels as one ``.wav`` file of 16 bits, with pauses between them, or not at all."""
+    pause = np.zeros(round(PAUSE * audio.sample_rate), dtype=np.float32)
+    parts = [part for clip in clips for part in (pause, audio.decode(clip))][1:]
+    buffer = io.BytesIO()
+    _import("soundfile").write(buffer, np.concatenate(parts), audio.sample_rate, format="WAV", subtype="PCM_16")
+    write_atomically(path, buffer.getvalue())

@@ -1,0 +1,69 @@
+"""The Free Spoken Digit Dataset: digits that six speakers say, recorded at 8 kHz.
+
+A recording ``{digit}_{speaker}_{take}.wav`` has the class of its digit and its speaker. Takes 0 to 4 are the official
+test split; takes 5 to 9 are the validation split here.
+
+References:
+    Free Spoken Digit Dataset (Jackson et al., 2018), https://github.com/Jakobovski/free-spoken-digit-dataset
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import PurePosixPath
+
+import torch
+
+from chainrule.data import files
+from chainrule.data.audio import AudioFormat, check_window, recordings
+from chainrule.data.audio_files import decode
+from chainrule.data.dataset import Dataset
+
+URL = "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/v1.0.10.zip"
+SAMPLE_RATE = 8000
+SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
+CLASSES = tuple(f"{digit}_{speaker}" for digit in range(10) for speaker in SPEAKERS)
+"""Digit and speaker of each class."""
+TAKES = {"test": range(5), "valid": range(5, 10), "train": range(10, 50)}
+
+
+def load(name: str, description: str, levels: int | None, window: int | None = None) -> Dataset:
+    """Train 2 400, valid 300, test 300 recordings, with 60 classes."""
+    window = check_window(window)
+    audio = AudioFormat(SAMPLE_RATE, levels or 256)
+    path = files.find("audio/fsdd.zip", URL, None)
+    found: dict[str, list[tuple[str, bytes]]] = {split: [] for split in ("train", "valid", "test")}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for file in sorted(archive.namelist()):
+                if file.endswith(".wav"):
+                    stem = PurePosixPath(file).stem
+                    split = next(split for split, takes in TAKES.items() if int(stem.split("_")[2]) in takes)
+                    found[split].append((stem, archive.read(file)))
+    except (zipfile.BadZipFile, StopIteration, IndexError, ValueError) as error:
+        raise ValueError(f"{path}: expected a zip of files {{digit}}_{{speaker}}_{{take}}.wav, got another") from error
+    splits, labels = {}, {}
+    for split, content in found.items():
+        arrays = [audio.encode(decode(io.BytesIO(raw), f"{path}: {stem}")[0]) for stem, raw in content]
+        splits[split] = recordings(arrays, [stem for stem, _ in content], window, audio)
+        labels[split] = torch.tensor([CLASSES.index(stem.rpartition("_")[0]) for stem, _ in content])
+    return Dataset(
+        name=name,
+        description=f"{description}; {audio.words}",
+        event_shape=(window,),
+        levels=audio.levels,
+        train=splits["train"],
+        valid=splits["valid"],
+        test=splits["test"],
+        provenance={
+            "name": name,
+            "levels": audio.levels,
+            "audio": audio.config,
+            "splits": {split: len(examples) for split, examples in splits.items()},
+            "samples_of_splits": {split: examples.num_variables for split, examples in splits.items()},
+            "classes": list(CLASSES),
+        },
+        labels=labels,
+        audio=audio,
+    )
