@@ -121,6 +121,11 @@ def classes(results: list[dict[str, Any]]) -> str:
         [f"{row['model']}, class-conditional", f"**{row['test_accuracy']:.2%}**", f"{row['minutes']:.1f}"]
         for row in report["classifiers"]
     ]
+    (pictures,) = [result for result in results if result.get("benchmark") == "pictures"]
+    image = pictures["classifier"]
+    rows.append(
+        [f"{image['model']}, class-conditional", f"**{image['test_accuracy']:.2%}**", f"{image['minutes']:.1f}"]
+    )
     pixels = next(row for row in report["probes"] if row["features"] == "pixels")
     rows.append(["logistic regression on pixels", f"{pixels['test_accuracy']:.2%}", f"{pixels['seconds'] / 60:.1f}"])
     return table(["classifier", "test accuracy", "minutes"], rows)
