@@ -159,11 +159,18 @@ def run_represent(options: dict[str, Any]) -> None:
 
 def run_describe(options: dict[str, Any]) -> None:
     """``chainrule describe``."""
-    model, _ = load_any_run(options)
+    model, config = load_any_run(options)
     if options["out"]:
         _draw_receptive_field(load_run(options)[0], options["out"])
     description = describe(model)
-    print(json.dumps(description.as_dict()) if options["json"] else description)
+    audio, field = audio_format(config), description.receptive_field
+    seconds = None if audio is None or field is None else field / audio.sample_rate
+    if options["json"]:
+        print(json.dumps(description.as_dict() | {"receptive_field_seconds": seconds}))
+        return
+    print(description)
+    if seconds is not None:
+        print(f"receptive field: {field:,} samples, {1e3 * seconds:.0f} ms")
 
 
 def _draw_receptive_field(model: AutoregressiveModel, path: Path) -> None:

@@ -94,12 +94,12 @@ class DilatedLayers(nn.Module):
         t, buffer = state
         total = x.new_zeros(())
         rings = []
-        for i, (layer, ring) in enumerate(zip(self.layers, buffer.split(self.reaches, dim=1), strict=True)):
+        for i, (layer, ring) in enumerate(zip(self.layers, buffer.to(x.dtype).split(self.reaches, dim=1), strict=True)):
             change = 0.0 if condition is None else condition[:, :, i]
             x, skip, past = layer(x, ring.roll(-(t % layer.reach), dims=1), change)
             total = total + skip
             rings.append(past.roll((t + x.shape[1]) % layer.reach, dims=1))
-        return total, (t + x.shape[1], torch.cat(rings, dim=1))
+        return total, (t + x.shape[1], torch.cat(rings, dim=1).to(buffer.dtype))
 
     def step(self, x: Tensor, state: State, condition: Tensor | None) -> tuple[Tensor, State]:
         """The sum of the skips ``(B, skip_channels)`` of one more time ``(B, channels)``, and the state after it."""
@@ -114,10 +114,11 @@ class DilatedLayers(nn.Module):
             x, skip = layer.read(x, taps, 0.0 if condition is None else condition[:, i])
             total = total + skip
         now = slots.unflatten(0, (len(self.layers), -1))[:, 0]  # where each oldest tap stood, the newest will
+        inputs = torch.stack(written, dim=1).to(buffer.dtype)
         if torch.is_grad_enabled():
-            buffer = buffer.index_copy(1, now, torch.stack(written, dim=1))
+            buffer = buffer.index_copy(1, now, inputs)
         else:
-            buffer.index_copy_(1, now, torch.stack(written, dim=1))
+            buffer.index_copy_(1, now, inputs)
         return total, (t + 1, buffer)
 
     def slots(self, t: int) -> list[int]:

@@ -10,6 +10,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from chainrule.model import AutoregressiveModel, Model
+from chainrule.sequence import SequenceModel
 from chainrule.walk import walk
 
 
@@ -27,6 +28,7 @@ class Description:
         log_prob_operations: Multiplications and additions in the matrix products of one example's log_prob, counted;
             None without a likelihood.
         sample_operations: The same for one example sampled by steps.
+        receptive_field: Of a model of sequences, how many variables back a conditional looks; None for all.
     """
 
     model: str
@@ -37,6 +39,7 @@ class Description:
     growth: str
     log_prob_operations: int | None
     sample_operations: int | None
+    receptive_field: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -48,7 +51,9 @@ class Description:
         )
         if self.log_prob_operations is None:
             return f"{size}; no likelihood"
-        return f"{size}; {self.log_prob_operations:,} operations per log_prob, {self.sample_operations:,} per sample"
+        seen = "" if self.receptive_field is None else f"; each sees the {self.receptive_field:,} before it"
+        operations = f"{self.log_prob_operations:,} operations per log_prob, {self.sample_operations:,} per sample"
+        return f"{size}{seen}; {operations}"
 
 
 def describe(model: Model) -> Description:
@@ -63,6 +68,7 @@ def describe(model: Model) -> Description:
         growth=model.growth,
         log_prob_operations=log_prob,
         sample_operations=sample,
+        receptive_field=model.receptive_field if isinstance(model, SequenceModel) else None,
     )
 
 
@@ -72,6 +78,8 @@ def _operations(model: AutoregressiveModel) -> tuple[int, int]:
     with torch.no_grad():
         x = torch.ones(1, *model.event_shape)
         context = None if model.num_classes is None else torch.zeros(1, dtype=torch.long)
+        if model.frame_size is not None:
+            context = torch.zeros(1, model.num_variables, model.frame_size)
         with FlopCounterMode(display=False) as log_prob_counter:
             model.log_prob(x.to(model.device), context)
         with FlopCounterMode(display=False) as sample_counter:

@@ -1,0 +1,308 @@
+"""Recordings: levels and back, folders of files, training and evaluation, and the commands."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from command_line import refused
+from numpy.typing import NDArray
+
+import chainrule
+from chainrule.cli import main
+from chainrule.conditionals import Categorical
+from chainrule.data import load
+from chainrule.data.audio import AudioFormat, Recordings, recordings
+from chainrule.data.audio_files import decode, write_wav
+from chainrule.models import MADE, RNN, WaveNet
+from chainrule.tasks.score import surprisals
+from chainrule.training.recordings import PieceBatches, pieces_of, recording_loader
+
+RATE = 8000
+
+
+def tone(count: int, frequency: float = 440.0, loudness: float = 0.5) -> NDArray[np.float64]:
+    return loudness * np.sin(2 * np.pi * frequency * np.arange(count) / RATE)
+
+
+def run_command(*arguments: object) -> None:
+    assert main([str(argument) for argument in arguments]) in (0, None)
+
+
+def write(path: Path, samples: NDArray[Any], rate: int = RATE, subtype: str = "PCM_16") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, samples, rate, subtype=subtype)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for i in range(12):
+        write(tmp_path / "sounds" / "ab"[i % 2] / f"{i}.{'wav' if i % 3 else 'flac'}", tone(100 + 10 * i, 200 + 50 * i))
+    (tmp_path / "sounds" / "README.txt").write_text("no sound")
+    return tmp_path / "sounds"
+
+
+@pytest.mark.parametrize("levels", [2, 16, 256, 1024, 65_536])
+def test_levels_survive_the_way_back(levels: int) -> None:
+    audio, x = AudioFormat(RATE, levels), torch.arange(levels)
+    assert (audio.encode(audio.decode(x)) == x.numpy()).all()
+
+
+def test_mu_law_is_that_of_the_formula() -> None:
+    audio, mu = AudioFormat(RATE), 255
+    samples = np.linspace(-1, 1, 1001)
+    for sample, level in zip(samples.tolist(), audio.encode(samples).tolist(), strict=True):
+        companded = math.copysign(math.log(1 + mu * abs(sample)) / math.log(1 + mu), sample)
+        assert level == math.floor((companded + 1) / 2 * mu + 0.5)
+    # Nothing is further off than half a step, which near the loudest samples is 1/90.
+    errors = np.abs(audio.decode(torch.from_numpy(audio.encode(samples).astype("int64"))) - samples)
+    assert errors.max() < 0.5 * (1 - (256 ** (253 / 255) - 1) / 255) * 1.05
+    assert errors[500] < 1e-4
+
+
+def test_sixteen_bits_are_taken_as_they_are(tmp_path: Path) -> None:
+    integers = np.array([-32768, -1, 0, 1, 32767], dtype=np.int16)
+    soundfile.write(tmp_path / "x.wav", integers, RATE)
+    samples, rate = decode(tmp_path / "x.wav", "x")
+    assert rate == RATE
+    assert (AudioFormat(RATE, 65_536).encode(samples).astype(np.int64) - 2**15 == integers).all()
+
+
+def test_a_folder_is_split_and_has_the_classes_of_its_folders(folder: Path) -> None:
+    data = load(folder)
+    assert data.event_shape == (4096,)
+    assert data.levels == 256
+    assert [len(data.split(split)) for split in ("train", "valid", "test")] == [10, 1, 1]
+    assert data.provenance["classes"] == ["a", "b"]
+    assert isinstance(data.train, Recordings)
+    assert all(name[0] == "ab"[label] for name, label in zip(data.train.names, data.classes("train"), strict=True))
+    assert sum(data.split(split).num_variables for split in ("train", "valid", "test")) == sum(
+        100 + 10 * i for i in range(12)
+    )
+    assert "12 recordings" in data.description
+    assert "mu-law with 256 levels" in data.description
+
+
+def test_a_batch_is_filled_up_with_silence(folder: Path) -> None:
+    train = load(folder).train
+    assert isinstance(train, Recordings)
+    x = train[:10]
+    assert x.shape == (10, train.lengths.max())
+    for row, length, levels in zip(x, train.lengths, train.each(), strict=True):
+        assert (row[:length].numpy() == levels).all()
+        assert (row[length:] == 128).all()
+
+
+@pytest.mark.parametrize(("subtype", "exact"), [("PCM_24", 2**-23), ("FLOAT", 1e-7), ("PCM_U8", 2**-7)])
+def test_depths(tmp_path: Path, subtype: str, exact: float) -> None:
+    write(tmp_path / "x.wav", tone(50), subtype=subtype)
+    samples, _ = decode(tmp_path / "x.wav", "x")
+    assert np.abs(samples - tone(50)).max() <= exact
+
+
+def test_channels_are_averaged(tmp_path: Path) -> None:
+    write(tmp_path / "x.wav", np.stack([tone(50), -tone(50)], axis=1))
+    assert np.abs(decode(tmp_path / "x.wav", "x")[0]).max() < 2**-15
+
+
+def test_rates_that_differ_are_named_unless_resampled(folder: Path) -> None:
+    write(folder / "a" / "slow.wav", tone(400), rate=4000)
+    with pytest.raises(ValueError, match=r"one sample rate, 8000 Hz as most, got others: .*slow.wav has 4000 Hz"):
+        load(folder)
+    data = load(folder, sample_rate=4000)
+    assert data.audio is not None
+    assert data.audio.sample_rate == 4000
+    lengths = {name: n for split in ("train", "valid", "test") for name, n in _lengths(data.split(split)).items()}
+    assert lengths["a/slow.wav"] == 400
+    assert lengths["a/0.flac"] == 50
+
+
+def _lengths(examples: Any) -> dict[str, int]:
+    return dict(zip(examples.names, examples.lengths.tolist(), strict=True))
+
+
+def test_files_that_are_no_sound_are_named_or_skipped(folder: Path) -> None:
+    (folder / "a" / "broken.wav").write_bytes(b"no sound at all")
+    with pytest.raises(ValueError, match=r"broken.wav: expected a recording, got a file that cannot be decoded"):
+        load(folder)
+    with pytest.warns(UserWarning, match="skipped .*broken.wav"):
+        data = load(folder, seed=1, skip_unreadable=True)
+    assert data.provenance["skipped"] == ["a/broken.wav"]
+    assert sum(map(len, (data.train, data.valid, data.test))) == 12
+
+
+def test_silence_at_the_ends_is_left_out_when_asked_for(folder: Path) -> None:
+    write(folder / "a" / "quiet.wav", np.concatenate([np.zeros(100), tone(60) + 0.3, np.zeros(100)]))
+    data = load(folder, trim_silence=True)
+    lengths = {name: n for split in ("train", "valid", "test") for name, n in _lengths(data.split(split)).items()}
+    assert 55 <= lengths["a/quiet.wav"] <= 60
+    write(folder / "b" / "silent.wav", np.zeros(100))
+    assert load(folder).levels == 256  # silence is a recording, too
+    with pytest.raises(ValueError, match=r"silent.wav: expected sound.*got silence only"):
+        load(folder, trim_silence=True)
+
+
+def test_what_is_no_folder_of_recordings_is_refused(folder: Path, tmp_path: Path) -> None:
+    write(folder / "a" / "empty.wav", np.zeros(0))
+    with pytest.raises(ValueError, match=r"empty.wav: expected a recording, got one without samples"):
+        load(folder)
+    (folder / "a" / "empty.wav").unlink()
+    with pytest.raises(ValueError, match="expected no documents"):
+        load(folder, documents=True)
+    with pytest.raises(ValueError, match="sample_rate expects at least 1, got 0"):
+        load(folder, sample_rate=0)
+    with pytest.raises(ValueError, match="window expects at least 1, got 0"):
+        load(folder, window=0)
+    (tmp_path / "none").mkdir()
+    with pytest.raises(ValueError, match=r"expected images .*recordings \(.wav .flac\)"):
+        load(tmp_path / "none")
+
+
+def test_samples_beyond_one_are_clipped_with_a_warning(tmp_path: Path) -> None:
+    for i in range(3):
+        write(tmp_path / f"{i}.wav", tone(50, loudness=1.5 if i == 0 else 0.5), subtype="FLOAT")
+    with pytest.warns(UserWarning, match="clipped samples beyond"):
+        load(tmp_path)
+
+
+def test_fsdd_has_the_official_test_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "audio").mkdir()
+    with zipfile.ZipFile(tmp_path / "audio" / "fsdd.zip", "w") as archive:
+        for digit, speaker, take in (
+            (3, "theo", 0),
+            (9, "lucas", 4),
+            (0, "george", 5),
+            (7, "jackson", 10),
+            (7, "theo", 49),
+        ):
+            file = io.BytesIO()
+            soundfile.write(file, tone(30), RATE, format="WAV")
+            archive.writestr(f"recordings/{digit}_{speaker}_{take}.wav", file.getvalue())
+    monkeypatch.setenv("CHAINRULE_DATA", str(tmp_path))
+    data = load("fsdd")
+    assert isinstance(data.test, Recordings)
+    assert data.test.names == ["3_theo_0", "9_lucas_4"]
+    assert [data.provenance["classes"][label] for label in data.classes("train")] == ["7_jackson", "7_theo"]
+    (tmp_path / "audio" / "fsdd.zip").write_bytes(b"")
+    with pytest.raises(ValueError, match="expected a zip"):
+        load("fsdd")
+
+
+def of_lengths(*lengths: int, window: int = 20) -> Recordings:
+    generator = np.random.default_rng(0)
+    arrays = [generator.integers(0, 4, length) for length in lengths]
+    return recordings(arrays, list(map(str, lengths)), window, AudioFormat(RATE, 4))
+
+
+@pytest.mark.parametrize("history", [None, 0, 7])
+def test_pieces_count_every_sample_once(history: int | None) -> None:
+    data = of_lengths(5, 20, 21, 61)
+    counted = [0] * data.num_variables
+    for index, begin, first, stop in pieces_of(data, history):
+        assert 0 < stop - first <= data.window
+        assert begin == (0 if history is None else max(0, first - history))
+        for t in range(first, stop):
+            counted[data.starts[index] + t] += 1
+    assert counted == [1] * data.num_variables
+
+
+@pytest.mark.parametrize("kind", ["wavenet", "rnn"])
+def test_a_piece_has_the_conditionals_of_the_whole_recording(kind: str) -> None:
+    data = of_lengths(5, 50, 61)
+    settings: dict[str, Any] = {"event_shape": (20,), "conditional": Categorical(4)}
+    model: Any = (
+        WaveNet(**settings, layers=3, residual_channels=4, skip_channels=4) if kind == "wavenet" else RNN(**settings)
+    )
+    total = 0.0
+    for x, _, counts in recording_loader(data, None, 2, model.receptive_field):
+        total -= model(x).log_prob(x)[counts].sum().item()
+    whole = sum(float(surprisals(model, torch.from_numpy(x.astype("float32"))[None]).sum()) for x in data.each())
+    assert total == pytest.approx(whole, rel=1e-5)
+
+
+def test_batches_depend_on_the_seed_and_the_epoch() -> None:
+    pieces = pieces_of(of_lengths(*range(1, 40)), 3)
+    batches = PieceBatches(pieces, 4, seed=1)
+    first = list(batches)
+    assert list(batches) == first
+    assert sorted(index for batch in first for index in batch) == list(range(len(pieces)))
+    batches.set_epoch(1)
+    assert list(batches) != first
+    assert len(first) == len(batches)
+
+
+def test_other_models_are_refused() -> None:
+    data = of_lengths(5, 50)
+    with pytest.raises(ValueError, match=r"recordings expect a model of sequences of any length .*, got MADE"):
+        chainrule.fit(MADE(event_shape=(20,), conditional=Categorical(4)), data, data, max_epochs=1, verbose=False)
+
+
+def test_commands(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    model = ["--model", "WaveNet", "--model.layers", "3", "--model.residual_channels", "8", "--model.num_classes", "2"]
+    run_command("fit", *model, "--data", folder, "--out", run, "--max-epochs", "2", "--window", "200")
+    assert "samples.wav" in capsys.readouterr().out
+    assert soundfile.info(run / "samples.wav").samplerate == RATE
+    run_command("evaluate", run, "--json")
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["bits_per_sample"] == pytest.approx(figures["bits_per_dim"])
+    data = load(folder)
+    assert isinstance(data.test, Recordings)
+    fitted = chainrule.load(run)
+    x = torch.from_numpy(next(data.test.each()).astype("float32"))[None]
+    log_prob = fitted.log_prob(x, data.classes("test")[:1]).item()
+    assert figures["nats"] == pytest.approx(-log_prob, rel=1e-4)
+    run_command("describe", run)
+    assert "receptive field: 8 samples, 1 ms" in capsys.readouterr().out
+    run_command("sample", run, "-n", "2", "--class", "1", "--length", "50", "--out", tmp_path / "two.wav")
+    assert soundfile.info(tmp_path / "two.wav").frames == 2 * 50 + RATE // 4
+    run_command("sample", run, "-n", "3", "--class", "0", "--out", tmp_path / "three")
+    assert sorted(path.name for path in (tmp_path / "three").iterdir()) == ["0.wav", "1.wav", "2.wav"]
+    run_command("complete", run, "--observe", "first-half", "--draws", "2", "--out", tmp_path / "completed")
+    names = sorted(path.name for path in (tmp_path / "completed").iterdir())
+    stem = Path(data.test.names[0]).with_suffix("").as_posix().replace("/", "-")
+    assert names == [f"{stem}-completed-0.wav", f"{stem}-completed-1.wav", f"{stem}.wav"]
+    whole, _ = soundfile.read(tmp_path / "completed" / names[2])
+    completed, _ = soundfile.read(tmp_path / "completed" / names[0])
+    half = round(len(whole) / 2)
+    assert len(completed) == len(whole)
+    assert (completed[:half] == whole[:half]).all()
+    assert (completed[half:] != whole[half:]).any()
+    capsys.readouterr()
+    run_command("score", run)
+    row = json.loads(capsys.readouterr().out)
+    assert row["nats"] == pytest.approx(-log_prob, abs=1e-2)
+
+
+def test_commands_refuse_what_does_not_fit(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    model = ["--model", "WaveNet", "--model.layers", "2", "--model.residual_channels", "4"]
+    run_command("fit", *model, "--data", folder, "--out", run, "--max-epochs", "1")
+    capsys.readouterr()
+    assert "a .wav file or a folder" in refused(capsys, "sample", str(run), "--out", str(tmp_path / "x.png"))
+    assert "expects --out" in refused(capsys, "sample", str(run))
+    assert "first-half or a fraction" in refused(
+        capsys, "complete", str(run), "--observe", "top-half", "--out", str(tmp_path / "completed")
+    )
+    for i in range(3):
+        write(tmp_path / "other" / f"{i}.wav", tone(400), rate=4000)
+    assert "8000 Hz" in refused(capsys, "evaluate", str(run), "--data", str(tmp_path / "other"))
+    assert "expected no sample_rate" in refused(
+        capsys, "fit", "--model", "MADE", "--data", "digits", "--sample-rate", "8000", "--out", str(tmp_path / "made")
+    )
+
+
+def test_a_file_is_written_whole(tmp_path: Path) -> None:
+    audio, x = AudioFormat(RATE), torch.arange(256)
+    write_wav(tmp_path / "x.wav", [x], audio)
+    samples, rate = soundfile.read(tmp_path / "x.wav")
+    assert rate == RATE
+    assert np.abs(samples - audio.decode(x)).max() <= 2**-15
