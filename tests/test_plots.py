@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from chainrule import plots
-from chainrule.plots import curves, images
+from chainrule.plots import curves, images, sound
 
 FRAME = (images.SEPARATOR,) * 3
 
@@ -270,3 +270,19 @@ def test_a_failed_write_leaves_the_old_picture_and_nothing_else(tmp_path, monkey
         plots.sample_grid(IMAGES + 1, path)
     assert [entry.name for entry in tmp_path.iterdir()] == ["grid.png"]
     assert path.read_bytes() == before
+
+
+def test_spectrograms_are_brightest_at_the_frequency_of_a_tone(tmp_path):
+    seconds = np.arange(4000) / 8000
+    tones = {"low": [np.sin(2 * np.pi * 500 * seconds)], "high": [np.sin(2 * np.pi * 3000 * seconds)]}
+    path = tmp_path / "tones.png"
+    plots.spectrograms(tones, path, sample_rate=8000, titles=["a tone"])
+    assert read(path).std() > 10
+    decibels = [sound._decibels(own[0], 8000).mean(1) for own in tones.values()]
+    peaks = [int(strength.argmax()) * 4000 / (len(strength) - 1) for strength in decibels]
+    assert peaks == pytest.approx([500, 3000], abs=40)
+
+
+def test_spectrograms_refuse_groups_of_several_sizes(tmp_path):
+    with pytest.raises(ValueError, match=r"as many recordings in each, got \[1, 2\]"):
+        plots.spectrograms({"a": [[0.0]], "b": [[0.0], [0.0]]}, tmp_path / "x.png", sample_rate=8000)

@@ -1,4 +1,4 @@
-"""Every picture: training curves, samples, conditionals, completions, surprisal, receptive fields, classes, lines.
+"""Every picture: curves of training, samples, conditionals, completions, surprisal, receptive fields, classes, sound.
 
 Pictures of images are exact: a variable is a square block of whole pixels of one colour, 0 is black
 and ``levels - 1`` is white. Images are ``(N, channels, height, width)`` or ``(N, height, width)``;
@@ -11,6 +11,7 @@ from chainrule.plots.curves import lines, training_curve
 from chainrule.plots.file import FORMATS
 from chainrule.plots.heat import receptive_fields, surprisal_map
 from chainrule.plots.images import UNOBSERVED, completions, conditionals_figure, data_beside_samples, sample_grid
+from chainrule.plots.sound import spectrograms
 
 __all__ = [
     "FORMATS",
@@ -22,6 +23,7 @@ __all__ = [
     "progressive_classes",
     "receptive_fields",
     "sample_grid",
+    "spectrograms",
     "surprisal_map",
     "training_curve",
 ]
