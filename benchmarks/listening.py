@@ -40,12 +40,12 @@ TIMES, BANDS = 12, 16
 
 def described(samples: NDArray[Any]) -> NDArray[Any]:
     """Logarithmic strength of bands of frequencies in so many parts of a recording."""
-    _, _, spectrum = stft(samples / max(float(np.abs(samples).max()), 1e-6), 8000, nperseg=256, noverlap=128)
+    _, _, spectrum = stft(samples / max(float(np.abs(samples).max()), 1e-6), 8000, nperseg=256, noverlap=192)
     power = np.log(np.abs(spectrum) ** 2 + 1e-6)
     # Bands as wide as their frequency is high, from 100 Hz on, as the ear's are.
     edges = np.unique(np.round(np.geomspace(3, len(power), BANDS + 1)).astype(int))
     bands = np.stack([power[low:high].mean(0) for low, high in itertools.pairwise(edges)])
-    return np.concatenate([part.mean(1) for part in np.array_split(bands, TIMES, axis=1) if part.size])
+    return np.concatenate([part.mean(1) for part in np.array_split(bands, TIMES, axis=1)])
 
 
 def drawn(model: Any, labels: Tensor, lengths: dict[int, int], seed: int) -> list[Tensor]:

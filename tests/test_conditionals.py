@@ -208,6 +208,16 @@ def test_logistic_bins_agree_with_their_definition(scale: float, mean: float, dt
         assert got == pytest.approx(expected, rel=1e-9 if dtype == torch.float64 else 2e-4, abs=1e-5)
 
 
+@pytest.mark.parametrize("scale", [1e-5, 1e-3, 0.3])
+def test_logistic_bins_of_sixteen_bits_agree_with_their_definition(scale: float) -> None:
+    parameters = torch.tensor([0.0, 0.1, math.log(scale)], dtype=torch.float64)
+    distribution = DiscretizedLogisticMixture(65_536, 1).distribution(parameters)
+    for value in (0, 1, 32_000, 36_043, 36_044, 36_045, 65_535):
+        if (expected := bin_mass(value, [1.0], [0.1], [scale], 65_536)) > -700:
+            got = distribution.log_prob(torch.tensor(float(value), dtype=torch.float64)).item()
+            assert got == pytest.approx(expected, rel=1e-9)
+
+
 @pytest.mark.parametrize("log_scale", [-1e4, 0.0, 1e4])
 def test_logistic_bins_are_finite_with_gradients_everywhere(log_scale: float) -> None:
     parameters = torch.tensor([1e3, -1e3, 1e3, -1e3, log_scale, log_scale], requires_grad=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 from torch.distributions import Categorical as TorchCategorical
 from torch.distributions import Distribution
+from torch.distributions.utils import lazy_property
 
 from chainrule.conditionals.base import Conditional, at_least_single, check_integers
 
@@ -43,11 +45,11 @@ class Categorical(Conditional):
         self.num_features = categories - 1 if encoding == "one_hot" else 1
 
     def distribution(self, parameters: Tensor) -> Distribution:
-        return TorchCategorical(logits=at_least_single(parameters), validate_args=False)
+        return Softmax(at_least_single(parameters))
 
     def at(self, distribution: Distribution, index: int) -> Distribution:
         assert isinstance(distribution, TorchCategorical)
-        return TorchCategorical(logits=distribution.logits.flatten(1, -2)[:, index], validate_args=False)
+        return Softmax(distribution.logits.flatten(1, -2)[:, index])
 
     def encode(self, x: Tensor) -> Tensor:
         if self.encoding == "scalar":
@@ -72,3 +74,33 @@ class Categorical(Conditional):
     @property
     def config(self) -> dict[str, Any]:
         return {"categories": self.categories, "encoding": self.encoding}
+
+
+class Softmax(TorchCategorical):
+    """torch's Categorical, normalised when its probabilities are asked for; a draw needs none of them.
+
+    Args:
+        scores: Logits ``(..., K)`` up to a constant.
+
+    >>> Softmax(torch.tensor([0.0, 0.0]) + 5).logits.exp()
+    tensor([0.5000, 0.5000])
+    """
+
+    def __init__(self, scores: Tensor) -> None:
+        self.scores = scores
+        self._param, self._num_events = scores, scores.shape[-1]
+        Distribution.__init__(self, scores.shape[:-1], validate_args=False)
+
+    @lazy_property
+    def logits(self) -> Tensor:
+        return self.scores - self.scores.logsumexp(-1, keepdim=True)
+
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Softmax:
+        return Softmax(self.scores.expand(*batch_shape, self._num_events))
+
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Gumbel's trick: the largest of logits with noise."""
+        with torch.no_grad():
+            shape = (*sample_shape, *self.scores.shape)
+            noise = torch.empty(shape, dtype=self.scores.dtype, device=self.scores.device).exponential_()
+            return (self.scores - noise.log_()).argmax(-1)

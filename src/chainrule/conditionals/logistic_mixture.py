@@ -13,6 +13,7 @@ References:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,7 +26,7 @@ from chainrule.conditionals.base import Conditional, at_least_single, check_inte
 
 LOG_SCALES = (-7.0, 7.0)
 """Bounds of log s: a scale of less than a tenth of a bin of 256, or of more than a thousand times the range of values,
-says nothing more, and would overflow."""
+says nothing more, and would overflow. With more levels the lower bound is as many times lower as bins are thinner."""
 
 
 VALUES = 32
@@ -112,7 +113,8 @@ class LogisticBins(Distribution):
     def __init__(self, parameters: Tensor, categories: int) -> None:
         self.parameters, self.categories = parameters, categories
         self.logits, self.means, log_scales = parameters.chunk(3, dim=-1)
-        self.log_scales = log_scales.clamp(*LOG_SCALES)
+        lowest, highest = LOG_SCALES
+        self.log_scales = log_scales.clamp(lowest - math.log(max(1.0, (categories - 1) / 255)), highest)
         super().__init__(parameters.shape[:-1], validate_args=False)
 
     def log_prob(self, value: Tensor) -> Tensor:
