@@ -43,7 +43,7 @@ bench-tasks: install
 	$(BIN)/python benchmarks/completion.py --out results
 	for recipe in names wikitext2 shakespeare; do $(BIN)/chainrule reproduce $$recipe/lstm; done
 	$(BIN)/python benchmarks/writing.py --out results
-	for recipe in pixel-cnn gated-pixel-cnn pixel-cnn-classes; do $(BIN)/chainrule reproduce mnist/$$recipe; done
+	for recipe in pixel-cnn gated-pixel-cnn pixel-cnn-plus-plus pixel-cnn-classes; do $(BIN)/chainrule reproduce mnist/$$recipe; done
 	$(BIN)/python benchmarks/pictures.py --out results
 
 # The README's tables, from results/.

@@ -1,7 +1,7 @@
 """What image models of recipes draw, complete and find surprising, and how well one of them tells the class.
 
-Writes ``benchmark-pictures.json`` and a picture each. The runs are those of the recipes mnist/pixel-cnn,
-mnist/gated-pixel-cnn and mnist/pixel-cnn-classes.
+Writes ``benchmark-pictures.json`` and a picture each, and the NLL of the mean of three models' p(x). The runs are those
+of the recipes mnist/pixel-cnn, mnist/gated-pixel-cnn, mnist/pixel-cnn-plus-plus and mnist/pixel-cnn-classes.
 """
 
 import argparse
@@ -20,12 +20,14 @@ from chainrule.data import load
 from chainrule.data.dataset import Dataset
 from chainrule.hub import versions
 from chainrule.model import AutoregressiveModel
+from chainrule.models import Ensemble
 from chainrule.recipes import machine
 from chainrule.tasks.classify import class_prior
 from chainrule.tasks.complete import completion
-from chainrule.tasks.evaluate import log_prob
+from chainrule.tasks.evaluate import evaluate, log_prob
 from chainrule.tasks.score import surprisals
 
+MEMBERS = ("pixel-cnn", "gated-pixel-cnn", "pixel-cnn-plus-plus")
 DRAWS = 6
 EXAMPLES = 8
 
@@ -63,7 +65,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results"))
     options = parser.parse_args()
     data, out = load("mnist"), options.out
-    plain, gated = (hub.load(options.runs / name) for name in ("pixel-cnn", "gated-pixel-cnn"))
+    plain, gated, plus_plus = (hub.load(options.runs / name) for name in MEMBERS)
     drawn = chainrule.sample(gated, 64, seed=0)
     plots.data_beside_samples(data.train[:64], drawn, out / "benchmark-pictures-samples.png")
     x = data.test[:EXAMPLES]
@@ -75,9 +77,11 @@ def main() -> None:
         "versions": versions(),
         "completions": completed(gated, x, out),
     }
-    conditional = options.runs / "pixel-cnn-classes"
-    if (conditional / hub.WEIGHTS).exists():
-        report["classifier"] = classes(conditional, data, out)
+    report["classifier"] = classes(options.runs / "pixel-cnn-classes", data, out)
+    ensemble = Ensemble(models=[plain, gated, plus_plus])
+    report["ensemble"] = {"members": MEMBERS} | {
+        split: evaluate(ensemble, data.split(split)).as_dict() for split in ("valid", "test")
+    }
     write_atomically(out / "benchmark-pictures.json", (json.dumps(report, indent=2) + "\n").encode())
 
 
