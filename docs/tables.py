@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import audio_tables
 import image_tables
 from table_parts import SPEED, table
 
@@ -18,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 BINARY_TABLES = ("nltcs", "plants", "jester", "dna", "mushrooms")
 TEXTS = ("shakespeare", "names", "wikitext2")
-ELSEWHERE = (*BINARY_TABLES, *TEXTS, *image_tables.MANY_LEVELS)
+ELSEWHERE = (*BINARY_TABLES, *TEXTS, *image_tables.MANY_LEVELS, "fsdd")
 """Data sets with a table of their own."""
 LABELS = {
     "independent": "independent variables",
@@ -261,6 +262,9 @@ TABLES = {
     "textspeed": textspeed,
     "bits": image_tables.bits,
     "imagespeed": image_tables.speed,
+    "audio": audio_tables.bits,
+    "listening": audio_tables.listening,
+    "audiospeed": audio_tables.speed,
 }
 
 
