@@ -63,6 +63,6 @@ def speed(results: list[dict[str, Any]]) -> str:
     rate = report["rates"]["matrix_product_gflops"]
     used = ", ".join(f"{row['train_gflops']:.0f}" for row in report["rows"])
     return table(header, rows) + (
-        f"\n\nOn {where['cpu']}, {where['threads']} threads, where a matrix product runs at {rate:.0f} GFLOP/s in float32; "
-        f"training did {used} GFLOP/s in bfloat16."
+        f"\n\nOn {where['cpu']}, {where['threads']} threads, where a matrix product runs at {rate:.0f} GFLOP/s in "
+        f"float32; training did {used} GFLOP/s in bfloat16."
     )
