@@ -129,7 +129,7 @@ def test_wrong_text(tmp_path: Path, content: str, options: dict[str, Any], messa
     path.write_text(content)
     with pytest.raises(ValueError, match=message):
         chainrule.data.load(path, **options)
-    with pytest.raises(ValueError, match="expected no window, as digits is no text, got window=3"):
+    with pytest.raises(ValueError, match="expected no window, as digits is no text and no recordings, got window=3"):
         chainrule.data.load("digits", window=3)
 
 
