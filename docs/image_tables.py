@@ -34,6 +34,19 @@ def bits(results: list[dict[str, Any]]) -> str:
     return table(header, rows)
 
 
+def mean(results: list[dict[str, Any]]) -> str:
+    """The NLL of the mean of several image models' p(x)."""
+    (report,) = [result for result in results if result.get("benchmark") == "pictures"]
+    found = report["ensemble"]["test"]
+    alone = ", ".join(f"{nats:.2f}" for nats in found["member_nats"])
+    return (
+        f"The mean of the p(x) of PixelCNN, Gated PixelCNN and PixelCNN++, an `Ensemble`, has a test NLL of "
+        f"**{found['nats']:.2f}** ± {found['nats_stderr']:.2f} nats on binarised MNIST, where they have {alone}; "
+        f"that of the class-conditional PixelCNN over the classes, sum_c p(c) p(x | c), has "
+        f"{report['classifier']['mixture_test_nats']:.2f}."
+    )
+
+
 def speed(results: list[dict[str, Any]]) -> str:
     """Seconds per likelihood and per sample of 64 images, and images per second in training."""
     (report,) = [result for result in results if result.get("benchmark") == "images"]

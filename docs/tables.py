@@ -261,6 +261,7 @@ TABLES = {
     "writing": writing,
     "textspeed": textspeed,
     "bits": image_tables.bits,
+    "imagemean": image_tables.mean,
     "imagespeed": image_tables.speed,
     "audio": audio_tables.bits,
     "listening": audio_tables.listening,
