@@ -292,6 +292,7 @@ def test_commands_refuse_what_does_not_fit(folder: Path, tmp_path: Path, capsys:
     assert "first-half or a fraction" in refused(
         capsys, "complete", str(run), "--observe", "top-half", "--out", str(tmp_path / "completed")
     )
+    assert "expects examples of one length, got recordings" in refused(capsys, "marginal", str(run), "--observe", "0.5")
     for i in range(3):
         write(tmp_path / "other" / f"{i}.wav", tone(400), rate=4000)
     assert "8000 Hz" in refused(capsys, "evaluate", str(run), "--data", str(tmp_path / "other"))
@@ -306,3 +307,24 @@ def test_a_file_is_written_whole(tmp_path: Path) -> None:
     samples, rate = soundfile.read(tmp_path / "x.wav")
     assert rate == RATE
     assert np.abs(samples - audio.decode(x)).max() <= 2**-15
+
+
+def test_tasks_take_recordings_one_by_one() -> None:
+    data = of_lengths(5, 50, 61)
+    model = WaveNet(event_shape=(20,), conditional=Categorical(4), layers=3, residual_channels=4, num_classes=2)
+    context = torch.tensor([0, 1, 1])
+    alone = [
+        model.log_prob(torch.from_numpy(x.astype("float32"))[None], label[None]).item()
+        for x, label in zip(data.each(), context, strict=True)
+    ]
+    found = chainrule.evaluate(model, data, context=context)
+    assert found.nats == pytest.approx(-np.mean(alone), rel=1e-5)
+    assert found.variables == 5 + 50 + 61
+    log_probs = chainrule.classify(model, data)
+    assert log_probs.shape == (3, 2)
+    other = [
+        model.log_prob(torch.from_numpy(x.astype("float32"))[None], 1 - label[None]).item()
+        for x, label in zip(data.each(), context, strict=True)
+    ]
+    expected = torch.tensor([alone, other], dtype=torch.float64).log_softmax(0)[0]
+    torch.testing.assert_close(log_probs.gather(1, context[:, None]).squeeze(1), expected, rtol=1e-4, atol=1e-4)

@@ -86,7 +86,15 @@ def classes_of(model: Model, dataset: Dataset, split: str) -> Tensor | None:
 
 
 def first_examples(examples: Examples, options: dict[str, Any]) -> Tensor:
-    """The first ``-n`` examples."""
+    """The first ``-n`` examples.
+
+    Raises:
+        UsageError: If they have lengths of their own.
+    """
+    if examples.ragged:
+        raise UsageError(
+            "this command expects examples of one length, got recordings; sample, complete, score, classify take them"
+        )
     if options["n"] < 1:
         raise ValueError(f"n expects at least 1, got {options['n']}")
     return examples[: options["n"]]

@@ -82,6 +82,8 @@ class Recordings(Examples):
         silence: The level of silence.
     """
 
+    ragged = True
+
     def __init__(
         self, levels: NDArray[np.integer[Any]], ends: Rows, names: Sequence[str], window: int, silence: int
     ) -> None:

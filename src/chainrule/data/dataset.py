@@ -34,6 +34,9 @@ class Examples(torch.utils.data.Dataset[Tensor], ABC):
         event_shape: Shape of one example.
     """
 
+    ragged = False
+    """Whether examples have lengths of their own, so that only one by one they are not filled up."""
+
     def __init__(self, event_shape: Sequence[int]) -> None:
         self.event_shape = tuple(int(size) for size in event_shape)
 

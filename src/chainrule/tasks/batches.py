@@ -21,6 +21,8 @@ def of_batches(
 ) -> Tensor:
     """``function(x, context)`` of all examples, ``(N, ...)`` on the CPU, with ``model`` in evaluation mode.
 
+    Examples with lengths of their own (recordings) go one by one, as each of a batch would be filled up to the longest.
+
     Raises:
         ValueError: If there are no examples, the batch size is below 1, or the context does not fit.
     """
@@ -28,6 +30,7 @@ def of_batches(
         raise ValueError("expected at least one example, got none")
     if batch_size < 1:
         raise ValueError(f"batch_size expects at least 1, got {batch_size}")
+    batch_size = 1 if getattr(examples, "ragged", False) else batch_size
     context = model.check_context(context, len(examples))
     training, device = model.training, model.device
     model.eval()

@@ -73,7 +73,9 @@ def evaluate(
     count = len(log_probs)
     nats = -log_probs.mean().item()
     stderr = log_probs.std().item() / math.sqrt(count) if count > 1 else math.nan
-    variables = torch.as_tensor(examples[:1]).numel() * count if variables is None else variables
+    if variables is None:
+        ragged = getattr(examples, "ragged", False)
+        variables = examples.num_variables if ragged else torch.as_tensor(examples[:1]).numel() * count
     return Evaluation(
         nats=nats,
         nats_stderr=stderr,
