@@ -108,9 +108,15 @@ class Recordings(Examples):
         """The samples of one recording after the other, ``(m,)``."""
         return (self.levels[start:stop] for start, stop in zip(self.starts, self.ends, strict=True))
 
-    def spans(self, spans: Sequence[tuple[int, int]]) -> Tensor:
-        """The samples between each of ``spans``, ``(k, longest)``, with silence at their ends."""
+    def spans(self, spans: Sequence[tuple[int, int]], multiple: int = 1) -> Tensor:
+        """The samples between each of ``spans``, ``(k, longest)``, with silence at their ends.
+
+        Args:
+            spans: Where each begins and ends among all samples.
+            multiple: Of what the length of the batch is to be a multiple.
+        """
         longest = max((stop - start for start, stop in spans), default=0)
+        longest = -(-longest // multiple) * multiple
         x = torch.full((len(spans), int(longest)), float(self.silence))
         for row, (start, stop) in zip(x, spans, strict=True):
             row[: stop - start] = torch.from_numpy(self.levels[start:stop].astype(np.float32))

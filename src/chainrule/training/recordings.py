@@ -22,6 +22,9 @@ Piece = tuple[int, int, int, int]
 SORTED = 16
 """Batches whose pieces are sorted by their lengths, so that little is filled up."""
 
+MULTIPLE = 512
+"""Batches are as many times so long, as kernels that are prepared for a length are kept, and each takes memory."""
+
 
 class RecordingLikelihood(MaximumLikelihood):
     """Minimises the NLL per sample; the batches must be those of `recording_loader`."""
@@ -102,9 +105,8 @@ class _PiecesOf(Dataset[Any]):
     def __getitem__(self, indices: Any) -> Any:
         pieces = [self.pieces[index] for index in indices]
         starts = [int(self.recordings.starts[index]) for index, *_ in pieces]
-        x = self.recordings.spans(
-            [(start + begin, start + stop) for start, (_, begin, _, stop) in zip(starts, pieces, strict=True)]
-        )
+        spans = [(start + begin, start + stop) for start, (_, begin, _, stop) in zip(starts, pieces, strict=True)]
+        x = self.recordings.spans(spans, multiple=MULTIPLE)
         places = torch.arange(x.shape[1])
         counted = torch.tensor([(first - begin, stop - begin) for _, begin, first, stop in pieces])
         counts = (places >= counted[:, :1]) & (places < counted[:, 1:])
