@@ -268,7 +268,7 @@ def test_commands(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert sorted(path.name for path in (tmp_path / "three").iterdir()) == ["0.wav", "1.wav", "2.wav"]
     run_command("complete", run, "--observe", "first-half", "--draws", "2", "--out", tmp_path / "completed")
     names = sorted(path.name for path in (tmp_path / "completed").iterdir())
-    stem = Path(data.test.names[0]).with_suffix("").as_posix().replace("/", "-")
+    stem = "0-" + Path(data.test.names[0]).with_suffix("").as_posix().replace("/", "-")
     assert names == [f"{stem}-completed-0.wav", f"{stem}-completed-1.wav", f"{stem}.wav"]
     whole, _ = soundfile.read(tmp_path / "completed" / names[2])
     completed, _ = soundfile.read(tmp_path / "completed" / names[0])
@@ -293,9 +293,29 @@ def test_commands_refuse_what_does_not_fit(folder: Path, tmp_path: Path, capsys:
         capsys, "complete", str(run), "--observe", "top-half", "--out", str(tmp_path / "completed")
     )
     assert "expects examples of one length, got recordings" in refused(capsys, "marginal", str(run), "--observe", "0.5")
+    assert "16-bit" not in refused(capsys, "evaluate", str(run), "--data", "digits")
     for i in range(3):
         write(tmp_path / "other" / f"{i}.wav", tone(400), rate=4000)
-    assert "8000 Hz" in refused(capsys, "evaluate", str(run), "--data", str(tmp_path / "other"))
+    run_command("evaluate", run, "--data", tmp_path / "other", "--json")
+    assert json.loads(capsys.readouterr().out)["samples"] == 800  # at the rate of the run
+    assert "which no ensemble reads" in refused(
+        capsys, "fit", *model, "--data", str(folder), "--members", "2", "--out", str(tmp_path / "two")
+    )
+    assert "recordings expect a model of sequences" in refused(
+        capsys, "fit", "--model", "MADE", "--data", str(folder), "--out", str(tmp_path / "made")
+    )
+    (tmp_path / "lines.txt").write_text("ab\nc\nba\nd\n")
+    assert "documents expect a model that can end them" in refused(
+        capsys,
+        "fit",
+        *model,
+        "--data",
+        str(tmp_path / "lines.txt"),
+        "--documents",
+        "true",
+        "--out",
+        str(tmp_path / "x"),
+    )
     assert "expected no sample_rate" in refused(
         capsys, "fit", "--model", "MADE", "--data", "digits", "--sample-rate", "8000", "--out", str(tmp_path / "made")
     )
@@ -328,3 +348,23 @@ def test_tasks_take_recordings_one_by_one() -> None:
     ]
     expected = torch.tensor([alone, other], dtype=torch.float64).log_softmax(0)[0]
     torch.testing.assert_close(log_probs.gather(1, context[:, None]).squeeze(1), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("levels", [1, 65_537])
+def test_levels_have_bounds(levels: int) -> None:
+    with pytest.raises(ValueError, match="levels expects 2 to 65,536 for recordings"):
+        AudioFormat(RATE, levels)
+
+
+def test_frames_and_a_folder_of_nothing_readable_are_refused(tmp_path: Path) -> None:
+    data = of_lengths(5, 50)
+    model = WaveNet(event_shape=(20,), conditional=Categorical(4), layers=2, frame_size=1)
+    with pytest.raises(ValueError, match="recordings expect a model of classes or of none"):
+        chainrule.fit(model, data, data, max_epochs=1, verbose=False)
+    for i in range(3):
+        (tmp_path / f"{i}.wav").write_bytes(b"nothing")
+    with (
+        pytest.warns(UserWarning, match="skipped"),
+        pytest.raises(ValueError, match="none of which can be decoded"),
+    ):
+        load(tmp_path, skip_unreadable=True)

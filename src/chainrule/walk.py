@@ -11,6 +11,9 @@ from torch.distributions import Distribution
 from chainrule.model import AutoregressiveModel, State
 from chainrule.sequence import SequenceModel
 
+PIECE = 1024
+"""Variables of a prefix that are read at once, to bound memory."""
+
 Choose = Callable[[int, Distribution], Tensor]
 """Gives the values ``(B,)`` of variable t from ``(t, p(x_t | x_<t))``; t counts along the order."""
 
@@ -36,8 +39,8 @@ def walk(
         choose: See `Choose`.
         context: What the examples are conditioned on: classes ``(B,)``.
         select: See `Select`; None to let every item go on.
-        prefix: Values ``(B, k)`` of the first k variables, which are not chosen. A `SequenceModel` reads them in one
-            parallel pass.
+        prefix: Values ``(B, k)`` of the first k variables, which are not chosen. A `SequenceModel` reads many of them
+            in a parallel pass.
         length: How many variables to build, for a model of sequences of any length; None for its event's.
 
     Returns:
@@ -56,8 +59,9 @@ def walk(
     previous: Tensor | None = None
     chosen = list(known.unbind(1))
     if chosen and isinstance(model, SequenceModel):
-        _, state = model.advance(state, None, known)
-        previous = chosen[-1]
+        for part in known.split(PIECE, dim=1):
+            _, state = model.advance(state, previous, part)
+            previous = part[:, -1]
     elif chosen:
         for value in chosen:
             _, state = model.step(state, previous)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from chainrule.cli.loading import dataset_of, one_class
 from chainrule.cli.parser import UsageError
@@ -41,6 +42,7 @@ def sample_audio(
     if options["out"].suffix == ".wav":
         write_wav(options["out"], x, audio)
     else:
+        options["out"].mkdir(exist_ok=True)
         for i, clip in enumerate(x):
             write_wav(options["out"] / f"{i}.wav", [clip], audio)
     print(f"wrote {n} recordings of {x.shape[1] / audio.sample_rate:.2f} s to {options['out']}", file=sys.stderr)
@@ -53,8 +55,8 @@ def complete_audio(options: dict[str, Any], model: AutoregressiveModel, config: 
         raise UsageError(
             f"complete expects a folder as --out, as the run was fitted on recordings, got {options['out']}"
         )
-    _check_out(options["out"])
     share = _share(options["observe"])
+    _check_out(options["out"])
     drawing = {name: options[name] for name in ("seed", "temperature", "top_k", "top_p", "greedy")}
     for i, levels in enumerate(examples.each()):
         if i == options["n"]:
@@ -63,9 +65,7 @@ def complete_audio(options: dict[str, Any], model: AutoregressiveModel, config: 
         known = round(share * len(whole))
         draws = torch.stack([whole] * options["draws"])
         if known < len(whole):
-            context = None
-            if model.num_classes is not None:
-                context = dataset.classes(options["split"])[i].expand(options["draws"])
+            context = _class(options, model, dataset, i, options["draws"])
             draws = sample(
                 model,
                 options["draws"],
@@ -75,7 +75,8 @@ def complete_audio(options: dict[str, Any], model: AutoregressiveModel, config: 
                 **drawing,
             )
         assert dataset.audio is not None
-        stem = Path(examples.names[i]).with_suffix("").as_posix().replace("/", "-")
+        stem = f"{i}-{Path(examples.names[i]).with_suffix('').as_posix().replace('/', '-')}"
+        options["out"].mkdir(exist_ok=True)
         write_wav(options["out"] / f"{stem}.wav", [whole], dataset.audio)
         for draw, x in enumerate(draws):
             write_wav(options["out"] / f"{stem}-completed-{draw}.wav", [x], dataset.audio)
@@ -95,7 +96,7 @@ def score_audio(options: dict[str, Any], model: AutoregressiveModel, config: dic
     for i, levels in enumerate(examples.each()):
         if i == options["n"]:
             break
-        context = None if model.num_classes is None else dataset.classes(options["split"])[i : i + 1]
+        context = _class(options, model, dataset, i, 1)
         log_prob, _ = sequence_log_probs(sequence_model(model), [levels], context)
         nats = -log_prob.item()
         bits = nats / len(levels) / math.log(2)
@@ -106,6 +107,15 @@ def score_audio(options: dict[str, Any], model: AutoregressiveModel, config: dic
             "bits_per_sample": round(bits, 4),
         }
         print(json.dumps(row))
+
+
+def _class(
+    options: dict[str, Any], model: AutoregressiveModel, dataset: Dataset, index: int, count: int
+) -> Tensor | None:
+    """The class of a recording, ``count`` times: that of ``--class`` where it is given, else its own."""
+    if model.num_classes is None or options.get("label") is not None:
+        return None if options.get("label") is None else one_class(options, model, count)
+    return dataset.classes(options["split"])[index].expand(count)
 
 
 def _recordings(
@@ -122,15 +132,13 @@ def _recordings(
 
 
 def _check_out(path: Path) -> None:
-    """Refuse, before any work is done, what can't be written; make the folder of files."""
+    """Refuse, before any work is done, what can't be written."""
     if path.suffix not in ("", ".wav"):
         raise ValueError(f"--out expects a .wav file or a folder, got {path}")
     if not path.parent.is_dir():
         raise ValueError(f"--out expects to be in a folder that exists, got {path}")
-    if path.suffix == "":
-        if path.is_file():
-            raise ValueError(f"--out expects a folder, got the file {path}")
-        path.mkdir(exist_ok=True)
+    if path.suffix == "" and path.is_file():
+        raise ValueError(f"--out expects a folder, got the file {path}")
 
 
 def _share(words: str) -> float:

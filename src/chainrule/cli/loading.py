@@ -50,6 +50,8 @@ def dataset_of(spec: str | None, config: dict[str, Any], model: Model) -> Datase
         reading["vocabulary"] = TextFormat.from_config(known["text"]).vocabulary
     if "text" in known and spec in NAMES and spec not in TEXTS:
         raise UsageError(f"--data expects text, as the run was fitted on text, got {spec}")
+    if "audio" in known and spec not in NAMES:
+        reading["sample_rate"] = known["audio"]["sample_rate"]
     if spec is not None:
         reading["skip_unreadable"] = None  # it was said of the folder that the run was fitted on
     else:

@@ -42,6 +42,10 @@ class AudioFormat:
     sample_rate: int
     levels: int = 256
 
+    def __post_init__(self) -> None:
+        if not 2 <= self.levels <= LINEAR:
+            raise ValueError(f"levels expects 2 to {LINEAR:,} for recordings, got {self.levels}")
+
     @property
     def config(self) -> dict[str, Any]:
         """Plain values that `AudioFormat` takes."""

@@ -62,6 +62,8 @@ def load_audio(
     roots = roots_of(folder)
     parts = parts_of(roots, seed, SUFFIXES, "recordings", "")
     rates, skipped = _rates(sorted({path for paths in parts.values() for path in paths}), skip_unreadable)
+    if not rates:
+        raise ValueError(f"{folder}: expected recordings, got files none of which can be decoded")
     audio = AudioFormat(sample_rate or _common_rate(rates), levels or 256)
     encoded = {path: audio.encode(_samples(path, audio.sample_rate, trim_silence)) for path in rates}
     parts = {split: [path for path in paths if path in encoded] for split, paths in parts.items()}

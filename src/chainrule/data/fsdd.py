@@ -33,21 +33,25 @@ def load(name: str, description: str, levels: int | None, window: int | None = N
     window = check_window(window)
     audio = AudioFormat(SAMPLE_RATE, levels or 256)
     path = files.find("audio/fsdd.zip", URL, None)
-    found: dict[str, list[tuple[str, bytes]]] = {split: [] for split in ("train", "valid", "test")}
+    found: dict[str, list[tuple[str, int, bytes]]] = {split: [] for split in ("train", "valid", "test")}
     try:
         with zipfile.ZipFile(path) as archive:
             for file in sorted(archive.namelist()):
                 if file.endswith(".wav"):
                     stem = PurePosixPath(file).stem
                     split = next(split for split, takes in TAKES.items() if int(stem.split("_")[2]) in takes)
-                    found[split].append((stem, archive.read(file)))
+                    label = CLASSES.index(stem.rpartition("_")[0])
+                    found[split].append((stem, label, archive.read(file)))
     except (zipfile.BadZipFile, StopIteration, IndexError, ValueError) as error:
         raise ValueError(f"{path}: expected a zip of files {{digit}}_{{speaker}}_{{take}}.wav, got another") from error
     splits, labels = {}, {}
     for split, content in found.items():
-        arrays = [audio.encode(decode(io.BytesIO(raw), f"{path}: {stem}")[0]) for stem, raw in content]
-        splits[split] = recordings(arrays, [stem for stem, _ in content], window, audio)
-        labels[split] = torch.tensor([CLASSES.index(stem.rpartition("_")[0]) for stem, _ in content])
+        decoded = [decode(io.BytesIO(raw), f"{path}: {stem}") for stem, _, raw in content]
+        if any(rate != SAMPLE_RATE for _, rate in decoded):
+            raise ValueError(f"{path}: expected recordings at {SAMPLE_RATE} Hz, got others")
+        arrays = [audio.encode(samples) for samples, _ in decoded]
+        splits[split] = recordings(arrays, [stem for stem, *_ in content], window, audio)
+        labels[split] = torch.tensor([label for _, label, _ in content])
     return Dataset(
         name=name,
         description=f"{description}; {audio.words}",

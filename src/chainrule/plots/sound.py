@@ -52,7 +52,15 @@ def spectrograms(
         for column, clip in enumerate(own):
             axis = axes[row, column]
             extent = (0.0, len(clip) / sample_rate, 0.0, sample_rate / 2000)
-            axis.imshow(_decibels(clip, sample_rate), origin="lower", aspect="auto", cmap="magma", extent=extent)
+            axis.imshow(
+                _decibels(clip, sample_rate),
+                origin="lower",
+                aspect="auto",
+                cmap="magma",
+                extent=extent,
+                vmin=-DECIBELS,
+                vmax=0,
+            )
             axis.set_xlim(0, longest)
             axis.tick_params(colors=MUTED, labelsize=7)
             axis.spines[:].set_visible(False)

@@ -82,6 +82,8 @@ def run(settings: Settings, out: str | Path, *, resume: bool = False, verbose: b
             raise ValueError(f"{name} expects at least 1, got {number}")
     if count == variants == 1 and not settings.get("orders"):
         return _run_one(settings, dataset, out, resume=resume, verbose=verbose)
+    if dataset.audio is not None:
+        raise ValueError("members, orders and variants expect other data than recordings, which no ensemble reads yet")
     if _resumes(settings, out, resume):
         return Run(hub.load(out, classes=own_classes(settings)), dataset, hub.read_config(out))
     # Members that do not fit together, or have too few variants, are refused before any of them is fitted.

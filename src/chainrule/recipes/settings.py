@@ -11,9 +11,11 @@ import torch
 import yaml
 
 from chainrule import conditionals, data, models
-from chainrule.conditionals import Bernoulli, Categorical, Conditional
+from chainrule.conditionals import Bernoulli, Categorical, Conditional, DiscretizedLogisticMixture
+from chainrule.data.audio import LINEAR
 from chainrule.data.dataset import Dataset
 from chainrule.model import AutoregressiveModel
+from chainrule.sequence import SequenceModel
 
 Settings = dict[str, Any]
 """What a recipe says: ``model``, ``model.<argument>``, ``conditional``, ``conditional.<argument>``, ``data``, how it is
@@ -78,6 +80,8 @@ def conditional_for(dataset: Dataset, settings: Settings) -> Conditional:
         raise ValueError(f"conditional.{next(iter(arguments))} expects a conditional to be named, got none")
     if dataset.levels == 2:
         return Bernoulli()
+    if dataset.audio is not None and dataset.levels == LINEAR:
+        return DiscretizedLogisticMixture(dataset.levels)
     symbols = dataset.text is not None or dataset.audio is not None
     one_hot = dataset.levels <= ONE_HOT_UP_TO or symbols
     return Categorical(dataset.levels, encoding="one_hot" if one_hot else "scalar")
@@ -89,9 +93,15 @@ def build(settings: Settings, dataset: Dataset) -> AutoregressiveModel:
     arguments = {key.removeprefix("model."): value for key, value in settings.items() if key.startswith("model.")}
     arguments |= {"event_shape": dataset.event_shape, "conditional": conditional_for(dataset, settings)}
     chosen = model_class(settings["model"])
-    if dataset.text is not None and dataset.text.documents and "end_symbol" in inspect.signature(chosen).parameters:
-        arguments["end_symbol"] = dataset.text.vocabulary.end
-    if "order" in arguments and "order" not in inspect.signature(chosen).parameters:
+    of_sequences, takes = issubclass(chosen, SequenceModel), inspect.signature(chosen).parameters
+    if dataset.audio is not None and not of_sequences:
+        raise ValueError(f"recordings expect a model of sequences (WaveNet, RNN), got {settings['model']}")
+    if dataset.text is not None and dataset.text.documents:
+        if of_sequences and "end_symbol" not in takes:
+            raise ValueError(f"documents expect a model that can end them (RNN), got {settings['model']}")
+        if "end_symbol" in takes:
+            arguments["end_symbol"] = dataset.text.vocabulary.end
+    if "order" in arguments and "order" not in takes:
         raise ValueError(
             f"orders expects a model that takes an order, got {settings['model']}, which has one of its own"
         )

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from chainrule.model import AutoregressiveModel, Model
@@ -82,6 +83,14 @@ def _operations(model: AutoregressiveModel) -> tuple[int, int]:
             context = torch.zeros(1, model.num_variables, model.frame_size)
         with FlopCounterMode(display=False) as log_prob_counter:
             model.log_prob(x.to(model.device), context)
-        with FlopCounterMode(display=False) as sample_counter:
-            walk(model.components[0], 1, lambda t, distribution: distribution.sample(), context)
-    return log_prob_counter.get_total_flops(), sample_counter.get_total_flops()
+        return log_prob_counter.get_total_flops(), _operations_of_steps(model.components[0], context)
+
+
+def _operations_of_steps(model: AutoregressiveModel, context: Tensor | None) -> int:
+    """Of one sample; a step of a sequence of any length costs what the one before cost, but for the first."""
+    counts = []
+    for length in (1, 2) if model.any_length and model.num_variables > 2 else (None,):
+        with FlopCounterMode(display=False) as counter:
+            walk(model, 1, lambda t, distribution: distribution.sample(), context, length=length)
+        counts.append(counter.get_total_flops())
+    return counts[0] + (counts[-1] - counts[0]) * (model.num_variables - 1)

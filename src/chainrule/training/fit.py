@@ -226,6 +226,10 @@ def _batches(
     """What is minimised, and the batches of training and of validation, as the kind of the data asks."""
     if isinstance(train, Recordings) and isinstance(valid, Recordings):
         history = sequence_model(model).receptive_field
+        if model.frame_size is not None:
+            raise ValueError(
+                "recordings expect a model of classes or of none, got one of frames, which pieces don't have"
+            )
         return (
             RecordingLikelihood,
             recording_loader(train, contexts[0], batch_size, history, seed),

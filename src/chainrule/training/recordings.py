@@ -108,7 +108,7 @@ class _PiecesOf(Dataset[Any]):
         spans = [(start + begin, start + stop) for start, (_, begin, _, stop) in zip(starts, pieces, strict=True)]
         x = self.recordings.spans(spans, multiple=MULTIPLE)
         places = torch.arange(x.shape[1])
-        counted = torch.tensor([(first - begin, stop - begin) for _, begin, first, stop in pieces])
+        counted = torch.tensor([(first - begin, stop - begin) for _, begin, first, stop in pieces]).view(-1, 2)
         counts = (places >= counted[:, :1]) & (places < counted[:, 1:])
         context = None if self.classes is None else self.classes[[index for index, *_ in pieces]]
         return x, context, counts
