@@ -2,19 +2,28 @@
 
 import pytest
 import torch
+from torch import Tensor
 from zoo import CONDITIONALS, MODELS
 
 import chainrule
+from chainrule.model import AutoregressiveModel
 from chainrule.testing import randomised
+from chainrule.testing.probes import contexts
 
 EVENTS = torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * 4)
+
+
+def one_context(model: AutoregressiveModel, count: int) -> Tensor | None:
+    """The same class, or frames, of ``count`` examples, for a model that is conditioned on some."""
+    context = contexts(model)[-1]
+    return None if context is None else context.expand(count, *context.shape[1:])
 
 
 @pytest.mark.parametrize("conditional", CONDITIONALS)
 @pytest.mark.parametrize("name", MODELS)
 def test_log_probabilities_are_single(name: str, conditional: str) -> None:
     model = randomised(MODELS[name](event_shape=(4,), conditional=CONDITIONALS[conditional])).eval()
-    context = None if model.num_classes is None else torch.ones(16)
+    context = one_context(model, 16)
     expected = model.log_prob(EVENTS, context)
     with torch.autocast("cpu", torch.bfloat16):
         found = model.log_prob(EVENTS, context)
@@ -25,7 +34,7 @@ def test_log_probabilities_are_single(name: str, conditional: str) -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_samples_agree_with_p(name: str) -> None:
     model = randomised(MODELS[name](event_shape=(4,), conditional=CONDITIONALS["Bernoulli"]))
-    context = None if model.num_classes is None else torch.ones(4000)
+    context = one_context(model, 4000)
     x = chainrule.sample(model, 4000, seed=0, context=context, precision="bf16-mixed")
     assert x.dtype == torch.float32
     counts = (x @ torch.tensor([8.0, 4.0, 2.0, 1.0])).long().bincount(minlength=16)
