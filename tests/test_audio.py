@@ -241,8 +241,11 @@ def test_batches_depend_on_the_seed_and_the_epoch() -> None:
 
 def test_other_models_are_refused() -> None:
     data = of_lengths(5, 50)
-    with pytest.raises(ValueError, match=r"recordings expect a model of sequences of any length .*, got MADE"):
+    with pytest.raises(ValueError, match=r"recordings expect a model of sequences of any length .*, got MADE$"):
         chainrule.fit(MADE(event_shape=(20,), conditional=Categorical(4)), data, data, max_epochs=1, verbose=False)
+    backwards = WaveNet(event_shape=(20,), conditional=Categorical(4), order="reversed")
+    with pytest.raises(ValueError, match=r"got WaveNet of events \(20,\) in another order"):
+        chainrule.fit(backwards, data, data, max_epochs=1, verbose=False)
 
 
 def test_commands(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

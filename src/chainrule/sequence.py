@@ -55,5 +55,8 @@ def sequence_model(model: Model) -> SequenceModel:
     """
     if not reads_streams(model):
         name = type(model).__name__
-        raise ValueError(f"recordings expect a model of sequences of any length (WaveNet, RNN), got {name}")
+        got = f"{name} of events {model.event_shape} in another order" if isinstance(model, SequenceModel) else name
+        raise ValueError(
+            f"recordings expect a model of sequences of any length (WaveNet, RNN; raster order), got {got}"
+        )
     return model

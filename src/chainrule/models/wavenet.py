@@ -143,7 +143,7 @@ class WaveNet(SequenceModel):
         return x
 
     def _prepare(self, buffer: Tensor) -> list[Callable[..., Any]]:
-        """How steps read a value, and how they get from there to parameters."""
+        """How steps read a value, and how they get from there to parameters, with the weights as they are now."""
         values = self.conditional.values
         read: Callable[..., Any] = lambda x: self.input(self._encode(x))  # noqa: E731
         if values is not None and len(values) <= MOST_READ:
