@@ -244,7 +244,7 @@ def test_other_models_are_refused() -> None:
     with pytest.raises(ValueError, match=r"recordings expect a model of sequences of any length .*, got MADE$"):
         chainrule.fit(MADE(event_shape=(20,), conditional=Categorical(4)), data, data, max_epochs=1, verbose=False)
     backwards = WaveNet(event_shape=(20,), conditional=Categorical(4), order="reversed")
-    with pytest.raises(ValueError, match=r"got WaveNet of events \(20,\) in another order"):
+    with pytest.raises(ValueError, match=r"got WaveNet of events \(20,\) in an order of its own"):
         chainrule.fit(backwards, data, data, max_epochs=1, verbose=False)
 
 

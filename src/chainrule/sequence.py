@@ -55,7 +55,9 @@ def sequence_model(model: Model) -> SequenceModel:
     """
     if not reads_streams(model):
         name = type(model).__name__
-        got = f"{name} of events {model.event_shape} in another order" if isinstance(model, SequenceModel) else name
+        got = (
+            f"{name} of events {model.event_shape} in an order of its own" if isinstance(model, SequenceModel) else name
+        )
         raise ValueError(
             f"recordings expect a model of sequences of any length (WaveNet, RNN; raster order), got {got}"
         )
