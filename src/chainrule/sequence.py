@@ -54,11 +54,8 @@ def sequence_model(model: Model) -> SequenceModel:
         ValueError: If it does not.
     """
     if not reads_streams(model):
-        name = type(model).__name__
-        got = (
-            f"{name} of events {model.event_shape} in an order of its own" if isinstance(model, SequenceModel) else name
-        )
-        raise ValueError(
-            f"recordings expect a model of sequences of any length (WaveNet, RNN; raster order), got {got}"
-        )
+        got = type(model).__name__
+        if isinstance(model, SequenceModel):
+            got += f" of events {model.event_shape} in an order of its own"
+        raise ValueError(f"recordings expect a model of sequences of any length (WaveNet, RNN), got {got}")
     return model
