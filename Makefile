@@ -29,13 +29,14 @@ bench: install
 	$(BIN)/python benchmarks/text.py --out results
 	$(BIN)/python benchmarks/memory.py --out results
 	$(BIN)/python benchmarks/images.py --out results
+	$(BIN)/python benchmarks/audio.py --out results
 
 # Lossless compressors on the test images; for the folder see recipes/cifar10-jpeg.
 bench-compressors: install
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python benchmarks/compressors.py --out results
 
-# How well classes are told, hidden units describe, hidden pixels are completed, what the models of text write and those of images draw; the last three by the runs of recipes.
+# How well classes are told, hidden units describe, hidden pixels are completed, what the models of text write, those of images draw and that of digits says; the last four by the runs of recipes.
 bench-tasks: install
 	$(BIN)/python benchmarks/classes.py --out results
 	$(BIN)/chainrule reproduce mnist/made
@@ -45,6 +46,8 @@ bench-tasks: install
 	$(BIN)/python benchmarks/writing.py --out results
 	for recipe in pixel-cnn gated-pixel-cnn pixel-cnn-plus-plus pixel-cnn-classes; do $(BIN)/chainrule reproduce mnist/$$recipe; done
 	$(BIN)/python benchmarks/pictures.py --out results
+	$(BIN)/chainrule reproduce fsdd/wavenet
+	$(BIN)/python benchmarks/listening.py --out results
 
 # The README's tables, from results/.
 readme: install
