@@ -46,7 +46,7 @@ def spectrograms(
     columns = counts.pop()
     clips = {name: [numbers(clip) for clip in own] for name, own in groups.items()}
     longest = max(len(clip) for own in clips.values() for clip in own) / sample_rate
-    figure = Figure(figsize=(1.5 * columns, 1.6 * len(clips) + 0.3), dpi=110, layout=ConstrainedLayoutEngine())
+    figure = Figure(figsize=(1.5 * columns, 1.6 * len(clips) + 0.3), dpi=70, layout=ConstrainedLayoutEngine())
     axes = figure.subplots(len(clips), columns, squeeze=False)
     for row, (name, own) in enumerate(clips.items()):
         for column, clip in enumerate(own):
