@@ -12,7 +12,7 @@ from chainrule.model import AutoregressiveModel, State
 from chainrule.sequence import SequenceModel
 
 PIECE = 1024
-"""Variables of a prefix that are read at once, to bound memory."""
+"""Variables of a long sequence that are computed at once, to bound memory."""
 
 Choose = Callable[[int, Distribution], Tensor]
 """Gives the values ``(B,)`` of variable t from ``(t, p(x_t | x_<t))``; t counts along the order."""

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from chainrule.cli.loading import dataset_of, one_class
+from chainrule.cli.loading import dataset_of, fraction_of, one_class
 from chainrule.cli.parser import UsageError
 from chainrule.data.audio import AudioFormat, Recordings
 from chainrule.data.audio_files import write_wav
@@ -55,7 +55,7 @@ def complete_audio(options: dict[str, Any], model: AutoregressiveModel, config: 
         raise UsageError(
             f"complete expects a folder as --out, as the run was fitted on recordings, got {options['out']}"
         )
-    share = _share(options["observe"])
+    share = fraction_of(options["observe"], "first-half or a fraction, of recordings")
     _check_out(options["out"])
     drawing = {name: options[name] for name in ("seed", "temperature", "top_k", "top_p", "greedy")}
     for i, levels in enumerate(examples.each()):
@@ -113,9 +113,9 @@ def _class(
     options: dict[str, Any], model: AutoregressiveModel, dataset: Dataset, index: int, count: int
 ) -> Tensor | None:
     """The class of a recording, ``count`` times: that of ``--class`` where it is given, else its own."""
-    if model.num_classes is None or options.get("label") is not None:
-        return None if options.get("label") is None else one_class(options, model, count)
-    return dataset.classes(options["split"])[index].expand(count)
+    if options.get("label") is not None:
+        return one_class(options, model, count)
+    return None if model.num_classes is None else dataset.classes(options["split"])[index].expand(count)
 
 
 def _recordings(
@@ -139,14 +139,3 @@ def _check_out(path: Path) -> None:
         raise ValueError(f"--out expects to be in a folder that exists, got {path}")
     if path.suffix == "" and path.is_file():
         raise ValueError(f"--out expects a folder, got the file {path}")
-
-
-def _share(words: str) -> float:
-    """Which share of a recording ``--observe`` calls known."""
-    try:
-        share = 0.5 if words == "first-half" else float(words)
-    except ValueError:
-        raise ValueError(f"--observe expects first-half or a fraction, of recordings, got {words!r}") from None
-    if not 0 <= share <= 1:
-        raise ValueError(f"--observe expects a fraction from 0 to 1, got {words}")
-    return share

@@ -16,7 +16,8 @@ from chainrule.data.text import TextFormat, lines_of
 from chainrule.data.text_file import read_symbols, read_text
 from chainrule.data.vocabulary import Vocabulary
 from chainrule.sequence import SequenceModel
-from chainrule.tasks.score import PIECE, stream_surprisals, surprisals
+from chainrule.tasks.score import stream_surprisals, surprisals
+from chainrule.walk import PIECE
 
 DOCUMENTS = 256
 """Documents that are scored at once, at most."""

@@ -116,14 +116,22 @@ def observation(words: str, model: AutoregressiveModel) -> Tensor:
         return rows[:, None].expand(model.event_shape)
     if words and Path(words).exists():
         return read_mask(words, model.event_shape)
+    fraction = fraction_of(words, "top-half, bottom-half, first-half, a fraction or a file of a mask")
+    known = torch.arange(model.num_variables) < round(fraction * model.num_variables)
+    return model.order.unflatten(known.unsqueeze(0).to(model.device))[0].cpu()
+
+
+def fraction_of(words: str, expected: str) -> float:
+    """Which share of an example ``--observe`` calls known, from its beginning on.
+
+    Raises:
+        ValueError: If it is no fraction; ``expected`` says what it may be.
+    """
     try:
         fraction = 0.5 if words == "first-half" else float(words)
     except ValueError:
         hint = suggestion(words, ["top-half", "bottom-half", "first-half"])
-        raise ValueError(
-            f"--observe expects top-half, bottom-half, first-half, a fraction or a file of a mask, got {words!r}{hint}"
-        ) from None
+        raise ValueError(f"--observe expects {expected}, got {words!r}{hint}") from None
     if not 0 <= fraction <= 1:
         raise ValueError(f"--observe expects a fraction from 0 to 1, got {words}")
-    known = torch.arange(model.num_variables) < round(fraction * model.num_variables)
-    return model.order.unflatten(known.unsqueeze(0).to(model.device))[0].cpu()
+    return fraction

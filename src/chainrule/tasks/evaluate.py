@@ -70,19 +70,22 @@ def evaluate(
         log_probs = torch.stack(members).double().logsumexp(0) - math.log(len(members))
     else:
         log_probs = log_prob(model, examples, context=context, batch_size=batch_size).double()
-    count = len(log_probs)
-    nats = -log_probs.mean().item()
-    stderr = log_probs.std().item() / math.sqrt(count) if count > 1 else math.nan
     if variables is None:
         ragged = getattr(examples, "ragged", False)
-        variables = examples.num_variables if ragged else torch.as_tensor(examples[:1]).numel() * count
+        variables = examples.num_variables if ragged else torch.as_tensor(examples[:1]).numel() * len(log_probs)
+    return _evaluation(log_probs, variables, tuple(-member.double().mean().item() for member in members))
+
+
+def _evaluation(log_probs: Tensor, variables: int, member_nats: tuple[float, ...] = ()) -> Evaluation:
+    """What log-probabilities ``(N,)`` of examples with so many variables together say."""
+    count, nats = len(log_probs), -log_probs.mean().item()
     return Evaluation(
         nats=nats,
-        nats_stderr=stderr,
+        nats_stderr=log_probs.std().item() / math.sqrt(count) if count > 1 else math.nan,
         bits_per_dim=nats * count / (variables * math.log(2)),
         examples=count,
         variables=variables,
-        member_nats=tuple(-member.double().mean().item() for member in members),
+        member_nats=member_nats,
     )
 
 
@@ -114,11 +117,7 @@ def evaluate_sequences(model: SequenceModel, sequences: Iterable[Any], context: 
     Raises:
         ValueError: If there are no sequences, or they don't fit the model.
     """
-    log_probs, variables = sequence_log_probs(model, sequences, context)
-    nats = -log_probs.mean().item()
-    stderr = log_probs.std().item() / math.sqrt(len(log_probs)) if len(log_probs) > 1 else math.nan
-    bits = nats * len(log_probs) / (variables * math.log(2))
-    return Evaluation(nats, stderr, bits, examples=len(log_probs), variables=variables)
+    return _evaluation(*sequence_log_probs(model, sequences, context))
 
 
 def sequence_log_probs(

@@ -11,9 +11,7 @@ from torch import Tensor
 
 from chainrule.model import AutoregressiveModel
 from chainrule.sequence import SequenceModel
-
-PIECE = 1024
-"""Variables of a long sequence that are computed at once."""
+from chainrule.walk import PIECE
 
 
 def surprisals(model: AutoregressiveModel, x: Tensor, context: Tensor | None = None) -> Tensor:

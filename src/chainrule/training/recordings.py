@@ -44,8 +44,7 @@ class RecordingLikelihood(MaximumLikelihood):
         x = self.model.check(x)
         return self._nats(x, self.model.check_context(context, len(x)))[counts]
 
-    def validation_losses(self, batch: Any, batch_index: int) -> Tensor:
-        return self.losses(batch, batch_index)
+    validation_losses = losses
 
 
 def pieces_of(recordings: Recordings, history: int | None) -> list[Piece]:
