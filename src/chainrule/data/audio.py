@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from chainrule.data.dataset import ArrayExamples, Examples, Rows
+from chainrule.data.dataset import ArrayExamples, Dataset, Examples, Rows
 
 LINEAR = 65_536
 """Levels of 16-bit samples, which are taken as they are."""
@@ -139,6 +139,46 @@ def recordings(
     smallest = np.min_scalar_type(audio.levels - 1)
     levels = np.concatenate(arrays).astype(smallest)
     return Recordings(levels, ends, names, window, int(audio.encode(np.zeros(1))[0]))
+
+
+def dataset(
+    name: str,
+    description: str,
+    splits: dict[str, Recordings],
+    audio: AudioFormat,
+    origin: dict[str, Any],
+    labels: dict[str, Tensor] | None,
+    classes: Sequence[str],
+) -> Dataset:
+    """Recordings of three splits as a data set.
+
+    Args:
+        name: What it is called.
+        description: One line.
+        splits: The recordings of each split.
+        audio: How samples became levels.
+        origin: Where they come from: the provenance beside what is said here.
+        labels: Their classes, if there are any.
+        classes: The names of the classes.
+    """
+    provenance = origin | {
+        "levels": audio.levels,
+        "audio": audio.config,
+        "splits": {split: len(examples) for split, examples in splits.items()},
+        "samples_of_splits": {split: examples.num_variables for split, examples in splits.items()},
+    }
+    return Dataset(
+        name=name,
+        description=f"{description}, {audio.words}",
+        event_shape=splits["train"].event_shape,
+        levels=audio.levels,
+        train=splits["train"],
+        valid=splits["valid"],
+        test=splits["test"],
+        provenance=provenance | ({"classes": list(classes)} if classes else {}),
+        labels=labels,
+        audio=audio,
+    )
 
 
 def check_window(window: int | None) -> int:

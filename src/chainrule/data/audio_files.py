@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chainrule.atomic import write_atomically
-from chainrule.data.audio import AudioFormat, check_window, recordings
+from chainrule.data.audio import AudioFormat, check_window, dataset, recordings
 from chainrule.data.dataset import Dataset
 from chainrule.data.folders import labels_of, parts_of, roots_of
 
@@ -74,33 +74,14 @@ def load_audio(
         names = [str(path.relative_to(folder)) for path in paths]
         splits[split] = recordings([encoded[path] for path in paths], names, window, audio)
     labels, classes = labels_of(parts, roots)
-    provenance: dict[str, Any] = {
-        "path": str(folder.resolve()),
-        "levels": audio.levels,
-        "audio": audio.config,
-        "splits": {split: len(paths) for split, paths in parts.items()},
-        "samples_of_splits": {split: examples.num_variables for split, examples in splits.items()},
-    }
+    origin: dict[str, Any] = {"path": str(folder.resolve())}
     if roots["train"] == roots["valid"]:
-        provenance["split_seed"] = seed
+        origin["split_seed"] = seed
     if skipped:
-        provenance["skipped"] = [str(path.relative_to(folder)) for path in skipped]
-    if classes:
-        provenance["classes"] = classes
-    name = folder.resolve().name
-    seconds = sum(map(len, encoded.values())) / audio.sample_rate
-    return Dataset(
-        name=name,
-        description=f"{name}: {len(encoded)} recordings, {seconds:.0f} s at {audio.sample_rate} Hz, {audio.words}",
-        event_shape=(window,),
-        levels=audio.levels,
-        train=splits["train"],
-        valid=splits["valid"],
-        test=splits["test"],
-        provenance=provenance,
-        labels=labels,
-        audio=audio,
-    )
+        origin["skipped"] = [str(path.relative_to(folder)) for path in skipped]
+    name, seconds = folder.resolve().name, sum(map(len, encoded.values())) / audio.sample_rate
+    description = f"{name}: {len(encoded)} recordings, {seconds:.0f} s at {audio.sample_rate} Hz"
+    return dataset(name, description, splits, audio, origin, labels, classes)
 
 
 def decode(file: Path | io.BytesIO, name: Path | str) -> tuple[Samples, int]:

@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 import torch
 
 from chainrule.data import files
-from chainrule.data.audio import AudioFormat, check_window, recordings
+from chainrule.data.audio import AudioFormat, check_window, dataset, recordings
 from chainrule.data.audio_files import decode
 from chainrule.data.dataset import Dataset
 
@@ -52,22 +52,4 @@ def load(name: str, description: str, levels: int | None, window: int | None = N
         arrays = [audio.encode(samples) for samples, _ in decoded]
         splits[split] = recordings(arrays, [stem for stem, *_ in content], window, audio)
         labels[split] = torch.tensor([label for _, label, _ in content])
-    return Dataset(
-        name=name,
-        description=f"{description}; {audio.words}",
-        event_shape=(window,),
-        levels=audio.levels,
-        train=splits["train"],
-        valid=splits["valid"],
-        test=splits["test"],
-        provenance={
-            "name": name,
-            "levels": audio.levels,
-            "audio": audio.config,
-            "splits": {split: len(examples) for split, examples in splits.items()},
-            "samples_of_splits": {split: examples.num_variables for split, examples in splits.items()},
-            "classes": list(CLASSES),
-        },
-        labels=labels,
-        audio=audio,
-    )
+    return dataset(name, description, splits, audio, {"name": name}, labels, CLASSES)

@@ -95,7 +95,7 @@ class PieceBatches(Sampler[list[int]]):
         return (batch[rank::world].tolist() for batch in batches)
 
 
-class _PiecesOf(Dataset[Any]):
+class _RecordingPieces(Dataset[Any]):
     """Pieces as a data set that gives a batch for a list of indices."""
 
     def __init__(self, recordings: Recordings, classes: Tensor | None, pieces: list[Piece]) -> None:
@@ -118,6 +118,6 @@ def recording_loader(
 ) -> DataLoader[Any]:
     """Batches of pieces of recordings, for training where a seed is given, else for validation."""
     pieces = pieces_of(recordings, history)
-    examples = _PiecesOf(recordings, classes, pieces)
+    examples = _RecordingPieces(recordings, classes, pieces)
     sampler = PieceBatches(pieces, batch_size, seed)
     return DataLoader(examples, sampler=sampler, batch_size=None, generator=torch.Generator())
