@@ -113,8 +113,32 @@ def test_the_compiled_step_is_the_plain_one(arguments: dict[str, Any], batch_siz
             distribution, state = model.step(state, previous)
             stepped.append(distribution.logits)
             previous = value
-        assert isinstance(state[2][1], FastStep)
+        assert isinstance(state[2].fast, FastStep)
         torch.testing.assert_close(torch.stack(stepped, dim=1), model(x, context).logits, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("arguments", [{}, {"num_classes": 2}, {"frame_size": 2, "hop": 60}])
+def test_compiled_draws_are_those_of_steps(arguments: dict[str, Any], threads: int) -> None:
+    model = wavenet(event_shape=(100,), **arguments)
+    context = torch.randn(3, 2, 2) if model.frame_size else None
+    context = torch.tensor([0, 1, 1]) if model.num_classes else context
+    known = torch.tensor([3.0, 1.0, 2.0])
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        drawn = chainrule.sample(model, 3, seed=1, context=context, prefix=known)
+        stepped = chainrule.sample(model, 3, seed=1, context=context, prefix=known, watch=lambda values: None)
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(drawn, stepped)
+    assert len(drawn.unique(dim=0)) == 3
+
+
+def test_compiled_draws_want_a_frame_for_every_variable() -> None:
+    model = wavenet(frame_size=2, hop=4)
+    with pytest.raises(ValueError, match="at least 4 frames for 16 variables, got 3"):
+        chainrule.sample(model, 1, context=torch.randn(1, 3, 2), length=16)
 
 
 def test_the_compiled_step_computes_tanh_to_single_precision() -> None:
@@ -127,10 +151,10 @@ def test_the_compiled_step_computes_tanh_to_single_precision() -> None:
 def test_gradients_double_precision_and_bfloat16_take_the_plain_step() -> None:
     model = wavenet()
     _, state = model.step(model.start(1), None)
-    assert not isinstance(state[2][1], FastStep)
+    assert not isinstance(state[2].fast, FastStep)
     with torch.no_grad():
         _, state = model.double().step(model.start(1), None)
-        assert not isinstance(state[2][1], FastStep)
+        assert not isinstance(state[2].fast, FastStep)
     assert chainrule.sample(model.float(), 2, seed=0, precision="bf16-mixed").shape == (2, 12)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TypeGuard
 
+import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
@@ -40,6 +41,18 @@ class SequenceModel(AutoregressiveModel):
         Returns:
             The conditionals, of batch shape ``(B, k)``, and the state that a step at the last of ``x`` returns.
         """
+
+    def draw(self, state: State, previous: Tensor | None, steps: int) -> tuple[Tensor, State]:
+        """Values ``(B, steps)`` drawn from the next conditionals, and the state of the last step.
+
+        A model may know a faster way than a step at a time; with the same random numbers it draws the same values.
+        """
+        values = []
+        for _ in range(steps):
+            distribution, state = self.step(state, previous)
+            previous = distribution.sample().to(self.dtype)
+            values.append(previous)
+        return torch.stack(values, dim=1), state
 
 
 def reads_streams(model: Model) -> TypeGuard[SequenceModel]:

@@ -17,6 +17,12 @@ PIECE = 1024
 Choose = Callable[[int, Distribution], Tensor]
 """Gives the values ``(B,)`` of variable t from ``(t, p(x_t | x_<t))``; t counts along the order."""
 
+
+def drawn(t: int, distribution: Distribution) -> Tensor:
+    """The `Choose` that draws each value from its conditional."""
+    return distribution.sample()
+
+
 Select = Callable[[int], Tensor | None]
 """Says, once variable t is chosen, which items of the batch go on: indices ``(B,)``, or None for all as they are."""
 
@@ -66,6 +72,9 @@ def walk(
         for value in chosen:
             _, state = model.step(state, previous)
             previous = value
+    if choose is drawn and select is None and isinstance(model, SequenceModel) and len(chosen) < n:
+        values, state = model.draw(state, previous, n - len(chosen))
+        chosen += values.unbind(1)
     for t in range(len(chosen), n):
         distribution, state = model.step(state, previous)
         previous = choose(t, distribution).to(dtype)

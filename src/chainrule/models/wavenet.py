@@ -13,14 +13,15 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from chainrule.conditionals import Conditional
+from chainrule.conditionals import Categorical, Conditional
 from chainrule.model import State
 from chainrule.nn.checks import check_counts
 from chainrule.nn.class_bias import ClassBias
@@ -31,6 +32,19 @@ from chainrule.sequence import SequenceModel
 
 MOST_READ = 1024
 """Values whose every reading is computed before the first step, at most."""
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """What the steps of a state share.
+
+    Attributes:
+        rows: What the layers read of each value, ``(K, channels)``; None if they cannot be listed, or are too many.
+        fast: The compiled steps, or None.
+    """
+
+    rows: Tensor | None
+    fast: FastStep | None
 
 
 class WaveNet(SequenceModel):
@@ -124,38 +138,50 @@ class WaveNet(SequenceModel):
         condition = None
         if isinstance(gates, Tensor):
             condition = gates.view(batch_size, -1, len(self.net.layers), 2 * self.net.channels)
-        return (0, self.empty(batch_size, self.net.reach, self.net.channels)), condition, []
+        return (0, self.empty(batch_size, self.net.reach, self.net.channels)), condition, None
 
     def advance(self, state: State, previous: Tensor | None, x: Tensor) -> tuple[Distribution, State]:
         skips, state = self._pass(state, previous, x)
         return self.conditional.distribution(self.output(skips)), state
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
-        layers, condition, prepared = state
-        read, finish = prepared or self._prepare(layers[1])
-        x = self._read_nothing(len(layers[1])) if previous is None else read(previous)
+        layers, condition, prepared = self._prepare(state)
+        x = self._read(prepared, previous, len(layers[1]))
         own = None if condition is None else condition[:, self._frame(layers[0], condition.shape[1])]
-        parameters, layers = finish(x, layers, own)
-        return self.conditional.distribution(parameters), (layers, condition, [read, finish])
+        if prepared.fast is None:
+            skips, layers = self.net.step(x, layers, own)
+            parameters = self.output(skips)
+        else:
+            parameters, layers = prepared.fast(x, layers, own)
+        return self.conditional.distribution(parameters), (layers, condition, prepared)
 
-    def _read_nothing(self, batch_size: int) -> Tensor:
-        x: Tensor = self.input(self.empty(batch_size, self.input.in_features))
+    def draw(self, state: State, previous: Tensor | None, steps: int) -> tuple[Tensor, State]:
+        layers, condition, prepared = state = self._prepare(state)
+        if prepared.fast is None or prepared.rows is None or not isinstance(self.conditional, Categorical):
+            return super().draw(state, previous, steps)
+        if condition is not None:
+            self._frame(layers[0] + steps - 1, condition.shape[1])
+        x = self._read(prepared, previous, len(layers[1]))
+        values, layers = prepared.fast.draw(x, layers, condition, self.hop, prepared.rows, steps)
+        return values.to(self.dtype), (layers, condition, prepared)
+
+    def _prepare(self, state: State) -> tuple[Any, Tensor | None, _Prepared]:
+        """``state`` with what all of its steps share, of the weights as they are at the first."""
+        layers, condition, prepared = state
+        if prepared is None:
+            values, buffer = self.conditional.values, layers[1]
+            listed = values is not None and len(values) <= MOST_READ
+            rows = self.input(self._encode(values.to(buffer))) if values is not None and listed else None
+            prepared = _Prepared(rows, FastStep(self.net, self.output) if usable(buffer) else None)
+        return layers, condition, prepared
+
+    def _read(self, prepared: _Prepared, previous: Tensor | None, batch_size: int) -> Tensor:
+        """What the layers read ``(B, channels)`` of the value before."""
+        if previous is not None and prepared.rows is not None:
+            return prepared.rows.index_select(0, previous.long())
+        encoded = self.empty(batch_size, self.input.in_features) if previous is None else self._encode(previous)
+        x: Tensor = self.input(encoded)
         return x
-
-    def _prepare(self, buffer: Tensor) -> list[Callable[..., Any]]:
-        """How steps read a value, and how they get from there to parameters, with the weights as they are now."""
-        values = self.conditional.values
-        read: Callable[..., Any] = lambda x: self.input(self._encode(x))  # noqa: E731
-        if values is not None and len(values) <= MOST_READ:
-            rows = self.input(self._encode(values.to(buffer)))
-            read = lambda x: rows.index_select(0, x.long())  # noqa: E731
-        if usable(buffer):
-            return [read, FastStep(self.net, self.output)]
-        return [read, self._finish]
-
-    def _finish(self, x: Tensor, layers: Any, condition: Tensor | None) -> tuple[Tensor, Any]:
-        skips, layers = self.net.step(x, layers, condition)
-        return self.output(skips), layers
 
     def features(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         x = self.check(x)

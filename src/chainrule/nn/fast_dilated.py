@@ -1,12 +1,13 @@
-"""One step of dilated layers and of what follows them, compiled by numba: the extra ``fast``.
+"""Steps of dilated layers and of what follows them, compiled by numba: the extra ``fast``.
 
-It holds the weights of a `DilatedLayers` and its output in single precision, each product's laid out for it, and
-computes what `DilatedLayers.step` does, with the same state. For few sequences at once torch spends its time between
-operations; here there is nothing between them.
+They hold the weights of a `DilatedLayers` and its output in single precision, each product's laid out for it, and
+compute what `DilatedLayers.step` does, with the same state. For few sequences at once torch spends its time between
+operations; here there is nothing between them, and, where values are drawn, nothing between the steps.
 """
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.util import find_spec
 from typing import Any
@@ -16,9 +17,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from chainrule.nn.dilated import DilatedLayers
+from chainrule.nn.dilated import DilatedLayers, State
 
 Array = NDArray[np.float32]
+
+AT_ONCE = 64
+"""Steps whose random numbers are drawn before them."""
 
 ZERO, HALF = np.float32(0), np.float32(0.5)
 
@@ -55,13 +59,13 @@ class FastStep:
             _transposed(last),
             last.bias.numpy().copy(),
         )
-        self.bias = torch.stack([layer.gates.bias for layer in own])
         starts = np.cumsum([0, *layers.reaches])[:-1]
         self.rings = np.stack([starts, layers.reaches, [layer.dilation for layer in own]], axis=1).astype(np.int64)
+        self.biases = np.stack([layer.gates.bias.detach().numpy() for layer in own])
         self.num_parameters = last.out_features
-        self.kernel = _compiled()
+        self.step, self.steps, self.blas = _compiled()
 
-    def __call__(self, x: Tensor, state: tuple[int, Tensor], condition: Tensor | None) -> tuple[Tensor, Any]:
+    def __call__(self, x: Tensor, state: State, condition: Tensor | None) -> tuple[Tensor, State]:
         """The output ``(B, k)`` at one more time ``(B, channels)``, and the state after it, which is updated in place.
 
         Args:
@@ -70,10 +74,57 @@ class FastStep:
             condition: What is added to the gates of each layer, ``(B, len(layers), 2 * channels)``.
         """
         t, buffer = state
-        gates = self.bias.unsqueeze(0) if condition is None else self.bias + condition
+        gates = self._gates(None if condition is None else condition.unsqueeze(1))
         result = torch.empty(len(x), self.num_parameters)
-        self.kernel(x.numpy(), buffer.numpy(), t, self.rings, gates.numpy(), *self.weights, result.numpy())
+        with self.blas.limit(limits=1):
+            self.step(x.numpy(), buffer.numpy(), t, self.rings, gates, 0, self.biases, *self.weights, result.numpy())
         return result, (t + 1, buffer)
+
+    def draw(
+        self, x: Tensor, state: State, condition: Tensor | None, hop: int, rows: Tensor, steps: int
+    ) -> tuple[Tensor, State]:
+        """Draw the values ``(B, steps)`` of as many steps, each by Gumbel's trick from its output, as logits.
+
+        The random numbers are those that as many draws of a `Categorical` would take. The sequences are shared out
+        among torch's number of threads.
+
+        Args:
+            x: The first time ``(B, channels)``.
+            state: As of `DilatedLayers`.
+            condition: What is added to the gates, ``(B, frames, len(layers), 2 * channels)``: always the only frame,
+                or frame floor(t / hop) at time t.
+            hop: Times of a frame.
+            rows: The time ``(K, channels)`` that follows each value.
+            steps: How many.
+        """
+        t, buffer = state
+        batch = len(x)
+        gates, now, values = self._gates(condition), x.numpy().copy(), np.empty((batch, steps), dtype=np.int64)
+        parts = np.array_split(np.arange(batch), min(batch, torch.get_num_threads()))
+        shares = [slice(part[0], part[-1] + 1) for part in parts]
+        with self.blas.limit(limits=1), ThreadPoolExecutor(len(shares)) as threads:
+            together = threads.map if len(shares) > 1 else map
+            for first in range(0, steps, AT_ONCE):
+                noise = torch.empty(min(AT_ONCE, steps - first), batch, self.num_parameters)
+                for of_step in noise:
+                    of_step.exponential_()
+                numbers = noise.log_().numpy()
+
+                def run(share: slice, first: int = first, numbers: Array = numbers) -> None:
+                    self.steps(
+                        now[share], buffer.numpy()[share], t + first, self.rings,
+                        gates[share] if len(gates) > 1 else gates, hop, self.biases, *self.weights,
+                        rows.numpy(), numbers[:, share], values[share, first:],
+                    )  # fmt: skip
+
+                list(together(run, shares))
+        return torch.from_numpy(values), (t + steps, buffer)
+
+    def _gates(self, condition: Tensor | None) -> Array:
+        if condition is None:
+            return np.zeros((1, 1, *self.biases.shape), dtype=np.float32)
+        gates: Array = condition.numpy()
+        return gates
 
 
 def _transposed(layer: Any) -> Array:
@@ -84,15 +135,21 @@ def _transposed(layer: Any) -> Array:
 
 @cache
 def _compiled() -> Any:
-    """The kernel; numba compiles it at its first call, and keeps it in its cache."""
+    """The kernels of one step and of several, and the threads of their products.
+
+    Numba compiles at the first call, and keeps what it compiled in its cache.
+    """
     import numba
+    import scipy.linalg  # noqa: F401 (numba's products are SciPy's)
+    from threadpoolctl import ThreadpoolController
 
     tanh = numba.njit(fastmath=True, inline="always")(_tanh)
 
-    @numba.njit(fastmath=True, cache=True)
+    @numba.njit(fastmath=True, cache=True, nogil=True)
     def step(
-        x: Array, buffer: Array, t: int, rings: Any, gates: Array, taps_weight: Array, mix_weight: Array,
-        mix_bias: Array, first_weight: Array, first_bias: Array, last_weight: Array, last_bias: Array, result: Array,
+        x: Array, buffer: Array, t: int, rings: Any, gates: Array, frame: int, biases: Array, taps_weight: Array,
+        mix_weight: Array, mix_bias: Array, first_weight: Array, first_bias: Array, last_weight: Array,
+        last_bias: Array, result: Array,
     ) -> None:  # fmt: skip
         batch, channels = x.shape
         skips = len(first_weight)
@@ -110,10 +167,12 @@ def _compiled() -> Any:
                 taps[item, taps.shape[1] - channels :] = now[item]
             np.dot(taps, taps_weight[layer], summed)
             for item in range(batch):
-                bias = gates[item if len(gates) > 1 else 0, layer]
+                given, bias = gates[item if len(gates) > 1 else 0, frame, layer], biases[layer]
+                for c in range(2 * channels):
+                    summed[item, c] += given[c] + bias[c]
                 for c in range(channels):
-                    gate = tanh(HALF * (summed[item, channels + c] + bias[channels + c]))
-                    hidden[item, c] = tanh(summed[item, c] + bias[c]) * (HALF * gate + HALF)
+                    gate = tanh(HALF * summed[item, channels + c])
+                    hidden[item, c] = tanh(summed[item, c]) * (HALF * gate + HALF)
             np.dot(hidden, mix_weight[layer], mixed)
             for item in range(batch):
                 for s in range(skips):
@@ -125,7 +184,25 @@ def _compiled() -> Any:
         np.dot(np.maximum(between + first_bias, ZERO), last_weight, result)
         result += last_bias
 
-    return step
+    @numba.njit(fastmath=True, cache=True, nogil=True)
+    def steps(
+        x: Array, buffer: Array, t: int, rings: Any, gates: Array, hop: int, biases: Array, taps_weight: Array,
+        mix_weight: Array, mix_bias: Array, first_weight: Array, first_bias: Array, last_weight: Array,
+        last_bias: Array, rows: Array, noise: Array, values: Any,
+    ) -> None:  # fmt: skip
+        logits = np.empty((len(x), len(last_bias)), np.float32)
+        for s in range(len(noise)):
+            frame = (t + s) // hop if gates.shape[1] > 1 else 0
+            step(
+                x, buffer, t + s, rings, gates, frame, biases, taps_weight, mix_weight, mix_bias, first_weight,
+                first_bias, last_weight, last_bias, logits,
+            )  # fmt: skip
+            for item in range(len(x)):
+                best = np.argmax(logits[item] - noise[s, item])
+                values[item, s] = best
+                x[item] = rows[best]
+
+    return step, steps, ThreadpoolController().select(user_api="blas")
 
 
 def _tanh(x: Any) -> Any:

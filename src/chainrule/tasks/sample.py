@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from chainrule.model import AutoregressiveModel
-from chainrule.walk import Choose, walk
+from chainrule.walk import Choose, drawn, walk
 
 
 def sample(
@@ -135,7 +135,7 @@ def drawer(
     if top_p is not None and not 0 < top_p <= 1:
         raise ValueError(f"top_p expects a probability in (0, 1], got {top_p}")
     if temperature == 1.0 and top_k is None and top_p is None and not greedy:
-        return lambda t, distribution: distribution.sample()
+        return drawn
     values = model.conditional.values
     if values is None:
         raise ValueError(
