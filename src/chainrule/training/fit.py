@@ -35,6 +35,10 @@ from chainrule.training.session import interruptible, quiet
 from chainrule.training.streams import StreamLikelihood, check_lanes, stream_loader
 
 
+EXAMPLES, PIECES = 128, 8
+"""What an optimiser step reads by default, of examples and of recordings."""
+
+
 @dataclass(frozen=True)
 class Fit:
     """What a training did.
@@ -66,7 +70,7 @@ def fit(
     seed: int = 0,
     max_epochs: int = 50,
     max_minutes: float | None = None,
-    batch_size: int = 128,
+    batch_size: int | None = None,
     learning_rate: float = 1e-3,
     weight_decay: float = 0.0,
     schedule: Literal["constant", "cosine", "linear"] = "cosine",
@@ -102,7 +106,7 @@ def fit(
         seed: Seed of the shuffling and of all noise in training.
         max_epochs: Passes over the training examples, at most.
         max_minutes: Minutes of training, at most.
-        batch_size: Examples per optimiser step; of a stream, lanes.
+        batch_size: Examples per optimiser step, 128 by default; of a stream, lanes; of recordings, pieces, 8 by default.
         learning_rate: The highest learning rate of AdamW.
         weight_decay: Decoupled weight decay of the weights.
         schedule: How the learning rate falls over ``max_epochs``.
@@ -151,6 +155,7 @@ def fit(
         check_compiler(model, train, device)
     dtype = model.dtype
     torch.manual_seed(seed)
+    batch_size = batch_size or (PIECES if isinstance(train, Recordings) else EXAMPLES)
     contexts = train_context, valid_context
     kind, train_loader, valid_loader = _batches(model, train, valid, contexts, batch_size, seed)
     if kind is StreamLikelihood:
