@@ -43,6 +43,9 @@ class Model(nn.Module, ABC):
     growth: str = ""
     """How the number of parameters grows with the number of variables n."""
 
+    takes_columns: bool = False
+    """Whether each variable may have a conditional of its own (`Columns`)."""
+
     frame_size: int | None = None
     """Numbers of a frame, of a model whose context is a sequence of frames and no class."""
 
@@ -58,6 +61,9 @@ class Model(nn.Module, ABC):
             raise ValueError(f"event_shape expects sizes of at least 1, got {self.event_shape}")
         if num_classes is not None and num_classes < 1:
             raise ValueError(f"num_classes expects at least 1, got {num_classes}")
+        conditional.check_event(self.event_shape)
+        if not (conditional.uniform or self.takes_columns):
+            raise ValueError(f"{type(self).__name__} expects one conditional of all variables, got {conditional!r}")
         self.conditional = conditional
         self.num_classes = num_classes
 
@@ -177,6 +183,10 @@ class AutoregressiveModel(Model):
     ) -> None:
         super().__init__(event_shape=event_shape, conditional=conditional, num_classes=num_classes)
         self.order = Order(order, self.event_shape)
+
+    def conditional_at(self, t: int) -> Conditional:
+        """The conditional of the variable that is generated as the t-th."""
+        return self.conditional if self.conditional.uniform else self.conditional.of(int(self.order.permutation[t]))
 
     @abstractmethod
     def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:

@@ -61,7 +61,8 @@ def walk(
     known = model.empty(batch_size, 0) if prefix is None else prefix.to(device=model.device, dtype=dtype)
     if known.shape[0] != batch_size or known.dim() != 2 or known.shape[1] > n:
         raise ValueError(f"prefix expects ({batch_size}, at most {n}) values, got {tuple(known.shape)}")
-    model.conditional.check(known)
+    for t, values in enumerate(known.unbind(1) if not model.conditional.uniform else [known]):
+        model.conditional_at(t).check(values)
     previous: Tensor | None = None
     chosen = list(known.unbind(1))
     if chosen and isinstance(model, SequenceModel):

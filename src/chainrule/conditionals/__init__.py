@@ -3,6 +3,20 @@
 from chainrule.conditionals.base import Conditional
 from chainrule.conditionals.bernoulli import Bernoulli
 from chainrule.conditionals.categorical import Categorical
+from chainrule.conditionals.columns import Columns
 from chainrule.conditionals.logistic_mixture import DiscretizedLogisticMixture
+from chainrule.conditionals.real import Gaussian, GaussianMixture, LogisticMixture
+from chainrule.conditionals.wrapped import Standardised, WithMissing
 
-__all__ = ["Bernoulli", "Categorical", "Conditional", "DiscretizedLogisticMixture"]
+__all__ = [
+    "Bernoulli",
+    "Categorical",
+    "Columns",
+    "Conditional",
+    "DiscretizedLogisticMixture",
+    "Gaussian",
+    "GaussianMixture",
+    "LogisticMixture",
+    "Standardised",
+    "WithMissing",
+]

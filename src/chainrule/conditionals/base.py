@@ -82,6 +82,26 @@ class Conditional(ABC):
             raise ValueError(f"log_probs expects a conditional whose values can be listed, got {self!r}")
         return torch.stack([distribution.log_prob(value) for value in self.values], dim=-1)
 
+    def of(self, index: int) -> Conditional:
+        """The conditional of one variable, counted in the flattened event; this one, unless variables have their own.
+
+        Steps, which meet one variable at a time, must ask for it.
+        """
+        return self
+
+    @property
+    def uniform(self) -> bool:
+        """Whether all variables have the same conditional, so that a model needs not know which variable it is at."""
+        return True
+
+    def check_event(self, event_shape: tuple[int, ...]) -> None:  # noqa: B027  # most families fit any event
+        """Raise ``ValueError``, saying expected and got, where the family can't be that of such events."""
+
+    @property
+    def probes(self) -> Tensor:
+        """A few values that a variable can take, for the laws to try: all of them, where they can be listed."""
+        return torch.tensor([-0.75, 0.0, 0.5, 1.0]) if self.values is None else self.values
+
     @property
     def values(self) -> Tensor | None:
         """All values that a variable can take, in order, or None where they can't be listed."""

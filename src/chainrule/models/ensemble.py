@@ -52,6 +52,7 @@ class Ensemble(AutoregressiveModel):
     """
 
     growth = "the sum of its models"
+    takes_columns = True
 
     def __init__(self, *, models: Sequence[AutoregressiveModel], variants: int = 1) -> None:
         if not models:
@@ -73,7 +74,8 @@ class Ensemble(AutoregressiveModel):
         )
         self.models: Sequence[AutoregressiveModel] = nn.ModuleList(models)  # type: ignore[assignment]
         self.variants = variants
-        self.in_one_order = all(
+        # Where values can't be listed, a mixture is walked along one of its members, as over orders.
+        self.in_one_order = self.conditional.values is not None and all(
             len(member.components) == 1 and member.order.permutation.tolist() == order for member in self.members
         )
 
@@ -139,7 +141,7 @@ class Ensemble(AutoregressiveModel):
     def _require_one_order(self) -> None:
         if not self.in_one_order:
             raise ValueError(
-                "the conditionals of an Ensemble expect members of one order, got different orders: "
+                "the conditionals of an Ensemble expect members of one order and values that can be listed, got others: "
                 "such a mixture has a likelihood (log_prob) and samples, but no p(x_t | x_<t); use its components"
             )
 

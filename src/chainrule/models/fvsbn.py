@@ -50,6 +50,7 @@ class FVSBN(AutoregressiveModel):
     """
 
     growth = "n(n + 1)/2"
+    takes_columns = True
 
     def __init__(
         self,
@@ -74,7 +75,7 @@ class FVSBN(AutoregressiveModel):
         self.class_bias = ClassBias(num_classes, self.num_variables * conditional.num_parameters)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
-        features = self.conditional.encode(self.order.flatten(x)).flatten(1)
+        features = self.order.flatten(self.conditional.encode(x)).flatten(1)
         parameters = self.regressions(self.dropout(features)) + self.class_bias(context)
         parameters = parameters.unflatten(1, (self.num_variables, -1))
         return self.conditional.distribution(self.order.unflatten(parameters))
@@ -88,10 +89,10 @@ class FVSBN(AutoregressiveModel):
         t, features, regressions, class_bias = state
         f, p = self.conditional.num_features, self.conditional.num_parameters
         if previous is not None:
-            features = write_columns(features, self.conditional.encode(previous), t * f)
+            features = write_columns(features, self.conditional_at(t).encode(previous), t * f)
         t += 1
         weight, bias = regressions[t]
         parameters = F.linear(features.narrow(1, 0, t * f), weight.narrow(1, 0, t * f), bias)
         if isinstance(class_bias, Tensor):
             parameters = parameters + class_bias.narrow(1, t * p, p)
-        return self.conditional.distribution(parameters), (t, features, regressions, class_bias)
+        return self.conditional_at(t).distribution(parameters), (t, features, regressions, class_bias)

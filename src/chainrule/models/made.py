@@ -60,6 +60,7 @@ class MADE(AutoregressiveModel):
     """
 
     growth = "about (n + 1)(h_1 + h_L)/2 + sum_l h_l h_(l+1)/2, linear in n at fixed hidden sizes"
+    takes_columns = True
 
     def __init__(
         self,
@@ -214,7 +215,7 @@ class MADE(AutoregressiveModel):
         layers, known, outputs, direct = weights
         f, p = self.conditional.num_features, self.conditional.num_parameters
         if previous is not None:
-            features = write_columns(features, self.conditional.encode(previous), t * f)
+            features = write_columns(features, self.conditional_at(t).encode(previous), t * f)
         t += 1
         below, seen, class_bias = features, t * f, biases[0]
         updated = []
@@ -235,7 +236,7 @@ class MADE(AutoregressiveModel):
         if direct is not None:
             weight = direct[0].narrow(0, t * p, p).narrow(1, 0, t * f)
             parameters = parameters + F.linear(features.narrow(1, 0, t * f), weight)
-        return self.conditional.distribution(parameters), (t, features, tuple(updated), biases, weights)
+        return self.conditional_at(t).distribution(parameters), (t, features, tuple(updated), biases, weights)
 
 
 def _sorted_by(degrees: Tensor) -> Callable[..., Tensor]:

@@ -58,6 +58,7 @@ class MLP(AutoregressiveModel):
     """
 
     growth = "dn(n - 1)/2 + 2nd + n"
+    takes_columns = True
 
     def __init__(
         self,
@@ -96,7 +97,7 @@ class MLP(AutoregressiveModel):
 
     def _hidden(self, x: Tensor, context: Tensor | None) -> Tensor:
         """The hidden units ``(B, n d)``, along the order."""
-        features = self.conditional.encode(self.order.flatten(x)).flatten(1)
+        features = self.order.flatten(self.conditional.encode(x)).flatten(1)
         return self.dropout(self.activate(self.hidden_layer(features) + self.class_bias(context)))
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
@@ -122,7 +123,7 @@ class MLP(AutoregressiveModel):
         hidden, outputs = weights
         f, d = self.conditional.num_features, self.hidden_size
         if previous is not None:
-            features = write_columns(features, self.conditional.encode(previous), t * f)
+            features = write_columns(features, self.conditional_at(t).encode(previous), t * f)
         t += 1
         weight, bias = hidden[t]
         sum_Bd = F.linear(features.narrow(1, 0, t * f), weight.narrow(1, 0, t * f), bias)
@@ -130,4 +131,4 @@ class MLP(AutoregressiveModel):
             sum_Bd = sum_Bd + class_bias.narrow(1, t * d, d)
         bias, weight = outputs[t]
         parameters_Bp = torch.addmm(bias, self.activate(sum_Bd), weight)
-        return self.conditional.distribution(parameters_Bp), (t, features, class_bias, weights)
+        return self.conditional_at(t).distribution(parameters_Bp), (t, features, class_bias, weights)

@@ -68,6 +68,7 @@ class NADE(AutoregressiveModel):
     """
 
     growth = "2nd + n + d"
+    takes_columns = True
 
     def __init__(
         self,
@@ -101,7 +102,7 @@ class NADE(AutoregressiveModel):
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
         f, p = self.num_inputs, self.conditional.num_parameters
-        features_Bnf = self._inputs(self.order.flatten(x))
+        features_Bnf = self.order.flatten(self._inputs(x))
         before_Bd = self._bias(len(x), context)
         # One draw for all variables of an example: a draw for each would cost more than the rest of the pass.
         kept = self._draw_kept(before_Bd)
@@ -155,9 +156,9 @@ class NADE(AutoregressiveModel):
             return []
         return [F.dropout(torch.ones_like(like_Bd), self.dropout) for _ in range(1 + len(self.deep_layers))]
 
-    def _inputs(self, x: Tensor) -> Tensor:
+    def _inputs(self, x: Tensor, conditional: Conditional | None = None) -> Tensor:
         """What the first layer reads of known values ``(...)``: their features and, if need be, that they are known."""
-        features = self.conditional.encode(x)
+        features = (conditional or self.conditional).encode(x)
         return torch.cat([features, torch.ones_like(features[..., :1])], dim=-1) if self.order_agnostic else features
 
     def _bias(self, batch_size: int, context: Tensor | None) -> Tensor:
@@ -186,10 +187,10 @@ class NADE(AutoregressiveModel):
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
         t, sum_Bd, input_rows, outputs = state
         if previous is not None:
-            sum_Bd = torch.addmm(sum_Bd, self._inputs(previous), input_rows[t])
+            sum_Bd = torch.addmm(sum_Bd, self._inputs(previous, self.conditional_at(t)), input_rows[t])
         t += 1
         parameters_Bp = F.linear(self._deep(self.activate(sum_Bd)), *outputs[t])
-        return self.conditional.distribution(parameters_Bp), (t, sum_Bd, input_rows, outputs)
+        return self.conditional_at(t).distribution(parameters_Bp), (t, sum_Bd, input_rows, outputs)
 
     def loss(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """-log p(x), or, if order-agnostic, its estimate from a random set of known variables (equation 10 of 2014)."""

@@ -70,7 +70,7 @@ def _leak(model: AutoregressiveModel) -> tuple[float, str]:
     worst, where = 0.0, ""
     for t in range(model.num_variables):
         changed = sequence.clone()
-        changed[:, t] = _other(model, sequence[:, t])
+        changed[:, t] = _other(model, sequence[:, t], t)
         shuffled = torch.randperm(len(x), device=x.device)
         changed[:, t + 1 :] = model.order.flatten(random_events(model, EXAMPLES))[shuffled, t + 1 :]
         after = table(model, model(model.order.unflatten(changed)))
@@ -81,11 +81,12 @@ def _leak(model: AutoregressiveModel) -> tuple[float, str]:
     return worst, where
 
 
-def _other(model: AutoregressiveModel, x: Tensor) -> Tensor:
-    """Another value than that of ``x``, at every place."""
-    values = values_of(model)
+def _other(model: AutoregressiveModel, x: Tensor, t: int) -> Tensor:
+    """Another value than that of variable t, along the order, at every place."""
+    values = values_of(model, int(model.order.permutation[t]))
     shift = torch.randint(1, len(values), x.shape, device=x.device)
-    return values[(torch.searchsorted(values, x.contiguous()) + shift) % len(values)]
+    same = (x.unsqueeze(-1) == values) | (x.unsqueeze(-1).isnan() & values.isnan())
+    return values[(same.int().argmax(-1) + shift) % len(values)]
 
 
 @law
@@ -133,7 +134,7 @@ def _influence(model: AutoregressiveModel) -> Tensor:
     columns = []
     for s in range(model.num_variables):
         changed = sequence.clone()
-        changed[:, s] = _other(model, sequence[:, s])
+        changed[:, s] = _other(model, sequence[:, s], s)
         after = table(model, model(model.order.unflatten(changed)))
         columns.append(change(after, before).amax(dim=(0, 2)))
     return torch.stack(columns, dim=1).cpu()
@@ -177,7 +178,7 @@ def _stepped(model: AutoregressiveModel, x: Tensor, own: bool) -> Tensor:
     state, previous, rows = kind.start(model, len(x)), None, []
     for value in model.order.flatten(x).unbind(1):
         distribution, state = kind.step(model, state, previous)
-        rows.append(step_table(model, distribution))
+        rows.append(step_table(model, distribution, len(rows)))
         previous = value
     return torch.stack(rows, dim=1)
 
@@ -217,7 +218,7 @@ def carries_its_state(model: AutoregressiveModel) -> str:
         for part in sequence.split([size for size in cuts if size], dim=1):
             distribution, state = subject.advance(state, previous, part)
             previous = part[:, -1]
-            tables.append(step_table(subject, distribution))
+            tables.append(step_table(subject, distribution, 0))
         message = f"carries_its_state: log-probabilities, cut after {cuts[0]} variables"
         require_close(torch.cat(tables, dim=1), expected, ROUNDING, message)
     return PASSED

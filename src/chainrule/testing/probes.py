@@ -67,6 +67,7 @@ class Given(AutoregressiveModel):
 
     def __init__(self, *, model: AutoregressiveModel, context: Tensor) -> None:
         order = model.order.permutation.tolist()
+        self.takes_columns = model.takes_columns
         super().__init__(event_shape=model.event_shape, conditional=model.conditional, order=order)
         self.model, self.context = model, context
 
@@ -140,19 +141,23 @@ def not_enumerable(model: AutoregressiveModel) -> str | None:
     """Why the events of ``model`` can't be enumerated, or None where they can."""
     values = model.conditional.values
     if values is None:
-        return f"does not apply: the values of {model.conditional!r} can't be listed"
+        return "does not apply: the values of its variables can't be listed"
     if len(values) ** model.num_variables > MAX_EVENTS:
         count = f"{len(values)}**{model.num_variables}"
         return f"does not apply: {count} events are too many to enumerate (more than {MAX_EVENTS})"
     return None
 
 
-def values_of(model: AutoregressiveModel) -> Tensor:
-    """The values of a variable, or a few of them where they can't be listed."""
-    values = model.conditional.values
-    if values is None:
-        values = torch.tensor([-0.75, 0.0, 0.5, 1.0])
-    return values.to(dtype=model.dtype, device=model.device)
+def values_of(model: AutoregressiveModel, position: int = 0) -> Tensor:
+    """The values of the variable at a position of the flattened event, or a few of them where they can't be listed."""
+    return model.conditional.of(position).probes.to(dtype=model.dtype, device=model.device)
+
+
+def values_along(model: AutoregressiveModel) -> Tensor:
+    """As `values_of`, of all variables, ``(n, K)``; those of which there are fewer are repeated."""
+    rows = [values_of(model, position) for position in range(model.num_variables)]
+    most = max(len(row) for row in rows)
+    return torch.stack([row[torch.arange(most) % len(row)] for row in rows])
 
 
 def all_events(model: AutoregressiveModel) -> Tensor:
@@ -173,20 +178,24 @@ def random_events(model: AutoregressiveModel, count: int) -> Tensor:
     """Examples whose variables are drawn uniformly; every event instead, where there are no more than ``count``."""
     if not_enumerable(model) is None and len(values_of(model)) ** model.num_variables <= count:
         return all_events(model)
-    values = values_of(model)
-    return values[torch.randint(len(values), (count, *model.event_shape), device=model.device)]
+    values = values_along(model)
+    chosen = torch.randint(values.shape[1], (count, model.num_variables), device=model.device)
+    flat = values.gather(1, chosen.T).T
+    return flat.reshape(count, *model.event_shape)
 
 
 def table(model: AutoregressiveModel, distribution: Distribution) -> Tensor:
     """Log-probabilities ``(B, n, K)`` of every value under every conditional of examples, along the order."""
-    return model.order.flatten(step_table(model, distribution))
-
-
-def step_table(model: AutoregressiveModel, distribution: Distribution) -> Tensor:
-    """Log-probabilities ``(*batch_shape, K)`` of every value under ``distribution``."""
-    values = values_of(model)
     shape = distribution.batch_shape
-    return torch.stack([distribution.log_prob(value.expand(shape)) for value in values], dim=-1)
+    columns = [value.reshape(model.event_shape) for value in values_along(model).T]
+    log_probs = torch.stack([distribution.log_prob(value.expand(shape)) for value in columns], dim=-1)
+    return model.order.flatten(log_probs)
+
+
+def step_table(model: AutoregressiveModel, distribution: Distribution, t: int) -> Tensor:
+    """Log-probabilities ``(*batch_shape, K)`` of every value under the distribution of variable t of the order."""
+    values = values_along(model)[int(model.order.permutation[t])]
+    return torch.stack([distribution.log_prob(value.expand(distribution.batch_shape)) for value in values], dim=-1)
 
 
 def change(after: Tensor, before: Tensor) -> Tensor:

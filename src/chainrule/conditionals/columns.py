@@ -1,0 +1,169 @@
+"""Variables of different kinds in one joint density: a conditional for each."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.distributions import Distribution
+
+from chainrule.conditionals.base import Conditional
+from chainrule.conditionals.wrapped import PLAIN, InUnits, Standardised, present
+
+
+class Columns(Conditional):
+    """The conditional of each variable of an event ``(n,)``, such as a row of a table.
+
+    A model gives every variable as many numbers as the family that needs most; the others leave the rest unused.
+    Families that are the same, but for their units, are computed together.
+
+    Args:
+        columns: One conditional for each variable, in the sequence of the event.
+
+    Raises:
+        ValueError: If there are none.
+
+    >>> import torch
+    >>> from chainrule.conditionals import Bernoulli, Gaussian
+    >>> Columns([Bernoulli(), Gaussian()]).encode(torch.tensor([[1.0, 0.3]]))
+    tensor([[[1.0000],
+             [0.3000]]])
+    """
+
+    def __init__(self, columns: Sequence[Conditional]) -> None:
+        if not columns:
+            raise ValueError("Columns expects at least one conditional, got none")
+        self.columns = list(columns)
+        self.num_parameters = max(column.num_parameters for column in columns)
+        self.num_features = max(column.num_features for column in columns)
+        bases = [column.conditional if isinstance(column, Standardised) else column for column in columns]
+        units = [(c.shift, c.scale) if isinstance(c, Standardised) else (0.0, 1.0) for c in columns]
+        self.units = torch.tensor(units, dtype=torch.float64).T  # shift and scale of each
+        places = defaultdict(list)
+        for index, base in enumerate(bases):
+            places[repr(base)].append(index)
+        self.groups = [(bases[own[0]], torch.tensor(own)) for own in places.values()]
+        self._padded = [_Padded(column, self.num_parameters, self.num_features) for column in columns]
+
+    @property
+    def uniform(self) -> bool:
+        return False
+
+    def of(self, index: int) -> Conditional:
+        return self._padded[index]
+
+    def check_event(self, event_shape: tuple[int, ...]) -> None:
+        if event_shape != (len(self.columns),):
+            raise ValueError(f"Columns of {len(self.columns)} conditionals expects as many variables, got {event_shape}")
+
+    def distribution(self, parameters: Tensor) -> Distribution:
+        groups = [(index.to(parameters.device), base) for base, index in self.groups]
+        parts = [
+            (index, base.distribution(parameters.index_select(-2, index)[..., : base.num_parameters]))
+            for index, base in groups
+        ]
+        shift, scale = self.units.to(parameters.device)
+        return ByColumn(parts, shift, scale, parameters.shape[:-1])
+
+    def at(self, distribution: Distribution, index: int) -> Distribution:
+        assert isinstance(distribution, ByColumn)
+        for (base, places), (_, part) in zip(self.groups, distribution.parts, strict=True):
+            if index in (own := places.tolist()):
+                column = self.columns[index]
+                single = base.at(part, own.index(index))
+                return InUnits(single, column.shift, column.scale) if isinstance(column, Standardised) else single
+        raise IndexError(f"index expects less than {len(self.columns)}, got {index}")
+
+    def encode(self, x: Tensor) -> Tensor:
+        shift, scale = self.units.to(x.device)
+        z = ((x - shift) / scale).to(x.dtype)
+        features = x.new_zeros(*x.shape, self.num_features)
+        for base, index in self.groups:
+            index = index.to(x.device)
+            own = base.encode(z.index_select(-1, index))
+            features = features.index_copy(-2, index, F.pad(own, (0, self.num_features - own.shape[-1])))
+        return features
+
+    def check(self, x: Tensor) -> None:
+        for index, column in enumerate(self.columns):
+            try:
+                column.check(x[..., index])
+            except ValueError as error:
+                raise ValueError(f"column {index + 1}: {error}") from None
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return {"columns": self.columns}
+
+
+class _Padded(Conditional):
+    """One column's family, of the numbers that all get, as its first."""
+
+    def __init__(self, column: Conditional, num_parameters: int, num_features: int) -> None:
+        self.column, self.num_parameters, self.num_features = column, num_parameters, num_features
+
+    def distribution(self, parameters: Tensor) -> Distribution:
+        return self.column.distribution(parameters[..., : self.column.num_parameters])
+
+    def at(self, distribution: Distribution, index: int) -> Distribution:
+        return self.column.at(distribution, index)
+
+    def encode(self, x: Tensor) -> Tensor:
+        own = self.column.encode(x)
+        return F.pad(own, (0, self.num_features - own.shape[-1]))
+
+    def check(self, x: Tensor) -> None:
+        self.column.check(x)
+
+    @property
+    def values(self) -> Tensor | None:
+        return self.column.values
+
+    @property
+    def probes(self) -> Tensor:
+        return self.column.probes
+
+
+class ByColumn(Distribution):
+    """Variables ``(..., n)``, of which each group has a distribution of its own.
+
+    Args:
+        parts: Which variables, and their distribution, ``(..., k)``, in units of its own.
+        shift: Of each variable, from those units, ``(n,)``.
+        scale: The same, ``(n,)``.
+        batch_shape: ``(..., n)``.
+    """
+
+    arg_constraints = PLAIN
+
+    def __init__(
+        self, parts: list[tuple[Tensor, Distribution]], shift: Tensor, scale: Tensor, batch_shape: torch.Size
+    ) -> None:
+        self.parts, self.shift, self.scale = parts, shift, scale
+        super().__init__(batch_shape, validate_args=False)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        z = ((value - self.shift) / self.scale).to(value.dtype)
+        own = self._together([part.log_prob(z.index_select(-1, index)) for index, part in self.parts])
+        return own - (self.scale.log() * ~value.isnan()).to(own)  # that a value is missing has no unit
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        drawn = [part.sample(torch.Size(sample_shape)) for _, part in self.parts]
+        kind = next((part.dtype for part in drawn if part.is_floating_point()), torch.get_default_dtype())
+        z = self._together([part.to(kind) for part in drawn])
+        return (z * self.scale + self.shift).to(kind)
+
+    @property
+    def mean(self) -> Tensor:
+        """The mean of each variable that is not missing; of categories it says nothing."""
+        return (self._together([present(part).mean for _, part in self.parts]) * self.scale + self.shift).float()
+
+    def _together(self, own: list[Tensor]) -> Tensor:
+        """What each part says of its own variables, in their places."""
+        places = torch.cat([index for index, _ in self.parts])
+        joined = torch.cat(own, dim=-1)
+        return joined.index_select(-1, places.argsort())

@@ -1,0 +1,182 @@
+"""Real variables: one Gaussian, and mixtures of Gaussians or logistics.
+
+p(x) = sum_i pi_i f((x - mu_i) / s_i) / s_i, where f is the density of the standard Gaussian or logistic.
+
+A network gives log s. It is held within [log min_scale, log 1e6], so that no density grows without bound on values that
+repeat, and none underflows. The means of a mixture start apart, spread evenly over [-1.5, 1.5]: values are expected on
+a scale of about 1, as `Standardised` brings them.
+
+References:
+    Mixture density networks (Bishop, 1994), https://publications.aston.ac.uk/id/eprint/373/
+    RNADE: the real-valued neural autoregressive density-estimator (Uria, Murray and Larochelle, 2013),
+    https://arxiv.org/abs/1306.0186
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.distributions import Categorical as TorchCategorical
+from torch.distributions import Distribution, MixtureSameFamily, Normal
+
+from chainrule.conditionals.base import Conditional, at_least_single
+
+MAX_SCALE = 1e6
+SPREAD = 1.5
+
+
+class Real(Conditional):
+    """What the families of real variables share: a component's location and scale, one or several of them.
+
+    Args:
+        components: How many.
+        min_scale: The least scale of a component.
+    """
+
+    num_features = 1
+
+    def __init__(self, components: int, min_scale: float) -> None:
+        if components < 1:
+            raise ValueError(f"{type(self).__name__} expects at least 1 component, got {components}")
+        if not 0 < min_scale < MAX_SCALE:
+            raise ValueError(f"min_scale expects a number between 0 and {MAX_SCALE:g}, got {min_scale}")
+        self.components, self.min_scale = components, min_scale
+        self.num_parameters = 2 if components == 1 else 3 * components
+
+    @abstractmethod
+    def component(self, mean: Tensor, scale: Tensor) -> Distribution:
+        """The components, of batch shape ``(..., components)``, or ``(...)`` if there is one."""
+
+    def distribution(self, parameters: Tensor) -> Distribution:
+        parameters = at_least_single(parameters)
+        if self.components == 1:
+            mean, log_scale = parameters.unbind(-1)
+            return self.component(mean, self._scale(log_scale))
+        logits, means, log_scales = parameters.chunk(3, dim=-1)
+        means = means + torch.linspace(-SPREAD, SPREAD, self.components, dtype=means.dtype, device=means.device)
+        return self._mixed(logits, means, self._scale(log_scales))
+
+    def _scale(self, log_scale: Tensor) -> Tensor:
+        return log_scale.clamp(math.log(self.min_scale), math.log(MAX_SCALE)).exp()
+
+    def _mixed(self, logits: Tensor, means: Tensor, scales: Tensor) -> Distribution:
+        weights = TorchCategorical(logits=logits, validate_args=False)
+        return MixtureSameFamily(weights, self.component(means, scales), validate_args=False)
+
+    def at(self, distribution: Distribution, index: int) -> Distribution:
+        if not isinstance(distribution, MixtureSameFamily):
+            mean, scale = (part.flatten(1)[:, index] for part in _parts(distribution))
+            return self.component(mean, scale)
+        parts = (distribution.mixture_distribution.logits, *_parts(distribution.component_distribution))
+        logits, means, scales = (part.flatten(1, -2)[:, index] for part in parts)
+        return self._mixed(logits, means, scales)
+
+    def encode(self, x: Tensor) -> Tensor:
+        return x.unsqueeze(-1)
+
+    def check(self, x: Tensor) -> None:
+        finite = x.isfinite()
+        if not bool(finite.all()):
+            raise ValueError(f"{type(self).__name__} expects finite numbers, got {x[~finite][0].item()}")
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return {"components": self.components, "min_scale": self.min_scale}
+
+
+class Gaussian(Real):
+    """One Gaussian for each variable.
+
+    Args:
+        min_scale: The least standard deviation.
+
+    >>> import torch
+    >>> round(Gaussian().distribution(torch.zeros(2)).log_prob(torch.tensor(0.0)).item(), 4)
+    -0.9189
+    """
+
+    def __init__(self, min_scale: float = 1e-3) -> None:
+        super().__init__(1, min_scale)
+
+    def component(self, mean: Tensor, scale: Tensor) -> Distribution:
+        return Normal(mean, scale, validate_args=False)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return {"min_scale": self.min_scale}
+
+
+class GaussianMixture(Real):
+    """A mixture of Gaussians for each variable.
+
+    Args:
+        components: Gaussians of the mixture.
+        min_scale: The least standard deviation of one.
+    """
+
+    def __init__(self, components: int = 10, min_scale: float = 1e-3) -> None:
+        super().__init__(components, min_scale)
+
+    def component(self, mean: Tensor, scale: Tensor) -> Distribution:
+        return Normal(mean, scale, validate_args=False)
+
+
+class LogisticMixture(Real):
+    """A mixture of logistics for each variable, whose tails are heavier than a Gaussian's.
+
+    Args:
+        components: Logistics of the mixture.
+        min_scale: The least scale of one.
+    """
+
+    def __init__(self, components: int = 10, min_scale: float = 1e-3) -> None:
+        super().__init__(components, min_scale)
+
+    def component(self, mean: Tensor, scale: Tensor) -> Distribution:
+        return Logistic(mean, scale)
+
+
+class Logistic(Distribution):
+    """f(x) = e^-z / (s (1 + e^-z)^2) with z = (x - loc) / s, which torch does not have.
+
+    >>> Logistic(torch.tensor(0.0), torch.tensor(1.0)).log_prob(torch.tensor(0.0)).exp()
+    tensor(0.2500)
+    """
+
+    arg_constraints: dict[str, Any] = {}  # noqa: RUF012  # as torch declares it
+
+    def __init__(self, loc: Tensor, scale: Tensor) -> None:
+        self.loc, self.scale = loc, scale
+        super().__init__(loc.shape, validate_args=False)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        z = ((value - self.loc) / self.scale).abs()  # the density is even
+        return -z - 2 * F.softplus(-z) - self.scale.log()
+
+    def cdf(self, value: Tensor) -> Tensor:
+        return torch.sigmoid((value - self.loc) / self.scale)
+
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        with torch.no_grad():
+            loc = self.loc.expand(*sample_shape, *self.batch_shape)
+            return loc + self.scale * torch.logit(torch.rand_like(loc), eps=torch.finfo(loc.dtype).tiny)
+
+    @property
+    def mean(self) -> Tensor:
+        return self.loc
+
+    @property
+    def variance(self) -> Tensor:
+        return (self.scale * math.pi).square() / 3
+
+
+def _parts(distribution: Distribution) -> tuple[Tensor, Tensor]:
+    """Location and scale."""
+    assert isinstance(distribution, Normal | Logistic)
+    return distribution.loc, distribution.scale

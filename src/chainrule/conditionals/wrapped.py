@@ -1,0 +1,175 @@
+"""Conditionals made of others: in the user's own units, and with missing values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.distributions import Distribution
+
+from chainrule.conditionals.base import Conditional
+
+PLAIN: dict[str, Any] = {}
+
+
+class Standardised(Conditional):
+    """A family of z = (x - shift) / scale as one of x: p(x) = p(z) / scale, so that densities are in units of x.
+
+    Args:
+        conditional: The family of z.
+        shift: Such as the mean of the training examples.
+        scale: Such as their standard deviation; 1 for integers, whose probabilities are no densities.
+
+    Raises:
+        ValueError: If the scale is no positive number.
+
+    >>> import torch
+    >>> from chainrule.conditionals import Gaussian
+    >>> inner, parameters = Gaussian(), torch.zeros(2)
+    >>> outer = Standardised(inner, shift=5.0, scale=10.0)
+    >>> before = inner.distribution(parameters).log_prob(torch.tensor(0.3))
+    >>> torch.allclose(outer.distribution(parameters).log_prob(torch.tensor(8.0)), before - math.log(10))
+    True
+    """
+
+    def __init__(self, conditional: Conditional, shift: float = 0.0, scale: float = 1.0) -> None:
+        if not (0 < scale < math.inf and math.isfinite(shift)):
+            raise ValueError(f"Standardised expects a finite shift and a positive scale, got {shift} and {scale}")
+        self.conditional, self.shift, self.scale = conditional, shift, scale
+        self.num_parameters, self.num_features = conditional.num_parameters, conditional.num_features
+
+    def distribution(self, parameters: Tensor) -> Distribution:
+        return InUnits(self.conditional.distribution(parameters), self.shift, self.scale)
+
+    def at(self, distribution: Distribution, index: int) -> Distribution:
+        assert isinstance(distribution, InUnits)
+        return InUnits(self.conditional.at(distribution.base, index), self.shift, self.scale)
+
+    def encode(self, x: Tensor) -> Tensor:
+        return self.conditional.encode((x - self.shift) / self.scale)
+
+    def check(self, x: Tensor) -> None:
+        try:
+            self.conditional.check((x - self.shift) / self.scale)
+        except ValueError as error:
+            units = "" if self.shift == 0 and self.scale == 1 else f", of (x - {self.shift:g}) / {self.scale:g}"
+            raise ValueError(f"{error}{units}") from None
+
+    @property
+    def probes(self) -> Tensor:
+        return self.conditional.probes * self.scale + self.shift
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return {"conditional": self.conditional, "shift": self.shift, "scale": self.scale}
+
+
+class InUnits(Distribution):
+    """The distribution of x = shift + scale z."""
+
+    arg_constraints = PLAIN
+
+    def __init__(self, base: Distribution, shift: float, scale: float) -> None:
+        self.base, self.shift, self.scale = base, shift, scale
+        super().__init__(base.batch_shape, validate_args=False)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        own = self.base.log_prob((value - self.shift) / self.scale)
+        return own - math.log(self.scale) * (~value.isnan()).to(own)  # that a value is missing has no unit
+
+    def cdf(self, value: Tensor) -> Tensor:
+        return self.base.cdf((value - self.shift) / self.scale)
+
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        return self.base.sample(torch.Size(sample_shape)) * self.scale + self.shift
+
+    @property
+    def mean(self) -> Tensor:
+        return self.base.mean * self.scale + self.shift
+
+    @property
+    def present(self) -> Distribution:
+        """The distribution of a value that is not missing."""
+        return InUnits(present(self.base), self.shift, self.scale)
+
+
+class WithMissing(Conditional):
+    """A family whose variable may be missing, which is a value too: NaN.
+
+    P(missing) = sigmoid(m), and p(x) = (1 - P(missing)) times that of the family. A network reads of a missing value
+    zeros, and that it is missing.
+
+    Args:
+        conditional: The family of a value that is there.
+
+    >>> import torch
+    >>> from chainrule.conditionals import Bernoulli
+    >>> maybe = WithMissing(Bernoulli()).distribution(torch.zeros(3, 2))
+    >>> maybe.log_prob(torch.tensor([0.0, 1.0, torch.nan])).exp()
+    tensor([0.2500, 0.2500, 0.5000])
+    """
+
+    def __init__(self, conditional: Conditional) -> None:
+        self.conditional = conditional
+        self.num_parameters, self.num_features = conditional.num_parameters + 1, conditional.num_features + 1
+
+    def distribution(self, parameters: Tensor) -> Distribution:
+        inner = self.conditional.distribution(parameters[..., :-1])
+        return MaybeMissing(inner, parameters[..., -1], float(self.conditional.probes[0]))
+
+    def at(self, distribution: Distribution, index: int) -> Distribution:
+        assert isinstance(distribution, MaybeMissing)
+        inner = self.conditional.at(distribution.present, index)
+        return MaybeMissing(inner, distribution.logit.flatten(1)[:, index], distribution.fill)
+
+    def encode(self, x: Tensor) -> Tensor:
+        missing = x.isnan()
+        features = self.conditional.encode(x.masked_fill(missing, float(self.conditional.probes[0])))
+        features = features.masked_fill(missing.unsqueeze(-1), 0.0)
+        return torch.cat([features, missing.unsqueeze(-1).to(features)], dim=-1)
+
+    def check(self, x: Tensor) -> None:
+        self.conditional.check(x[~x.isnan()])
+
+    @property
+    def probes(self) -> Tensor:
+        return torch.cat([self.conditional.probes, torch.tensor([math.nan])])
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return {"conditional": self.conditional}
+
+
+class MaybeMissing(Distribution):
+    """A value of ``present``, or NaN with probability sigmoid(logit).
+
+    Args:
+        present: The distribution of a value that is there.
+        logit: Of its being missing.
+        fill: A value that ``present`` may be asked of in a missing one's place.
+    """
+
+    arg_constraints = PLAIN
+
+    def __init__(self, present: Distribution, logit: Tensor, fill: float) -> None:
+        self.present, self.logit, self.fill = present, logit, fill
+        super().__init__(logit.shape, validate_args=False)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        missing = value.isnan()
+        there = self.present.log_prob(value.masked_fill(missing, self.fill)) + F.logsigmoid(-self.logit)
+        return torch.where(missing, F.logsigmoid(self.logit), there)
+
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        drawn = self.present.sample(torch.Size(sample_shape)).to(self.logit)
+        missing = torch.bernoulli(torch.sigmoid(self.logit.detach()).expand(drawn.shape)).bool()
+        return drawn.masked_fill(missing, math.nan)
+
+
+def present(distribution: Distribution) -> Distribution:
+    """``distribution`` given that its variable is not missing."""
+    return distribution.present if isinstance(distribution, MaybeMissing | InUnits) else distribution
