@@ -17,6 +17,7 @@ from chainrule.patches import Patches
 from chainrule.sequence import SequenceModel
 from chainrule.testing import LAWS, randomised, uses_its_past
 from chainrule.testing.probes import MAX_EVENTS, values_of
+from chainrule.testing.quadrature import not_integrable
 
 
 @functools.cache
@@ -129,12 +130,22 @@ def expected_verdict(law: str, model: AutoregressiveModel) -> str:
         return "does not apply: no classes"
     if law == "saves_and_loads" and not torch.cuda.is_available():
         return "passed; no CUDA device here to try"
+    if law in ENUMERATING_LAWS and model.conditional.values is None:
+        return expected_of_reals(law, model)
     if law in ENUMERATING_LAWS and len(values_of(model)) ** model.num_variables > MAX_EVENTS:
         count = f"{len(values_of(model))}**{model.num_variables}"
         return f"does not apply: {count} events are too many to enumerate (more than {MAX_EVENTS})"
     if model.num_variables == 1 and law == "uses_its_past":
         return "does not apply: one variable has no past"
     return "passed"
+
+
+def expected_of_reals(law: str, model: AutoregressiveModel) -> str:
+    if law == "completion_agrees":
+        return "does not apply: the values of its variables can't be listed"
+    if model.num_variables == 4:
+        return str(not_integrable(model))
+    return "passed, by quadrature" if law == "normalised" else "passed"
 
 
 @pytest.mark.parametrize(("law", "name"), list(itertools.product(LAWS, ZOO)))

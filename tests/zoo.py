@@ -8,7 +8,17 @@ from typing import Any
 
 import torch
 
-from chainrule.conditionals import Bernoulli, Categorical, DiscretizedLogisticMixture
+from chainrule.conditionals import (
+    Bernoulli,
+    Categorical,
+    Columns,
+    DiscretizedLogisticMixture,
+    Gaussian,
+    GaussianMixture,
+    LogisticMixture,
+    Standardised,
+    WithMissing,
+)
 from chainrule.model import AutoregressiveModel
 from chainrule.models import (
     FVSBN,
@@ -124,6 +134,52 @@ IMAGES_OF_PATCHES = [(1, 3, 3), (1, 3, 4), (3, 3, 3)]
 """Of 2 x 2 patches, some of which lie half outside."""
 
 
+REAL_MODELS = [
+    "FVSBN",
+    "NADE relu",
+    "NADE any order, deep",
+    "MADE 1",
+    "MADE direct",
+    "MADE orders",
+    "MLP relu, classes",
+    "RNN tanh",
+    "RNN GRU, classes",
+    "WaveNet, two blocks",
+    "Ensemble of masks",
+    "Ensemble of orders",
+]
+"""Of the models, those that real variables and columns of different kinds are tried with."""
+
+REAL_CONDITIONALS = {
+    "Gaussian": (Gaussian(), (2,)),
+    "Gaussian mixture": (GaussianMixture(3), (2,)),
+    "Logistic mixture": (LogisticMixture(2), (2,)),
+    "Gaussian mixture in units": (Standardised(GaussianMixture(2), shift=100.0, scale=10.0), (4,)),
+    "Gaussian or missing": (WithMissing(Gaussian()), (2,)),
+    "Columns, two of them real": (
+        Columns(
+            [
+                Standardised(GaussianMixture(3), shift=10.0, scale=5.0),
+                Categorical(3),
+                Standardised(WithMissing(LogisticMixture(2)), shift=-1.0, scale=0.1),
+            ]
+        ),
+        (3,),
+    ),
+    "Columns of many kinds": (
+        Columns(
+            [
+                Bernoulli(),
+                Standardised(WithMissing(Gaussian()), shift=1.0, scale=2.0),
+                WithMissing(Categorical(3)),
+                Standardised(DiscretizedLogisticMixture(5, components=2), shift=3.0),
+            ]
+        ),
+        (4,),
+    ),
+}
+
+
 def fits(model_name: str, conditional_name: str, event_shape: tuple[int, ...]) -> bool:
     """Whether the model takes the conditional for so many channels."""
     if "patches" in model_name:  # their tables would be too large
@@ -138,20 +194,32 @@ def _seeded(model: Callable[..., AutoregressiveModel], **arguments: object) -> A
         return model(**arguments)
 
 
-ZOO: dict[str, Callable[[], AutoregressiveModel]] = {
-    f"{model_name}, {conditional_name}, {event_shape}, {order}": partial(
-        _seeded, model, event_shape=event_shape, conditional=conditional, order=order
-    )
-    for model_name, model in MODELS.items()
-    for conditional_name, conditional in CONDITIONALS.items()
-    for event_shape, orders in EVENTS.items()
-    for order in orders
-} | {
-    f"{model_name}, {conditional_name}, {event_shape}, raster": partial(
-        _seeded, model, event_shape=event_shape, conditional=conditional
-    )
-    for model_name, model in IMAGE_MODELS.items()
-    for conditional_name, conditional in IMAGE_CONDITIONALS.items()
-    for event_shape in (IMAGES_OF_PATCHES if "patches" in model_name else IMAGES)
-    if fits(model_name, conditional_name, event_shape)
-}
+ZOO: dict[str, Callable[[], AutoregressiveModel]] = (
+    {
+        f"{model_name}, {conditional_name}, {event_shape}, {order}": partial(
+            _seeded, model, event_shape=event_shape, conditional=conditional, order=order
+        )
+        for model_name, model in MODELS.items()
+        for conditional_name, conditional in CONDITIONALS.items()
+        for event_shape, orders in EVENTS.items()
+        for order in orders
+    }
+    | {
+        f"{model_name}, {conditional_name}, {event_shape}, raster": partial(
+            _seeded, model, event_shape=event_shape, conditional=conditional
+        )
+        for model_name, model in IMAGE_MODELS.items()
+        for conditional_name, conditional in IMAGE_CONDITIONALS.items()
+        for event_shape in (IMAGES_OF_PATCHES if "patches" in model_name else IMAGES)
+        if fits(model_name, conditional_name, event_shape)
+    }
+    | {
+        f"{model_name}, {conditional_name}, {event_shape}, {order}": partial(
+            _seeded, MODELS[model_name], event_shape=event_shape, conditional=conditional, order=order
+        )
+        for model_name in REAL_MODELS
+        for conditional_name, (conditional, event_shape) in REAL_CONDITIONALS.items()
+        for order in ("raster", "random:1")
+        if conditional.uniform or not model_name.startswith(("RNN", "WaveNet"))
+    }
+)

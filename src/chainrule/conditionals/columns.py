@@ -58,7 +58,9 @@ class Columns(Conditional):
 
     def check_event(self, event_shape: tuple[int, ...]) -> None:
         if event_shape != (len(self.columns),):
-            raise ValueError(f"Columns of {len(self.columns)} conditionals expects as many variables, got {event_shape}")
+            raise ValueError(
+                f"Columns of {len(self.columns)} conditionals expects as many variables, got {event_shape}"
+            )
 
     def distribution(self, parameters: Tensor) -> Distribution:
         groups = [(index.to(parameters.device), base) for base, index in self.groups]

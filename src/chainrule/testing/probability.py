@@ -85,7 +85,10 @@ def sampling_agrees(model: AutoregressiveModel) -> str:
     reason = not_integrable(model) if real else not_enumerable(model)
     draws = 16 if reason else DRAWS
     samples, again = (sample(model, draws, seed=1) for _ in range(2))
-    require(torch.equal(samples.nan_to_num(), again.nan_to_num()), "sampling_agrees: expected the same samples from the same seed, got others")
+    require(
+        torch.equal(samples.nan_to_num(), again.nan_to_num()),
+        "sampling_agrees: expected the same samples from the same seed, got others",
+    )
     _check_values(model, samples, "sampling_agrees")
     if reason:
         return reason

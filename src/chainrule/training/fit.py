@@ -34,7 +34,6 @@ from chainrule.training.recordings import RecordingLikelihood, recording_loader
 from chainrule.training.session import interruptible, quiet
 from chainrule.training.streams import StreamLikelihood, check_lanes, stream_loader
 
-
 EXAMPLES, PIECES = 128, 8
 """What an optimiser step reads by default, of examples and of recordings."""
 
@@ -106,7 +105,7 @@ def fit(
         seed: Seed of the shuffling and of all noise in training.
         max_epochs: Passes over the training examples, at most.
         max_minutes: Minutes of training, at most.
-        batch_size: Examples per optimiser step, 128 by default; of a stream, lanes; of recordings, pieces, 8 by default.
+        batch_size: Examples per optimiser step (128 by default); of a stream, lanes; of recordings, pieces (8).
         learning_rate: The highest learning rate of AdamW.
         weight_decay: Decoupled weight decay of the weights.
         schedule: How the learning rate falls over ``max_epochs``.
