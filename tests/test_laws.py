@@ -143,9 +143,7 @@ def expected_verdict(law: str, model: AutoregressiveModel) -> str:
 def expected_of_reals(law: str, model: AutoregressiveModel) -> str:
     if law == "completion_agrees":
         return "does not apply: the values of its variables can't be listed"
-    if model.num_variables == 4:
-        return str(not_integrable(model))
-    return "passed, by quadrature" if law == "normalised" else "passed"
+    return not_integrable(model) or ("passed, by quadrature" if law == "normalised" else "passed")
 
 
 @pytest.mark.parametrize(("law", "name"), list(itertools.product(LAWS, ZOO)))
@@ -190,7 +188,14 @@ def test_the_blind_spot() -> None:
     assert uses_its_past(randomised(gated)) == "passed"
 
 
-@pytest.mark.parametrize("name", [name for name in ZOO if name.startswith("NADE") and "classes" not in name])
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name in ZOO
+        if name.startswith("NADE") and "classes" not in name and ZOO[name]().conditional.values is not None
+    ],
+)
 def test_nade_is_causal_bit_for_bit_where_shapes_agree(name: str) -> None:
     """As they do when the gradient of its input is asked for: no hidden state is then shared."""
     model = subject(name)

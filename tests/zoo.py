@@ -194,6 +194,17 @@ def _seeded(model: Callable[..., AutoregressiveModel], **arguments: object) -> A
         return model(**arguments)
 
 
+REAL: dict[str, Callable[[], AutoregressiveModel]] = {
+    f"{model_name}, {conditional_name}, {event_shape}, {order}": partial(
+        _seeded, MODELS[model_name], event_shape=event_shape, conditional=conditional, order=order
+    )
+    for model_name in REAL_MODELS
+    for conditional_name, (conditional, event_shape) in REAL_CONDITIONALS.items()
+    for order in ("raster", "random:1")
+    if conditional.uniform or not model_name.startswith(("RNN", "WaveNet"))
+}
+"""Of real variables, and of columns of different kinds."""
+
 ZOO: dict[str, Callable[[], AutoregressiveModel]] = (
     {
         f"{model_name}, {conditional_name}, {event_shape}, {order}": partial(
@@ -213,13 +224,5 @@ ZOO: dict[str, Callable[[], AutoregressiveModel]] = (
         for event_shape in (IMAGES_OF_PATCHES if "patches" in model_name else IMAGES)
         if fits(model_name, conditional_name, event_shape)
     }
-    | {
-        f"{model_name}, {conditional_name}, {event_shape}, {order}": partial(
-            _seeded, MODELS[model_name], event_shape=event_shape, conditional=conditional, order=order
-        )
-        for model_name in REAL_MODELS
-        for conditional_name, (conditional, event_shape) in REAL_CONDITIONALS.items()
-        for order in ("raster", "random:1")
-        if conditional.uniform or not model_name.startswith(("RNN", "WaveNet"))
-    }
+    | REAL
 )

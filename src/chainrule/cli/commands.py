@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from chainrule.cli import drawing, fitting, scoring
+from chainrule.cli import drawing, fitting, scoring, tables
 
 COMMANDS: dict[str, Callable[[dict[str, Any]], None]] = {
     "fit": fitting.run_fit,
@@ -19,4 +19,5 @@ COMMANDS: dict[str, Callable[[dict[str, Any]], None]] = {
     "represent": scoring.run_represent,
     "conditionals": drawing.run_conditionals,
     "describe": scoring.run_describe,
+    "schema": tables.run_schema,
 }

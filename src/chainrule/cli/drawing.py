@@ -12,6 +12,7 @@ from chainrule import plots
 from chainrule.cli.audio import audio_format, complete_audio, sample_audio
 from chainrule.cli.loading import dataset_of, first_examples, levels_of, load_run, observation, one_class
 from chainrule.cli.parser import UsageError
+from chainrule.cli.tables import complete_table, sample_table, table_schema
 from chainrule.cli.text import sample_text, text_format
 from chainrule.cli.writing import PICTURES, check_suffix, write_examples
 from chainrule.tasks.complete import COLLAPSE, completion
@@ -32,6 +33,9 @@ def run_sample(options: dict[str, Any]) -> None:
     if audio is not None:
         sample_audio(options, model, audio, drawing)
         return
+    if (schema := table_schema(config)) is not None:
+        sample_table(options, model, schema, drawing)
+        return
     for name in ("prompt", "length"):
         if options[name] is not None:
             raise UsageError(f"--{name} expects a model of text, got one that was fitted on other data")
@@ -50,8 +54,15 @@ def run_complete(options: dict[str, Any]) -> None:
         raise ValueError(f"draws expects at least 1, got {options['draws']}")
     model, config = load_run(options)
     if audio_format(config) is not None:
+        if options["observe"] is None:
+            raise UsageError("complete expects --observe, first-half or a fraction, of recordings")
         complete_audio(options, model, config)
         return
+    if (schema := table_schema(config)) is not None:
+        complete_table(options, model, schema, _drawing(options))
+        return
+    if options["observe"] is None or options["file"] is not None or options["mean"]:
+        raise UsageError("complete expects --observe, no FILE and no --mean, as the run was not fitted on a table")
     check_suffix(options["out"])
     truth = first_examples(dataset_of(options["data"], config, model).split(options["split"]), options)
     observed = observation(options["observe"], model)

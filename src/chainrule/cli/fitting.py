@@ -39,8 +39,9 @@ def run_fit(options: dict[str, Any]) -> None:
         print(f"validation NLL {record['valid_nats']:.3f} nats ({independent}) {where}")
     else:
         print(f"validation loss {record['valid_loss']:.3f} {done.model.loss_unit} {where}")
-    of_audio = "samples.png" if done.dataset.audio is None else "samples.wav"
-    samples = of_audio if done.dataset.text is None else "samples.txt"
+    data = done.dataset
+    kinds = {"samples.txt": data.text, "samples.wav": data.audio, "samples.csv": data.schema}
+    samples = next((name for name, kind in kinds.items() if kind is not None), "samples.png")
     print(f"{out} holds the model and {samples}; metrics.csv and training.png are beside each model that was fitted")
 
 

@@ -46,8 +46,9 @@ def _fit(parser: Parser, argv: list[str]) -> None:
     parser.add_argument("--skip-unreadable", metavar="BOOL", help="true: leave out files that can't be decoded")
     _json(parser)
     conditional = parser.add_argument_group("conditional")
-    conditional.add_argument("--conditional", metavar="FAMILY", help=f"{', '.join(FAMILIES)} (default: by the levels)")
-    conditional.add_argument("--conditional.components", metavar="K", help="logistics of a mixture (default 10)")
+    conditional.add_argument("--conditional", metavar="FAMILY", help=f"{', '.join(FAMILIES)} (default: by the data)")
+    conditional.add_argument("--conditional.components", metavar="K", help="of a mixture (default 10)")
+    conditional.add_argument("--conditional.min_scale", metavar="S", help="least scale of a real one (default 0.001)")
     conditional.add_argument("--conditional.encoding", metavar="HOW", help="how categories are read: one_hot or scalar")
     text = parser.add_argument_group("text")
     text.add_argument("--documents", metavar="BOOL", help="true: every line is an example; else one stream")
@@ -60,6 +61,10 @@ def _fit(parser: Parser, argv: list[str]) -> None:
     audio = parser.add_argument_group("audio")
     audio.add_argument("--sample-rate", metavar="HZ", help="resample recordings of other rates; else all must have one")
     audio.add_argument("--trim-silence", metavar="BOOL", help="true: leave out silence at the ends of recordings")
+    table = parser.add_argument_group("table")
+    table.add_argument(
+        "--schema", metavar="FILE", help="what its columns are: as `chainrule schema` wrote it, or infer"
+    )
     ensemble = parser.add_argument_group("ensemble")
     ensemble.add_argument("--members", metavar="K", help="fit so many models, with a seed each, and average them")
     ensemble.add_argument(
@@ -141,7 +146,10 @@ def _sample(parser: Parser, argv: list[str]) -> None:
     parser.add_argument(
         "--out",
         type=Path,
-        help="a .png, .pdf, .svg, .npz, .npy or .csv file; of text .txt, or none to print; of audio .wav or a folder",
+        help=(
+            "a .png, .pdf, .svg, .npz, .npy or .csv file; of a table .csv or .parquet; of text .txt, or none to print; "
+            "of audio .wav or a folder"
+        ),
     )
     parser.add_argument("--prompt", help="of text, how every example begins")
     parser.add_argument(
@@ -157,10 +165,13 @@ def _sample(parser: Parser, argv: list[str]) -> None:
 
 def _score(parser: Parser, argv: list[str]) -> None:
     _run_folder(parser)
-    parser.add_argument("file", type=Path, nargs="?", metavar="FILE", help="of a model of text, the text")
+    parser.add_argument(
+        "file", type=Path, nargs="?", metavar="FILE", help="of a model of text, the text; of a table, its rows"
+    )
     _data(parser)
     parser.add_argument("-n", type=int, default=16, help="of other models, how many examples (default 16)")
-    parser.add_argument("--out", type=Path, help="of other models, a .png, .pdf, .svg, .npz, .npy or .csv file")
+    parser.add_argument("--out", type=Path, help="a .png, .pdf, .svg, .npz, .npy or .csv file; of a table .parquet")
+    parser.add_argument("--class", type=int, dest="label", help="given this class, of a table with num_classes")
     parser.add_argument("--per", default="line", help="what a line of JSON is of: line or character (default line)")
     parser.add_argument("--color", action="store_true", help="the text in colours, as in a terminal, instead of JSON")
     _json(parser)
@@ -168,14 +179,16 @@ def _score(parser: Parser, argv: list[str]) -> None:
 
 def _complete(parser: Parser, argv: list[str]) -> None:
     _run_folder(parser)
+    parser.add_argument("file", type=Path, nargs="?", metavar="FILE", help="of a table, rows with empty cells")
     _data(parser)
     parser.add_argument("-n", type=int, default=8, help="how many examples (default 8)")
-    parser.add_argument("--observe", required=True, help=OBSERVE)
+    parser.add_argument("--observe", help=OBSERVE)
+    parser.add_argument("--mean", action="store_true", help="of a table, the mean or most frequent value of the draws")
     parser.add_argument(
         "--particles", type=int, default=16, help="walks per completion, where it can't be exact (default 16)"
     )
     parser.add_argument("--draws", type=int, default=1, help="completions per example (default 1)")
-    parser.add_argument("--out", type=Path, required=True, help="a .png, .pdf, .svg, .npz, .npy or .csv file")
+    parser.add_argument("--out", type=Path, required=True, help="as that of sample")
     _drawing(parser)
 
 
@@ -231,6 +244,13 @@ def _describe(parser: Parser, argv: list[str]) -> None:
     _json(parser)
 
 
+def _schema(parser: Parser, argv: list[str]) -> None:
+    parser.add_argument(
+        "data", type=Path, metavar="FILE", help="a .csv, .data or .parquet file whose columns have names"
+    )
+    parser.add_argument("--out", type=Path, metavar="YAML", help="write it, to edit and give to fit --schema")
+
+
 def _listing(parser: Parser, argv: list[str]) -> None:
     _json(parser)
 
@@ -258,6 +278,7 @@ COMMANDS: dict[str, tuple[str, Any]] = {
     "represent": ("Features of examples from a model's hidden layers.", _represent),
     "conditionals": ("Draw examples beside the conditional means of their variables.", _conditionals),
     "describe": ("Size and cost of a fitted model.", _describe),
+    "schema": ("What the columns of a table are taken as.", _schema),
     "models": ("List the models and their arguments.", _listing),
     "datasets": ("List the named data sets.", _listing),
     "results": ("List what the recipes measured.", _results),

@@ -14,6 +14,7 @@ from chainrule.data import NAMES, TEXTS, read_mask
 from chainrule.data import load as load_data
 from chainrule.data.audio import AudioFormat
 from chainrule.data.dataset import Dataset, Examples
+from chainrule.data.schema import TableSchema
 from chainrule.data.text import TextFormat
 from chainrule.devices import check_device
 from chainrule.model import AutoregressiveModel, Model
@@ -52,6 +53,8 @@ def dataset_of(spec: str | None, config: dict[str, Any], model: Model) -> Datase
         raise UsageError(f"--data expects text, as the run was fitted on text, got {spec}")
     if "audio" in known and spec not in NAMES:
         reading["sample_rate"] = known["audio"]["sample_rate"]
+    if "schema" in known and spec not in NAMES and (spec is not None or settings["data"] not in NAMES):
+        reading["schema"] = TableSchema.from_config(known["schema"])
     if spec is not None:
         reading["skip_unreadable"] = None  # it was said of the folder that the run was fitted on
     else:

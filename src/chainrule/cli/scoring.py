@@ -22,6 +22,7 @@ from chainrule.cli.loading import (
     one_class,
 )
 from chainrule.cli.parser import UsageError
+from chainrule.cli.tables import score_table, table_schema
 from chainrule.cli.text import score_text, text_format
 from chainrule.cli.writing import ARRAYS, PICTURES, check_suffix, plain, write_array
 from chainrule.model import AutoregressiveModel
@@ -88,6 +89,9 @@ def run_score(options: dict[str, Any]) -> None:
         return
     if audio_format(config) is not None:
         score_audio(options, model, config)
+        return
+    if (schema := table_schema(config)) is not None:
+        score_table(options, model, config, schema)
         return
     if options["file"] is not None or options["out"] is None:
         raise UsageError("score expects --out and no FILE (but --data), as the run was not fitted on text")
@@ -169,6 +173,8 @@ def run_describe(options: dict[str, Any]) -> None:
         print(json.dumps(description.as_dict() | {"receptive_field_seconds": seconds}))
         return
     print(description)
+    if (schema := table_schema(config)) is not None:
+        print(schema)
     if seconds is not None:
         print(f"receptive field: {field:,} samples, {1e3 * seconds:.0f} ms")
 

@@ -25,12 +25,21 @@ READING = {
     "skip_unreadable": "bool",
     "sample_rate": "int",
     "trim_silence": "bool",
+    "schema": "str",
 }
 """Settings of how data is read, and their types."""
-FAMILIES = ("Bernoulli", "Categorical", "DiscretizedLogisticMixture")
+FAMILIES = (
+    "Bernoulli",
+    "Categorical",
+    "DiscretizedLogisticMixture",
+    "Gaussian",
+    "GaussianMixture",
+    "LogisticMixture",
+)
 CONDITIONAL = {
     "conditional": f"Literal{list(FAMILIES)}",
     "conditional.components": "int",
+    "conditional.min_scale": "float",
     "conditional.encoding": "Literal['one_hot', 'scalar']",
 }
 """Settings of the conditionals, and their types."""

@@ -6,7 +6,7 @@ from chainrule.conditionals.categorical import Categorical
 from chainrule.conditionals.columns import Columns
 from chainrule.conditionals.logistic_mixture import DiscretizedLogisticMixture
 from chainrule.conditionals.real import Gaussian, GaussianMixture, LogisticMixture
-from chainrule.conditionals.wrapped import Standardised, WithMissing
+from chainrule.conditionals.wrapped import Standardised, WithMissing, present
 
 __all__ = [
     "Bernoulli",
@@ -19,4 +19,5 @@ __all__ = [
     "LogisticMixture",
     "Standardised",
     "WithMissing",
+    "present",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -96,6 +96,10 @@ class Columns(Conditional):
                 column.check(x[..., index])
             except ValueError as error:
                 raise ValueError(f"column {index + 1}: {error}") from None
+
+    def __str__(self) -> str:
+        counts = Counter(type(base).__name__ for base, index in self.groups for _ in index)
+        return f"Columns of {', '.join(f'{count} {name}' for name, count in counts.items())}"
 
     @property
     def config(self) -> dict[str, Any]:

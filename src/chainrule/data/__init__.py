@@ -39,6 +39,8 @@ _NAMED = {
     "plants": ("binary_tables", "Plants, binary table of 69 columns"),
     "jester": ("binary_tables", "Jester joke ratings, binary table of 100 columns"),
     "dna": ("binary_tables", "DNA splice junctions, binary table of 180 columns"),
+    "wine-red": ("wine", "Wine quality, 1,599 red wines, 11 real columns; split 80/10/10 at random, seed 0"),
+    "wine-white": ("wine", "Wine quality, 4,898 white wines, 11 real columns; split 80/10/10 at random, seed 0"),
     "mushrooms": ("binary_tables", "Mushrooms, binary table of 112 columns"),
 }
 
@@ -67,6 +69,7 @@ def load(
     skip_unreadable: bool | None = None,
     sample_rate: int | None = None,
     trim_silence: bool | None = None,
+    schema: Any = None,
 ) -> Dataset:
     """The data set that ``spec`` names, or reads from a path.
 
@@ -88,6 +91,8 @@ def load(
         sample_rate: Of a folder of recordings, samples a second, to which those of another rate are resampled; else
             all must have one rate.
         trim_silence: Of a folder of recordings, whether silence at their ends is left out.
+        schema: Of a table whose columns have names, a YAML file that says what they are (`chainrule schema` writes
+            one), or ``"infer"``. By default it is inferred where the cells are not all levels.
 
     Raises:
         ValueError: If the name is unknown or the content is not data of this kind.
@@ -99,6 +104,9 @@ def load(
     folder = _given(skip_unreadable=skip_unreadable, sample_rate=sample_rate, trim_silence=trim_silence)
     windows = _given(window=window)
     path = Path(spec).expanduser()
+    table = _given(schema=schema)
+    if spec in NAMES:
+        _only(str(spec), table, "is no file of a table")
     if spec in NAMES or path.is_file():
         _only(str(spec), folder, "is no folder of images or recordings")
     if isinstance(spec, str) and spec in TEXTS:
@@ -125,7 +133,7 @@ def load(
         return named
     from chainrule.data.paths import load_path
 
-    return load_path(spec, levels=levels, seed=seed, **folder, **windows)
+    return load_path(spec, levels=levels, seed=seed, **folder, **windows, **table)
 
 
 def _given(**settings: Any) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from chainrule.data.audio import AudioFormat
+    from chainrule.data.schema import TableSchema
     from chainrule.data.text import TextFormat
 
 Indices = int | slice | range | Sequence[int] | NDArray[Any] | Tensor
@@ -128,6 +129,8 @@ class Dataset:
         labels: Class of every example, ``(N,)`` int64 per split, where there are classes.
         text: How text became symbols, where the examples are text.
         audio: How samples became levels, where the examples are recordings.
+        schema: The kinds of the columns, where the examples are rows of a table with numbers, categories and gaps;
+            ``levels`` is then 0.
     """
 
     name: str
@@ -141,6 +144,7 @@ class Dataset:
     labels: dict[str, Tensor] | None = None
     text: TextFormat | None = None
     audio: AudioFormat | None = None
+    schema: TableSchema | None = None
 
     def split(self, name: str) -> Examples:
         """The examples of the split ``name``: train, valid or test.

@@ -14,10 +14,12 @@ from chainrule.data.rows import SUFFIXES, check_is_file, read_rows
 from chainrule.data.values import Levels
 
 
-def load_path(spec: str | Path, *, levels: int | None, seed: int, **settings: Any) -> Dataset:
+def load_path(spec: str | Path, *, levels: int | None, seed: int, schema: Any = None, **settings: Any) -> Dataset:
     """The data set in the file or folder ``spec``; ``settings`` are those of folders, see `chainrule.data.load`."""
     path = Path(spec).expanduser()
     if path.is_dir():
+        if schema is not None:
+            raise ValueError(f"expected no schema, as {path} is a folder, got {schema!r}")
         if named := split_files(path):
             if settings:
                 raise ValueError(
@@ -29,6 +31,12 @@ def load_path(spec: str | Path, *, levels: int | None, seed: int, **settings: An
     if not path.exists() and isinstance(spec, str) and os.sep not in spec and not path.suffix:
         raise ValueError(f"data expects a name ({', '.join(NAMES)}) or a path, got {spec!r}{nearest(spec, NAMES)}")
     check_is_file(path)
+    if schema is not None or (levels is None and _is_mixed(path)):
+        from chainrule.data.frames import load_frame
+
+        if levels is not None:
+            raise ValueError(f"expected no levels with a schema, which says which values a column has, got {levels}")
+        return load_frame(path, seed=seed, schema=schema)
     if path.suffix.lower() == ".npz":
         arrays = read_npz(path, levels)
         if len(arrays) > 1:
@@ -38,6 +46,21 @@ def load_path(spec: str | Path, *, levels: int | None, seed: int, **settings: An
         array = read_rows(path, levels)
     rows = split_rows(len(array), seed, str(path))
     return _dataset(path, dict.fromkeys(SPLITS, array), rows, event_shape(path, array), levels, seed)
+
+
+def _is_mixed(path: Path) -> bool:
+    """Whether a table whose columns have names holds anything but levels."""
+    if path.suffix.lower() not in (".csv", ".data", ".parquet"):
+        return False
+    from chainrule.data.frames import has_names
+
+    if not has_names(path):
+        return False
+    try:
+        read_rows(path)
+    except ValueError:
+        return True
+    return False
 
 
 def _load_files(folder: Path, levels: int | None, seed: int, settings: dict[str, Any]) -> Dataset:

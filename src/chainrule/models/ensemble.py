@@ -141,7 +141,7 @@ class Ensemble(AutoregressiveModel):
     def _require_one_order(self) -> None:
         if not self.in_one_order:
             raise ValueError(
-                "the conditionals of an Ensemble expect members of one order and values that can be listed, got others: "
+                "the conditionals of an Ensemble expect one order and values that can be listed, got others: "
                 "such a mixture has a likelihood (log_prob) and samples, but no p(x_t | x_<t); use its components"
             )
 

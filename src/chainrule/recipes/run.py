@@ -17,6 +17,7 @@ from chainrule.atomic import write_atomically
 from chainrule.data.audio import Recordings
 from chainrule.data.audio_files import write_wav
 from chainrule.data.dataset import Dataset
+from chainrule.data.frames import write_frame
 from chainrule.data.text import Stream
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.recipes.settings import (
@@ -154,7 +155,9 @@ def _finish(model: Model, settings: Settings, dataset: Dataset, out: Path, recor
     context = None if model.num_classes is None else torch.arange(count) % model.num_classes
     length = min(model.num_variables, longest) if model.any_length else None
     samples = sample(model, count, seed=0, context=context, length=length).cpu()
-    if dataset.text is not None:
+    if dataset.schema is not None:
+        write_frame(dataset.schema.decode(samples.numpy()), out / "samples.csv")
+    elif dataset.text is not None:
         write_atomically(out / "samples.txt", dataset.text.join(samples))
     elif dataset.audio is not None:
         write_wav(out / "samples.wav", samples, dataset.audio)
@@ -167,6 +170,8 @@ def _finish(model: Model, settings: Settings, dataset: Dataset, out: Path, recor
 def _independent_nats(model: Model, dataset: Dataset) -> float:
     """The NLL of independent variables; for a model that reads streams or recordings, of independent symbols."""
     train, valid = dataset.train, dataset.valid
+    if dataset.schema is not None:
+        return dataset.schema.independent_nats(train[:].numpy(), valid[:].numpy())
     single = isinstance(train, Recordings) or reads_streams(model)
     if single and isinstance(train, Stream | Recordings) and isinstance(valid, Stream | Recordings):
         train, valid = train.single(), valid.single()

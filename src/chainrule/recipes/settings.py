@@ -12,6 +12,7 @@ import yaml
 
 from chainrule import conditionals, data, models
 from chainrule.conditionals import Bernoulli, Categorical, Conditional, DiscretizedLogisticMixture
+from chainrule.conditionals.real import Real
 from chainrule.data.audio import LINEAR
 from chainrule.data.dataset import Dataset
 from chainrule.model import AutoregressiveModel
@@ -22,7 +23,7 @@ Settings = dict[str, Any]
 read (`READING`), the settings of `chainrule.fit`, and of an ensemble: ``members`` (models to fit, each with a seed of
 its own), ``orders`` (theirs, in turn) and ``variants`` (so many orders or masks of each to average)."""
 
-READING = ("levels", "documents", "vocabulary", "window", "skip_unreadable", "sample_rate", "trim_silence")
+READING = ("levels", "documents", "vocabulary", "window", "skip_unreadable", "sample_rate", "trim_silence", "schema")
 """Settings of `chainrule.data.load`."""
 
 ENSEMBLE = ("members", "orders", "variants")
@@ -64,6 +65,8 @@ def conditional_for(dataset: Dataset, settings: Settings) -> Conditional:
     arguments = {
         key.removeprefix("conditional."): value for key, value in settings.items() if key.startswith("conditional.")
     }
+    if dataset.schema is not None:
+        return dataset.schema.conditional(_real(settings, arguments))
     if "conditional" in settings:
         family = getattr(conditionals, settings["conditional"])
         takes = inspect.signature(family).parameters
@@ -85,6 +88,22 @@ def conditional_for(dataset: Dataset, settings: Settings) -> Conditional:
     symbols = dataset.text is not None or dataset.audio is not None
     one_hot = dataset.levels <= ONE_HOT_UP_TO or symbols
     return Categorical(dataset.levels, encoding="one_hot" if one_hot else "scalar")
+
+
+def _real(settings: Settings, arguments: Settings) -> Conditional | None:
+    """The family of real columns, that of ``settings`` or the usual one."""
+    if "conditional" not in settings:
+        if arguments:
+            raise ValueError(f"conditional.{next(iter(arguments))} expects a conditional to be named, got none")
+        return None
+    family = getattr(conditionals, settings["conditional"])
+    if not issubclass(family, Real):
+        raise ValueError(f"conditional expects a family of real numbers for a table, got {family.__name__}")
+    takes = inspect.signature(family).parameters
+    if wrong := [name for name in arguments if name not in takes]:
+        raise ValueError(f"conditional {family.__name__} expects no conditional.{wrong[0]}, got one")
+    chosen: Conditional = family(**arguments)
+    return chosen
 
 
 def build(settings: Settings, dataset: Dataset) -> AutoregressiveModel:

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
+from chainrule.conditionals import present
 from chainrule.model import AutoregressiveModel
 from chainrule.tasks.particles import Particles, run_particles
 from chainrule.tasks.sample import drawer, drawing
-from chainrule.walk import Choose
+from chainrule.walk import Choose, drawn
 
 COLLAPSE = 2.0
 """An effective sample size below this, for most examples, is warned of."""
@@ -121,6 +123,8 @@ def completion(
     context = model.check_context(context, len(x))
     changed = greedy or temperature != 1.0 or top_k is not None or top_p is not None
     draw = drawer(model, temperature=temperature, top_k=top_k, top_p=top_p, greedy=greedy)
+    if draw is drawn:
+        draw = _draw_present
     with drawing(model, seed):
         walked = walk_routes(routes(model, x, observed, context), x, observed, particles, draw, context)
         evidence = torch.stack([cloud.log_evidence for _, cloud in walked], dim=1)
@@ -146,6 +150,11 @@ def completion(
         method = f"changed conditionals, so not distributed as p(unknown | known); walked as {method}"
     log_evidence = (evidence.logsumexp(1) - math.log(len(walked))).clone()
     return Completion(completed.clone(), exact and not changed, method, log_evidence, size)
+
+
+def _draw_present(t: int, distribution: Distribution) -> Tensor:
+    """A value that is not missing: what is unknown is to be filled."""
+    return present(distribution).sample()
 
 
 def walk_routes(
@@ -191,7 +200,15 @@ def check_observed(model: AutoregressiveModel, x: Tensor, observed: Tensor) -> t
     if not bool(((observed == 0) | (observed == 1)).all()):
         raise ValueError("observed expects booleans, or 0 and 1, got other values")
     observed = observed.to(device=x.device, dtype=torch.bool)
-    return model.check(torch.where(observed, x, torch.zeros_like(x))).to(model.device), observed.to(model.device)
+    return model.check(torch.where(observed, x, _legal(model).to(x))).to(model.device), observed.to(model.device)
+
+
+def _legal(model: AutoregressiveModel) -> Tensor:
+    """An example, to stand where nothing is known, ``event_shape``."""
+    values = [
+        model.conditional.of(i).probes[0] for i in range(model.num_variables if not model.conditional.uniform else 1)
+    ]
+    return torch.stack(values).expand(model.num_variables).reshape(model.event_shape)
 
 
 def routes(model: AutoregressiveModel, x: Tensor, observed: Tensor, context: Tensor | None) -> list[Route]:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from chainrule.conditionals import Conditional
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.sequence import SequenceModel
 from chainrule.walk import walk
@@ -64,7 +65,7 @@ def describe(model: Model) -> Description:
         model=type(model).__name__,
         event_shape=model.event_shape,
         variables=model.num_variables,
-        conditional=repr(model.conditional),
+        conditional=str(model.conditional),
         parameters=model.num_parameters,
         growth=model.growth,
         log_prob_operations=log_prob,
@@ -73,11 +74,17 @@ def describe(model: Model) -> Description:
     )
 
 
+def _telling(conditional: Conditional) -> Tensor:
+    """A value with features that are not zero."""
+    return max(conditional.probes, key=lambda value: int(conditional.encode(value.double()).count_nonzero()))
+
+
 def _operations(model: AutoregressiveModel) -> tuple[int, int]:
     """Of one log_prob and one sample; the example that is counted has no zeros, so that nothing can be left out."""
     model = copy.deepcopy(model).double()  # the fused kernels of single precision hide their products from the counter
     with torch.no_grad():
-        x = torch.ones(1, *model.event_shape)
+        x = torch.stack([_telling(model.conditional.of(i)) for i in range(model.num_variables)])
+        x = x.to(model.dtype).reshape(1, *model.event_shape)
         context = None if model.num_classes is None else torch.zeros(1, dtype=torch.long)
         if model.frame_size is not None:
             context = torch.zeros(1, model.num_variables, model.frame_size)

@@ -175,7 +175,8 @@ def step_equals_forward(model: AutoregressiveModel) -> str:
 def _stepped(model: AutoregressiveModel, x: Tensor, own: bool) -> Tensor:
     """The table of `step` with ``x`` as the values chosen, by the model's own steps or the default ones."""
     kind = type(model) if own else AutoregressiveModel
-    state, previous, rows = kind.start(model, len(x)), None, []
+    rows: list[Tensor] = []
+    state, previous = kind.start(model, len(x)), None
     for value in model.order.flatten(x).unbind(1):
         distribution, state = kind.step(model, state, previous)
         rows.append(step_table(model, distribution, len(rows)))

@@ -1,0 +1,176 @@
+"""Commands on tables with numbers, categories and gaps: draw rows, fill gaps, and score every row of a file."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars
+import torch
+import yaml
+from torch import Tensor
+
+from chainrule.atomic import write_atomically
+from chainrule.cli.loading import dataset_of, one_class
+from chainrule.cli.parser import UsageError
+from chainrule.cli.writing import check_suffix
+from chainrule.data.dataset import ArrayExamples
+from chainrule.data.frames import load_frame, pieces_of, read_frame, write_frame
+from chainrule.data.schema import TableSchema
+from chainrule.model import AutoregressiveModel
+from chainrule.tasks.complete import completion
+from chainrule.tasks.evaluate import log_prob
+from chainrule.tasks.sample import sample
+
+FRAMES = (".csv", ".parquet")
+ROWS = 4096
+"""Rows of a pass."""
+
+
+def table_schema(config: dict[str, Any]) -> TableSchema | None:
+    """The columns that a run was fitted on; None if they were no columns of a table."""
+    schema = config.get("data", {}).get("schema")
+    return None if schema is None else TableSchema.from_config(schema)
+
+
+def run_schema(options: dict[str, Any]) -> None:
+    """``chainrule schema``."""
+    dataset = load_frame(Path(options["data"]), seed=0, schema="infer")
+    assert dataset.schema is not None
+    print(dataset.schema)
+    if options["out"] is not None:
+        check_suffix(options["out"], (".yaml", ".yml"))
+        text = yaml.safe_dump(dataset.schema.config, sort_keys=False, allow_unicode=True)
+        write_atomically(options["out"], text.encode())
+        print(f"wrote {options['out']}: edit it, and give it to fit as --schema", file=sys.stderr)
+
+
+def sample_table(
+    options: dict[str, Any], model: AutoregressiveModel, schema: TableSchema, drawing: dict[str, Any]
+) -> None:
+    """``chainrule sample`` of a model of a table: a table with the names, types and categories of the first."""
+    if options["out"] is None:
+        raise UsageError("sample expects --out, a .csv or .parquet file")
+    check_suffix(options["out"], FRAMES)
+    n = 64 if options["n"] is None else options["n"]
+    x = sample(model, n, context=one_class(options, model, n), **drawing)
+    write_frame(schema.decode(x.cpu().numpy()), options["out"])
+    print(f"wrote {n} rows to {options['out']}", file=sys.stderr)
+
+
+def score_table(
+    options: dict[str, Any], model: AutoregressiveModel, config: dict[str, Any], schema: TableSchema
+) -> None:
+    """``chainrule score`` of a model of a table: log p of every row, a piece of a large file at a time."""
+    if options["out"] is None:
+        raise UsageError("score expects --out, a .csv or .parquet file, as the run was fitted on a table")
+    check_suffix(options["out"], FRAMES)
+    parts, impossible = [], 0
+    for x in _rows_to_score(options, config, model, schema):
+        known = np.isfinite(x).all(axis=1) | np.isnan(x).any(axis=1)
+        known &= ~np.isinf(x).any(axis=1)
+        scores = np.full(len(x), -math.inf)
+        if known.any():
+            examples = torch.from_numpy(x[known])
+            context = one_class(options, model, len(examples)) if model.num_classes is not None else None
+            scores[known] = log_prob(model, examples, context=context, batch_size=ROWS).double().numpy()
+        impossible += int((~known).sum())
+        parts.append(scores)
+    scores = np.concatenate(parts)
+    write_frame(polars.DataFrame({"log_prob": scores}), options["out"])
+    print(f"wrote log p(row), nats, of {len(scores)} rows to {options['out']}", file=sys.stderr)
+    if impossible:
+        print(
+            f"{impossible} rows have a value that no row had in training: their log p is -inf; the schema of "
+            "`chainrule describe` lists what there was",
+            file=sys.stderr,
+        )
+
+
+def _rows_to_score(
+    options: dict[str, Any], config: dict[str, Any], model: AutoregressiveModel, schema: TableSchema
+) -> Iterator[Any]:
+    """The rows ``(k, n)`` of the file, or those of the split that was asked for."""
+    if options["file"] is None:
+        examples = dataset_of(options["data"], config, model).split(options["split"])
+        assert isinstance(examples, ArrayExamples)
+        yield examples[:].numpy()
+        return
+    first = 0
+    for piece in pieces_of(options["file"]):
+        try:
+            yield schema.encode(piece, options["file"].name, unseen=True)
+        except ValueError as error:
+            rows = f" (rows are counted from {first + 1} on)" if first else ""
+            raise ValueError(f"{error}{rows}") from None
+        first += len(piece)
+
+
+def complete_table(
+    options: dict[str, Any], model: AutoregressiveModel, schema: TableSchema, drawing: dict[str, Any]
+) -> None:
+    """``chainrule complete`` of a model of a table: the empty cells of a file's rows, drawn given the others."""
+    if options["file"] is None:
+        raise UsageError("complete expects a FILE of rows with empty cells, as the run was fitted on a table")
+    if options["observe"] is not None:
+        raise UsageError("complete expects no --observe: of a table, what is empty in FILE is what is unknown")
+    check_suffix(options["out"], FRAMES)
+    frame = read_frame(options["file"])
+    x = torch.from_numpy(schema.encode(frame, options["file"].name, gaps=True))
+    draws, methods = fill(model, x, options["draws"], options["particles"], drawing, options["label"])
+    if options["mean"]:
+        filled = schema.decode(point_estimates(draws, schema).numpy())
+    else:
+        count = len(x)
+        filled = schema.decode(draws.flatten(0, 1).numpy())
+        if options["draws"] > 1:
+            rows = np.tile(np.arange(1, count + 1), options["draws"])
+            number = np.repeat(np.arange(1, options["draws"] + 1), count)
+            filled = filled.insert_column(0, polars.Series("draw", number)).insert_column(0, polars.Series("row", rows))
+            filled = filled.sort("row", "draw")
+    write_frame(filled, options["out"])
+    gaps = int(x.isnan().sum())
+    print(f"filled {gaps} cells of {len(x)} rows, {options['draws']} x, in {options['out']}", file=sys.stderr)
+    for method, count in methods.items():
+        print(f"{count} rows {method}", file=sys.stderr)
+
+
+def fill(
+    model: AutoregressiveModel, x: Tensor, draws: int, particles: int, drawing: dict[str, Any], label: int | None = None
+) -> tuple[Tensor, dict[str, int]]:
+    """Rows ``(draws, N, n)`` whose gaps (NaN in ``x``) are drawn, and how many rows were drawn in which way.
+
+    Rows with the same gaps are drawn together.
+    """
+    patterns, which = torch.unique(x.isnan(), dim=0, return_inverse=True)
+    filled = x.repeat(draws, 1, 1)
+    methods: dict[str, int] = {}
+    settings = dict(drawing)
+    seed = settings.pop("seed")
+    for number, missing in enumerate(patterns):
+        rows = (which == number).nonzero().squeeze(1)
+        if not bool(missing.any()):
+            continue
+        for draw in range(draws):
+            context = None if label is None else torch.full((len(rows),), label)
+            # A seed for each pattern and draw, so that no two are drawn alike.
+            own = None if seed is None else seed + draw * len(patterns) + number
+            done = completion(
+                model, x[rows].nan_to_num(), ~missing, particles=particles, seed=own, context=context, **settings
+            )
+            filled[draw, rows] = done.x.cpu()
+        methods[done.method] = methods.get(done.method, 0) + len(rows)
+    return filled, methods
+
+
+def point_estimates(draws: Tensor, schema: TableSchema) -> Tensor:
+    """Of draws ``(D, N, n)`` the mean of real columns and the most frequent value of others, ``(N, n)``."""
+    columns = []
+    for index, column in enumerate(schema.used):
+        values = draws[:, :, index]
+        columns.append(values.mean(0) if column.kind == "real" else values.mode(0).values)
+    return torch.stack(columns, dim=1)

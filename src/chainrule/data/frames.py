@@ -1,0 +1,141 @@
+"""Tables with numbers, categories and gaps: files as frames, and frames as data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars
+import yaml
+
+from chainrule.data.dataset import ArrayExamples, Dataset, split_rows
+from chainrule.data.delimited import find_layout
+from chainrule.data.schema import TableSchema, complete_schema, infer
+
+EMPTY = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?"]
+"""Cells of a text table that are missing."""
+
+SUFFIXES = (".csv", ".data", ".parquet")
+
+PIECE = 100_000
+"""Rows of a large file that are read at once."""
+
+INFER = "infer"
+
+Told = str | dict[str, Any] | TableSchema | None
+"""What a person says of the columns, a YAML file or its content; or the whole schema, of a run."""
+
+
+def load_frame(path: Path, *, seed: int, schema: Told = None) -> Dataset:
+    """The rows of a file as examples, split 80/10/10 at random.
+
+    Args:
+        path: A table whose columns have names.
+        seed: Of the split.
+        schema: See `Told`; where nothing is said, it is inferred.
+
+    Raises:
+        ValueError: If the file can't be read, or a column can't be taken; it is named.
+    """
+    frame = read_frame(path)
+    rows = split_rows(len(frame), seed, str(path))
+    if not isinstance(schema, TableSchema):
+        told = _told(schema)
+        if told is None:
+            schema = infer(frame, rows["train"], path.name)
+        else:
+            schema = complete_schema(told, frame, rows["train"], path.name)
+    return dataset_of_frame(path.resolve().name, frame, rows, schema, {"path": str(path.resolve()), "split_seed": seed})
+
+
+def dataset_of_frame(
+    name: str, frame: polars.DataFrame, rows: dict[str, Any], schema: TableSchema, origin: dict[str, Any]
+) -> Dataset:
+    """The data set of a frame whose rows are split as ``rows`` say."""
+    x = schema.encode(frame, name)
+    splits = {split: ArrayExamples(x, (x.shape[1],), np.asarray(own)) for split, own in rows.items()}
+    kinds = [column.kind for column in schema.used]
+    counted = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
+    sizes = {split: len(examples) for split, examples in splits.items()}
+    return Dataset(
+        name=name,
+        description=f"{name}: {len(frame)} rows of {len(kinds)} columns ({counted}), in the file's units",
+        event_shape=(x.shape[1],),
+        levels=0,
+        train=splits["train"],
+        valid=splits["valid"],
+        test=splits["test"],
+        provenance=origin | {"schema": schema.config, "splits": sizes},
+        schema=schema,
+    )
+
+
+def _told(schema: Told) -> TableSchema | None:
+    if schema is None or schema == INFER or isinstance(schema, TableSchema):
+        return None
+    if isinstance(schema, dict):
+        return TableSchema.from_config(schema)
+    path = Path(schema)
+    try:
+        return TableSchema.from_config(yaml.safe_load(path.read_text()))
+    except FileNotFoundError:
+        raise FileNotFoundError(f"schema expects a YAML file or {INFER!r}, found no {path}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: expected YAML, got: {' '.join(str(error).split())}") from None
+
+
+def has_names(path: Path) -> bool:
+    """Whether the columns of the table at ``path`` have names, so that it can be a frame."""
+    return path.suffix.lower() == ".parquet" or (path.suffix.lower() in SUFFIXES and find_layout(path).header)
+
+
+def read_frame(path: Path) -> polars.DataFrame:
+    """All rows of a table whose columns have names."""
+    return polars.concat(list(pieces_of(path)))
+
+
+def pieces_of(path: Path, rows: int = PIECE) -> Iterator[polars.DataFrame]:
+    """The rows of a table, ``rows`` at a time.
+
+    Raises:
+        ValueError: If it can't be read, has no rows, or two columns have one name.
+    """
+    try:
+        frame = polars.scan_parquet(path) if path.suffix.lower() == ".parquet" else _scan(path)
+        count = 0
+        for piece in frame.collect_batches(chunk_size=rows):
+            count += len(piece)
+            yield piece
+    except (polars.exceptions.PolarsError, OSError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"{path}: expected a table, got one that can't be read ({reason})") from error
+    if count == 0:
+        raise ValueError(f"{path}: expected rows of values, found none")
+
+
+def _scan(path: Path) -> polars.LazyFrame:
+    layout = find_layout(path)
+    if not layout.header:
+        raise ValueError(f"{path}: expected a first line that names the columns, got values")
+    twice = [name for name in layout.names if layout.names.count(name) > 1]
+    if twice:
+        raise ValueError(f"{path}: expected columns of different names, got {twice[0]!r} twice")
+    return polars.scan_csv(
+        path, separator=layout.delimiter, null_values=EMPTY, infer_schema_length=None, try_parse_dates=True
+    )
+
+
+def write_frame(frame: polars.DataFrame, path: Path) -> None:
+    """Write ``frame`` as ``.csv`` or ``.parquet``, completely or not at all."""
+    import io
+
+    from chainrule.atomic import write_atomically
+
+    buffer = io.BytesIO()
+    if path.suffix.lower() == ".parquet":
+        frame.write_parquet(buffer)
+    else:
+        frame.write_csv(buffer)
+    write_atomically(path, buffer.getvalue())
