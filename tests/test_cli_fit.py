@@ -80,7 +80,11 @@ class TestFit:
         wrong = [*again, "--conditional", "Categorical", "--conditional.components", "2"]
         assert "Categorical expects no conditional.components" in refused(capsys, *wrong)
         assert not (tmp_path / "new").exists()
-        assert {*FAMILIES, "Conditional"} == {*conditionals.__all__}
+        assert "GaussianMixture expects real numbers, got 17 levels" in refused(
+            capsys, *again, "--conditional", "GaussianMixture"
+        )
+        made_of_others = {"Columns", "Conditional", "Standardised", "WithMissing", "present"}
+        assert {*FAMILIES} | made_of_others == {*conditionals.__all__}
 
     @pytest.mark.parametrize(
         ("arguments", "message"),

@@ -163,7 +163,7 @@ BAD_TEXT = {
     "a,b\n1,nan\n": r"line 2, column 2 \('b'\): expected a non-negative integer, got nan",
     "a,b\n1,inf\n": r"line 2, column 2 \('b'\): expected an? .*integer.*, got inf",
     "a,b\n1,0\n\n-1,0\n": r"line 4, column 1 \('a'\): expected a non-negative integer, got -1",
-    "age,b\n0,1\n0.5,1\n": r"line 3, column 1 \('age'\): .* got 0.5; columns of real numbers are not supported yet",
+    "age,b\n0,1\n0.5,1\n": r"line 3, column 1 \('age'\): .* got 0.5; real numbers are for a table",
     "id,b\n70000,1\n": r"line 2, column 1 \('id'\): expected an integer from 0 to 65535, got 70000; drop the column",
     "1,0\n0,1\n": "expected at least 3 examples to split into train, valid and test, got 2",
 }
@@ -174,7 +174,7 @@ def test_bad_text(tmp_path, text, message):
     path = tmp_path / "bad.csv"
     path.write_text(text)
     with pytest.raises(ValueError, match=message) as error:
-        chainrule.data.load(path)
+        chainrule.data.read_rows(path)
     assert str(error.value).startswith(str(path))
     assert "\n" not in str(error.value)
 
@@ -195,7 +195,7 @@ def test_values_beyond_the_levels(tmp_path, suffix):
 BAD_ARRAYS = [
     (np.array([[1.0, np.nan]]), "row 1, column 2: expected a non-negative integer, got nan"),
     (np.array([[1, 0], [-2, 0]]), "row 2, column 1: expected a non-negative integer, got -2"),
-    (np.array([[0.0], [0.25]]), "row 2, column 1: .* got 0.25; columns of real numbers are not supported yet"),
+    (np.array([[0.0], [0.25]]), "row 2, column 1: .* got 0.25; real numbers are for a table"),
     (np.full((4, 2, 3), -1), r"row 1, position \(0, 0\): expected a non-negative integer, got -1"),
     (np.array([[1, 2**40]]), "expected an integer from 0 to 65535, got 1099511627776"),
     (np.zeros(5, dtype=int), r"expected an array \(N, columns\).* got the shape \(5,\)"),
@@ -252,7 +252,7 @@ def test_an_npz_with_other_arrays(tmp_path):
 BAD_FRAMES = [
     ({"a": [1, 2, 3], "b": ["x", "y", "z"]}, "column 'b': expected integers, got String"),
     ({"a": [1, None, 3]}, "row 2, column 'a': expected a number, got an empty cell"),
-    ({"a": [1, 2, 3], "b": [1.0, 0.5, 2.0]}, "row 2, column 'b': .* got 0.5; columns of real numbers"),
+    ({"a": [1, 2, 3], "b": [1.0, 0.5, 2.0]}, "row 2, column 'b': .* got 0.5; real numbers are for a table"),
     ({"a": [1, -2, 3]}, "row 2, column 'a': expected a non-negative integer, got -2"),
     ({"a": [1.0, float("nan"), 3.0]}, "row 2, column 'a': expected a non-negative integer, got nan"),
     ({}, "expected at least one column, got none"),
@@ -265,7 +265,7 @@ def test_bad_parquet(tmp_path, columns, message):
     path = tmp_path / "a.parquet"
     polars.DataFrame(columns).write_parquet(path)
     with pytest.raises(ValueError, match=message):
-        chainrule.data.load(path)
+        chainrule.data.read_rows(path)
 
 
 def test_missing_files_and_other_suffixes(tmp_path):

@@ -104,13 +104,15 @@ def pieces_of(path: Path, rows: int = PIECE) -> Iterator[polars.DataFrame]:
     """
     try:
         frame = polars.scan_parquet(path) if path.suffix.lower() == ".parquet" else _scan(path)
+        if not frame.collect_schema():
+            raise ValueError(f"{path}: expected at least one column, got none")
         count = 0
         for piece in frame.collect_batches(chunk_size=rows):
             count += len(piece)
-            yield piece
+            yield piece.with_columns(polars.selectors.float().fill_nan(None))
     except (polars.exceptions.PolarsError, OSError) as error:
         reason = str(error).partition("\n")[0]
-        raise ValueError(f"{path}: expected a table, got one that can't be read ({reason})") from error
+        raise ValueError(f"{path}: expected a table, got one that cannot be read ({reason})") from error
     if count == 0:
         raise ValueError(f"{path}: expected rows of values, found none")
 

@@ -62,7 +62,7 @@ def check(path: Path, block: Block, levels: int | None) -> int:
 
 def _complaint(value: float, levels: int | None) -> str:
     if isinstance(value, float) and np.isfinite(value) and value != np.floor(value):
-        return f"expected a non-negative integer, got {value}; columns of real numbers are not supported yet"
+        return f"expected a non-negative integer, got {value}; real numbers are for a table whose columns have names"
     if levels is not None and value >= levels:
         return f"expected an integer from 0 to {levels - 1} (levels={levels}), got {value:.15g}"
     if value >= MAX_LEVELS:

@@ -72,6 +72,8 @@ def conditional_for(dataset: Dataset, settings: Settings) -> Conditional:
         takes = inspect.signature(family).parameters
         if "categories" in takes:
             arguments["categories"] = dataset.levels
+        elif issubclass(family, Real):
+            raise ValueError(f"conditional {family.__name__} expects real numbers, got {dataset.levels} levels")
         elif dataset.levels != 2:
             raise ValueError(f"conditional {family.__name__} expects binary data, got {dataset.levels} levels")
         wrong = [name for name in arguments if name not in takes]

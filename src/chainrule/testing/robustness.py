@@ -96,7 +96,7 @@ def _wrong_values(model: AutoregressiveModel) -> dict[str, Tensor]:
     values, wrong = model.conditional.values, {}
     invalid = [float("inf")]
     if values is not None:
-        invalid += [float("nan"), float(values[0]) - 1, float(values[-1]) + 1, float(values[:2].mean())]
+        invalid = [float("nan"), *invalid, float(values[0]) - 1, float(values[-1]) + 1, float(values[:2].mean())]
     for value in invalid:
         x = random_events(model, 2)[:2].clone()
         x.view(len(x), -1)[-1, -1] = value

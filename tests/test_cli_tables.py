@@ -1,0 +1,99 @@
+"""Commands on a table with numbers, categories and gaps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars
+import pytest
+from command_line import FAST, refused
+from test_data_frames import ROWS, mixed
+
+import chainrule
+from chainrule.cli import main
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("people")
+    mixed().write_csv(folder / "people.csv")
+    arguments = ["--model", "NADE", "--model.hidden_size", "8", "--model.order_agnostic", "true"]
+    assert main(["fit", *arguments, "--data", str(folder / "people.csv"), *FAST, "--out", str(folder / "run")]) == 0
+    return folder / "run"
+
+
+def test_a_run_holds_rows_of_the_kind_it_was_fitted_on(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    samples = polars.read_csv(run / "samples.csv")
+    assert samples.columns == mixed().columns
+    assert set(samples["colour"]) <= {"red", "green", "blue"}
+    assert main(["describe", str(run)]) == 0
+    assert "height    real      mean" in capsys.readouterr().out
+    assert main(["evaluate", str(run)]) == 0
+
+
+def test_sample_writes_a_table(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sample", str(run), "-n", "20", "--out", str(tmp_path / "rows.parquet")]) == 0
+    rows = polars.read_parquet(tmp_path / "rows.parquet")
+    assert rows.schema == mixed().schema
+    assert rows["children"].is_between(2, 5).all()
+    assert ".csv, .parquet" in refused(capsys, "sample", str(run), "--out", str(tmp_path / "rows.png"))
+
+
+def test_score_is_log_prob_of_every_row(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frame = mixed().with_columns(
+        colour=polars.when(polars.int_range(ROWS) == 3).then(polars.lit("violet")).otherwise("colour")
+    )
+    frame.write_csv(tmp_path / "new.csv")
+    assert main(["score", str(run), str(tmp_path / "new.csv"), "--out", str(tmp_path / "scores.csv")]) == 0
+    assert "1 rows have a value that no row had in training" in capsys.readouterr().err
+    scores = polars.read_csv(tmp_path / "scores.csv")["log_prob"].to_numpy()
+    data = chainrule.data.load(run.parent / "people.csv")
+    assert data.schema is not None
+    model = chainrule.load(run)
+    import torch
+
+    expected = model.log_prob(torch.from_numpy(data.schema.encode(mixed(), "people"))).detach().numpy()
+    assert scores[3] == -np.inf
+    np.testing.assert_allclose(np.delete(scores, 3), np.delete(expected, 3), rtol=1e-4, atol=1e-4)
+
+
+def test_complete_fills_the_gaps_and_keeps_the_rest(run: Path, tmp_path: Path) -> None:
+    known = mixed()[1:7]
+    gaps = known.with_columns(colour=None, income=polars.when(polars.int_range(6) < 3).then(None).otherwise("income"))
+    gaps.drop("colour").write_csv(tmp_path / "gaps.csv")  # a column that is not there at all is unknown too
+    arguments = ["complete", str(run), str(tmp_path / "gaps.csv")]
+    assert main([*arguments, "--draws", "3", "--out", str(tmp_path / "filled.csv")]) == 0
+    filled = polars.read_csv(tmp_path / "filled.csv")
+    assert filled.columns == ["row", "draw", *known.columns]
+    assert filled["row"].to_list() == [row for row in range(1, 7) for _ in range(3)]
+    assert filled.null_count().sum_horizontal().item() == 0
+    assert filled.filter(draw=1)["children"].to_list() == known["children"].to_list()
+    assert filled.filter(draw=1)["income"][3:].to_list() == known["income"][3:].to_list()
+    there = known["height"].is_not_null()
+    assert filled.filter(draw=2)["height"].filter(there).to_list() == known["height"].filter(there).to_list()
+    assert main([*arguments, "--draws", "3", "--mean", "--out", str(tmp_path / "mean.csv")]) == 0
+    assert polars.read_csv(tmp_path / "mean.csv").columns == known.columns
+
+
+def test_the_schema_is_written_edited_and_used(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table, written = str(run.parent / "people.csv"), tmp_path / "s.yaml"
+    assert main(["schema", table, "--out", str(written)]) == 0
+    assert "smokes    boolean" in capsys.readouterr().out
+    written.write_text(written.read_text().replace("kind: category", "kind: ignore"))
+    arguments = ["--model", "FVSBN", "--data", table, "--schema", str(written), "--conditional", "Gaussian"]
+    assert main(["fit", *arguments, *FAST, "--out", str(tmp_path / "run")]) == 0
+    assert chainrule.load(tmp_path / "run").event_shape == (4,)
+
+
+def test_what_is_refused(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table, out = str(run.parent / "people.csv"), str(tmp_path / "x.csv")
+    assert "expects a FILE of rows" in refused(capsys, "complete", str(run), "--out", out)
+    assert "no --observe" in refused(capsys, "complete", str(run), table, "--observe", "0.5", "--out", out)
+    assert "expects --out" in refused(capsys, "score", str(run), table)
+    fit = ["fit", "--data", table, *FAST, "--out", str(tmp_path / "new")]
+    assert "RNN expects one conditional of all variables" in refused(capsys, *fit, "--model", "RNN")
+    assert "a family of real numbers for a table, got Bernoulli" in refused(
+        capsys, *fit, "--model", "FVSBN", "--conditional", "Bernoulli"
+    )
+    assert "a YAML file or 'infer', found no" in refused(capsys, *fit, "--model", "FVSBN", "--schema", "none.yaml")

@@ -1,0 +1,219 @@
+"""Tables with numbers, categories and gaps: their schema, their rows, and what is refused."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars
+import pytest
+import torch
+import yaml
+
+import chainrule.data
+from chainrule.conditionals import Categorical, Columns, GaussianMixture, Standardised, WithMissing
+from chainrule.data.schema import TableSchema, infer
+
+ROWS = 60
+
+
+def mixed() -> polars.DataFrame:
+    rng = np.random.RandomState(0)
+    height = rng.normal(170, 10, ROWS).round(1)
+    return polars.DataFrame(
+        {
+            "height": [None if i % 7 == 0 else value for i, value in enumerate(height)],
+            "colour": rng.choice(["red", "green", "blue"], ROWS).tolist(),
+            "children": rng.randint(2, 6, ROWS).tolist(),
+            "income": (rng.rand(ROWS) * 5000).astype(int).tolist(),
+            "smokes": [bool(value) for value in rng.randint(2, size=ROWS)],
+            "member": [None if i % 5 == 0 else "yes" if i % 2 else "no" for i in range(ROWS)],
+        }
+    )
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    mixed().write_csv(tmp_path / "people.csv")
+    return tmp_path / "people.csv"
+
+
+def test_the_schema_says_what_each_column_is(table: Path) -> None:
+    data = chainrule.data.load(table)
+    assert data.schema is not None
+    kinds = {column.name: (column.kind, column.missing) for column in data.schema.columns}
+    assert kinds == {
+        "height": ("real", True),
+        "colour": ("category", False),
+        "children": ("integer", False),
+        "income": ("integer", False),
+        "smokes": ("boolean", False),
+        "member": ("category", True),
+    }
+    assert data.schema.columns[1].categories == ("blue", "green", "red")
+    assert (data.schema.columns[2].low, data.schema.columns[2].high) == (2, 5)
+    assert data.event_shape == (6,)
+    assert [len(split) for split in (data.train, data.valid, data.test)] == [48, 6, 6]
+    assert "colour    category  3: blue, green, red" in str(data.schema)
+    assert TableSchema.from_config(data.schema.config) == data.schema
+
+
+def test_means_and_deviations_are_those_of_the_training_rows(table: Path) -> None:
+    data = chainrule.data.load(table)
+    assert data.schema is not None
+    heights = data.train[:][:, 0]
+    there = heights[~heights.isnan()].double()
+    assert data.schema.columns[0].mean == pytest.approx(there.mean().item(), rel=1e-6)
+    assert data.schema.columns[0].std == pytest.approx(there.std(correction=0).item(), rel=1e-5)
+
+
+def test_rows_become_numbers_and_come_back(table: Path) -> None:
+    data, frame = chainrule.data.load(table), mixed()
+    assert data.schema is not None
+    x = data.schema.encode(frame, "people")
+    assert x[:3, 1].tolist() == [data.schema.columns[1].categories.index(name) for name in frame["colour"][:3]]
+    assert np.isnan(x[0, 0])
+    back = data.schema.decode(x)
+    assert back.equals(frame)
+    shuffled = frame.select(reversed(frame.columns))
+    assert np.array_equal(data.schema.encode(shuffled, "people"), x, equal_nan=True)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_parquet_and_text_say_the_same(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"people{suffix}"
+    mixed().write_csv(path) if suffix == ".csv" else mixed().write_parquet(path)
+    data = chainrule.data.load(path)
+    assert data.train[:].nan_to_num(-1).sum() == pytest.approx(83214.2, abs=2e5)
+    assert data.schema is not None
+    assert data.schema == infer(mixed(), np.asarray(_train_rows(data)), "people")
+
+
+def _train_rows(data: Any) -> Any:
+    return data.train.rows
+
+
+def test_the_conditional_of_each_kind(table: Path) -> None:
+    data = chainrule.data.load(table)
+    assert data.schema is not None
+    columns = data.schema.conditional(GaussianMixture(3))
+    assert isinstance(columns, Columns)
+    names = [repr(column).split("(")[0] for column in columns.columns]
+    assert names == ["Standardised", "Categorical", "Standardised", "Standardised", "Bernoulli", "WithMissing"]
+    height = columns.columns[0]
+    assert isinstance(height, Standardised)
+    assert isinstance(height.conditional, WithMissing)
+    assert isinstance(columns.columns[2], Standardised)
+    assert isinstance(columns.columns[2].conditional, Categorical)  # few values: one probability each
+    columns.check(data.train[:])
+
+
+def test_a_person_edits_the_schema(table: Path, tmp_path: Path) -> None:
+    told = {"columns": {"height": "ignore", "colour": "category", "children": {"kind": "real"}, "income": "ignore"}}
+    (tmp_path / "s.yaml").write_text(yaml.safe_dump(told))
+    data = chainrule.data.load(table, schema=str(tmp_path / "s.yaml"))
+    assert data.schema is not None
+    assert [(column.name, column.kind) for column in data.schema.used] == [("colour", "category"), ("children", "real")]
+    assert data.schema.columns[2].std > 0
+
+
+def test_a_table_of_levels_stays_one_unless_a_schema_is_asked_for(tmp_path: Path) -> None:
+    frame = polars.DataFrame({"a": [0, 1, 2] * 5, "b": [1, 0, 1] * 5})
+    frame.write_csv(tmp_path / "t.csv")
+    assert chainrule.data.load(tmp_path / "t.csv").levels == 3
+    schema = chainrule.data.load(tmp_path / "t.csv", schema="infer").schema
+    assert schema is not None
+    assert [column.high for column in schema.columns] == [2, 1]
+
+
+def with_column(values: list[Any]) -> polars.DataFrame:
+    return polars.DataFrame({"a": [0.5 * i for i in range(len(values))], "b": values})
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([None] * 9, "column 'b' expects values, got empty cells only; leave it out"),
+        (["x"] * 9, "column 'b' expects at least two values, got 'x' only"),
+        ([1.5] * 9, "column 'b' expects at least two values, got '1.5' only"),
+        ([1.5, float("inf"), *range(7)], "column 'b' expects finite numbers, got inf"),
+        ([f"name {i}" for i in range(1200)], "at most 1,000 categories, got 1,200, such as 'name 0'; leave it out"),
+        ([date(2026, 1, i + 1) for i in range(9)], "got dates; leave it out"),
+        (
+            ["1.5", "2.5", "oops", "3.5", "4", "5", "6", "7", "8"],
+            "expects numbers, as most of its cells are, got 'oops'",
+        ),
+        ([1e9 + i / 1000 for i in range(9)], "single precision tells apart"),
+    ],
+)
+def test_columns_that_are_refused(tmp_path: Path, values: list[Any], message: str) -> None:
+    with_column(values).write_csv(tmp_path / "bad.csv")
+    with pytest.raises(ValueError, match=message) as error:
+        chainrule.data.load(tmp_path / "bad.csv")
+    assert str(error.value).startswith("bad.csv: column 'b'")
+
+
+def test_two_columns_of_one_name(tmp_path: Path) -> None:
+    (tmp_path / "bad.csv").write_text("a,a\n0.5,1\n1.5,2\n2.5,3\n")
+    with pytest.raises(ValueError, match="columns of different names, got 'a' twice"):
+        chainrule.data.load(tmp_path / "bad.csv")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"colour": ["violet"]}, "column 'colour', row 1: expected one of its 3 categories in training, got 'violet'"),
+        ({"children": [99]}, "column 'children', row 1: expected an integer from 2 to 5, as in training, got 99"),
+        ({"income": [None]}, "column 'income', row 1: expected an integer .* got an empty cell"),
+        ({"height": ["tall"]}, "column 'height', row 1: expected a number, got 'tall'"),
+        ({"smokes": [3]}, "column 'smokes', row 1: expected true or false, got 3"),
+    ],
+)
+def test_rows_that_are_refused(table: Path, change: dict[str, list[Any]], message: str) -> None:
+    schema = chainrule.data.load(table).schema
+    assert schema is not None
+    frame = mixed()[1:2].with_columns(polars.Series(name, values) for name, values in change.items())
+    with pytest.raises(ValueError, match=message):
+        schema.encode(frame, "new.csv")
+    with pytest.raises(ValueError, match="expected the column 'colour', got none of this name"):
+        schema.encode(mixed().drop("colour"), "new.csv")
+
+
+def test_unseen_categories_are_infinite_where_that_is_asked_for(table: Path) -> None:
+    schema = chainrule.data.load(table).schema
+    assert schema is not None
+    frame = mixed()[1:3].with_columns(polars.Series("colour", ["violet", "red"]), polars.Series("children", [99, 3]))
+    x = schema.encode(frame, "new.csv", unseen=True)
+    assert np.isinf(x).tolist() == [[False, True, True, False, False, False], [False] * 6]
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        (
+            {"columns": {"a": "reals"}},
+            "column 'a' expects a kind of real, integer, category, boolean, ignore, got 'reals'",
+        ),
+        ({"columns": {"a": "ignore", "b": "ignore"}}, "at least one column that is not ignored"),
+        ({"columns": {"c": "real"}}, "expected the schema's column 'c', got none of this name"),
+        ({"columns": {"a": {"kind": "real", "sd": 3}}}, "got 'sd'"),
+        (["a"], "a mapping 'columns'"),
+    ],
+)
+def test_schemas_that_are_refused(tmp_path: Path, told: Any, message: str) -> None:
+    with_column([1, 2, 3, 4, 5, 6]).write_csv(tmp_path / "t.csv")
+    (tmp_path / "s.yaml").write_text(yaml.safe_dump(told))
+    with pytest.raises(ValueError, match=message):
+        chainrule.data.load(tmp_path / "t.csv", schema=str(tmp_path / "s.yaml"))
+
+
+def test_independent_columns_are_a_baseline() -> None:
+    frame = polars.DataFrame({"a": [0.0, 2.5, 1.5, 3.5], "b": ["x", "y", "x", "x"]})
+    schema = infer(frame, [0, 1, 2, 3], "t")
+    x = schema.encode(frame, "t")
+    values = torch.tensor(x)
+    gaussian = torch.distributions.Normal(values[:, 0].mean(), values[:, 0].std(correction=0))
+    expected = -gaussian.log_prob(values[:, 0]).mean() - torch.tensor([4, 2, 4, 4]).div(6).log().mean()
+    assert schema.independent_nats(x, x) == pytest.approx(expected.item(), rel=1e-5)
