@@ -14,6 +14,7 @@ import yaml
 
 import chainrule.data
 from chainrule.conditionals import Categorical, Columns, GaussianMixture, Standardised, WithMissing
+from chainrule.data.dataset import ArrayExamples
 from chainrule.data.schema import TableSchema, infer
 
 ROWS = 60
@@ -86,13 +87,9 @@ def test_parquet_and_text_say_the_same(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"people{suffix}"
     mixed().write_csv(path) if suffix == ".csv" else mixed().write_parquet(path)
     data = chainrule.data.load(path)
-    assert data.train[:].nan_to_num(-1).sum() == pytest.approx(83214.2, abs=2e5)
-    assert data.schema is not None
-    assert data.schema == infer(mixed(), np.asarray(_train_rows(data)), "people")
-
-
-def _train_rows(data: Any) -> Any:
-    return data.train.rows
+    assert isinstance(data.train, ArrayExamples)
+    assert data.train.rows is not None
+    assert data.schema == infer(mixed(), data.train.rows, "people")
 
 
 def test_the_conditional_of_each_kind(table: Path) -> None:
@@ -112,7 +109,7 @@ def test_the_conditional_of_each_kind(table: Path) -> None:
 
 def test_a_person_edits_the_schema(table: Path, tmp_path: Path) -> None:
     told = {"columns": {"height": "ignore", "colour": "category", "children": {"kind": "real"}, "income": "ignore"}}
-    (tmp_path / "s.yaml").write_text(yaml.safe_dump(told))
+    (tmp_path / "s.yaml").write_text(yaml.safe_dump(told, sort_keys=False))
     data = chainrule.data.load(table, schema=str(tmp_path / "s.yaml"))
     assert data.schema is not None
     assert [(column.name, column.kind) for column in data.schema.used] == [("colour", "category"), ("children", "real")]
