@@ -37,6 +37,7 @@ def test_sample_writes_a_table(run: Path, tmp_path: Path, capsys: pytest.Capture
     rows = polars.read_parquet(tmp_path / "rows.parquet")
     assert rows.schema == mixed().schema
     assert rows["children"].is_between(2, 5).all()
+    capsys.readouterr()
     assert ".csv, .parquet" in refused(capsys, "sample", str(run), "--out", str(tmp_path / "rows.png"))
 
 
