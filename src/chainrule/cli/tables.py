@@ -22,8 +22,8 @@ from chainrule.data.dataset import ArrayExamples
 from chainrule.data.frames import load_frame, pieces_of, read_frame, write_frame
 from chainrule.data.schema import TableSchema
 from chainrule.model import AutoregressiveModel
-from chainrule.tasks.complete import completion
 from chainrule.tasks.evaluate import log_prob
+from chainrule.tasks.fill import fill
 from chainrule.tasks.sample import sample
 
 FRAMES = (".csv", ".parquet")
@@ -121,7 +121,8 @@ def complete_table(
     check_suffix(options["out"], FRAMES)
     frame = read_frame(options["file"])
     x = torch.from_numpy(schema.encode(frame, options["file"].name, gaps=True))
-    draws, methods = fill(model, x, options["draws"], options["particles"], drawing, options["label"])
+    context = one_class(options, model, len(x))
+    draws, methods = fill(model, x, draws=options["draws"], particles=options["particles"], context=context, **drawing)
     if options["mean"]:
         filled = schema.decode(point_estimates(draws, schema).numpy())
     else:
@@ -137,34 +138,6 @@ def complete_table(
     print(f"filled {gaps} cells of {len(x)} rows, {options['draws']} x, in {options['out']}", file=sys.stderr)
     for method, count in methods.items():
         print(f"{count} rows {method}", file=sys.stderr)
-
-
-def fill(
-    model: AutoregressiveModel, x: Tensor, draws: int, particles: int, drawing: dict[str, Any], label: int | None = None
-) -> tuple[Tensor, dict[str, int]]:
-    """Rows ``(draws, N, n)`` whose gaps (NaN in ``x``) are drawn, and how many rows were drawn in which way.
-
-    Rows with the same gaps are drawn together.
-    """
-    patterns, which = torch.unique(x.isnan(), dim=0, return_inverse=True)
-    filled = x.repeat(draws, 1, 1)
-    methods: dict[str, int] = {}
-    settings = dict(drawing)
-    seed = settings.pop("seed")
-    for number, missing in enumerate(patterns):
-        rows = (which == number).nonzero().squeeze(1)
-        if not bool(missing.any()):
-            continue
-        for draw in range(draws):
-            context = None if label is None else torch.full((len(rows),), label)
-            # A seed for each pattern and draw, so that no two are drawn alike.
-            own = None if seed is None else seed + draw * len(patterns) + number
-            done = completion(
-                model, x[rows].nan_to_num(), ~missing, particles=particles, seed=own, context=context, **settings
-            )
-            filled[draw, rows] = done.x.cpu()
-        methods[done.method] = methods.get(done.method, 0) + len(rows)
-    return filled, methods
 
 
 def point_estimates(draws: Tensor, schema: TableSchema) -> Tensor:

@@ -1,0 +1,58 @@
+"""Filling the gaps of a table: every row given its own known cells."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from chainrule.model import AutoregressiveModel
+from chainrule.tasks.complete import completion
+
+
+def fill(
+    model: AutoregressiveModel,
+    x: Tensor,
+    *,
+    draws: int = 1,
+    particles: int = 16,
+    seed: int | None = None,
+    context: Tensor | None = None,
+    **settings: Any,
+) -> tuple[Tensor, dict[str, int]]:
+    """Rows whose gaps are drawn from p(gaps | known cells), and in which ways how many rows were.
+
+    Rows with the same gaps are drawn together; see `chainrule.tasks.complete.completion` for when that is exact. What
+    is drawn is never missing, even where the model knows missing values.
+
+    Args:
+        model: Any model of rows ``(n,)``.
+        x: Rows ``(N, n)`` with NaN where a cell is unknown.
+        draws: Completions D of each row.
+        particles: See `chainrule.complete`.
+        seed: The same seed gives the same completions.
+        context: Classes ``(N,)``.
+        settings: Temperature and the like, as of `chainrule.complete`.
+
+    Returns:
+        ``(D, N, n)`` without gaps, and of each method the number of rows.
+    """
+    if draws < 1:
+        raise ValueError(f"draws expects at least 1, got {draws}")
+    patterns, which = torch.unique(x.isnan(), dim=0, return_inverse=True)
+    filled = x.repeat(draws, 1, 1)
+    methods: dict[str, int] = {}
+    for number, missing in enumerate(patterns):
+        rows = (which == number).nonzero().squeeze(1)
+        if not bool(missing.any()):
+            continue
+        # A seed for each pattern, so that no two are drawn alike.
+        done = completion(
+            model, x[rows].nan_to_num().repeat(draws, 1), ~missing, particles=particles,
+            seed=None if seed is None else seed * len(patterns) + number,
+            context=None if context is None else context[rows].repeat(draws), **settings,
+        )  # fmt: skip
+        filled[:, rows] = done.x.cpu().unflatten(0, (draws, -1))
+        methods[done.method] = methods.get(done.method, 0) + len(rows)
+    return filled, methods
