@@ -53,7 +53,7 @@ EPOCHS = {"red": 150, "white": 60}
 
 
 def made(conditional: Conditional, columns: int) -> MADE:
-    return MADE(event_shape=(columns,), conditional=conditional, hidden_sizes=[500, 500], dropout=0.5, mask_seed=seed)
+    return MADE(event_shape=(columns,), conditional=conditional, hidden_sizes=[500, 500], dropout=0.5)
 
 
 def rnade(conditional: Conditional, columns: int) -> NADE:
