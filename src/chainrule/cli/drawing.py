@@ -12,6 +12,7 @@ from chainrule import plots
 from chainrule.cli.audio import audio_format, complete_audio, sample_audio
 from chainrule.cli.loading import dataset_of, first_examples, levels_of, load_run, observation, one_class
 from chainrule.cli.parser import UsageError
+from chainrule.cli.series import FORECASTS, forecast, sample_series, series_of
 from chainrule.cli.tables import complete_table, sample_table, table_schema
 from chainrule.cli.text import sample_text, text_format
 from chainrule.cli.writing import PICTURES, check_suffix, write_examples
@@ -33,6 +34,9 @@ def run_sample(options: dict[str, Any]) -> None:
     if audio is not None:
         sample_audio(options, model, audio, drawing)
         return
+    if (series := series_of(config)) is not None:
+        sample_series(options, model, series, drawing)
+        return
     if (schema := table_schema(config)) is not None:
         sample_table(options, model, schema, drawing)
         return
@@ -50,9 +54,17 @@ def run_sample(options: dict[str, Any]) -> None:
 
 def run_complete(options: dict[str, Any]) -> None:
     """``chainrule complete``."""
+    model, config = load_run(options)
+    series = series_of(config)
+    if options["draws"] is None:
+        options["draws"] = 1 if series is None else FORECASTS
     if options["draws"] < 1:
         raise ValueError(f"draws expects at least 1, got {options['draws']}")
-    model, config = load_run(options)
+    if series is not None:
+        forecast(options, model, config, series, _drawing(options))
+        return
+    if options["length"] is not None:
+        raise UsageError("complete expects no --length, as the run was not fitted on a time series")
     if audio_format(config) is not None:
         if options["observe"] is None:
             raise UsageError("complete expects --observe, first-half or a fraction, of recordings")

@@ -40,7 +40,7 @@ def run_fit(options: dict[str, Any]) -> None:
     else:
         print(f"validation loss {record['valid_loss']:.3f} {done.model.loss_unit} {where}")
     data = done.dataset
-    kinds = {"samples.txt": data.text, "samples.wav": data.audio, "samples.csv": data.schema}
+    kinds = {"samples.txt": data.text, "samples.wav": data.audio, "samples.csv": data.schema or data.series}
     samples = next((name for name, kind in kinds.items() if kind is not None), "samples.png")
     print(f"{out} holds the model and {samples}; metrics.csv and training.png are beside each model that was fitted")
 

@@ -65,6 +65,7 @@ def _fit(parser: Parser, argv: list[str]) -> None:
     table.add_argument(
         "--schema", metavar="FILE", help="what its columns are: as `chainrule schema` wrote it, or infer"
     )
+    table.add_argument("--series", metavar="COLUMN", help="take this column as one long sequence, a time series")
     ensemble = parser.add_argument_group("ensemble")
     ensemble.add_argument("--members", metavar="K", help="fit so many models, with a seed each, and average them")
     ensemble.add_argument(
@@ -187,7 +188,8 @@ def _complete(parser: Parser, argv: list[str]) -> None:
     parser.add_argument(
         "--particles", type=int, default=16, help="walks per completion, where it can't be exact (default 16)"
     )
-    parser.add_argument("--draws", type=int, default=1, help="completions per example (default 1)")
+    parser.add_argument("--draws", type=int, help="completions per example (default 1; of a time series, 100)")
+    parser.add_argument("--length", type=int, help="of a time series, how many values to forecast (default 24)")
     parser.add_argument("--out", type=Path, required=True, help="as that of sample")
     _drawing(parser)
 

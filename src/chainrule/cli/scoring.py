@@ -22,6 +22,7 @@ from chainrule.cli.loading import (
     one_class,
 )
 from chainrule.cli.parser import UsageError
+from chainrule.cli.series import score_series, series_of
 from chainrule.cli.tables import score_table, table_schema
 from chainrule.cli.text import score_text, text_format
 from chainrule.cli.writing import ARRAYS, PICTURES, check_suffix, plain, write_array
@@ -53,6 +54,8 @@ def run_evaluate(options: dict[str, Any]) -> None:
         print(f"{result.nats:.4f} nats per example; {each}, perplexity {figures['perplexity']:.4f}")
         if figures.get("unknown_characters"):
             print(f"{figures['unknown_characters']} characters are new to the model, and read as one unknown symbol")
+    elif dataset.series is not None:
+        print(f"{figures['nats_per_value']:.4f} nats per value")
     elif dataset.audio is not None:
         each = f"{figures['nats_per_sample']:.4f} nats or {figures['bits_per_sample']:.4f} bits per sample"
         print(f"{result.nats:.4f} +- {result.nats_stderr:.4f} nats per recording; {each}")
@@ -89,6 +92,9 @@ def run_score(options: dict[str, Any]) -> None:
         return
     if audio_format(config) is not None:
         score_audio(options, model, config)
+        return
+    if (series := series_of(config)) is not None:
+        score_series(options, model, config, series)
         return
     if (schema := table_schema(config)) is not None:
         score_table(options, model, config, schema)

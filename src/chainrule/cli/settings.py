@@ -26,6 +26,7 @@ READING = {
     "sample_rate": "int",
     "trim_silence": "bool",
     "schema": "str",
+    "series": "str",
 }
 """Settings of how data is read, and their types."""
 FAMILIES = (

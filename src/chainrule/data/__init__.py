@@ -70,6 +70,7 @@ def load(
     sample_rate: int | None = None,
     trim_silence: bool | None = None,
     schema: Any = None,
+    series: str | None = None,
 ) -> Dataset:
     """The data set that ``spec`` names, or reads from a path.
 
@@ -93,6 +94,8 @@ def load(
         trim_silence: Of a folder of recordings, whether silence at their ends is left out.
         schema: Of a table whose columns have names, a YAML file that says what they are (`chainrule schema` writes
             one), or ``"infer"``. By default it is inferred where the cells are not all levels.
+        series: Of a table whose columns have names, the column to take as one long sequence, a time series, instead of
+            rows as examples; ``window`` is then how many values a piece counts in training.
 
     Raises:
         ValueError: If the name is unknown or the content is not data of this kind.
@@ -105,6 +108,14 @@ def load(
     windows = _given(window=window)
     path = Path(spec).expanduser()
     table = _given(schema=schema)
+    if series is not None:
+        others = _given(levels=levels, documents=documents, vocabulary=vocabulary, schema=schema)
+        _only(str(spec), others, "is taken as a series")
+        if spec in NAMES or not path.is_file():
+            raise ValueError(f"series expects the file of a table, got {spec}")
+        from chainrule.data.series import load_series
+
+        return load_series(path, series, window)
     if spec in NAMES:
         _only(str(spec), table, "is no file of a table")
     if spec in NAMES or path.is_file():

@@ -76,21 +76,19 @@ class AudioFormat:
 
 
 class Recordings(Examples):
-    """Recordings of any lengths, in memory; as a batch they are filled up to the longest of it, with silence.
+    """Recordings (or time series) of any lengths, in memory; a batch is filled up to its longest, with silence.
 
     Args:
-        levels: The samples of all of them, one after another, ``(N,)``.
+        levels: The samples of all of them, one after another, ``(N,)``; of a series its numbers.
         ends: Where each of them ends, ``(R,)``.
         names: What each is called, ``R`` of them.
         window: Samples that a piece counts in training.
-        silence: The level of silence.
+        silence: The level of silence; of a series any of its values.
     """
 
     ragged = True
 
-    def __init__(
-        self, levels: NDArray[np.integer[Any]], ends: Rows, names: Sequence[str], window: int, silence: int
-    ) -> None:
+    def __init__(self, levels: NDArray[Any], ends: Rows, names: Sequence[str], window: int, silence: float) -> None:
         super().__init__((window,))
         self.levels, self.ends, self.names = levels, ends, list(names)
         self.starts = np.concatenate([[0], ends[:-1]]).astype(np.int64)
@@ -108,7 +106,7 @@ class Recordings(Examples):
         spans = [(self.starts[position], self.ends[position]) for position in positions]
         return self.spans(spans)
 
-    def each(self) -> Iterator[NDArray[np.integer[Any]]]:
+    def each(self) -> Iterator[NDArray[Any]]:
         """The samples of one recording after the other, ``(m,)``."""
         return (self.levels[start:stop] for start, stop in zip(self.starts, self.ends, strict=True))
 

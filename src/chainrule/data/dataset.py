@@ -17,7 +17,7 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from chainrule.data.audio import AudioFormat
-    from chainrule.data.schema import TableSchema
+    from chainrule.data.schema import Column, TableSchema
     from chainrule.data.text import TextFormat
 
 Indices = int | slice | range | Sequence[int] | NDArray[Any] | Tensor
@@ -131,6 +131,7 @@ class Dataset:
         audio: How samples became levels, where the examples are recordings.
         schema: The kinds of the columns, where the examples are rows of a table with numbers, categories and gaps;
             ``levels`` is then 0.
+        series: The kind of its values, where the examples are parts of one time series; ``levels`` is then 0.
     """
 
     name: str
@@ -145,6 +146,7 @@ class Dataset:
     text: TextFormat | None = None
     audio: AudioFormat | None = None
     schema: TableSchema | None = None
+    series: Column | None = None
 
     def split(self, name: str) -> Examples:
         """The examples of the split ``name``: train, valid or test.

@@ -42,6 +42,8 @@ def unit_figures(evaluation: Evaluation, dataset: Dataset, examples: Examples) -
     if dataset.audio is not None:
         nats = evaluation.nats * evaluation.examples / evaluation.variables
         return {"nats_per_sample": nats, "bits_per_sample": nats / math.log(2), "samples": evaluation.variables}
+    if dataset.series is not None:
+        return {"nats_per_value": evaluation.nats * evaluation.examples / evaluation.variables}
     if dataset.text is None:
         return {}
     vocabulary = dataset.text.vocabulary

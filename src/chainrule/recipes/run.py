@@ -18,6 +18,8 @@ from chainrule.data.audio import Recordings
 from chainrule.data.audio_files import write_wav
 from chainrule.data.dataset import Dataset
 from chainrule.data.frames import write_frame
+from chainrule.data.schema import TableSchema
+from chainrule.data.series import draws_frame
 from chainrule.data.text import Stream
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.recipes.settings import (
@@ -83,8 +85,10 @@ def run(settings: Settings, out: str | Path, *, resume: bool = False, verbose: b
             raise ValueError(f"{name} expects at least 1, got {number}")
     if count == variants == 1 and not settings.get("orders"):
         return _run_one(settings, dataset, out, resume=resume, verbose=verbose)
-    if dataset.audio is not None:
-        raise ValueError("members, orders and variants expect other data than recordings, which no ensemble reads yet")
+    if isinstance(dataset.train, Recordings):
+        raise ValueError(
+            "members, orders and variants expect other data than recordings or series, which no ensemble reads yet"
+        )
     if _resumes(settings, out, resume):
         return Run(hub.load(out, classes=own_classes(settings)), dataset, hub.read_config(out))
     # Members that do not fit together, or have too few variants, are refused before any of them is fitted.
@@ -151,11 +155,13 @@ def _finish(model: Model, settings: Settings, dataset: Dataset, out: Path, recor
         return Run(model, dataset, hub.read_config(out))
     # One line of a text may be far longer than the others.
     longest = model.num_variables if dataset.audio is not None else LONGEST_SAMPLE
-    count = CLIPS if dataset.audio is not None else 64
+    count = CLIPS if dataset.audio is not None or dataset.series is not None else 64
     context = None if model.num_classes is None else torch.arange(count) % model.num_classes
     length = min(model.num_variables, longest) if model.any_length else None
     samples = sample(model, count, seed=0, context=context, length=length).cpu()
-    if dataset.schema is not None:
+    if dataset.series is not None:
+        write_frame(draws_frame(samples, dataset.series), out / "samples.csv")
+    elif dataset.schema is not None:
         write_frame(dataset.schema.decode(samples.numpy()), out / "samples.csv")
     elif dataset.text is not None:
         write_atomically(out / "samples.txt", dataset.text.join(samples))
@@ -170,6 +176,9 @@ def _finish(model: Model, settings: Settings, dataset: Dataset, out: Path, recor
 def _independent_nats(model: Model, dataset: Dataset) -> float:
     """The NLL of independent variables; for a model that reads streams or recordings, of independent symbols."""
     train, valid = dataset.train, dataset.valid
+    if dataset.series is not None and isinstance(train, Recordings) and isinstance(valid, Recordings):
+        rows = [part.levels[:, None].astype("float32") for part in (train, valid)]
+        return TableSchema((dataset.series,)).independent_nats(*rows)
     if dataset.schema is not None:
         return dataset.schema.independent_nats(train[:].numpy(), valid[:].numpy())
     single = isinstance(train, Recordings) or reads_streams(model)

@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from chainrule import conditionals, data, models
-from chainrule.conditionals import Bernoulli, Categorical, Conditional, DiscretizedLogisticMixture
+from chainrule.conditionals import Bernoulli, Categorical, Conditional, DiscretizedLogisticMixture, GaussianMixture
 from chainrule.conditionals.real import Real
 from chainrule.data.audio import LINEAR
 from chainrule.data.dataset import Dataset
@@ -23,7 +23,17 @@ Settings = dict[str, Any]
 read (`READING`), the settings of `chainrule.fit`, and of an ensemble: ``members`` (models to fit, each with a seed of
 its own), ``orders`` (theirs, in turn) and ``variants`` (so many orders or masks of each to average)."""
 
-READING = ("levels", "documents", "vocabulary", "window", "skip_unreadable", "sample_rate", "trim_silence", "schema")
+READING = (
+    "levels",
+    "documents",
+    "vocabulary",
+    "window",
+    "skip_unreadable",
+    "sample_rate",
+    "trim_silence",
+    "schema",
+    "series",
+)
 """Settings of `chainrule.data.load`."""
 
 ENSEMBLE = ("members", "orders", "variants")
@@ -65,6 +75,8 @@ def conditional_for(dataset: Dataset, settings: Settings) -> Conditional:
     arguments = {
         key.removeprefix("conditional."): value for key, value in settings.items() if key.startswith("conditional.")
     }
+    if dataset.series is not None:
+        return dataset.series.conditional(_real(settings, arguments) or GaussianMixture())
     if dataset.schema is not None:
         return dataset.schema.conditional(_real(settings, arguments))
     if "conditional" in settings:
@@ -115,8 +127,8 @@ def build(settings: Settings, dataset: Dataset) -> AutoregressiveModel:
     arguments |= {"event_shape": dataset.event_shape, "conditional": conditional_for(dataset, settings)}
     chosen = model_class(settings["model"])
     of_sequences, takes = issubclass(chosen, SequenceModel), inspect.signature(chosen).parameters
-    if dataset.audio is not None and not of_sequences:
-        raise ValueError(f"recordings expect a model of sequences (WaveNet, RNN), got {settings['model']}")
+    if (dataset.audio or dataset.series) is not None and not of_sequences:
+        raise ValueError(f"recordings and series expect a model of sequences (WaveNet, RNN), got {settings['model']}")
     if dataset.text is not None and dataset.text.documents:
         if of_sequences and "end_symbol" not in takes:
             raise ValueError(f"documents expect a model that can end them (RNN), got {settings['model']}")

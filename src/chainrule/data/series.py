@@ -1,0 +1,104 @@
+"""A column of a table as one long sequence: a time series, whose rows are in the sequence of time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars
+from numpy.typing import NDArray
+from torch import Tensor
+
+from chainrule.data.audio import Recordings, check_window
+from chainrule.data.dataset import Dataset, nearest
+from chainrule.data.frames import has_names, read_frame
+from chainrule.data.schema import Column, TableSchema, infer
+
+WINDOW = 512
+"""Values that a piece of a series counts in training, and that are drawn by default."""
+
+SHARES = (0.8, 0.9)
+"""Where the training part and the validation part of a series end."""
+
+LEAST = 10
+
+
+def load_series(path: Path, column: str, window: int | None = None) -> Dataset:
+    """The values of ``column``: the first 80 % train, the next tenth validates, and the last one is the test.
+
+    Args:
+        path: A table whose columns have names.
+        column: Which of them.
+        window: Values that a piece counts in training; 512 by default.
+
+    Raises:
+        ValueError: If there is no such column, or it isn't numbers without gaps in the sequence of time.
+    """
+    window = WINDOW if window is None else check_window(window)
+    values = read_values(path, column)
+    first, second = (int(share * len(values)) for share in SHARES)
+    parts = {"train": values[:first], "valid": values[first:second], "test": values[second:]}
+    about = infer(polars.DataFrame({column: values}), np.arange(first), path.name).columns[0]
+    splits = {
+        split: Recordings(part, np.array([len(part)]), [split], window, silence=float(values[0]))
+        for split, part in parts.items()
+    }
+    return Dataset(
+        name=path.resolve().name,
+        description=f"{path.resolve().name}: {len(values)} values of {column!r} ({about.kind}), in their sequence",
+        event_shape=(window,),
+        levels=0,
+        train=splits["train"],
+        valid=splits["valid"],
+        test=splits["test"],
+        provenance={
+            "path": str(path.resolve()),
+            "series": series_config(about),
+            "samples_of_splits": {split: len(part) for split, part in parts.items()},
+        },
+        series=about,
+    )
+
+
+def series_config(column: Column) -> dict[str, Any]:
+    """Plain values that `series_column` takes."""
+    return TableSchema((column,)).config
+
+
+def series_column(config: dict[str, Any]) -> Column:
+    """The column that `series_config` wrote."""
+    return TableSchema.from_config(config).columns[0]
+
+
+def read_values(path: Path, column: str) -> NDArray[np.float64]:
+    """The numbers of a column ``(N,)``.
+
+    Raises:
+        ValueError: If there is no such column, it has gaps or other values, or a column of dates is not sorted.
+    """
+    if not has_names(path):
+        raise ValueError(f"{path}: expected a table whose columns have names, got one without")
+    frame = read_frame(path)
+    if column not in frame.columns:
+        raise ValueError(
+            f"{path}: expected the column {column!r}, got none of this name{nearest(column, frame.columns)}"
+        )
+    for series in frame:
+        if series.dtype.is_temporal() and not series.is_sorted():
+            raise ValueError(f"{path}: expected rows in the sequence of time, got {series.name!r} unsorted")
+    values = frame[column]
+    if not values.dtype.is_numeric():
+        raise ValueError(f"{path}: column {column!r} expects numbers, got {values.dtype}")
+    if values.null_count():
+        row = int(values.is_null().arg_max() or 0)
+        raise ValueError(f"{path}: column {column!r}, row {row + 1}: expected a number, got an empty cell")
+    if len(values) < LEAST:
+        raise ValueError(f"{path}: column {column!r} expects at least {LEAST} values, got {len(values)}")
+    return np.array(values.cast(polars.Float64))
+
+
+def draws_frame(x: Tensor, column: Column) -> polars.DataFrame:
+    """Draws ``(n, T)`` as a column each."""
+    kind = np.int64 if column.kind == "integer" else np.float64
+    return polars.DataFrame({f"{column.name} {i + 1}": row.astype(kind) for i, row in enumerate(x.numpy())})
