@@ -40,7 +40,7 @@ from chainrule.data.files import find
 from chainrule.data.frames import dataset_of_frame, read_frame
 from chainrule.data.schema import infer
 from chainrule.data.wine import HOST
-from chainrule.models import NADE
+from chainrule.models import MADE, NADE
 from chainrule.recipes import machine
 from chainrule.tasks.evaluate import log_prob
 from chainrule.tasks.fill import fill
@@ -141,8 +141,15 @@ def two_sample_auc(model: NADE, data: Dataset) -> float:
     return float(roc_auc_score(y, scores[:, 1]))
 
 
-def speed(model: NADE) -> dict[str, float]:
-    """Rows a second of log p and of samples, in turns of one process."""
+def quick(data: Dataset) -> MADE:
+    """What a table of this size is fitted with where one order is enough."""
+    assert data.schema is not None
+    torch.manual_seed(0)
+    return MADE(event_shape=data.event_shape, conditional=data.schema.conditional(), hidden_sizes=[100]).eval()
+
+
+def speed(model: MADE) -> dict[str, float]:
+    """Rows a second of log p and of samples, the least of three times each."""
     x = chainrule.sample(model, ROWS, seed=0)
     figures = {}
     for name, work in {
@@ -158,7 +165,7 @@ def speed(model: NADE) -> dict[str, float]:
     return figures
 
 
-def memory(model: NADE, data: Dataset, sizes: tuple[int, ...]) -> dict[str, Any]:
+def memory(model: MADE, data: Dataset, sizes: tuple[int, ...]) -> dict[str, Any]:
     """Peak memory, in MiB, and seconds of ``chainrule score`` of Parquet files of so many rows."""
     assert data.schema is not None
     figures = {}
@@ -188,9 +195,10 @@ def main() -> None:
     report |= {"dataset": data.description, "parameters": model.num_parameters, "training": TRAINING}
     report["removed"] = removed_cells(model, data)
     report["two_sample_auc"] = two_sample_auc(model, data)
-    report |= speed(model)
+    fast = quick(data)
+    report |= {"speed_of": str(chainrule.describe(fast))} | speed(fast)
     print(json.dumps(report, indent=2), flush=True)
-    report["score"] = memory(model, data, tuple(options.sizes))
+    report["score"] = memory(fast, data, tuple(options.sizes))
     print(json.dumps(report["score"], indent=2))
     write_atomically(options.out / "benchmark-mixed.json", (json.dumps(report, indent=2) + "\n").encode())
 

@@ -73,7 +73,7 @@ def test_a_forecast_goes_on_with_the_wave(run: Path, table: Path, tmp_path: Path
 def test_a_forecast_draws_what_sample_does(run: Path, table: Path, tmp_path: Path) -> None:
     arguments = ["complete", str(run), str(table), "--length", "3", "--draws", "4", "--seed", "5"]
     assert main([*arguments, "--out", str(tmp_path / "forecast.csv")]) == 0
-    past = torch.from_numpy(polars.read_csv(table)["wave"].to_numpy()).float()
+    past = torch.tensor(polars.read_csv(table)["wave"].to_list())
     draws = chainrule.sample(chainrule.load(run), 4, prefix=past, length=3, seed=5)[:, LENGTH:]
     got = polars.read_csv(tmp_path / "forecast.csv")["mean"].to_numpy()
     np.testing.assert_allclose(got, draws.double().mean(0).numpy(), rtol=1e-6)
