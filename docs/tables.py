@@ -13,13 +13,14 @@ from typing import Any
 
 import audio_tables
 import image_tables
+import real_tables
 from table_parts import SPEED, table
 
 ROOT = Path(__file__).resolve().parent.parent
 
 BINARY_TABLES = ("nltcs", "plants", "jester", "dna", "mushrooms")
 TEXTS = ("shakespeare", "names", "wikitext2")
-ELSEWHERE = (*BINARY_TABLES, *TEXTS, *image_tables.MANY_LEVELS, "fsdd")
+ELSEWHERE = (*BINARY_TABLES, *TEXTS, *image_tables.MANY_LEVELS, "fsdd", "wine-red", "wine-white")
 """Data sets with a table of their own."""
 LABELS = {
     "independent": "independent variables",
@@ -266,6 +267,11 @@ TABLES = {
     "audio": audio_tables.bits,
     "listening": audio_tables.listening,
     "audiospeed": audio_tables.speed,
+    "wine": real_tables.wine,
+    "foldswon": real_tables.folds_won,
+    "winerecipes": real_tables.recipes,
+    "removed": real_tables.removed,
+    "toldapart": real_tables.told_apart,
 }
 
 
