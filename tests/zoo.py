@@ -12,6 +12,7 @@ from chainrule.conditionals import (
     Bernoulli,
     Categorical,
     Columns,
+    Conditional,
     DiscretizedLogisticMixture,
     Gaussian,
     GaussianMixture,
@@ -145,12 +146,14 @@ REAL_MODELS = [
     "RNN tanh",
     "RNN GRU, classes",
     "WaveNet, two blocks",
+    "WaveNet, kernel 3, classes",
+    "WaveNet, frames",
     "Ensemble of masks",
     "Ensemble of orders",
 ]
 """Of the models, those that real variables and columns of different kinds are tried with."""
 
-REAL_CONDITIONALS = {
+REAL_CONDITIONALS: dict[str, tuple[Conditional, tuple[int, ...]]] = {
     "Gaussian": (Gaussian(), (2,)),
     "Gaussian mixture": (GaussianMixture(3), (2,)),
     "Logistic mixture": (LogisticMixture(2), (2,)),
@@ -225,4 +228,12 @@ ZOO: dict[str, Callable[[], AutoregressiveModel]] = (
         if fits(model_name, conditional_name, event_shape)
     }
     | REAL
+    | {
+        f"{model_name}, Mixture, (4,), {order}": partial(
+            _seeded, MODELS[model_name], event_shape=(4,), conditional=IMAGE_CONDITIONALS["Mixture"], order=order
+        )
+        for model_name in MODELS
+        if model_name.startswith(("WaveNet", "NADE", "MADE", "RNN GRU"))
+        for order in ("raster", "random:1")
+    }
 )
