@@ -1,0 +1,209 @@
+"""scikit-learn's face of a density: an estimator of p(x) of numeric rows, and a detector of rows that are strange.
+
+By default a MADE with a mixture of Gaussians for each column (`chainrule.models.MADE`), fitted by maximum likelihood on
+standardised columns; densities are in the rows' own units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, DensityMixin, OutlierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from chainrule.conditionals import GaussianMixture
+from chainrule.model import AutoregressiveModel
+from chainrule.models import MADE
+from chainrule.tasks.evaluate import log_prob
+from chainrule.tasks.sample import sample
+from chainrule.training import fit
+
+Floats = NDArray[np.float64]
+
+
+class _Fitted(BaseEstimator):  # type: ignore[misc]
+    """What both estimators share: the arguments of the model and of its training, and log p."""
+
+    def __init__(
+        self,
+        *,
+        hidden_sizes: Sequence[int] = (100,),
+        components: int = 5,
+        dropout: float = 0.0,
+        max_epochs: int = 100,
+        batch_size: int = 128,
+        learning_rate: float = 3e-3,
+        patience: int = 10,
+        validation_fraction: float = 0.1,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.hidden_sizes = hidden_sizes
+        self.components = components
+        self.dropout = dropout
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.patience = patience
+        self.validation_fraction = validation_fraction
+        self.random_state = random_state
+
+    def _fit(self, X: ArrayLike) -> Floats:
+        """Fit the model, and give the rows back, as they were checked."""
+        rows: Floats = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        if not 0 < self.validation_fraction < 1:
+            raise ValueError(f"validation_fraction expects a share between 0 and 1, got {self.validation_fraction}")
+        generator = check_random_state(self.random_state)
+        seed = int(generator.randint(2**31 - 1))
+        order = generator.permutation(len(rows))
+        held = max(1, round(self.validation_fraction * len(rows)))
+        valid, train = order[:held], order[held:]
+        mean, std = rows[train].mean(0), rows[train].std(0)
+        std = np.where(std > 0, std, 1.0)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.model_: AutoregressiveModel = MADE(
+                event_shape=(rows.shape[1],),
+                conditional=GaussianMixture(self.components),
+                hidden_sizes=list(self.hidden_sizes),
+                dropout=self.dropout,
+            )
+            self.mean_, self.scale_ = mean, std
+            examples = self._standardised(rows).float()
+            fit(
+                self.model_, examples[train], examples[valid], seed=seed, max_epochs=self.max_epochs,
+                batch_size=self.batch_size, learning_rate=self.learning_rate, patience=self.patience, verbose=False,
+            )  # fmt: skip
+        self.model_.double()  # so that a row's score does not depend on which others it is scored with
+        return rows
+
+    def _standardised(self, rows: Floats) -> torch.Tensor:
+        return torch.from_numpy((rows - self.mean_) / self.scale_)
+
+    def score_samples(self, X: ArrayLike) -> Floats:
+        """Log p of each row, in nats and in the rows' own units; lower is stranger.
+
+        Args:
+            X: ``(n_samples, n_features)``.
+
+        Returns:
+            ``(n_samples,)``.
+
+        Raises:
+            NotFittedError: If `fit` was not called before.
+        """
+        check_is_fitted(self)
+        rows = validate_data(self, X, dtype=np.float64, reset=False)
+        scores: Floats = log_prob(self.model_, self._standardised(rows), batch_size=4096).numpy()
+        return scores - float(np.log(self.scale_).sum())
+
+
+class ChainRuleDensity(DensityMixin, _Fitted):  # type: ignore[misc]
+    """An estimator of the density of numeric rows, with the meanings of scikit-learn's `KernelDensity`.
+
+    Args:
+        hidden_sizes: Units of each hidden layer of the MADE.
+        components: Gaussians in the mixture of each column.
+        dropout: Probability with which a hidden unit is dropped in training.
+        max_epochs: Passes over the training rows, at most.
+        batch_size: Rows of an optimiser step.
+        learning_rate: The highest learning rate.
+        patience: Epochs without a better validation after which training ends.
+        validation_fraction: Share of the rows on which the epoch to keep is chosen.
+        random_state: Of the split, the weights and the training.
+
+    >>> import numpy as np
+    >>> rows = np.random.RandomState(0).normal(size=(500, 2))
+    >>> density = ChainRuleDensity(max_epochs=20, random_state=0).fit(rows)
+    >>> bool(density.score_samples([[0.0, 0.0]])[0] > density.score_samples([[4.0, 4.0]])[0])
+    True
+    """
+
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+        """Fit to the rows ``(n_samples, n_features)``; ``y`` is ignored.
+
+        Raises:
+            ValueError: If a value is missing or infinite, or there are fewer than two rows.
+        """
+        self._fit(X)
+        return self
+
+    def score(self, X: ArrayLike, y: Any = None) -> float:
+        """Log p of all rows together, in nats."""
+        return float(self.score_samples(X).sum())
+
+    def sample(self, n_samples: int = 1, random_state: int | np.random.RandomState | None = None) -> Floats:
+        """Rows drawn from the density, ``(n_samples, n_features)``.
+
+        Raises:
+            NotFittedError: If `fit` was not called before.
+        """
+        check_is_fitted(self)
+        seed = int(check_random_state(random_state).randint(2**31 - 1))
+        rows: Floats = sample(self.model_, n_samples, seed=seed).numpy()
+        return rows * self.scale_ + self.mean_
+
+
+class ChainRuleDetector(OutlierMixin, _Fitted):  # type: ignore[misc]
+    """A detector of strange rows by their density, with the meanings of scikit-learn's outlier detectors.
+
+    A row is an outlier if its log p is below that of a share ``contamination`` of the training rows.
+
+    Args:
+        contamination: That share, in (0, 0.5].
+        hidden_sizes: As the other arguments, see `ChainRuleDensity`.
+        components: See there.
+        dropout: See there.
+        max_epochs: See there.
+        batch_size: See there.
+        learning_rate: See there.
+        patience: See there.
+        validation_fraction: See there.
+        random_state: See there.
+    """
+
+    def __init__(
+        self,
+        *,
+        contamination: float = 0.1,
+        hidden_sizes: Sequence[int] = (100,),
+        components: int = 5,
+        dropout: float = 0.0,
+        max_epochs: int = 100,
+        batch_size: int = 128,
+        learning_rate: float = 3e-3,
+        patience: int = 10,
+        validation_fraction: float = 0.1,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        super().__init__(
+            hidden_sizes=hidden_sizes, components=components, dropout=dropout, max_epochs=max_epochs,
+            batch_size=batch_size, learning_rate=learning_rate, patience=patience,
+            validation_fraction=validation_fraction, random_state=random_state,
+        )  # fmt: skip
+        self.contamination = contamination
+
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+        """Fit to the rows ``(n_samples, n_features)``, and set the threshold ``offset_``; ``y`` is ignored.
+
+        Raises:
+            ValueError: If ``contamination`` is out of range, a value is missing or infinite, or there are fewer than
+                two rows.
+        """
+        if not 0 < self.contamination <= 0.5:
+            raise ValueError(f"contamination expects a share in (0, 0.5], got {self.contamination}")
+        rows = self._fit(X)
+        self.offset_ = float(np.percentile(self.score_samples(rows), 100 * self.contamination))
+        return self
+
+    def decision_function(self, X: ArrayLike) -> Floats:
+        """Log p of each row less the threshold: negative for outliers, ``(n_samples,)``."""
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
+        """1 for rows like those of training, -1 for outliers, ``(n_samples,)``."""
+        return np.where(self.decision_function(X) < 0, -1, 1)
