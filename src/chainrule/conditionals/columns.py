@@ -31,7 +31,7 @@ class Columns(Conditional):
     >>> from chainrule.conditionals import Bernoulli, Gaussian
     >>> Columns([Bernoulli(), Gaussian()]).encode(torch.tensor([[1.0, 0.3]]))
     tensor([[[1.0000],
-             [0.3000]]])
+             [0.2957]]])
     """
 
     def __init__(self, columns: Sequence[Conditional]) -> None:

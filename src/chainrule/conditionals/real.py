@@ -78,7 +78,7 @@ class Real(Conditional):
         return self._mixed(logits, means, scales)
 
     def encode(self, x: Tensor) -> Tensor:
-        return x.unsqueeze(-1)
+        return x.asinh().unsqueeze(-1)
 
     def check(self, x: Tensor) -> None:
         finite = x.isfinite()
