@@ -1,0 +1,127 @@
+"""Anomaly scores: how little an example looks like those that a model was fitted on. Higher is more anomalous.
+
+Of log p(x) of an example and log p(x_1), ..., log p(x_N) of examples from training:
+
+- nll: -log p(x);
+- pvalue: 1 - (1 + #{i: log p(x_i) <= log p(x)}) / (N + 1), one less PixelDefend's p-value, which is uniform for
+  examples that are drawn as those of training;
+- typicality: |-log p(x) - mean of -log p(x_i)|, as examples that are too probable are strange too;
+- ratio: log p_0(x) - log p(x), where p_0 is a background model, that knows what all data of the kind have in common;
+- complexity: -log p(x) less the nats of a compressor, for what is simple is probable whatever it is.
+
+References:
+    PixelDefend (Song et al., 2018), https://arxiv.org/abs/1710.10766, section 3.2
+    Detecting out-of-distribution inputs to deep generative models using typicality (Nalisnick et al., 2019),
+    https://arxiv.org/abs/1906.02994
+    Likelihood ratios for out-of-distribution detection (Ren et al., 2019), https://arxiv.org/abs/1906.02845
+    Input complexity and out-of-distribution detection with likelihood-based generative models (Serra et al., 2020),
+    https://arxiv.org/abs/1909.11480
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Given = TypeVar("Given")
+
+SCORES = ("nll", "pvalue", "typicality", "ratio", "complexity")
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What log p of training examples is like.
+
+    Attributes:
+        log_probs: Log p of some of them, or quantiles of it at even shares, ascending, ``(N,)`` float64.
+    """
+
+    log_probs: Tensor
+
+    @classmethod
+    def of(cls, log_probs: Tensor, quantiles: int | None = None) -> Calibration:
+        """From log p of examples ``(N,)``, thinned out to so many ``quantiles`` if there are more.
+
+        Raises:
+            ValueError: If there are none, or one is not a number.
+        """
+        values = log_probs.double().flatten().sort().values.cpu()
+        if len(values) == 0 or bool(values.isnan().any()):
+            raise ValueError("a calibration expects log-probabilities of at least one example, got none or NaN")
+        if quantiles is not None and len(values) > quantiles:
+            values = values[torch.linspace(0, len(values) - 1, quantiles).round().long()]
+        return cls(values)
+
+    def pvalues(self, log_probs: Tensor) -> Tensor:
+        """The rank-based p-value of each of ``log_probs`` ``(B,)``, in (0, 1]; small is anomalous.
+
+        >>> Calibration.of(torch.tensor([-3.0, -2.0, -1.0])).pvalues(torch.tensor([-9.0, -2.0, 0.0]))
+        tensor([0.2500, 0.7500, 1.0000], dtype=torch.float64)
+        """
+        below = torch.searchsorted(self.log_probs, log_probs.double().cpu().contiguous(), right=True)
+        return (1 + below.double()) / (len(self.log_probs) + 1)
+
+    def typicality(self, log_probs: Tensor, group: int = 1) -> Tensor:
+        """|mean of -log p of a group - that of training|, ``(B / group,)`` nats; the groups are neighbours.
+
+        Raises:
+            ValueError: If the examples do not make whole groups.
+        """
+        if group < 1 or len(log_probs) % group:
+            raise ValueError(f"group expects a divisor of {len(log_probs)}, the number of examples, got {group}")
+        means = log_probs.double().cpu().view(-1, group).mean(1)
+        return (means - self.log_probs.mean()).abs()
+
+
+def anomaly_scores(
+    score: str,
+    log_probs: Tensor,
+    *,
+    calibration: Calibration | None = None,
+    background: Tensor | None = None,
+    complexity: Tensor | None = None,
+) -> Tensor:
+    """One of the scores of the module of examples, ``(B,)``; higher is more anomalous.
+
+    Args:
+        score: ``nll``, ``pvalue``, ``typicality``, ``ratio`` or ``complexity``.
+        log_probs: Log p of the examples, ``(B,)``.
+        calibration: For ``pvalue`` and ``typicality``.
+        background: Log p_0 of the same examples, for ``ratio``.
+        complexity: Nats of the same examples, for ``complexity``; see `compressed_nats`.
+
+    Raises:
+        ValueError: If the score is unknown, or what it needs is missing.
+    """
+    log_probs = log_probs.double().cpu()
+    if score == "nll":
+        return -log_probs
+    if score == "pvalue":
+        return 1 - _needed(calibration, score, "a calibration").pvalues(log_probs)
+    if score == "typicality":
+        return _needed(calibration, score, "a calibration").typicality(log_probs)
+    if score == "ratio":
+        return _needed(background, score, "log p of a background model").double().cpu() - log_probs
+    if score == "complexity":
+        return -log_probs - _needed(complexity, score, "the nats of a compressor").double().cpu()
+    raise ValueError(f"score expects one of {', '.join(SCORES)}, got {score!r}")
+
+
+def _needed(given: Given | None, score: str, what: str) -> Given:
+    if given is None:
+        raise ValueError(f"the score {score} expects {what}, got none")
+    return given
+
+
+def compressed_nats(x: Tensor) -> Tensor:
+    """What zlib makes of each example of integers below 2^16, ``(B,)`` nats."""
+    whole = x.cpu().numpy()
+    values = whole.astype(np.uint8 if whole.size == 0 or whole.max() < 256 else np.uint16)
+    sizes = [len(zlib.compress(example.tobytes(), 9)) for example in values]
+    return torch.tensor(sizes, dtype=torch.float64) * 8 * math.log(2)

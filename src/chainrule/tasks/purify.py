@@ -1,0 +1,69 @@
+"""PixelDefend: move an image, within a small distance, to where the model finds it probable.
+
+Variable by variable along the order, x'_t is the most probable value within epsilon of x_t, given the values x'_<t
+that were chosen before. It is a greedy search, and no defence by itself: a perturbation made through it goes around it
+(BPDA).
+
+References:
+    PixelDefend: leveraging generative models to understand and defend against adversarial examples
+    (Song et al., 2018), https://arxiv.org/abs/1710.10766, algorithm 1
+    Obfuscated gradients give a false sense of security (Athalye, Carlini and Wagner, 2018),
+    https://arxiv.org/abs/1802.00420
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from chainrule.model import AutoregressiveModel
+from chainrule.tasks.sample import drawing
+from chainrule.walk import walk
+
+
+def purify(model: AutoregressiveModel, x: Tensor, epsilon: float, *, context: Tensor | None = None) -> Tensor:
+    """The examples ``x`` ``(B, *event_shape)``, each value replaced by the most probable within ``epsilon`` of it.
+
+    Args:
+        model: Any model of one order whose values can be listed.
+        x: The examples.
+        epsilon: The greatest change of a value, in levels (of 256, 8 / 255 is 8); 0 gives ``x`` back.
+        context: What each example is conditioned on: classes ``(B,)``.
+
+    Returns:
+        ``(B, *event_shape)``, at most ``epsilon`` from ``x`` everywhere.
+
+    Raises:
+        ValueError: If ``x`` does not fit the model, ``epsilon`` is negative, or the model has no listed values or no
+            single order.
+
+    >>> from chainrule.conditionals import Categorical
+    >>> from chainrule.models import FVSBN
+    >>> model = FVSBN(event_shape=(3,), conditional=Categorical(4))  # untrained: all values are equally probable
+    >>> purify(model, torch.tensor([[3.0, 0.0, 2.0]]), 1)  # and the least of them is taken
+    tensor([[2., 0., 1.]])
+    """
+    if not 0 <= epsilon < math.inf:
+        raise ValueError(f"epsilon expects a number of levels, 0 or more, got {epsilon}")
+    values = model.conditional.values
+    if values is None:
+        raise ValueError(f"purify expects values that can be listed, got {model.conditional}")
+    if len(model.components) > 1:
+        raise ValueError("purify expects a model of one order, got a mixture over orders")
+    x = model.check(x).to(model.device)
+    given, listed = model.order.flatten(x), values.to(device=x.device, dtype=x.dtype)
+    context = model.check_context(context, len(x))
+
+    def choose(t: int, distribution: Distribution) -> Tensor:
+        near = (listed - given[:, t : t + 1]).abs() <= epsilon
+        scores = model.conditional.log_probs(distribution).masked_fill(~near, -torch.inf)
+        # Where no value nearby is possible at all, the given one stays.
+        best = listed[scores.argmax(1)]
+        return torch.where(scores.amax(1) == -torch.inf, given[:, t], best)
+
+    with drawing(model, None):
+        purified = walk(model, len(x), choose, context)
+    return purified.clone()  # outside of inference mode: an ordinary tensor

@@ -1,0 +1,134 @@
+"""Anomaly scores by their definitions, and purification beside a brute-force search."""
+
+from __future__ import annotations
+
+import math
+import zlib
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from torch import Tensor
+
+import chainrule
+from chainrule.conditionals import Categorical, Gaussian
+from chainrule.model import AutoregressiveModel
+from chainrule.models import FVSBN, MADE, NADE, Ensemble, PixelCNN
+from chainrule.tasks.anomaly import Calibration, anomaly_scores, compressed_nats
+from chainrule.tasks.purify import purify
+from chainrule.testing import randomised
+
+
+def image_model() -> AutoregressiveModel:
+    torch.manual_seed(0)
+    return randomised(PixelCNN(event_shape=(1, 3, 3), conditional=Categorical(4), hidden_size=12, num_blocks=1)).eval()
+
+
+def by_brute_force(model: AutoregressiveModel, x: Tensor, epsilon: int) -> Tensor:
+    """The paper's algorithm for one example: a whole pass for every pixel, and a loop over the values nearby."""
+    purified = x.clone()
+    for position in model.order.permutation.tolist():
+        with torch.no_grad():
+            distribution = model.conditional.at(model(purified[None]), position)
+        given = int(x.flatten()[position])
+        best, most = given, -math.inf
+        for value in range(max(0, given - epsilon), min(3, given + epsilon) + 1):
+            probable = distribution.log_prob(torch.tensor([float(value)])).item()
+            if probable > most:
+                best, most = value, probable
+        purified.view(-1)[position] = best
+    return purified
+
+
+@pytest.mark.parametrize("epsilon", [1, 2])
+def test_purify_is_the_papers_algorithm(epsilon: int) -> None:
+    model = image_model()
+    x = torch.randint(4, (8, 1, 3, 3)).float()
+    got = purify(model, x, epsilon)
+    expected = torch.stack([by_brute_force(model, example, epsilon) for example in x])
+    assert torch.equal(got, expected)
+    assert (got - x).abs().max() <= epsilon
+    assert not torch.equal(got, x)
+
+
+@pytest.mark.parametrize("order", ["raster", "reversed", "random:3"])
+def test_purify_along_any_order(order: str) -> None:
+    model = randomised(MADE(event_shape=(5,), conditional=Categorical(4), hidden_sizes=[20], order=order)).eval()
+    x = torch.randint(4, (6, 5)).float()
+    assert torch.equal(purify(model, x, 1), torch.stack([by_brute_force(model, example, 1) for example in x]))
+
+
+def test_a_distance_of_nothing_gives_the_example_back() -> None:
+    x = torch.randint(4, (4, 1, 3, 3)).float()
+    assert torch.equal(purify(image_model(), x, 0), x)
+    model = image_model()
+    assert (model.log_prob(purify(model, x, 3)) >= model.log_prob(x) - 1e-4).float().mean() > 0.5
+
+
+def test_what_purify_refuses() -> None:
+    model = image_model()
+    with pytest.raises(ValueError, match="0 or more, got -1"):
+        purify(model, torch.zeros(1, 1, 3, 3), -1)
+    with pytest.raises(ValueError, match="integers from 0 to 3, got 7"):
+        purify(model, torch.full((1, 1, 3, 3), 7.0), 1)
+    with pytest.raises(ValueError, match="values that can be listed"):
+        purify(FVSBN(event_shape=(2,), conditional=Gaussian()), torch.zeros(1, 2), 1)
+    orders = NADE(event_shape=(3,), conditional=Categorical(3), hidden_size=4, order_agnostic=True)
+    with pytest.raises(ValueError, match="a model of one order"):
+        purify(Ensemble(models=[orders], variants=2), torch.zeros(1, 3), 1)
+
+
+def test_pvalues_of_like_examples_are_uniform() -> None:
+    torch.manual_seed(0)
+    calibration = Calibration.of(torch.randn(2000))
+    assert stats.kstest(calibration.pvalues(torch.randn(2000)).numpy(), "uniform").statistic < 0.05
+    few = Calibration.of(torch.randn(20_000), quantiles=501)
+    assert len(few.log_probs) == 501
+    assert stats.kstest(few.pvalues(torch.randn(2000)).numpy(), "uniform").statistic < 0.05
+    assert calibration.pvalues(torch.tensor([-1e9])).item() == pytest.approx(1 / 2001)
+
+
+def test_the_scores_by_their_definitions() -> None:
+    torch.manual_seed(0)
+    train, new, background = torch.randn(50), torch.randn(6), torch.randn(6)
+    calibration = Calibration.of(train)
+    assert torch.equal(anomaly_scores("nll", new), -new.double())
+    shares = [(1 + sum(float(t) <= float(x) for t in train)) / 51 for x in new]
+    got = anomaly_scores("pvalue", new, calibration=calibration)
+    torch.testing.assert_close(got, 1 - torch.tensor(shares, dtype=torch.float64))
+    typical = (-new.double() + train.double().mean()).abs()
+    torch.testing.assert_close(anomaly_scores("typicality", new, calibration=calibration), typical)
+    grouped = (new.double().view(2, 3).mean(1) - train.double().mean()).abs()
+    torch.testing.assert_close(calibration.typicality(new, group=3), grouped)
+    ratio = anomaly_scores("ratio", new, background=background)
+    torch.testing.assert_close(ratio, background.double() - new.double())
+    x = torch.randint(256, (6, 1, 4, 4)).float()
+    nats = torch.tensor([8 * math.log(2) * len(zlib.compress(e.numpy().astype(np.uint8).tobytes(), 9)) for e in x])
+    torch.testing.assert_close(compressed_nats(x), nats.double(), rtol=1e-6, atol=0)
+    torch.testing.assert_close(anomaly_scores("complexity", new, complexity=nats), -new.double() - nats.double())
+
+
+def test_what_scores_refuse() -> None:
+    with pytest.raises(ValueError, match="expects one of nll, pvalue, typicality, ratio, complexity, got 'likelihood'"):
+        anomaly_scores("likelihood", torch.zeros(2))
+    with pytest.raises(ValueError, match="the score pvalue expects a calibration, got none"):
+        anomaly_scores("pvalue", torch.zeros(2))
+    with pytest.raises(ValueError, match="at least one example"):
+        Calibration.of(torch.zeros(0))
+    with pytest.raises(ValueError, match="a divisor of 5"):
+        Calibration.of(torch.zeros(3)).typicality(torch.zeros(5), group=2)
+
+
+def test_strange_examples_score_higher() -> None:
+    torch.manual_seed(0)
+    model = NADE(event_shape=(6,), conditional=Categorical(3), hidden_size=16)
+    like = torch.arange(6).remainder(3).repeat(600, 1).float()
+    like = torch.where(torch.rand(like.shape) < 0.1, torch.randint(3, like.shape).float(), like)
+    chainrule.fit(model, like[:500], like[500:550], max_epochs=20, learning_rate=0.01, verbose=False)
+    with torch.no_grad():
+        calibration = Calibration.of(model.log_prob(like[:500]))
+        new, strange = model.log_prob(like[550:]), model.log_prob(torch.randint(3, (50, 6)).float())
+    for score in ("nll", "pvalue", "typicality"):
+        usual, odd = (anomaly_scores(score, x, calibration=calibration) for x in (new, strange))
+        assert odd.median() > usual.median()
