@@ -92,6 +92,9 @@ def test_what_is_refused(run: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "expects a FILE of rows" in refused(capsys, "complete", str(run), "--out", out)
     assert "no --observe" in refused(capsys, "complete", str(run), table, "--observe", "0.5", "--out", out)
     assert "expects --out" in refused(capsys, "score", str(run), table)
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    assert "got none of them" in refused(capsys, "complete", str(run), str(tmp_path / "other.csv"), "--out", out)
+    assert "whose values can be listed" in refused(capsys, "conditionals", str(run), "--out", str(tmp_path / "c.png"))
     fit = ["fit", "--data", table, *FAST, "--out", str(tmp_path / "new")]
     assert "RNN expects one conditional of all variables" in refused(capsys, *fit, "--model", "RNN")
     assert "a family of real numbers for a table, got Bernoulli" in refused(

@@ -101,6 +101,8 @@ def run_conditionals(options: dict[str, Any]) -> None:
     """``chainrule conditionals``: the NADE figure."""
     check_suffix(options["out"], PICTURES)
     model, config = load_run(options)
+    if (values := model.conditional.values) is None:
+        raise UsageError(f"conditionals expects a model whose values can be listed, got one of {model.conditional}")
     if options["data"]:
         x = first_examples(dataset_of(options["data"], config, model).split(options["split"]), options)
     else:
@@ -108,8 +110,6 @@ def run_conditionals(options: dict[str, Any]) -> None:
     with torch.no_grad():
         x = model.check(x.to(model.device))
         distribution = model(x, model.check_context(one_class(options, model, len(x)), len(x)))
-        values = model.conditional.values
-        assert values is not None
         means = (model.conditional.log_probs(distribution).exp() * values.to(x)).sum(-1)
     plots.conditionals_figure(x.cpu(), means.cpu(), options["out"], levels=levels_of(model))
     print(f"wrote {len(x)} examples beside their conditional means to {options['out']}", file=sys.stderr)

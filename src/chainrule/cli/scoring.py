@@ -59,6 +59,8 @@ def run_evaluate(options: dict[str, Any]) -> None:
     elif dataset.audio is not None:
         each = f"{figures['nats_per_sample']:.4f} nats or {figures['bits_per_sample']:.4f} bits per sample"
         print(f"{result.nats:.4f} +- {result.nats_stderr:.4f} nats per recording; {each}")
+    elif dataset.schema is not None:
+        print(f"{result.nats:.4f} +- {result.nats_stderr:.4f} nats per row, in the file's units")
     else:
         print(f"{result.nats:.4f} +- {result.nats_stderr:.4f} nats, {result.bits_per_dim:.4f} bits per dimension")
     if result.member_nats:

@@ -173,6 +173,9 @@ class TableSchema:
             ValueError: If a column is missing, or a cell has no value of its column; it is named.
         """
         arrays = []
+        if not {column.name for column in self.used} & set(frame.columns):
+            names = ", ".join(column.name for column in self.used[:4])
+            raise ValueError(f"{where}: expected columns of the schema ({names}, ...), got none of them")
         for column in self.used:
             if column.name not in frame.columns:
                 if not gaps:
