@@ -138,12 +138,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("results"))
     parser.add_argument("--folds", type=int, default=FOLDS)
+    parser.add_argument("--colours", nargs="+", default=["red", "white"], help="others keep what was measured before")
     options = parser.parse_args()
     report: dict[str, Any] = {"benchmark": "tables", "machine": machine(), "versions": versions()}
     report |= {"published": PUBLISHED, "training": TRAINING | {"max_epochs": EPOCHS}, "colours": {}}
-    for colour in ("red", "white"):
-        report["colours"][colour] = colour_report(colour, options.folds)
-        write_atomically(options.out / "benchmark-tables.json", (json.dumps(report, indent=2) + "\n").encode())
+    path = options.out / "benchmark-tables.json"
+    for colour in options.colours:
+        measured = colour_report(colour, options.folds)
+        before = json.loads(path.read_text())["colours"] if path.exists() else {}
+        report["colours"] = before | {colour: measured}
+        write_atomically(path, (json.dumps(report, indent=2) + "\n").encode())
 
 
 if __name__ == "__main__":
