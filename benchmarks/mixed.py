@@ -43,7 +43,7 @@ from chainrule.data.wine import HOST
 from chainrule.models import MADE, NADE
 from chainrule.recipes import machine
 from chainrule.tasks.evaluate import log_prob
-from chainrule.tasks.fill import fill
+from chainrule.tasks.gaps import fill
 from chainrule.tasks.marginal import hidden_nats
 
 REMOVED = 0.2

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars
 import pytest
+import torch
 from command_line import FAST, refused
 from test_data_frames import ROWS, mixed
 
@@ -52,11 +53,25 @@ def test_score_is_log_prob_of_every_row(run: Path, tmp_path: Path, capsys: pytes
     data = chainrule.data.load(run.parent / "people.csv")
     assert data.schema is not None
     model = chainrule.load(run)
-    import torch
-
     expected = model.log_prob(torch.from_numpy(data.schema.encode(mixed(), "people"))).detach().numpy()
     assert scores[3] == -np.inf
     np.testing.assert_allclose(np.delete(scores, 3), np.delete(expected, 3), rtol=1e-4, atol=1e-4)
+
+
+def test_cells_that_are_unknown_are_summed_out(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frame = mixed()[1:4]
+    frame.with_columns(colour=None).write_csv(tmp_path / "gaps.csv")
+    assert main(["score", str(run), str(tmp_path / "gaps.csv"), "--out", str(tmp_path / "scores.csv")]) == 0
+    assert "3 rows have empty cells where training had none" in capsys.readouterr().err
+    got = polars.read_csv(tmp_path / "scores.csv")["log_prob"].to_numpy()
+    schema, model = chainrule.data.load(run.parent / "people.csv").schema, chainrule.load(run)
+    assert schema is not None
+    last = model.reordered([0, 2, 3, 4, 5, 1])  # in the order in which the unknown column comes last
+    joints = []
+    for colour in ("red", "green", "blue"):
+        x = schema.encode(frame.with_columns(colour=polars.lit(colour)), "gaps")
+        joints.append(last.log_prob(torch.from_numpy(x)).detach())
+    np.testing.assert_allclose(got, torch.stack(joints).logsumexp(0).numpy(), rtol=1e-4)
 
 
 def test_complete_fills_the_gaps_and_keeps_the_rest(run: Path, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from chainrule.tasks.complete import completion as completion
     from chainrule.tasks.describe import describe as describe
     from chainrule.tasks.evaluate import evaluate as evaluate
-    from chainrule.tasks.fill import fill as fill
+    from chainrule.tasks.gaps import fill as fill
     from chainrule.tasks.marginal import marginal as marginal
     from chainrule.tasks.receptive_field import receptive_field as receptive_field
     from chainrule.tasks.represent import represent as represent
@@ -35,7 +35,7 @@ _HOMES = {
     "describe": "chainrule.tasks.describe",
     "evaluate": "chainrule.tasks.evaluate",
     "evaluate_split": "chainrule.recipes",
-    "fill": "chainrule.tasks.fill",
+    "fill": "chainrule.tasks.gaps",
     "fit": "chainrule.training",
     "load": "chainrule.hub",
     "marginal": "chainrule.tasks.marginal",

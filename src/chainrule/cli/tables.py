@@ -22,8 +22,7 @@ from chainrule.data.dataset import ArrayExamples
 from chainrule.data.frames import load_frame, pieces_of, read_frame, write_frame
 from chainrule.data.schema import TableSchema
 from chainrule.model import AutoregressiveModel
-from chainrule.tasks.evaluate import log_prob
-from chainrule.tasks.fill import fill
+from chainrule.tasks.gaps import fill, known_log_prob
 from chainrule.tasks.sample import sample
 
 FRAMES = (".csv", ".parquet")
@@ -69,20 +68,29 @@ def score_table(
     if options["out"] is None:
         raise UsageError("score expects --out, a .csv or .parquet file, as the run was fitted on a table")
     check_suffix(options["out"], FRAMES)
-    parts, impossible = [], 0
+    parts, impossible, gappy, estimates = [], 0, 0, 0
+    sure = ~np.array([column.missing for column in schema.used])  # columns whose empty cells are no values
     for x in _rows_to_score(options, config, model, schema):
-        known = np.isfinite(x).all(axis=1) | np.isnan(x).any(axis=1)
-        known &= ~np.isinf(x).any(axis=1)
-        scores = np.full(len(x), -math.inf)
-        if known.any():
-            examples = torch.from_numpy(x[known])
+        possible = ~np.isinf(x).any(axis=1)
+        scores = torch.full((len(x),), -math.inf, dtype=torch.float64)
+        if possible.any():
+            examples = torch.from_numpy(x[possible])
             context = one_class(options, model, len(examples)) if model.num_classes is not None else None
-            scores[known] = log_prob(model, examples, context=context, batch_size=ROWS).double().numpy()
-        impossible += int((~known).sum())
+            unknown = examples.isnan() & torch.from_numpy(sure)
+            known = known_log_prob(model, examples, unknown, seed=0, context=context, batch_size=ROWS)
+            scores[torch.from_numpy(possible)], estimates = known[0], estimates + known[1]
+            gappy += int(unknown.any(1).sum())
+        impossible += int((~possible).sum())
         parts.append(scores)
-    scores = np.concatenate(parts)
-    write_frame(polars.DataFrame({"log_prob": scores}), options["out"])
+    scores = torch.cat(parts)
+    write_frame(polars.DataFrame({"log_prob": scores.numpy()}), options["out"])
     print(f"wrote log p(row), nats, of {len(scores)} rows to {options['out']}", file=sys.stderr)
+    if gappy:
+        how = f"{estimates} of them estimated, as the known cells don't come first" if estimates else "exactly"
+        print(
+            f"{gappy} rows have empty cells where training had none: theirs is log p of their other cells, {how}",
+            file=sys.stderr,
+        )
     if impossible:
         print(
             f"{impossible} rows have a value that no row had in training: their log p is -inf; the schema of "
@@ -103,7 +111,7 @@ def _rows_to_score(
     first = 0
     for piece in pieces_of(options["file"]):
         try:
-            yield schema.encode(piece, options["file"].name, unseen=True)
+            yield schema.encode(piece, options["file"].name, gaps=True, unseen=True)
         except ValueError as error:
             rows = f" (rows are counted from {first + 1} on)" if first else ""
             raise ValueError(f"{error}{rows}") from None

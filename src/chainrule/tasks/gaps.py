@@ -1,4 +1,4 @@
-"""Filling the gaps of a table: every row given its own known cells."""
+"""Rows with unknown cells, each with its own: what fills them, and how probable the rest is."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from torch import Tensor
 
 from chainrule.model import AutoregressiveModel
 from chainrule.tasks.complete import completion
+from chainrule.tasks.evaluate import log_prob
+from chainrule.tasks.marginal import marginal
 
 
 def fill(
@@ -56,3 +58,39 @@ def fill(
         filled[:, rows] = done.x.cpu().unflatten(0, (draws, -1))
         methods[done.method] = methods.get(done.method, 0) + len(rows)
     return filled, methods
+
+
+def known_log_prob(
+    model: AutoregressiveModel,
+    x: Tensor,
+    unknown: Tensor,
+    *,
+    seed: int | None = None,
+    context: Tensor | None = None,
+    batch_size: int = 4096,
+) -> tuple[Tensor, int]:
+    """Log p of each row's known cells, whatever the others, ``(N,)`` float64 nats; and how many are estimates.
+
+    Args:
+        model: Any model of rows ``(n,)``.
+        x: Rows ``(N, n)``.
+        unknown: Which cells are unknown, booleans ``(N, n)``; what ``x`` has there counts for nothing.
+        seed: Of the estimates; see `chainrule.marginal`, which says when it is exact.
+        context: Classes ``(N,)``.
+        batch_size: Rows of a pass.
+    """
+    if not bool(unknown.any()):
+        return log_prob(model, x, context=context, batch_size=batch_size).double(), 0
+    result = torch.empty(len(x), dtype=torch.float64)
+    patterns, which = torch.unique(unknown, dim=0, return_inverse=True)
+    estimates = 0
+    for number, missing in enumerate(patterns):
+        rows = (which == number).nonzero().squeeze(1)
+        own = None if context is None else context[rows]
+        if bool(missing.any()):
+            found = marginal(model, x[rows].masked_fill(missing, 0.0), ~missing, seed=seed, context=own)
+            result[rows] = found.log_prob.double().cpu()
+            estimates += 0 if found.exact else len(rows)
+        else:
+            result[rows] = log_prob(model, x[rows], context=own, batch_size=batch_size).double()
+    return result, estimates
