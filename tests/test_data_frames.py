@@ -116,6 +116,61 @@ def test_a_person_edits_the_schema(table: Path, tmp_path: Path) -> None:
     assert data.schema.columns[2].std > 0
 
 
+def test_what_a_person_says_counts(tmp_path: Path) -> None:
+    with_column([1, 2, 3, 1, 2, 3]).with_columns(c=polars.Series(list("xyxyxy"))).write_csv(tmp_path / "t.csv")
+    told: dict[str, Any] = {
+        "a": {"kind": "real", "mean": 0.0, "std": 100.0},
+        "b": {"kind": "integer", "low": 0, "high": 9},
+        "c": {"kind": "category", "missing": True, "categories": ["x", "y", "z"]},
+    }
+    schema = chainrule.data.load(tmp_path / "t.csv", schema={"columns": told}).schema
+    assert schema is not None
+    real, integer, category = schema.columns
+    assert (real.mean, real.std) == (0.0, 100.0)
+    assert (integer.low, integer.high) == (0, 9)
+    assert (category.missing, category.categories) == (True, ("x", "y", "z"))
+    told["c"]["categories"] = ["x", "z"]
+    with pytest.raises(ValueError, match=r"column 'c', row 2: expected one of its 2 categories in training, got 'y'"):
+        chainrule.data.load(tmp_path / "t.csv", schema={"columns": told})
+
+
+def test_codes_with_zeros_and_categories_that_look_like_numbers(tmp_path: Path) -> None:
+    codes = ["02134", "10001", "00501"] * 4
+    polars.DataFrame({"zip": codes, "x": [0.5 * i for i in range(12)]}).write_csv(tmp_path / "t.csv")
+    schema = chainrule.data.load(tmp_path / "t.csv").schema
+    assert schema is not None
+    assert schema.columns[0].categories == ("00501", "02134", "10001")
+    told = {"columns": {"k": "category", "x": "real"}}
+    frame = polars.DataFrame({"k": [1, 2] * 6, "x": [0.5 * i for i in range(12)]})
+    frame.write_csv(tmp_path / "n.csv")
+    numbers = chainrule.data.load(tmp_path / "n.csv", schema=told).schema
+    assert numbers is not None
+    assert numbers.columns[0].categories == ("1", "2")
+    floats = frame.with_columns(polars.col("k").cast(polars.Float64))  # as of a column with gaps elsewhere
+    assert np.array_equal(numbers.encode(floats, "n"), numbers.encode(frame, "n"))
+
+
+def test_quoted_names_are_read_and_written_alike(tmp_path: Path) -> None:
+    frame = polars.DataFrame({'the "city"': ["a", "b"] * 6, "x, y": [0.5 * i for i in range(12)]})
+    frame.write_csv(tmp_path / "t.csv")
+    schema = chainrule.data.load(tmp_path / "t.csv").schema
+    assert schema is not None
+    assert [column.name for column in schema.columns] == frame.columns
+
+
+def test_large_integers_and_decimals(tmp_path: Path) -> None:
+    prices = polars.Series([1.24, 3.5, 2.25, 1.5] * 3).cast(polars.Decimal(10, 2))
+    ids = [2**24 + 7 * i * 10**5 for i in range(12)]
+    polars.DataFrame({"price": prices, "id": ids}).write_parquet(tmp_path / "t.parquet")
+    schema = chainrule.data.load(tmp_path / "t.parquet").schema
+    assert schema is not None
+    assert [column.kind for column in schema.columns] == ["real", "real"]
+    with pytest.raises(ValueError, match="column 'id' expects integers below 16,777,216"):
+        chainrule.data.load(tmp_path / "t.parquet", schema={"columns": {"id": "integer"}})
+    with pytest.raises(ValueError, match=r"row 1: expected a finite number, got 1e\+300"):
+        schema.encode(polars.DataFrame({"price": [1e300], "id": [ids[0]]}), "new")
+
+
 def test_a_table_of_levels_stays_one_unless_a_schema_is_asked_for(tmp_path: Path) -> None:
     frame = polars.DataFrame({"a": [0, 1, 2] * 5, "b": [1, 0, 1] * 5})
     frame.write_csv(tmp_path / "t.csv")
@@ -137,7 +192,7 @@ def with_column(values: list[Any]) -> polars.DataFrame:
         ([1.5] * 9, "column 'b' expects at least two values, got '1.5' only"),
         ([1.5, float("inf"), *range(7)], "column 'b' expects finite numbers, got inf"),
         ([f"name {i}" for i in range(1200)], "at most 1,000 categories, got 1,200, such as 'name 0'; leave it out"),
-        ([date(2026, 1, i + 1) for i in range(9)], "got dates; leave it out"),
+        ([date(2026, 1, i + 1) for i in range(9)], "got Date; leave it out"),
         (
             ["1.5", "2.5", "oops", "3.5", "4", "5", "6", "7", "8"],
             "expects numbers, as most of its cells are, got 'oops'",
@@ -196,6 +251,8 @@ def test_unseen_categories_are_infinite_where_that_is_asked_for(table: Path) -> 
         ({"columns": {"a": "ignore", "b": "ignore"}}, "at least one column that is not ignored"),
         ({"columns": {"c": "real"}}, "expected the schema's column 'c', got none of this name"),
         ({"columns": {"a": {"kind": "real", "sd": 3}}}, "got 'sd'"),
+        ({"columns": {"a": {"kind": "category", "categories": 5}}}, "categories expects another kind of value, got 5"),
+        ({"columns": {"b": {"kind": "integer", "low": 9, "high": 1}}}, "expects low < high"),
         (["a"], "a mapping 'columns'"),
     ],
 )

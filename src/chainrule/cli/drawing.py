@@ -57,7 +57,7 @@ def run_complete(options: dict[str, Any]) -> None:
     model, config = load_run(options)
     series = series_of(config)
     if options["draws"] is None:
-        options["draws"] = 1 if series is None else FORECASTS
+        options["draws"] = FORECASTS if series is not None or options["mean"] else 1
     if options["draws"] < 1:
         raise ValueError(f"draws expects at least 1, got {options['draws']}")
     if series is not None:

@@ -188,7 +188,7 @@ def _complete(parser: Parser, argv: list[str]) -> None:
     parser.add_argument(
         "--particles", type=int, default=16, help="walks per completion, where it can't be exact (default 16)"
     )
-    parser.add_argument("--draws", type=int, help="completions per example (default 1; of a time series, 100)")
+    parser.add_argument("--draws", type=int, help="completions per example (default 1; with --mean or of a series 100)")
     parser.add_argument("--length", type=int, help="of a time series, how many values to forecast (default 24)")
     parser.add_argument("--out", type=Path, required=True, help="as that of sample")
     _drawing(parser)

@@ -82,7 +82,7 @@ def score_series(options: dict[str, Any], model: AutoregressiveModel, config: di
 def _values(options: dict[str, Any], config: dict[str, Any], model: AutoregressiveModel, column: Column) -> Any:
     """The values of FILE, or of the split that was asked for."""
     if options["file"] is not None:
-        return read_values(Path(options["file"]), column.name)
+        return read_values(Path(options["file"]), column.name, column)
     examples = dataset_of(options["data"], config, model).split(options["split"])
     assert isinstance(examples, Recordings)
     return next(examples.each())

@@ -19,8 +19,9 @@ from chainrule.cli.loading import dataset_of, one_class
 from chainrule.cli.parser import UsageError
 from chainrule.cli.writing import check_suffix
 from chainrule.data.dataset import ArrayExamples
-from chainrule.data.frames import load_frame, pieces_of, read_frame, write_frame
-from chainrule.data.schema import TableSchema
+from chainrule.data.frames import pieces_of, read_frame, write_frame
+from chainrule.data.rows import check_is_file
+from chainrule.data.schema import TableSchema, sketch
 from chainrule.model import AutoregressiveModel
 from chainrule.tasks.gaps import fill, known_log_prob
 from chainrule.tasks.sample import sample
@@ -38,12 +39,15 @@ def table_schema(config: dict[str, Any]) -> TableSchema | None:
 
 def run_schema(options: dict[str, Any]) -> None:
     """``chainrule schema``."""
-    dataset = load_frame(Path(options["data"]), seed=0, schema="infer")
-    assert dataset.schema is not None
-    print(dataset.schema)
+    path = Path(options["data"])
+    check_is_file(path)
+    schema, reasons = sketch(read_frame(path), path.name)
+    print(schema)
+    for reason in reasons:
+        print(f"ignored: {reason}", file=sys.stderr)
     if options["out"] is not None:
         check_suffix(options["out"], (".yaml", ".yml"))
-        text = yaml.safe_dump(dataset.schema.config, sort_keys=False, allow_unicode=True)
+        text = yaml.safe_dump(schema.config, sort_keys=False, allow_unicode=True)
         write_atomically(options["out"], text.encode())
         print(f"wrote {options['out']}: edit it, and give it to fit as --schema", file=sys.stderr)
 
@@ -109,7 +113,8 @@ def _rows_to_score(
         yield examples[:].numpy()
         return
     first = 0
-    for piece in pieces_of(options["file"]):
+    texts = [column.name for column in schema.used if column.kind == "category"]
+    for piece in pieces_of(options["file"], texts):
         try:
             yield schema.encode(piece, options["file"].name, gaps=True, unseen=True)
         except ValueError as error:
@@ -127,20 +132,23 @@ def complete_table(
     if options["observe"] is not None:
         raise UsageError("complete expects no --observe: of a table, what is empty in FILE is what is unknown")
     check_suffix(options["out"], FRAMES)
-    frame = read_frame(options["file"])
+    texts = [column.name for column in schema.used if column.kind == "category"]
+    frame = read_frame(options["file"], texts)
     x = torch.from_numpy(schema.encode(frame, options["file"].name, gaps=True))
     context = one_class(options, model, len(x))
     draws, methods = fill(model, x, draws=options["draws"], particles=options["particles"], context=context, **drawing)
     if options["mean"]:
-        filled = schema.decode(point_estimates(draws, schema).numpy())
+        filled = _into(frame, schema.decode(point_estimates(draws, schema).numpy()))
+    elif options["draws"] == 1:
+        filled = _into(frame, schema.decode(draws[0].numpy()))
     else:
-        count = len(x)
-        filled = schema.decode(draws.flatten(0, 1).numpy())
-        if options["draws"] > 1:
-            rows = np.tile(np.arange(1, count + 1), options["draws"])
-            number = np.repeat(np.arange(1, options["draws"] + 1), count)
-            filled = filled.insert_column(0, polars.Series("draw", number)).insert_column(0, polars.Series("row", rows))
-            filled = filled.sort("row", "draw")
+        rows = polars.int_range(1, len(x) + 1, eager=True)
+        filled = polars.concat(
+            _into(frame, schema.decode(draw.numpy()))
+            .insert_column(0, rows.alias("row"))
+            .insert_column(1, polars.Series("draw", [number] * len(x)))
+            for number, draw in enumerate(draws, start=1)
+        ).sort("row", "draw")
     write_frame(filled, options["out"])
     gaps = int(x.isnan().sum())
     print(f"filled {gaps} cells of {len(x)} rows, {options['draws']} x, in {options['out']}", file=sys.stderr)
@@ -148,10 +156,22 @@ def complete_table(
         print(f"{count} rows {method}", file=sys.stderr)
 
 
+def _into(frame: polars.DataFrame, drawn: polars.DataFrame) -> polars.DataFrame:
+    """``frame`` with its empty cells, and the columns that it lacks, from ``drawn``; all else stays as it is."""
+    columns = [series.alias(series.name) for series in drawn if series.name not in frame.columns]
+    for name in drawn.columns:
+        if name in frame.columns and frame[name].null_count():
+            known, own = frame[name], drawn[name]
+            if known.dtype != own.dtype and not (known.dtype.is_integer() and own.dtype.is_integer()):
+                known = known.cast(own.dtype)
+            columns.append(polars.select(polars.coalesce(known, own).alias(name)).to_series())
+    return frame.with_columns(columns)
+
+
 def point_estimates(draws: Tensor, schema: TableSchema) -> Tensor:
     """Of draws ``(D, N, n)`` the mean of real columns and the most frequent value of others, ``(N, n)``."""
     columns = []
     for index, column in enumerate(schema.used):
         values = draws[:, :, index]
-        columns.append(values.mean(0) if column.kind == "real" else values.mode(0).values)
+        columns.append(values.double().mean(0) if column.kind == "real" else values.mode(0).values)
     return torch.stack(columns, dim=1)

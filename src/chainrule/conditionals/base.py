@@ -90,6 +90,11 @@ class Conditional(ABC):
         return self
 
     @property
+    def family(self) -> Conditional:
+        """The family itself, of one that `Columns` fills up to the size of the others."""
+        return self
+
+    @property
     def uniform(self) -> bool:
         """Whether all variables have the same conditional, so that a model needs not know which variable it is at."""
         return True

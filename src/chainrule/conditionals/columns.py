@@ -126,6 +126,10 @@ class _Padded(Conditional):
         self.column.check(x)
 
     @property
+    def family(self) -> Conditional:
+        return self.column
+
+    @property
     def values(self) -> Tensor | None:
         return self.column.values
 

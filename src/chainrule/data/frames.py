@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +40,10 @@ def load_frame(path: Path, *, seed: int, schema: Told = None) -> Dataset:
     Raises:
         ValueError: If the file can't be read, or a column can't be taken; it is named.
     """
-    frame = read_frame(path)
+    told = None if isinstance(schema, TableSchema) else _told(schema)
+    frame = read_frame(path, texts=_told_texts(schema if isinstance(schema, TableSchema) else told))
     rows = split_rows(len(frame), seed, str(path))
     if not isinstance(schema, TableSchema):
-        told = _told(schema)
         if told is None:
             schema = infer(frame, rows["train"], path.name)
         else:
@@ -72,14 +73,24 @@ def dataset_of_frame(
     )
 
 
-def _told(schema: Told) -> TableSchema | None:
-    if schema is None or schema == INFER or isinstance(schema, TableSchema):
+def _told_texts(schema: TableSchema | dict[str, Any] | None) -> list[str] | None:
+    """The columns whose cells are to be read as they are written; None to find out."""
+    if schema is None:
+        return None
+    columns = (schema if isinstance(schema, TableSchema) else TableSchema.from_config(schema)).columns
+    return [column.name for column in columns if column.kind == "category"]
+
+
+def _told(schema: str | dict[str, Any] | None) -> dict[str, Any] | None:
+    """What a person says of the columns; None if nothing."""
+    if schema is None or schema == INFER:
         return None
     if isinstance(schema, dict):
-        return TableSchema.from_config(schema)
+        return schema
     path = Path(schema)
     try:
-        return TableSchema.from_config(yaml.safe_load(path.read_text()))
+        told: dict[str, Any] = yaml.safe_load(path.read_text())
+        return told
     except FileNotFoundError:
         raise FileNotFoundError(f"schema expects a YAML file or {INFER!r}, found no {path}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -91,19 +102,25 @@ def has_names(path: Path) -> bool:
     return path.suffix.lower() == ".parquet" or (path.suffix.lower() in SUFFIXES and find_layout(path).header)
 
 
-def read_frame(path: Path) -> polars.DataFrame:
-    """All rows of a table whose columns have names."""
-    return polars.concat(list(pieces_of(path)))
+def read_frame(path: Path, texts: Collection[str] | None = None) -> polars.DataFrame:
+    """All rows of a table whose columns have names; see `pieces_of`."""
+    return polars.concat(list(pieces_of(path, texts)))
 
 
-def pieces_of(path: Path, rows: int = PIECE) -> Iterator[polars.DataFrame]:
+def pieces_of(path: Path, texts: Collection[str] | None = None, rows: int = PIECE) -> Iterator[polars.DataFrame]:
     """The rows of a table, ``rows`` at a time.
+
+    Args:
+        path: The table.
+        texts: Columns of a text table whose cells are taken as they are written, though they look like numbers; None
+            for those with numbers that begin with zeros, such as postal codes.
+        rows: How many.
 
     Raises:
         ValueError: If it can't be read, has no rows, or two columns have one name.
     """
     try:
-        frame = polars.scan_parquet(path) if path.suffix.lower() == ".parquet" else _scan(path)
+        frame = polars.scan_parquet(path) if path.suffix.lower() == ".parquet" else _scan(path, texts)
         if not frame.collect_schema():
             raise ValueError(f"{path}: expected at least one column, got none")
         count = 0
@@ -117,16 +134,23 @@ def pieces_of(path: Path, rows: int = PIECE) -> Iterator[polars.DataFrame]:
         raise ValueError(f"{path}: expected rows of values, found none")
 
 
-def _scan(path: Path) -> polars.LazyFrame:
+def _scan(path: Path, texts: Collection[str] | None) -> polars.LazyFrame:
     layout = find_layout(path)
     if not layout.header:
         raise ValueError(f"{path}: expected a first line that names the columns, got values")
     twice = [name for name in layout.names if layout.names.count(name) > 1]
     if twice:
         raise ValueError(f"{path}: expected columns of different names, got {twice[0]!r} twice")
-    return polars.scan_csv(
-        path, separator=layout.delimiter, null_values=EMPTY, infer_schema_length=None, try_parse_dates=True
+    names = list(layout.names)
+    scan = partial(
+        polars.scan_csv, path, separator=layout.delimiter, null_values=EMPTY, with_column_names=lambda _: names
     )
+    if texts is None:
+        code = polars.all().str.contains(r"^\s*[-+]?0\d").any()
+        found = scan(infer_schema=False).select(code).collect()
+        texts = [name for name in names if found[name].item()]
+    overrides = {name: polars.String for name in names if name in texts}
+    return scan(infer_schema_length=None, try_parse_dates=True, schema_overrides=overrides)
 
 
 def write_frame(frame: polars.DataFrame, path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -27,6 +27,11 @@ KINDS = ("real", "integer", "category", "boolean", "ignore")
 MAX_CATEGORIES = 1000
 MAX_RANGE = 65_536
 """Integers that span more than this are taken as real numbers."""
+HINT = "; leave it out by kind: ignore in a --schema"
+EXACT = 2**24
+"""Integers below this are exact in single precision, which examples are computed in."""
+LARGEST = 1e30
+"""Real numbers beyond this, and deviations below one over it, are too close to the ends of single precision."""
 FEW = 32
 """Integers that span no more than this get a probability each; more, a mixture of logistics."""
 
@@ -117,17 +122,7 @@ class TableSchema:
         """
         if not isinstance(config, dict) or not isinstance(config.get("columns"), dict):
             raise ValueError("a schema expects a mapping 'columns' of names to kinds, got something else")
-        known, columns = set(asdict(Column("", ""))) - {"name"}, []
-        for name, own in config["columns"].items():
-            own = {"kind": own} if isinstance(own, str) else own
-            if not isinstance(own, dict) or own.get("kind") not in KINDS:
-                got = own.get("kind") if isinstance(own, dict) else own
-                raise ValueError(f"column {name!r} expects a kind of {', '.join(KINDS)}, got {got!r}")
-            if wrong := [key for key in own if key not in known]:
-                raise ValueError(f"column {name!r} expects {', '.join(sorted(known))}, got {wrong[0]!r}")
-            own["categories"] = tuple(map(str, own.get("categories", ())))
-            columns.append(Column(str(name), **own))
-        schema = cls(tuple(columns))
+        schema = cls(tuple(Column(str(name), **_said(name, own)) for name, own in config["columns"].items()))
         if not schema.used:
             raise ValueError("a schema expects at least one column that is not ignored, got none")
         return schema
@@ -201,34 +196,74 @@ def infer(frame: polars.DataFrame, rows: Sequence[int] | NDArray[Any], where: st
     return TableSchema(tuple(_infer(series, rows, where) for series in frame))
 
 
-def complete_schema(schema: TableSchema, frame: polars.DataFrame, rows: Any, where: str) -> TableSchema:
-    """``schema`` with what a person left out of it (categories, ranges, means) as ``frame`` has it."""
-    inferred = []
-    for column in schema.columns:
+def complete_schema(told: Any, frame: polars.DataFrame, rows: Any, where: str) -> TableSchema:
+    """The schema that a person wrote, as `TableSchema.config`, with what was left out of it as ``frame`` has it.
+
+    Raises:
+        ValueError: If it is no schema, or its columns are not those of ``frame``.
+    """
+    columns = []
+    for column in TableSchema.from_config(told).columns:
         if column.name not in frame.columns:
             near = nearest(column.name, frame.columns)
             raise ValueError(f"{where}: expected the schema's column {column.name!r}, got none of this name{near}")
-        if column.kind == "ignore":
-            inferred.append(column)
-            continue
-        found = _infer(frame[column.name], rows, where, kind=column.kind)
-        inferred.append(replace(found, missing=column.missing or found.missing))
-    return TableSchema(tuple(inferred))
+        if column.kind != "ignore":
+            found = _infer(frame[column.name], rows, where, kind=column.kind)
+            column = replace(found, **_said(column.name, told["columns"][column.name]))  # what is said, counts
+        columns.append(column)
+    return TableSchema(tuple(columns))
+
+
+def sketch(frame: polars.DataFrame, where: str) -> tuple[TableSchema, list[str]]:
+    """The schema of all rows of ``frame``, and why columns that can't be taken are ignored."""
+    columns, reasons = [], []
+    for series in frame:
+        try:
+            columns.append(_infer(series, np.arange(len(series)), where))
+        except ValueError as error:
+            columns.append(Column(series.name, "ignore"))
+            reasons.append(str(error).replace(HINT, ""))
+    return TableSchema(tuple(columns)), reasons
+
+
+TYPES: dict[str, Any] = {
+    "kind": str, "missing": bool, "mean": (int, float), "std": (int, float), "low": int, "high": int,
+    "categories": (list, tuple),
+}  # fmt: skip
+"""What a schema may say of a column."""
+
+
+def _said(name: Any, own: Any) -> dict[str, Any]:
+    """What is said of a column, checked."""
+    own = {"kind": own} if isinstance(own, str) else own
+    if not isinstance(own, dict) or own.get("kind") not in KINDS:
+        got = own.get("kind") if isinstance(own, dict) else own
+        raise ValueError(f"column {name!r} expects a kind of {', '.join(KINDS)}, got {got!r}")
+    for key, value in own.items():
+        if key not in TYPES:
+            raise ValueError(f"column {name!r} expects {', '.join(TYPES)}, got {key!r}")
+        wrong = isinstance(value, bool) and TYPES[key] is not bool
+        if wrong or not isinstance(value, TYPES[key]):
+            raise ValueError(f"column {name!r}: {key} expects another kind of value, got {value!r}")
+    if own.get("low", 0) >= own.get("high", math.inf) or own.get("std", 1) <= 0:
+        raise ValueError(f"column {name!r} expects low < high and a positive std, got {own}")
+    return own | ({"categories": tuple(map(str, own["categories"]))} if "categories" in own else {})
 
 
 def _infer(series: polars.Series, rows: Any, where: str, kind: str | None = None) -> Column:
     name, missing = series.name, bool(series.null_count())
     there = series.drop_nulls()
     told = f"{where}: column {name!r}"
-    hint = "; leave it out by kind: ignore in a --schema"
+    hint = HINT
     if len(there) == 0:
         raise ValueError(f"{told} expects values, got empty cells only{hint}")
     if kind is None:
         kind = _kind(there, told, hint)
     if kind == "boolean":
+        _not_constant(there.n_unique(), told, hint, str(there[0]))
         return Column(name, kind, missing)
     if kind == "category":
-        categories = tuple(there.cast(polars.String).unique().sort().to_list())
+        categories = tuple(_texts(there).unique().sort().to_list())
         if len(categories) > MAX_CATEGORIES:
             raise ValueError(
                 f"{told} expects at most {MAX_CATEGORIES:,} categories, got {len(categories):,}, such as "
@@ -245,13 +280,23 @@ def _infer(series: polars.Series, rows: Any, where: str, kind: str | None = None
     low, high = float(numbers.min()), float(numbers.max())  # type: ignore[arg-type]
     _not_constant(int(low != high) + 1, told, hint, f"{low:g}")
     if kind == "integer":
+        if high - low >= MAX_RANGE or max(abs(low), abs(high)) >= EXACT or bool((numbers != numbers.floor()).any()):
+            raise ValueError(
+                f"{told} expects integers below {EXACT:,} that span less than {MAX_RANGE:,}, got {low:.10g} to "
+                f"{high:.10g}: let its kind be real, or subtract a constant"
+            )
         return Column(name, kind, missing, low=int(low), high=int(high))
     chosen = series[np.asarray(rows)].drop_nulls().cast(polars.Float64)
     std = float(chosen.std(ddof=0) or 0.0) if len(chosen) else 0.0  # type: ignore[arg-type]
     if std == 0:
         raise ValueError(f"{told} expects more than one value in its training rows, got one{hint}")
     mean = float(chosen.mean())  # type: ignore[arg-type]
-    if max(abs(low), abs(high)) * 2**-24 > 1e-3 * std:
+    if max(abs(low), abs(high)) > LARGEST or std < 1 / LARGEST:
+        raise ValueError(
+            f"{told} expects numbers up to {LARGEST:g} with a standard deviation of at least {1 / LARGEST:g}, got "
+            f"{low:.3g} to {high:.3g} with {std:.3g}: scale it first"
+        )
+    if max(abs(low), abs(high)) / EXACT > 1e-3 * std:
         raise ValueError(
             f"{told} expects numbers that single precision tells apart, got {low:.10g} to {high:.10g} with a standard "
             f"deviation of {std:.3g}: subtract a constant first"
@@ -264,19 +309,22 @@ def _kind(there: polars.Series, told: str, hint: str) -> Literal["real", "intege
     if there.dtype == polars.Boolean:
         return "boolean"
     if there.dtype.is_temporal():
-        raise ValueError(f"{told} expects numbers, categories or booleans, got dates{hint}, or make it a number")
+        raise ValueError(
+            f"{told} expects numbers, categories or booleans, got {there.dtype}{hint}, or make it a number"
+        )
     if there.dtype in (polars.String, polars.Categorical, polars.Enum):
         numbers = there.cast(polars.String).cast(polars.Float64, strict=False)
-        if numbers.null_count() < len(there) / 2:
+        if 0 < numbers.null_count() < len(there) / 2:
             odd = there.filter(numbers.is_null())[0]
             raise ValueError(f"{told} expects numbers, as most of its cells are, got {str(odd)[:30]!r}")
         return "category"
     if not there.dtype.is_numeric():
         raise ValueError(f"{told} expects numbers, categories or booleans, got {there.dtype}{hint}")
-    if there.dtype.is_float() and not bool((there == there.floor()).all()):
+    there = there.cast(polars.Float64)
+    if not bool((there == there.floor()).all()):
         return "real"
-    span = float(there.max()) - float(there.min())  # type: ignore[arg-type]
-    return "integer" if math.isfinite(span) and span < MAX_RANGE else "real"
+    low, high = float(there.min()), float(there.max())  # type: ignore[arg-type]
+    return "integer" if high - low < MAX_RANGE and max(abs(low), abs(high)) < EXACT else "real"
 
 
 def _not_constant(count: int, told: str, hint: str, value: str) -> None:
@@ -289,7 +337,7 @@ def _encode(series: polars.Series, column: Column, where: str, gaps: bool, unsee
     told = f"{where}: column {column.name!r}"
     if column.kind == "category":
         index = {category: number for number, category in enumerate(column.categories)}
-        texts = series.cast(polars.String)
+        texts = _texts(series)
         codes = texts.replace_strict(index, default=math.inf, return_dtype=polars.Float64)
         codes = polars.select(polars.when(texts.is_null()).then(None).otherwise(codes)).to_series()
     else:
@@ -311,6 +359,13 @@ def _encode(series: polars.Series, column: Column, where: str, gaps: bool, unsee
     return array
 
 
+def _texts(series: polars.Series) -> polars.Series:
+    """Cells as the text of a category: 1.0 is 1, whatever the type that a file's numbers were read as."""
+    if series.dtype.is_float() and bool((series.drop_nulls() == series.drop_nulls().floor()).all()):
+        series = series.cast(polars.Int64)
+    return series.cast(polars.String)
+
+
 def _wrong(array: NDArray[np.float64], column: Column) -> NDArray[np.bool_]:
     """Which cells, but for empty ones, are no values of the column."""
     there = ~np.isnan(array)
@@ -318,7 +373,8 @@ def _wrong(array: NDArray[np.float64], column: Column) -> NDArray[np.bool_]:
         return there & ((array < column.low) | (array > column.high) | (array != np.floor(array)))
     if column.kind == "boolean":
         return there & (array != 0) & (array != 1)
-    return there & ~np.isfinite(array)
+    with np.errstate(over="ignore"):
+        return there & ~np.isfinite(array.astype(np.float32))
 
 
 def _expected(column: Column) -> str:

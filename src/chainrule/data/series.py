@@ -71,8 +71,8 @@ def series_column(config: dict[str, Any]) -> Column:
     return TableSchema.from_config(config).columns[0]
 
 
-def read_values(path: Path, column: str) -> NDArray[np.float64]:
-    """The numbers of a column ``(N,)``.
+def read_values(path: Path, column: str, about: Column | None = None) -> NDArray[np.float64]:
+    """The numbers of a column ``(N,)``, which must be values of ``about``, if that is given.
 
     Raises:
         ValueError: If there is no such column, it has gaps or other values, or a column of dates is not sorted.
@@ -93,6 +93,8 @@ def read_values(path: Path, column: str) -> NDArray[np.float64]:
     if values.null_count():
         row = int(values.is_null().arg_max() or 0)
         raise ValueError(f"{path}: column {column!r}, row {row + 1}: expected a number, got an empty cell")
+    if about is not None:
+        TableSchema((about,)).encode(frame, path.name)  # refuses what no value of the run's series is
     if len(values) < LEAST:
         raise ValueError(f"{path}: column {column!r} expects at least {LEAST} values, got {len(values)}")
     return np.array(values.cast(polars.Float64))

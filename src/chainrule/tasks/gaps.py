@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -49,10 +50,13 @@ def fill(
         rows = (which == number).nonzero().squeeze(1)
         if not bool(missing.any()):
             continue
-        # A seed for each pattern, so that no two are drawn alike.
+        # A seed for each pattern, whatever the other rows are.
+        own = (
+            None if seed is None else int(np.random.SeedSequence([seed, *missing.int().tolist()]).generate_state(1)[0])
+        )
         done = completion(
             model, x[rows].nan_to_num().repeat(draws, 1), ~missing, particles=particles,
-            seed=None if seed is None else seed * len(patterns) + number,
+            seed=own,
             context=None if context is None else context[rows].repeat(draws), **settings,
         )  # fmt: skip
         filled[:, rows] = done.x.cpu().unflatten(0, (draws, -1))

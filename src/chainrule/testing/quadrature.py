@@ -29,9 +29,7 @@ def nodes_of(conditional: Conditional) -> tuple[Tensor, Tensor, Tensor]:
     if conditional.values is not None:
         values = conditional.values.double()
         return values, torch.zeros_like(values), torch.arange(len(values))
-    column = getattr(conditional, "column", conditional)  # what `Columns` pads
-    if column is not conditional:
-        return nodes_of(column)
+    conditional = conditional.family
     if isinstance(conditional, Standardised):
         values, lengths, cells = nodes_of(conditional.conditional)
         length = 0.0 if conditional.conditional.values is not None else math.log(conditional.scale)
