@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test bench bench-compressors bench-tasks readme clean
+.PHONY: install demo test bench bench-tables bench-compressors bench-tasks readme clean
 
 install: .venv/installed
 
@@ -30,6 +30,12 @@ bench: install
 	$(BIN)/python benchmarks/memory.py --out results
 	$(BIN)/python benchmarks/images.py --out results
 	$(BIN)/python benchmarks/audio.py --out results
+	$(BIN)/python benchmarks/mixed.py --out results
+
+# Wine in ten folds (half an hour), and the picture of densities of two variables.
+bench-tables: install
+	$(BIN)/python benchmarks/tables.py --out results
+	$(BIN)/python benchmarks/densities.py --out results
 
 # Lossless compressors on the test images; for the folder see recipes/cifar10-jpeg.
 bench-compressors: install
