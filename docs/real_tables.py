@@ -80,11 +80,12 @@ def told_apart(results: list[dict[str, Any]]) -> str:
     (report,) = [result for result in results if result.get("benchmark") == "mixed"]
     sizes = {int(rows): figures for rows, figures in report["score"].items()}
     memory = ", ".join(f"{figures['peak_mib']:,.0f} MiB for {rows:,} rows" for rows, figures in sizes.items())
+    count = f"{2 * report['removed']['rows']:,}"
+    speeds = [f"{report[f'{verb}_rows_per_second']:,.0f}" for verb in ("log_prob", "sample")]
     return (
-        f"Gradient boosting tells {2 * report['removed']['rows']:,} samples from as many rows that no model was fitted on "
-        f"with an area under the ROC curve of {report['two_sample_auc_rounded']:.3f} (0.5: not at all), once samples are "
-        f"rounded as the measurements are, and of {report['two_sample_auc']:.3f} without, for the digits give them away. "
-        "A MADE of 100 units reads "
-        f"{report['log_prob_rows_per_second']:,.0f} and draws {report['sample_rows_per_second']:,.0f} rows a second of 13 "
-        f"columns; `chainrule score` of a Parquet file takes {memory}."
+        f"Gradient boosting tells {count} samples from as many rows that no model was fitted on with an area under the "
+        f"ROC curve of {report['two_sample_auc_rounded']:.3f} (0.5: not at all), once samples are rounded as the "
+        f"measurements are, and of {report['two_sample_auc']:.3f} without, as digits give them away. A MADE of 100 units "
+        f"reads {speeds[0]} and draws {speeds[1]} rows a second of 13 columns; `chainrule score` of a Parquet file takes "
+        f"{memory}."
     )
