@@ -85,7 +85,7 @@ def told_apart(results: list[dict[str, Any]]) -> str:
     return (
         f"Gradient boosting tells {count} samples from as many rows that no model was fitted on with an area under the "
         f"ROC curve of {report['two_sample_auc_rounded']:.3f} (0.5: not at all), once samples are rounded as the "
-        f"measurements are, and of {report['two_sample_auc']:.3f} without, as digits give them away. A MADE of 100 units "
-        f"reads {speeds[0]} and draws {speeds[1]} rows a second of 13 columns; `chainrule score` of a Parquet file takes "
-        f"{memory}."
+        f"measurements are, and of {report['two_sample_auc']:.3f} without, as digits give them away. A MADE of 100 "
+        f"units reads {speeds[0]} and draws {speeds[1]} rows a second of 13 columns; `chainrule score` of a Parquet "
+        f"file takes {memory}."
     )
