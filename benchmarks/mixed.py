@@ -38,7 +38,7 @@ from chainrule.conditionals import GaussianMixture
 from chainrule.data.dataset import Dataset, split_rows
 from chainrule.data.files import find
 from chainrule.data.frames import dataset_of_frame, read_frame
-from chainrule.data.schema import infer
+from chainrule.data.infer import infer
 from chainrule.data.wine import HOST
 from chainrule.models import MADE, NADE
 from chainrule.recipes import machine

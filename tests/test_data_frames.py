@@ -15,7 +15,8 @@ import yaml
 import chainrule.data
 from chainrule.conditionals import Categorical, Columns, GaussianMixture, Standardised, WithMissing
 from chainrule.data.dataset import ArrayExamples
-from chainrule.data.schema import TableSchema, infer
+from chainrule.data.infer import infer
+from chainrule.data.schema import TableSchema
 
 ROWS = 60
 

@@ -20,8 +20,9 @@ from chainrule.cli.parser import UsageError
 from chainrule.cli.writing import check_suffix
 from chainrule.data.dataset import ArrayExamples
 from chainrule.data.frames import pieces_of, read_frame, write_frame
+from chainrule.data.infer import sketch
 from chainrule.data.rows import check_is_file
-from chainrule.data.schema import TableSchema, sketch
+from chainrule.data.schema import TableSchema
 from chainrule.model import AutoregressiveModel
 from chainrule.tasks.gaps import fill, known_log_prob
 from chainrule.tasks.sample import sample

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars
@@ -21,17 +20,10 @@ from chainrule.conditionals import (
     Standardised,
     WithMissing,
 )
+from chainrule.data.cells import decode_cells, encode_cells
 from chainrule.data.dataset import nearest
 
 KINDS = ("real", "integer", "category", "boolean", "ignore")
-MAX_CATEGORIES = 1000
-MAX_RANGE = 65_536
-"""Integers that span more than this are taken as real numbers."""
-HINT = "; leave it out by kind: ignore in a --schema"
-EXACT = 2**24
-"""Integers below this are exact in single precision, which examples are computed in."""
-LARGEST = 1e30
-"""Real numbers beyond this, and deviations below one over it, are too close to the ends of single precision."""
 FEW = 32
 """Integers that span no more than this get a probability each; more, a mixture of logistics."""
 
@@ -122,7 +114,7 @@ class TableSchema:
         """
         if not isinstance(config, dict) or not isinstance(config.get("columns"), dict):
             raise ValueError("a schema expects a mapping 'columns' of names to kinds, got something else")
-        schema = cls(tuple(Column(str(name), **_said(name, own)) for name, own in config["columns"].items()))
+        schema = cls(tuple(Column(str(name), **said_of(name, own)) for name, own in config["columns"].items()))
         if not schema.used:
             raise ValueError("a schema expects at least one column that is not ignored, got none")
         return schema
@@ -178,52 +170,13 @@ class TableSchema:
                     raise ValueError(f"{where}: expected the column {column.name!r}, got none of this name{near}")
                 arrays.append(np.full(len(frame), np.nan))
                 continue
-            arrays.append(_encode(frame[column.name], column, where, gaps, unseen))
+            arrays.append(encode_cells(frame[column.name], column, where, gaps, unseen))
         return np.stack(arrays, axis=1).astype(np.float32)
 
     def decode(self, x: NDArray[Any]) -> polars.DataFrame:
         """A frame with the values of rows ``(N, n)``, with the names and types of the table."""
-        series = [_decode(values, column) for values, column in zip(x.T, self.used, strict=True)]
+        series = [decode_cells(values, column) for values, column in zip(x.T, self.used, strict=True)]
         return polars.DataFrame(series)
-
-
-def infer(frame: polars.DataFrame, rows: Sequence[int] | NDArray[Any], where: str) -> TableSchema:
-    """The schema of ``frame``: kinds, categories, ranges and gaps of all rows, means and deviations of ``rows``.
-
-    Raises:
-        ValueError: If a column has one value only or none, too many categories, or holds dates; it is named.
-    """
-    return TableSchema(tuple(_infer(series, rows, where) for series in frame))
-
-
-def complete_schema(told: Any, frame: polars.DataFrame, rows: Any, where: str) -> TableSchema:
-    """The schema that a person wrote, as `TableSchema.config`, with what was left out of it as ``frame`` has it.
-
-    Raises:
-        ValueError: If it is no schema, or its columns are not those of ``frame``.
-    """
-    columns = []
-    for column in TableSchema.from_config(told).columns:
-        if column.name not in frame.columns:
-            near = nearest(column.name, frame.columns)
-            raise ValueError(f"{where}: expected the schema's column {column.name!r}, got none of this name{near}")
-        if column.kind != "ignore":
-            found = _infer(frame[column.name], rows, where, kind=column.kind)
-            column = replace(found, **_said(column.name, told["columns"][column.name]))  # what is said, counts
-        columns.append(column)
-    return TableSchema(tuple(columns))
-
-
-def sketch(frame: polars.DataFrame, where: str) -> tuple[TableSchema, list[str]]:
-    """The schema of all rows of ``frame``, and why columns that can't be taken are ignored."""
-    columns, reasons = [], []
-    for series in frame:
-        try:
-            columns.append(_infer(series, np.arange(len(series)), where))
-        except ValueError as error:
-            columns.append(Column(series.name, "ignore"))
-            reasons.append(str(error).replace(HINT, ""))
-    return TableSchema(tuple(columns)), reasons
 
 
 TYPES: dict[str, Any] = {
@@ -233,7 +186,7 @@ TYPES: dict[str, Any] = {
 """What a schema may say of a column."""
 
 
-def _said(name: Any, own: Any) -> dict[str, Any]:
+def said_of(name: Any, own: Any) -> dict[str, Any]:
     """What is said of a column, checked."""
     own = {"kind": own} if isinstance(own, str) else own
     if not isinstance(own, dict) or own.get("kind") not in KINDS:
@@ -248,151 +201,3 @@ def _said(name: Any, own: Any) -> dict[str, Any]:
     if own.get("low", 0) >= own.get("high", math.inf) or own.get("std", 1) <= 0:
         raise ValueError(f"column {name!r} expects low < high and a positive std, got {own}")
     return own | ({"categories": tuple(map(str, own["categories"]))} if "categories" in own else {})
-
-
-def _infer(series: polars.Series, rows: Any, where: str, kind: str | None = None) -> Column:
-    name, missing = series.name, bool(series.null_count())
-    there = series.drop_nulls()
-    told = f"{where}: column {name!r}"
-    hint = HINT
-    if len(there) == 0:
-        raise ValueError(f"{told} expects values, got empty cells only{hint}")
-    if kind is None:
-        kind = _kind(there, told, hint)
-    if kind == "boolean":
-        _not_constant(there.n_unique(), told, hint, str(there[0]))
-        return Column(name, kind, missing)
-    if kind == "category":
-        categories = tuple(_texts(there).unique().sort().to_list())
-        if len(categories) > MAX_CATEGORIES:
-            raise ValueError(
-                f"{told} expects at most {MAX_CATEGORIES:,} categories, got {len(categories):,}, such as "
-                f"{categories[0][:30]!r}{hint}"
-            )
-        _not_constant(len(categories), told, hint, categories[0])
-        return Column(name, kind, missing, categories=categories)
-    numbers = there.cast(polars.Float64, strict=False)
-    if numbers.null_count():
-        raise ValueError(f"{told} expects numbers, as the schema says {kind}, got {there[numbers.is_null()][0]!r}")
-    if not bool(numbers.is_finite().all()):
-        place = int(numbers.is_finite().not_().arg_max() or 0)
-        raise ValueError(f"{told} expects finite numbers, got {numbers[place]}")
-    low, high = float(numbers.min()), float(numbers.max())  # type: ignore[arg-type]
-    _not_constant(int(low != high) + 1, told, hint, f"{low:g}")
-    if kind == "integer":
-        if high - low >= MAX_RANGE or max(abs(low), abs(high)) >= EXACT or bool((numbers != numbers.floor()).any()):
-            raise ValueError(
-                f"{told} expects integers below {EXACT:,} that span less than {MAX_RANGE:,}, got {low:.10g} to "
-                f"{high:.10g}: let its kind be real, or subtract a constant"
-            )
-        return Column(name, kind, missing, low=int(low), high=int(high))
-    chosen = series[np.asarray(rows)].drop_nulls().cast(polars.Float64)
-    std = float(chosen.std(ddof=0) or 0.0) if len(chosen) else 0.0  # type: ignore[arg-type]
-    if std == 0:
-        raise ValueError(f"{told} expects more than one value in its training rows, got one{hint}")
-    mean = float(chosen.mean())  # type: ignore[arg-type]
-    if max(abs(low), abs(high)) > LARGEST or std < 1 / LARGEST:
-        raise ValueError(
-            f"{told} expects numbers up to {LARGEST:g} with a standard deviation of at least {1 / LARGEST:g}, got "
-            f"{low:.3g} to {high:.3g} with {std:.3g}: scale it first"
-        )
-    if max(abs(low), abs(high)) / EXACT > 1e-3 * std:
-        raise ValueError(
-            f"{told} expects numbers that single precision tells apart, got {low:.10g} to {high:.10g} with a standard "
-            f"deviation of {std:.3g}: subtract a constant first"
-        )
-    return Column(name, kind, missing, mean=mean, std=std)
-
-
-def _kind(there: polars.Series, told: str, hint: str) -> Literal["real", "integer", "category", "boolean"]:
-    """What kind of values a column has."""
-    if there.dtype == polars.Boolean:
-        return "boolean"
-    if there.dtype.is_temporal():
-        raise ValueError(
-            f"{told} expects numbers, categories or booleans, got {there.dtype}{hint}, or make it a number"
-        )
-    if there.dtype in (polars.String, polars.Categorical, polars.Enum):
-        numbers = there.cast(polars.String).cast(polars.Float64, strict=False)
-        if 0 < numbers.null_count() < len(there) / 2:
-            odd = there.filter(numbers.is_null())[0]
-            raise ValueError(f"{told} expects numbers, as most of its cells are, got {str(odd)[:30]!r}")
-        return "category"
-    if not there.dtype.is_numeric():
-        raise ValueError(f"{told} expects numbers, categories or booleans, got {there.dtype}{hint}")
-    there = there.cast(polars.Float64)
-    if not bool((there == there.floor()).all()):
-        return "real"
-    low, high = float(there.min()), float(there.max())  # type: ignore[arg-type]
-    return "integer" if high - low < MAX_RANGE and max(abs(low), abs(high)) < EXACT else "real"
-
-
-def _not_constant(count: int, told: str, hint: str, value: str) -> None:
-    if count < 2:
-        raise ValueError(f"{told} expects at least two values, got {value!r} only{hint}")
-
-
-def _encode(series: polars.Series, column: Column, where: str, gaps: bool, unseen: bool) -> NDArray[np.float64]:
-    """The cells of a column as numbers."""
-    told = f"{where}: column {column.name!r}"
-    if column.kind == "category":
-        index = {category: number for number, category in enumerate(column.categories)}
-        texts = _texts(series)
-        codes = texts.replace_strict(index, default=math.inf, return_dtype=polars.Float64)
-        codes = polars.select(polars.when(texts.is_null()).then(None).otherwise(codes)).to_series()
-    else:
-        codes = series.cast(polars.Float64, strict=False)
-        if codes.null_count() > series.null_count():
-            place = int((codes.is_null() & series.is_not_null()).arg_max() or 0)
-            raise ValueError(f"{told}, row {place + 1}: expected a number, got {str(series[place])[:30]!r}")
-    array = codes.fill_null(math.nan).to_numpy().astype(np.float64)
-    wrong = _wrong(array, column)
-    outside = wrong & np.isfinite(array) if column.kind == "integer" else wrong & (column.kind == "category")
-    array = np.where(outside & unseen, np.inf, array)
-    wrong &= ~(outside & unseen)
-    if not (column.missing or gaps):
-        wrong |= np.isnan(array)
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        got = "an empty cell" if np.isnan(array[row]) else repr(series[row])
-        raise ValueError(f"{told}, row {row + 1}: expected {_expected(column)}, got {got}")
-    return array
-
-
-def _texts(series: polars.Series) -> polars.Series:
-    """Cells as the text of a category: 1.0 is 1, whatever the type that a file's numbers were read as."""
-    if series.dtype.is_float() and bool((series.drop_nulls() == series.drop_nulls().floor()).all()):
-        series = series.cast(polars.Int64)
-    return series.cast(polars.String)
-
-
-def _wrong(array: NDArray[np.float64], column: Column) -> NDArray[np.bool_]:
-    """Which cells, but for empty ones, are no values of the column."""
-    there = ~np.isnan(array)
-    if column.kind == "integer":
-        return there & ((array < column.low) | (array > column.high) | (array != np.floor(array)))
-    if column.kind == "boolean":
-        return there & (array != 0) & (array != 1)
-    with np.errstate(over="ignore"):
-        return there & ~np.isfinite(array.astype(np.float32))
-
-
-def _expected(column: Column) -> str:
-    return {
-        "integer": f"an integer from {column.low} to {column.high}, as in training",
-        "category": f"one of its {len(column.categories)} categories in training",
-        "boolean": "true or false",
-    }.get(column.kind, "a finite number")
-
-
-def _decode(values: NDArray[Any], column: Column) -> polars.Series:
-    """The cells that numbers stand for."""
-    cells: list[Any]
-    if column.kind == "category":
-        cells = [None if np.isnan(value) else column.categories[int(value)] for value in values]
-        return polars.Series(column.name, cells, dtype=polars.String)
-    series = polars.Series(column.name, values.astype(np.float64)).fill_nan(None)
-    kind = {"integer": polars.Int64, "boolean": polars.Boolean}.get(column.kind, polars.Float64)
-    if kind == polars.Float64:  # the shortest decimals that single precision reads as these
-        return polars.Series(column.name, values.astype(np.float32).astype(str).astype(np.float64)).fill_nan(None)
-    return series.cast(kind)

@@ -13,7 +13,8 @@ from torch import Tensor
 from chainrule.data.audio import Recordings, check_window
 from chainrule.data.dataset import Dataset, nearest
 from chainrule.data.frames import has_names, read_frame
-from chainrule.data.schema import Column, TableSchema, infer
+from chainrule.data.infer import infer
+from chainrule.data.schema import Column, TableSchema
 
 WINDOW = 512
 """Values that a piece of a series counts in training, and that are drawn by default."""
