@@ -103,8 +103,8 @@ def _ends(there: polars.Series, kind: str, told: str) -> tuple[float, float]:
     exact = high - low < MAX_RANGE and max(abs(low), abs(high)) < EXACT and bool((numbers == numbers.floor()).all())
     if kind == "integer" and not exact:
         raise ValueError(
-            f"{told} expects integers below {EXACT:,} that span less than {MAX_RANGE:,}, got {low:.10g} to {high:.10g}: "
-            "let its kind be real, or subtract a constant"
+            f"{told} expects integers below {EXACT:,} that span less than {MAX_RANGE:,}, got {low:.10g} to "
+            f"{high:.10g}: let its kind be real, or subtract a constant"
         )
     return low, high
 
