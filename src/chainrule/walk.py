@@ -74,8 +74,9 @@ def walk(
             _, state = model.step(state, previous)
             previous = value
     if choose is drawn and select is None and isinstance(model, SequenceModel) and len(chosen) < n:
-        values, state = model.draw(state, previous, n - len(chosen))
-        chosen += values.unbind(1)
+        values, _ = model.draw(state, previous, n - len(chosen))
+        sequence = torch.cat([known, values], dim=1)
+        return sequence if model.any_length else model.order.unflatten(sequence)
     for t in range(len(chosen), n):
         distribution, state = model.step(state, previous)
         previous = choose(t, distribution).to(dtype)

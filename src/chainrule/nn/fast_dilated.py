@@ -8,7 +8,7 @@ operations; here there is nothing between them, and, where values are drawn, not
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -106,9 +106,7 @@ class FastStep:
             together = threads.map if len(shares) > 1 else map
             for first in range(0, steps, AT_ONCE):
                 noise = torch.empty(min(AT_ONCE, steps - first), batch, self.num_parameters)
-                for of_step in noise:
-                    of_step.exponential_()
-                numbers = noise.log_().numpy()
+                numbers = noise.exponential_().log_().numpy()
 
                 def run(share: slice, first: int = first, numbers: Array = numbers) -> None:
                     self.steps(
@@ -143,9 +141,11 @@ def _compiled() -> Any:
     import scipy.linalg  # noqa: F401 (numba's products are SciPy's)
     from threadpoolctl import ThreadpoolController
 
-    tanh = numba.njit(fastmath=True, inline="always")(_tanh)
+    # Python's own divisions, which raise at zero, would keep the loops from being vectorised.
+    compiled = partial(numba.njit, fastmath=True, error_model="numpy")
+    tanh = compiled(inline="always")(_tanh)
 
-    @numba.njit(fastmath=True, cache=True, nogil=True)
+    @compiled(cache=True, nogil=True)
     def step(
         x: Array, buffer: Array, t: int, rings: Any, gates: Array, frame: int, biases: Array, taps_weight: Array,
         mix_weight: Array, mix_bias: Array, first_weight: Array, first_bias: Array, last_weight: Array,
@@ -184,7 +184,7 @@ def _compiled() -> Any:
         np.dot(np.maximum(between + first_bias, ZERO), last_weight, result)
         result += last_bias
 
-    @numba.njit(fastmath=True, cache=True, nogil=True)
+    @compiled(cache=True, nogil=True)
     def steps(
         x: Array, buffer: Array, t: int, rings: Any, gates: Array, hop: int, biases: Array, taps_weight: Array,
         mix_weight: Array, mix_bias: Array, first_weight: Array, first_bias: Array, last_weight: Array,
