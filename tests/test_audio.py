@@ -304,7 +304,7 @@ def test_commands_refuse_what_does_not_fit(folder: Path, tmp_path: Path, capsys:
     assert "which no ensemble reads" in refused(
         capsys, "fit", *model, "--data", str(folder), "--members", "2", "--out", str(tmp_path / "two")
     )
-    assert "recordings expect a model of sequences" in refused(
+    assert "recordings and series expect a model of sequences" in refused(
         capsys, "fit", "--model", "MADE", "--data", str(folder), "--out", str(tmp_path / "made")
     )
     (tmp_path / "lines.txt").write_text("ab\nc\nba\nd\n")
