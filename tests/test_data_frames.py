@@ -141,6 +141,11 @@ def test_codes_with_zeros_and_categories_that_look_like_numbers(tmp_path: Path) 
     schema = chainrule.data.load(tmp_path / "t.csv").schema
     assert schema is not None
     assert schema.columns[0].categories == ("00501", "02134", "10001")
+    days = [f"0{i}/11/2026" for i in range(1, 10)] * 2  # no codes, though they begin with a zero
+    frame = polars.DataFrame({"half": ["00.5", "01.5", "02.5"] * 6, "day": days})
+    frame.write_csv(tmp_path / "d.csv")
+    told = {"columns": {"half": "real", "day": "ignore"}}
+    assert chainrule.data.load(tmp_path / "d.csv", schema=told).event_shape == (1,)
     told = {"columns": {"k": "category", "x": "real"}}
     frame = polars.DataFrame({"k": [1, 2] * 6, "x": [0.5 * i for i in range(12)]})
     frame.write_csv(tmp_path / "n.csv")

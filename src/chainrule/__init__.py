@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from chainrule.tasks.evaluate import evaluate as evaluate
     from chainrule.tasks.gaps import fill as fill
     from chainrule.tasks.marginal import marginal as marginal
+    from chainrule.tasks.purify import purify as purify
     from chainrule.tasks.receptive_field import receptive_field as receptive_field
     from chainrule.tasks.represent import represent as represent
     from chainrule.tasks.sample import sample as sample
@@ -39,6 +40,7 @@ _HOMES = {
     "fit": "chainrule.training",
     "load": "chainrule.hub",
     "marginal": "chainrule.tasks.marginal",
+    "purify": "chainrule.tasks.purify",
     "receptive_field": "chainrule.tasks.receptive_field",
     "represent": "chainrule.tasks.represent",
     "sample": "chainrule.tasks.sample",

@@ -114,8 +114,7 @@ def _rows_to_score(
         yield examples[:].numpy()
         return
     first = 0
-    texts = [column.name for column in schema.used if column.kind == "category"]
-    for piece in pieces_of(options["file"], texts):
+    for piece in pieces_of(options["file"], schema.texts):
         try:
             yield schema.encode(piece, options["file"].name, gaps=True, unseen=True)
         except ValueError as error:
@@ -133,8 +132,7 @@ def complete_table(
     if options["observe"] is not None:
         raise UsageError("complete expects no --observe: of a table, what is empty in FILE is what is unknown")
     check_suffix(options["out"], FRAMES)
-    texts = [column.name for column in schema.used if column.kind == "category"]
-    frame = read_frame(options["file"], texts)
+    frame = read_frame(options["file"], schema.texts)
     x = torch.from_numpy(schema.encode(frame, options["file"].name, gaps=True))
     context = one_class(options, model, len(x))
     draws, methods = fill(model, x, draws=options["draws"], particles=options["particles"], context=context, **drawing)
@@ -159,7 +157,7 @@ def complete_table(
 
 def _into(frame: polars.DataFrame, drawn: polars.DataFrame) -> polars.DataFrame:
     """``frame`` with its empty cells, and the columns that it lacks, from ``drawn``; all else stays as it is."""
-    columns = [series.alias(series.name) for series in drawn if series.name not in frame.columns]
+    columns = [series for series in drawn if series.name not in frame.columns]
     for name in drawn.columns:
         if name in frame.columns and frame[name].null_count():
             known, own = frame[name], drawn[name]

@@ -42,14 +42,14 @@ def load_frame(path: Path, *, seed: int, schema: Told = None) -> Dataset:
         ValueError: If the file can't be read, or a column can't be taken; it is named.
     """
     told = None if isinstance(schema, TableSchema) else _told(schema)
-    frame = read_frame(path, texts=_told_texts(schema if isinstance(schema, TableSchema) else told))
+    known = schema if isinstance(schema, TableSchema) else None if told is None else TableSchema.from_config(told)
+    frame = read_frame(path, texts=None if known is None else known.texts)
     rows = split_rows(len(frame), seed, str(path))
-    if not isinstance(schema, TableSchema):
-        if told is None:
-            schema = infer(frame, rows["train"], path.name)
-        else:
-            schema = complete_schema(told, frame, rows["train"], path.name)
-    return dataset_of_frame(path.resolve().name, frame, rows, schema, {"path": str(path.resolve()), "split_seed": seed})
+    if known is None:
+        known = infer(frame, rows["train"], path.name)
+    elif told is not None:
+        known = complete_schema(told, frame, rows["train"], path.name)
+    return dataset_of_frame(path.resolve().name, frame, rows, known, {"path": str(path.resolve()), "split_seed": seed})
 
 
 def dataset_of_frame(
@@ -72,14 +72,6 @@ def dataset_of_frame(
         provenance=origin | {"schema": schema.config, "splits": sizes},
         schema=schema,
     )
-
-
-def _told_texts(schema: TableSchema | dict[str, Any] | None) -> list[str] | None:
-    """The columns whose cells are to be read as they are written; None to find out."""
-    if schema is None:
-        return None
-    columns = (schema if isinstance(schema, TableSchema) else TableSchema.from_config(schema)).columns
-    return [column.name for column in columns if column.kind == "category"]
 
 
 def _told(schema: str | dict[str, Any] | None) -> dict[str, Any] | None:
@@ -147,7 +139,7 @@ def _scan(path: Path, texts: Collection[str] | None) -> polars.LazyFrame:
         polars.scan_csv, path, separator=layout.delimiter, null_values=EMPTY, with_column_names=lambda _: names
     )
     if texts is None:
-        code = polars.all().str.contains(r"^\s*[-+]?0\d").any()
+        code = polars.all().str.contains(r"^\s*[-+]?0\d+\s*$").any()
         found = scan(infer_schema=False).select(code).collect()
         texts = [name for name in names if found[name].item()]
     overrides = {name: polars.String for name in names if name in texts}

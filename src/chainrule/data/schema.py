@@ -96,6 +96,11 @@ class TableSchema:
         return [column for column in self.columns if column.kind != "ignore"]
 
     @property
+    def texts(self) -> list[str]:
+        """The columns whose cells are to be read as they are written, though they may look like numbers."""
+        return [column.name for column in self.used if column.kind == "category"]
+
+    @property
     def config(self) -> dict[str, Any]:
         """Plain values that `from_config` takes: of each column what its kind needs."""
         needed = {"real": ("mean", "std"), "integer": ("low", "high"), "category": ("categories",)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -43,25 +44,28 @@ def fill(
     """
     if draws < 1:
         raise ValueError(f"draws expects at least 1, got {draws}")
-    patterns, which = torch.unique(x.isnan(), dim=0, return_inverse=True)
     filled = x.repeat(draws, 1, 1)
     methods: dict[str, int] = {}
-    for number, missing in enumerate(patterns):
-        rows = (which == number).nonzero().squeeze(1)
+    for missing, rows in _alike(x.isnan()):
         if not bool(missing.any()):
             continue
         # A seed for each pattern, whatever the other rows are.
-        own = (
-            None if seed is None else int(np.random.SeedSequence([seed, *missing.int().tolist()]).generate_state(1)[0])
-        )
+        own = None if seed is None else np.random.SeedSequence([seed, *missing.int().tolist()]).generate_state(1)
         done = completion(
             model, x[rows].nan_to_num().repeat(draws, 1), ~missing, particles=particles,
-            seed=own,
+            seed=None if own is None else int(own[0]),
             context=None if context is None else context[rows].repeat(draws), **settings,
         )  # fmt: skip
         filled[:, rows] = done.x.cpu().unflatten(0, (draws, -1))
         methods[done.method] = methods.get(done.method, 0) + len(rows)
     return filled, methods
+
+
+def _alike(unknown: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Each pattern ``(n,)`` of unknown cells ``(N, n)``, and the indices of the rows that have it."""
+    patterns, which = torch.unique(unknown, dim=0, return_inverse=True)
+    for number, pattern in enumerate(patterns):
+        yield pattern, (which == number).nonzero().squeeze(1)
 
 
 def known_log_prob(
@@ -86,10 +90,8 @@ def known_log_prob(
     if not bool(unknown.any()):
         return log_prob(model, x, context=context, batch_size=batch_size).double(), 0
     result = torch.empty(len(x), dtype=torch.float64)
-    patterns, which = torch.unique(unknown, dim=0, return_inverse=True)
     estimates = 0
-    for number, missing in enumerate(patterns):
-        rows = (which == number).nonzero().squeeze(1)
+    for missing, rows in _alike(unknown):
         own = None if context is None else context[rows]
         if bool(missing.any()):
             found = marginal(model, x[rows].masked_fill(missing, 0.0), ~missing, seed=seed, context=own)
