@@ -21,7 +21,8 @@ class TestFit:
     def test_leaves_a_run_folder(self, digits_run: Path) -> None:
         names = {path.name for path in digits_run.iterdir()}
         assert names == {
-            "checkpoints", "config.json", "metrics.csv", "model.safetensors", "samples.png", "training.png",
+            "calibration.safetensors", "checkpoints", "config.json", "metrics.csv", "model.safetensors", "samples.png",
+            "training.png",
         }  # fmt: skip
         config = json.loads((digits_run / "config.json").read_text())
         assert config["settings"]["model"] == "MADE"

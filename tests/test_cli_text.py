@@ -10,8 +10,9 @@ from command_line import refused
 
 import chainrule
 from chainrule import hub
-from chainrule.cli import lines, main
+from chainrule.cli import main
 from chainrule.data.text import TextFormat
+from chainrule.recipes import lines
 
 SMALL = ["--model", "RNN", "--model.cell", "gru", "--model.hidden_size", "8", "--max_epochs", "1"]
 SONG = "row, row, row your boat\ngently down the stream\n"

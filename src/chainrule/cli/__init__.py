@@ -32,6 +32,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except (UsageError, ValueError, OSError) as error:
         return _fail(error, 2)
+    except ImportError as error:
+        if "pip install" not in str(error):
+            raise
+        return _fail(error, 2)
     except RuntimeError as error:
         if type(error).__name__ != "TrainingError":
             raise

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from chainrule.cli.loading import dataset_of, fraction_of, one_class
+from chainrule.cli.loading import asked_examples, dataset_of, fraction_of, one_class
 from chainrule.cli.parser import UsageError
 from chainrule.data.audio import AudioFormat, Recordings
 from chainrule.data.audio_files import write_wav
@@ -65,7 +65,7 @@ def complete_audio(options: dict[str, Any], model: AutoregressiveModel, config: 
         known = round(share * len(whole))
         draws = torch.stack([whole] * options["draws"])
         if known < len(whole):
-            context = _class(options, model, dataset, i, options["draws"])
+            context = _class(options, model, dataset, i)
             draws = sample(
                 model,
                 options["draws"],
@@ -90,13 +90,16 @@ def complete_audio(options: dict[str, Any], model: AutoregressiveModel, config: 
 
 def score_audio(options: dict[str, Any], model: AutoregressiveModel, config: dict[str, Any]) -> None:
     """``chainrule score`` of a model of recordings: a line of JSON for each."""
-    if options["file"] is not None or options["out"] is not None:
-        raise UsageError("score expects no FILE (but --data) and no --out, as the run was fitted on recordings")
-    examples, dataset = _recordings(options, model, config)
+    if options["out"] is not None:
+        raise UsageError("score expects no --out (but with --score), as the run was fitted on recordings")
+    if options["n"] < 1:
+        raise ValueError(f"n expects at least 1, got {options['n']}")
+    examples, classes, _ = asked_examples(options, config, model)
+    assert isinstance(examples, Recordings)
     for i, levels in enumerate(examples.each()):
         if i == options["n"]:
             break
-        context = _class(options, model, dataset, i, 1)
+        context = None if classes is None else classes[i : i + 1]
         log_prob, _ = sequence_log_probs(sequence_model(model), [levels], context)
         nats = -log_prob.item()
         bits = nats / len(levels) / math.log(2)
@@ -109,13 +112,11 @@ def score_audio(options: dict[str, Any], model: AutoregressiveModel, config: dic
         print(json.dumps(row))
 
 
-def _class(
-    options: dict[str, Any], model: AutoregressiveModel, dataset: Dataset, index: int, count: int
-) -> Tensor | None:
-    """The class of a recording, ``count`` times: that of ``--class`` where it is given, else its own."""
-    if options.get("label") is not None:
-        return one_class(options, model, count)
-    return None if model.num_classes is None else dataset.classes(options["split"])[index].expand(count)
+def _class(options: dict[str, Any], model: AutoregressiveModel, dataset: Dataset, index: int) -> Tensor | None:
+    """The class of a recording, for each of its completions: that of ``--class`` where it is given, else its own."""
+    if options["label"] is not None:
+        return one_class(options, model, options["draws"])
+    return None if model.num_classes is None else dataset.classes(options["split"])[index].expand(options["draws"])
 
 
 def _recordings(

@@ -10,6 +10,9 @@ from chainrule.cli.parser import Parser, UsageError, suggestion
 from chainrule.cli.settings import FAMILIES, model_arguments, training_arguments
 from chainrule.signatures import REQUIRED, Argument
 
+SCORES = ("nll", "pvalue", "typicality", "ratio", "complexity")
+"""Those of `chainrule.tasks.anomaly`, which imports torch."""
+
 OBSERVE = "top-half, bottom-half, first-half, a fraction such as 0.25, or a file of a mask"
 
 
@@ -121,6 +124,12 @@ def _data(parser: Parser) -> None:
     parser.add_argument("--split", default="test", help="train, valid or test (default test)")
 
 
+def _all_of(parser: Parser) -> None:
+    parser.add_argument(
+        "file", type=Path, nargs="?", metavar="DATA", help="a file or a folder, all of it; a named set, its --split"
+    )
+
+
 def _drawing(parser: Parser) -> None:
     parser.add_argument("--class", type=int, dest="label", help="draw from this class, of a model with num_classes")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same values (default 0)")
@@ -166,15 +175,62 @@ def _sample(parser: Parser, argv: list[str]) -> None:
 
 def _score(parser: Parser, argv: list[str]) -> None:
     _run_folder(parser)
-    parser.add_argument(
-        "file", type=Path, nargs="?", metavar="FILE", help="of a model of text, the text; of a table, its rows"
-    )
+    _all_of(parser)
     _data(parser)
-    parser.add_argument("-n", type=int, default=16, help="of other models, how many examples (default 16)")
-    parser.add_argument("--out", type=Path, help="a .png, .pdf, .svg, .npz, .npy or .csv file; of a table .parquet")
-    parser.add_argument("--class", type=int, dest="label", help="given this class, of a table with num_classes")
-    parser.add_argument("--per", default="line", help="what a line of JSON is of: line or character (default line)")
+    parser.add_argument("--score", metavar="NAME", help=f"how strange each is, into a table: {', '.join(SCORES)}")
+    parser.add_argument("--background", type=Path, metavar="RUN0", help="of ratio, the run that it is compared with")
+    parser.add_argument(
+        "--calibration", default="train", help="what pvalue and typicality compare with: train or valid (default train)"
+    )
+    parser.add_argument("--group", type=int, metavar="N", help="of typicality, score N neighbours at a time")
+    parser.add_argument("-n", type=int, help="how many examples (default 16; with --score all)")
+    parser.add_argument(
+        "--out", type=Path, help="a .png, .pdf, .svg, .npz, .npy or .csv file; of a table or scores .csv or .parquet"
+    )
+    parser.add_argument("--class", type=int, dest="label", help="given this class, of a model with num_classes")
+    parser.add_argument(
+        "--per", help="of text, what a line of JSON is of: line or character (default line); of a table row or cell"
+    )
     parser.add_argument("--color", action="store_true", help="the text in colours, as in a terminal, instead of JSON")
+    _json(parser)
+
+
+def _purify(parser: Parser, argv: list[str]) -> None:
+    _run_folder(parser)
+    _all_of(parser)
+    _data(parser)
+    parser.add_argument(
+        "--epsilon", type=float, required=True, metavar="LEVELS", help="the greatest change of a value, of 256 say 16"
+    )
+    parser.add_argument(
+        "--threshold", type=float, metavar="P", help="purify only examples whose p-value is below this, in (0, 1)"
+    )
+    parser.add_argument(
+        "--calibration", default="train", help="what p-values compare with: train or valid (default train)"
+    )
+    parser.add_argument("-n", type=int, help="how many examples (default all; in a picture 16)")
+    parser.add_argument("--class", type=int, dest="label", help="given this class, of a model with num_classes")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="a folder of .png files, a .npz, .npy or .csv, or a .png of both"
+    )
+
+
+def _attack_eval(parser: Parser, argv: list[str]) -> None:
+    _run_folder(parser)
+    _data(parser)
+    parser.add_argument("-n", type=int, default=200, help="how many images (default 200)")
+    parser.add_argument("--attacks", default="[fgsm, pgd, bpda]", help="some of fgsm, bim, pgd, deepfool, cw, bpda")
+    parser.add_argument("--epsilons", default="[0.1, 0.2, 0.3]", help="greatest changes, as shares of the range")
+    parser.add_argument("--purify-epsilon", type=float, help="how far purification may go (default: the largest)")
+    parser.add_argument(
+        "--classifier",
+        metavar="package.module:name",
+        help="a torch module of images in [0, 1] (default: a small one, trained on the same data)",
+    )
+    parser.add_argument("--background", type=Path, metavar="RUN0", help="for the score ratio: see score")
+    parser.add_argument("--calibration", default="train", help="what p-values compare with: train or valid")
+    parser.add_argument("--seed", type=int, default=0, help="of the classifier and the attacks (default 0)")
+    parser.add_argument("--out", type=Path, help="a folder for the report and pictures")
     _json(parser)
 
 
@@ -273,7 +329,9 @@ COMMANDS: dict[str, tuple[str, Any]] = {
     "fit": ("Fit a model to data by maximum likelihood.", _fit),
     "evaluate": ("Mean negative log-likelihood of a data set under a fitted model.", _evaluate),
     "sample": ("Draw examples from a fitted model.", _sample),
-    "score": ("How surprising a text is to a fitted model, or each variable of examples.", _score),
+    "score": ("How surprising each variable is to a fitted model, or (--score) how strange each example.", _score),
+    "purify": ("PixelDefend: move images, within a small distance, to where a model finds them probable.", _purify),
+    "attack-eval": ("What attacks do to a classifier, and what a fitted model tells and mends of them.", _attack_eval),
     "complete": ("Fill in the unknown variables of examples.", _complete),
     "marginal": ("How probable the known part of examples is, whatever the rest.", _marginal),
     "classify": ("Classes of examples by Bayes' rule, from a model with num_classes.", _classify),

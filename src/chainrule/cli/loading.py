@@ -12,10 +12,11 @@ from chainrule import hub, recipes
 from chainrule.cli.parser import UsageError, suggestion
 from chainrule.data import NAMES, TEXTS, read_mask
 from chainrule.data import load as load_data
-from chainrule.data.audio import AudioFormat
+from chainrule.data.audio import AudioFormat, Recordings
 from chainrule.data.dataset import Dataset, Examples
 from chainrule.data.schema import TableSchema
 from chainrule.data.text import TextFormat
+from chainrule.data.whole import read_whole
 from chainrule.devices import check_device
 from chainrule.model import AutoregressiveModel, Model
 
@@ -72,13 +73,44 @@ def dataset_of(spec: str | None, config: dict[str, Any], model: Model) -> Datase
     return dataset
 
 
-def levels_of(model: AutoregressiveModel) -> int:
+def asked_examples(
+    options: dict[str, Any], config: dict[str, Any], model: Model
+) -> tuple[Examples, Tensor | None, list[str] | None]:
+    """What a command is to be applied to, its classes for a model that is conditioned on them, and names of files.
+
+    All of the path that was given as DATA; of a named set, or of ``--data``, the split that was asked for.
+    """
+    whole = options["file"] is not None and str(options["file"]) not in NAMES
+    names: list[str] | None = None
+    if whole:
+        settings, known = config.get("settings", {}), config.get("data", {})
+        audio = AudioFormat(**known["audio"]) if "audio" in known else None
+        examples, names = read_whole(
+            options["file"],
+            model.event_shape,
+            levels_of(model),
+            audio=audio,
+            trim_silence=bool(settings.get("trim_silence")),
+        )
+    else:
+        spec = options["data"] if options["file"] is None else str(options["file"])
+        dataset = dataset_of(spec, config, model)
+        examples = dataset.split(options["split"])
+        names = list(examples.names) if isinstance(examples, Recordings) else None
+    if model.num_classes is None:
+        return examples, None, names
+    if whole or options["label"] is not None:
+        return examples, one_class(options, model, len(examples)), names
+    return examples, dataset.classes(options["split"]), names
+
+
+def levels_of(model: Model) -> int:
     """How many values a variable takes."""
     values = model.conditional.values
     return len(values) if values is not None else 2
 
 
-def one_class(options: dict[str, Any], model: AutoregressiveModel, count: int) -> Tensor | None:
+def one_class(options: dict[str, Any], model: Model, count: int) -> Tensor | None:
     """The class that ``--class`` asks for, of each of ``count`` examples."""
     if options["label"] is None and model.num_classes is not None:
         raise UsageError(f"expected --class, from 0 to {model.num_classes - 1}, as the model is conditioned on classes")

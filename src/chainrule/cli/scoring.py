@@ -10,8 +10,10 @@ from typing import Any
 import torch
 
 from chainrule import plots, recipes
+from chainrule.cli.anomaly import run_scores
 from chainrule.cli.audio import audio_format, score_audio
 from chainrule.cli.loading import (
+    asked_examples,
     classes_of,
     dataset_of,
     first_examples,
@@ -35,6 +37,8 @@ from chainrule.tasks.represent import represent
 from chainrule.tasks.sample import sample
 from chainrule.tasks.score import surprisals
 
+MAPS = 16
+"""Examples whose surprisals are given by default."""
 PRIORS = {"train": "class frequencies of the training split", "uniform": "same probability for every class"}
 
 
@@ -87,9 +91,17 @@ def run_marginal(options: dict[str, Any]) -> None:
 
 def run_score(options: dict[str, Any]) -> None:
     """``chainrule score``."""
+    if options["score"] is not None:
+        run_scores(options)
+        return
+    for name in ("background", "group"):
+        if options[name] is not None:
+            raise UsageError(f"--{name} expects --score, got none")
     model, config = load_run(options)
+    options["n"] = MAPS if options["n"] is None else options["n"]
     text = text_format(config)
     if text is not None:
+        options["per"] = options["per"] or "line"
         score_text(options, model, text)
         return
     if audio_format(config) is not None:
@@ -99,13 +111,14 @@ def run_score(options: dict[str, Any]) -> None:
         score_series(options, model, config, series)
         return
     if (schema := table_schema(config)) is not None:
+        options["per"] = options["per"] or "row"
         score_table(options, model, config, schema)
         return
-    if options["file"] is not None or options["out"] is None:
-        raise UsageError("score expects --out and no FILE (but --data), as the run was not fitted on text")
+    if options["out"] is None:
+        raise UsageError("score expects --out, as the run was not fitted on text")
     check_suffix(options["out"])
-    dataset = dataset_of(options["data"], config, model)
-    x, classes = first_examples(dataset.split(options["split"]), options), classes_of(model, dataset, options["split"])
+    examples, classes, _ = asked_examples(options, config, model)
+    x = first_examples(examples, options)
     nats = surprisals(model, x, None if classes is None else classes[: len(x)]).cpu()
     if options["out"].suffix in PICTURES:
         plots.surprisal_map(x, nats, options["out"], levels=levels_of(model))

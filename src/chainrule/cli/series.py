@@ -54,7 +54,7 @@ def forecast(
     check_suffix(options["out"], FRAMES)
     if options["observe"] is not None:
         raise UsageError("complete expects no --observe, as the run was fitted on a series: all of it is known")
-    past = torch.from_numpy(_values(options, config, model, column)).to(model.dtype)
+    past = torch.from_numpy(series_values(options, config, model, column)).to(model.dtype)
     length = LENGTH if options["length"] is None else options["length"]
     draws = sample(model, options["draws"], prefix=past, length=length, **drawing)[:, len(past) :].double().cpu()
     columns = {"step": np.arange(1, length + 1), "mean": draws.mean(0).numpy()}
@@ -73,13 +73,13 @@ def score_series(options: dict[str, Any], model: AutoregressiveModel, config: di
     if options["out"] is None:
         raise UsageError("score expects --out, a .csv or .parquet file, as the run was fitted on a series")
     check_suffix(options["out"], FRAMES)
-    values = _values(options, config, model, column)
+    values = series_values(options, config, model, column)
     nats = torch.cat(list(stream_surprisals(sequence_model(model), [values.astype(np.float32)])))
     write_frame(polars.DataFrame({column.name: values, "nats": nats.double().numpy()}), options["out"])
     print(f"wrote -log p(x_t | x_<t), nats, of {len(values)} values to {options['out']}", file=sys.stderr)
 
 
-def _values(options: dict[str, Any], config: dict[str, Any], model: AutoregressiveModel, column: Column) -> Any:
+def series_values(options: dict[str, Any], config: dict[str, Any], model: AutoregressiveModel, column: Column) -> Any:
     """The values of FILE, or of the split that was asked for."""
     if options["file"] is not None:
         return read_values(Path(options["file"]), column.name, column)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chainrule.atomic import write_atomically
-from chainrule.data.audio import AudioFormat, check_window, dataset, recordings
+from chainrule.data.audio import AudioFormat, Recordings, check_window, dataset, recordings
 from chainrule.data.dataset import Dataset
 from chainrule.data.folders import labels_of, parts_of, roots_of
 
@@ -82,6 +82,16 @@ def load_audio(
     name, seconds = folder.resolve().name, sum(map(len, encoded.values())) / audio.sample_rate
     description = f"{name}: {len(encoded)} recordings, {seconds:.0f} s at {audio.sample_rate} Hz"
     return dataset(name, description, splits, audio, origin, labels, classes)
+
+
+def read_recordings(paths: Sequence[Path], names: Sequence[str], audio: AudioFormat, trim_silence: bool) -> Recordings:
+    """Files of recordings as ``audio`` has them, resampled where they are of another rate.
+
+    Raises:
+        ValueError: If one cannot be read or is empty.
+    """
+    levels = [audio.encode(_samples(path, audio.sample_rate, trim_silence)) for path in paths]
+    return recordings(levels, names, check_window(None), audio)
 
 
 def decode(file: Path | io.BytesIO, name: Path | str) -> tuple[Samples, int]:

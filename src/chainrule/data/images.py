@@ -78,7 +78,7 @@ def load_images(folder: Path, *, levels: int | None, seed: int, skip_unreadable:
     skipped: list[Path] = []
     if skip_unreadable:
         parts, skipped = _readable(parts)
-    shape = _common_shape(sorted({path for paths in parts.values() for path in paths}))
+    shape = common_shape(sorted({path for paths in parts.values() for path in paths}))
     labels, classes = labels_of(parts, roots)
     quantised = "values as in the files" if levels == 256 else f"quantised to floor(value * {levels} / 256)"
     provenance: dict[str, Any] = {
@@ -146,7 +146,7 @@ def read_header(path: Path) -> tuple[str, tuple[int, int]]:
     return ("L" if mode in ("1", "L") else "RGB"), size
 
 
-def _common_shape(paths: list[Path]) -> tuple[int, int, int]:
+def common_shape(paths: list[Path]) -> tuple[int, int, int]:
     """The event shape that all files share, by their headers."""
     mode, first = read_header(paths[0])
     modes = {mode}

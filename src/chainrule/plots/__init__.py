@@ -10,7 +10,15 @@ from chainrule.plots.classes import progressive_classes
 from chainrule.plots.curves import lines, training_curve
 from chainrule.plots.file import FORMATS
 from chainrule.plots.heat import receptive_fields, surprisal_map
-from chainrule.plots.images import UNOBSERVED, completions, conditionals_figure, data_beside_samples, sample_grid
+from chainrule.plots.histograms import histograms
+from chainrule.plots.images import (
+    UNOBSERVED,
+    completions,
+    conditionals_figure,
+    data_beside_samples,
+    sample_grid,
+    side_by_side,
+)
 from chainrule.plots.sound import spectrograms
 
 __all__ = [
@@ -19,10 +27,12 @@ __all__ = [
     "completions",
     "conditionals_figure",
     "data_beside_samples",
+    "histograms",
     "lines",
     "progressive_classes",
     "receptive_fields",
     "sample_grid",
+    "side_by_side",
     "spectrograms",
     "surprisal_map",
     "training_curve",

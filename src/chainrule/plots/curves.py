@@ -40,7 +40,7 @@ def training_curve(history: Sequence[Mapping[str, float | None]], path: str | Pa
     finite = np.concatenate([nats[np.isfinite(nats)] for nats in curves.values()])
     if not finite.size:
         raise ValueError(f"history expects train_nats or valid_nats, got {len(history)} epochs without a finite one")
-    figure, axes = _axes("epoch", "negative log-likelihood (nats)" if unit == "nats" else f"loss ({unit})")
+    figure, axes = labelled_axes("epoch", "negative log-likelihood (nats)" if unit == "nats" else f"loss ({unit})")
     styles = {"train": ("training", COLOURS[0], 1.4), "valid": ("validation", COLOURS[1], 2.0)}
     for name, (label, colour, width) in styles.items():
         shown = np.isfinite(curves[name])
@@ -55,7 +55,7 @@ def training_curve(history: Sequence[Mapping[str, float | None]], path: str | Pa
     low, high = _robust_limits(list(curves.values()))
     axes.set_ylim(low - 0.06 * (high - low), high + 0.04 * (high - low))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-    _legend(axes)
+    legend(axes)
     write(figure, path)
 
 
@@ -91,7 +91,7 @@ def lines(
             raise ValueError(f"series {label!r} expects xs and ys of one length, got shapes {xs.shape} and {ys.shape}")
         if not np.isfinite([xs, ys]).all() or (log and min(xs.min(), ys.min()) <= 0):
             raise ValueError(f"series {label!r} expects {'positive ' if log else ''}finite numbers, got others")
-    figure, axes = _axes(x_label, y_label)
+    figure, axes = labelled_axes(x_label, y_label)
     if log:
         axes.set_xscale("log")
         axes.set_yscale("log")
@@ -104,7 +104,7 @@ def lines(
         axes.xaxis.set_minor_locator(NullLocator())
     if title is not None:
         axes.set_title(title, loc="left", fontsize=11, color=INK, parse_math=False)
-    _legend(axes)
+    legend(axes)
     write(figure, path)
 
 
@@ -112,7 +112,8 @@ def _or_nan(value: float | None) -> float:
     return math.nan if value is None else float(value)
 
 
-def _axes(x_label: str, y_label: str) -> tuple[Figure, Axes]:
+def labelled_axes(x_label: str, y_label: str) -> tuple[Figure, Axes]:
+    """A figure with one pair of axes."""
     figure = Figure(figsize=(6.4, 4.0), dpi=144, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12))
     axes = figure.add_subplot()
     axes.set_xlabel(x_label, fontsize=10, color=INK)
@@ -125,7 +126,8 @@ def _axes(x_label: str, y_label: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _legend(axes: Axes) -> None:
+def legend(axes: Axes) -> None:
+    """The labels of what was drawn, where they hide least."""
     style: dict[str, Any] = {"frameon": False, "fontsize": 9, "labelcolor": INK, "handlelength": 1.8}
     axes.legend(loc="best", **style)
 

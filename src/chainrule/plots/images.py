@@ -7,7 +7,7 @@ in every format; so no backend resamples the tiles.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -153,6 +153,24 @@ def completions(
         Panel(right, 1, "truth"),
     ]
     draw(panels, path)
+
+
+def side_by_side(groups: Mapping[str, ArrayLike | Tensor], path: str | Path, *, levels: int = 2) -> None:
+    """Draw groups of examples as columns, each below its name: the k-th row has the k-th example of each.
+
+    Args:
+        groups: By name, examples of one event shape, as many in each; see the module for their shapes.
+        path: The file to write.
+        levels: How many values a variable can take.
+
+    Raises:
+        ValueError: If the groups differ in shape, a value or the suffix is not as said here.
+    """
+    path = checked(path)
+    values = {name: numbers(group) for name, group in groups.items()}
+    if len({group.shape for group in values.values()}) != 1:
+        raise ValueError(f"groups expects one shape, got {[group.shape for group in values.values()]}")
+    draw([Panel(tiles(name, group, levels), 1, name) for name, group in values.items()], path)
 
 
 def tiles(name: str, x: Numbers, levels: int) -> Picture:

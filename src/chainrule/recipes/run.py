@@ -22,6 +22,7 @@ from chainrule.data.schema import TableSchema
 from chainrule.data.series import draws_frame
 from chainrule.data.text import Stream
 from chainrule.model import AutoregressiveModel, Model
+from chainrule.recipes.calibration import calibrate, write_calibration
 from chainrule.recipes.settings import (
     ENSEMBLE,
     READING,
@@ -147,12 +148,13 @@ def _run_one(settings: Settings, dataset: Dataset, out: Path, *, resume: bool, v
 
 
 def _finish(model: Model, settings: Settings, dataset: Dataset, out: Path, record: Settings) -> Run:
-    """Save the model and its record, and draw samples, or what an autoencoder makes of examples."""
+    """Save the model, its record and its calibration, and draw samples."""
     if not is_first_process():
         return Run(model.cpu(), dataset, {"training": record})
     hub.save(model.cpu(), out, settings=settings, data=dataset.provenance, training=record)
     if not isinstance(model, AutoregressiveModel):
         return Run(model, dataset, hub.read_config(out))
+    write_calibration(calibrate(model, dataset), out)
     # One line of a text may be far longer than the others.
     longest = model.num_variables if dataset.audio is not None else LONGEST_SAMPLE
     count = CLIPS if dataset.audio is not None or dataset.series is not None else 64

@@ -20,11 +20,15 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from chainrule.model import AutoregressiveModel
+from chainrule.tasks.anomaly import Calibration
+from chainrule.tasks.evaluate import log_prob
 from chainrule.tasks.sample import drawing
 from chainrule.walk import walk
 
 
-def purify(model: AutoregressiveModel, x: Tensor, epsilon: float, *, context: Tensor | None = None) -> Tensor:
+def purify(
+    model: AutoregressiveModel, x: Tensor, epsilon: float, *, context: Tensor | None = None, batch_size: int = 256
+) -> Tensor:
     """The examples ``x`` ``(B, *event_shape)``, each value replaced by the most probable within ``epsilon`` of it.
 
     Args:
@@ -32,6 +36,7 @@ def purify(model: AutoregressiveModel, x: Tensor, epsilon: float, *, context: Te
         x: The examples.
         epsilon: The greatest change of a value, in levels (of 256, 8 / 255 is 8); 0 gives ``x`` back.
         context: What each example is conditioned on: classes ``(B,)``.
+        batch_size: Examples of a walk.
 
     Returns:
         ``(B, *event_shape)``, at most ``epsilon`` from ``x`` everywhere.
@@ -53,9 +58,20 @@ def purify(model: AutoregressiveModel, x: Tensor, epsilon: float, *, context: Te
         raise ValueError(f"purify expects values that can be listed, got {model.conditional}")
     if len(model.components) > 1:
         raise ValueError("purify expects a model of one order, got a mixture over orders")
-    x = model.check(x).to(model.device)
-    given, listed = model.order.flatten(x), values.to(device=x.device, dtype=x.dtype)
+    x = model.check(x)
     context = model.check_context(context, len(x))
+    parts = []
+    with drawing(model, None):
+        for start in range(0, len(x), batch_size):
+            part = slice(start, start + batch_size)
+            own = None if context is None else context[part]
+            parts.append(_purified(model, x[part].to(model.device), values, epsilon, own))
+    return torch.cat(parts) if parts else x
+
+
+def _purified(model: AutoregressiveModel, x: Tensor, values: Tensor, epsilon: float, context: Tensor | None) -> Tensor:
+    length = x.shape[1] if model.any_length else None
+    given, listed = x if model.any_length else model.order.flatten(x), values.to(device=x.device, dtype=x.dtype)
 
     def choose(t: int, distribution: Distribution) -> Tensor:
         near = (listed - given[:, t : t + 1]).abs() <= epsilon
@@ -64,6 +80,41 @@ def purify(model: AutoregressiveModel, x: Tensor, epsilon: float, *, context: Te
         best = listed[scores.argmax(1)]
         return torch.where(scores.amax(1) == -torch.inf, given[:, t], best)
 
-    with drawing(model, None):
-        purified = walk(model, len(x), choose, context)
-    return purified.clone()  # outside of inference mode: an ordinary tensor
+    return walk(model, len(x), choose, context, length=length).clone()  # outside of inference mode: an ordinary tensor
+
+
+def purify_improbable(
+    model: AutoregressiveModel,
+    x: Tensor,
+    epsilon: float,
+    *,
+    calibration: Calibration,
+    threshold: float,
+    context: Tensor | None = None,
+    batch_size: int = 256,
+) -> tuple[Tensor, Tensor]:
+    """As `purify`, but only of examples whose p-value is below ``threshold``: the paper's adaptive defence.
+
+    Args:
+        model: See `purify`.
+        x: See `purify`.
+        epsilon: See `purify`.
+        calibration: What log p of examples of training is like.
+        threshold: The p-value, in (0, 1), below which an example is purified.
+        context: See `purify`.
+        batch_size: Examples of a pass, and of a walk.
+
+    Returns:
+        ``(B, *event_shape)``, and which examples were purified, booleans ``(B,)``.
+
+    Raises:
+        ValueError: As `purify`, and if the threshold is not in (0, 1).
+    """
+    if not 0 < threshold < 1:
+        raise ValueError(f"threshold expects a p-value in (0, 1), got {threshold}")
+    log_probs = log_prob(model, x, context=context, batch_size=batch_size)
+    chosen = calibration.pvalues(log_probs) < threshold
+    own = None if context is None else context[chosen]
+    purified = x.clone().to(model.dtype)
+    purified[chosen] = purify(model, x[chosen], epsilon, context=own, batch_size=batch_size).cpu()
+    return purified, chosen

@@ -78,6 +78,7 @@ def fit(
     averaging: float | None = None,
     patience: int | None = None,
     validate_every: int = 1,
+    perturb: float = 0.0,
     device: str = "auto",
     devices: int = 1,
     strategy: str = "auto",
@@ -115,6 +116,9 @@ def fit(
             what is validated and kept; None for no averaging.
         patience: Validations without a better validation NLL after which training ends; None for never.
         validate_every: Epochs from one validation to the next, where validating costs more than training.
+        perturb: Share of the values of training that are replaced at random, such as 0.1: what is learnt of the
+            examples' meaning is lost before what all data of their kind have in common, so that this is the background
+            model of a likelihood ratio (`chainrule score --score ratio`; Ren et al. 2019).
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
         devices: Processes that train together, each on its part of every batch.
         strategy: Lightning's name of how they do, such as ``"ddp"``.
@@ -147,6 +151,7 @@ def fit(
         positive={"learning_rate": learning_rate, "max_minutes": max_minutes, "gradient_clip": gradient_clip},
         schedule=schedule,
         averaging=averaging,
+        perturb=perturb,
     )
     if max_epochs % validate_every:
         raise ValueError(f"validate_every expects a divisor of max_epochs, {max_epochs}, got {validate_every}")
@@ -162,6 +167,8 @@ def fit(
         if devices > 1 and strategy in ("auto", "ddp"):
             strategy = "ddp_find_unused_parameters_true"  # only the first window of an epoch uses the first state
     if isinstance(model, CountedModel):
+        if perturb:
+            raise ValueError(f"perturb expects a model that is trained, got {type(model).__name__}, which counts")
         return _count(model, train_loader, valid_loader, out)
     module = kind(
         model,
@@ -171,6 +178,7 @@ def fit(
         warmup=warmup,
         total_steps=max_epochs * len(train_loader),
         compile=compile,
+        perturb=perturb,
     )
     with contextlib.ExitStack() as stack:
         folder = Path(out if out is not None else stack.enter_context(tempfile.TemporaryDirectory()))
@@ -277,6 +285,7 @@ def check_settings(
     positive: Mapping[str, float | None],
     schedule: str,
     averaging: float | None,
+    perturb: float,
 ) -> None:
     """Raise ``ValueError``, saying expected and got, where a setting of `fit` is out of range; None is not set."""
     for name, (number, least) in at_least.items():
@@ -289,3 +298,5 @@ def check_settings(
         raise ValueError(f"schedule expects 'constant', 'cosine' or 'linear', got {schedule!r}")
     if averaging is not None and not 0 < averaging < 1:
         raise ValueError(f"averaging expects a decay between 0 and 1, got {averaging}")
+    if not 0 <= perturb < 1:
+        raise ValueError(f"perturb expects a share in [0, 1), got {perturb}")

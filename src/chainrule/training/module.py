@@ -36,6 +36,7 @@ class MaximumLikelihood(lightning.LightningModule):
         warmup: Optimiser steps during which the learning rate rises from zero.
         total_steps: Optimiser steps of the whole training.
         compile: Whether the model's loss is compiled.
+        perturb: Share of the values that are replaced before each step, see `perturbed`.
     """
 
     def __init__(
@@ -48,9 +49,11 @@ class MaximumLikelihood(lightning.LightningModule):
         warmup: int,
         total_steps: int,
         compile: bool = False,
+        perturb: float = 0.0,
     ) -> None:
         super().__init__()
         self.model = model
+        self.perturb = perturb
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.schedule = schedule
@@ -67,7 +70,10 @@ class MaximumLikelihood(lightning.LightningModule):
         """What the epoch to keep is chosen by the mean of, ``(k,)``."""
         return self.model.validation_loss(*batch)
 
-    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+    def training_step(self, batch: Any, batch_index: int) -> Tensor:
+        if self.perturb:
+            x, *rest = batch
+            batch = (perturbed(x, self.perturb, self.model.conditional.values), *rest)
         losses = self.losses(batch, batch_index)
         mean, count = mean_of_all(losses.detach())
         if not math.isfinite(mean):
@@ -101,6 +107,20 @@ class MaximumLikelihood(lightning.LightningModule):
         if self.schedule == "cosine":
             return 0.5 * (1 + math.cos(math.pi * progress))
         return 1 - progress if self.schedule == "linear" else 1.0
+
+
+def perturbed(x: Tensor, share: float, values: Tensor | None) -> Tensor:
+    """``x`` ``(B, ...)`` with a share of its values, chosen at random, replaced by others drawn at random.
+
+    Drawn from the listed ``values``, each as probable, or, where there are none, from the same variable of the other
+    examples. The draws are torch's global generator's.
+    """
+    if values is None:
+        others = torch.rand(x.shape).argsort(0).to(x.device)
+        drawn = x.gather(0, others)
+    else:
+        drawn = values[torch.randint(len(values), x.shape)].to(device=x.device, dtype=x.dtype)
+    return torch.where((torch.rand(x.shape) < share).to(x.device), drawn, x)
 
 
 class Batches(Sampler[list[int]]):

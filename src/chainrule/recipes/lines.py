@@ -1,4 +1,4 @@
-"""A file of text, line by line, and how surprising each of its symbols is to a model."""
+"""Text, line by line, and how surprising each of its symbols is to a model."""
 
 from __future__ import annotations
 
@@ -56,15 +56,14 @@ def scored_lines(model: SequenceModel, text: TextFormat, path: Path) -> Iterator
     """The lines of a file: of documents each given nothing, blank ones left out; of a stream given all before."""
     if text.documents:
         return _documents(model, text.vocabulary, path)
-    return _stream(model, text.vocabulary, path)
+    return stream_lines(model, text.vocabulary, read_symbols(path, text.vocabulary))
 
 
-def _stream(model: SequenceModel, vocabulary: Vocabulary, path: Path) -> Iterator[Part]:
+def stream_lines(model: SequenceModel, vocabulary: Vocabulary, blocks: Iterable[Symbols]) -> Iterator[Part]:
+    """The lines of a stream whose symbols come in ``blocks`` ``(m,)``."""
     end = vocabulary.end if vocabulary.characters is None or "\n" in vocabulary.characters else -1
     pieces, again = itertools.tee(
-        symbols[start : start + PIECE]
-        for symbols in read_symbols(path, vocabulary)
-        for start in range(0, len(symbols), PIECE)
+        symbols[start : start + PIECE] for symbols in blocks for start in range(0, len(symbols), PIECE)
     )
     scored = zip(again, stream_surprisals(model, pieces), strict=True)
     number, column = 1, 1

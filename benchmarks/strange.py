@@ -1,0 +1,149 @@
+"""How well each anomaly score tells what a model was not fitted on, plain likelihood's failures among it.
+
+Writes ``benchmark-strange.json``: the area under the ROC curve of telling other examples from test examples. Models of
+binarised images and of tables are fitted here, each with a background model on perturbed examples; those of grey MNIST
+are the runs of the recipes mnist-grey/pixel-cnn and mnist-grey/background. Nothing was chosen by these figures.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from scipy import stats
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+
+from chainrule import hub, recipes
+from chainrule.atomic import write_atomically
+from chainrule.data import load
+from chainrule.hub import versions
+from chainrule.model import AutoregressiveModel
+from chainrule.recipes import machine
+from chainrule.tasks.anomaly import SCORES, anomaly_scores, compressed_nats
+from chainrule.tasks.evaluate import log_prob
+
+COUNT = 2000
+GROUP = 10
+PERTURB = 0.1
+RECIPE = {
+    "model": "MADE",
+    "model.hidden_sizes": [500],
+    "max_epochs": 20,
+    "batch_size": 100,
+    "learning_rate": 0.003,
+    "averaging": 0.998,
+}
+
+
+def rotated(x: Tensor) -> Tensor:
+    """Each image by a quarter turn."""
+    return x.rot90(1, (2, 3))
+
+
+def shuffled(x: Tensor) -> Tensor:
+    """The variables of each example, all in one other order."""
+    order = torch.randperm(x[0].numel(), generator=torch.Generator().manual_seed(0))
+    return x.flatten(1)[:, order].view_as(x)
+
+
+def independent(x: Tensor) -> Tensor:
+    """Each variable from an example of its own."""
+    rows = torch.rand(x.shape, generator=torch.Generator().manual_seed(0)).argsort(0)
+    return x.gather(0, rows)
+
+
+def aucs(run: Path, background: Path, x: Tensor, others: dict[str, Tensor]) -> list[dict[str, Any]]:
+    """The AUC of every score for each kind of other examples."""
+    model, base = hub.load(run), hub.load(background)
+    calibration = recipes.read_calibration(run, "train")
+
+    def scored(examples: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        log_probs = log_prob(model, examples)
+        known = {
+            "calibration": calibration, "background": log_prob(base, examples), "complexity": compressed_nats(examples)
+        }  # fmt: skip
+        scores = {score: anomaly_scores(score, log_probs, **known) for score in SCORES}
+        whole = log_probs[: len(log_probs) // GROUP * GROUP]
+        return scores | {f"typicality of {GROUP}": calibration.typicality(whole, GROUP)}, log_probs
+
+    inside, log_probs = scored(x)
+    rows = []
+    for name, examples in others.items():
+        outside, other_log_probs = scored(examples)
+        auc = {
+            score: float(roc_auc_score([0] * len(inside[score]) + [1] * len(found), torch.cat([inside[score], found])))
+            for score, found in outside.items()
+        }
+        nats = {"nats": -log_probs.double().mean().item(), "other_nats": -other_log_probs.double().mean().item()}
+        rows.append({"data": hub.read_config(run)["settings"]["data"], "other": name, "auc": auc} | nats)
+        print(json.dumps(rows[-1]), flush=True)
+    return rows
+
+
+def fitted(name: str, folder: Path) -> tuple[Path, Path]:
+    """A MADE and its background model of a named set, as runs."""
+    runs = folder / name, folder / f"{name}-background"
+    for run, perturb in zip(runs, (0.0, PERTURB), strict=True):
+        recipes.run(RECIPE | {"data": name, "perturb": perturb}, run, verbose=False)
+    return runs
+
+
+def uniformity(run: Path, model: AutoregressiveModel, x: Tensor) -> dict[str, float]:
+    """The Kolmogorov-Smirnov distance of test p-values from uniform ones, by what they are compared with."""
+    log_probs = log_prob(model, x)
+    return {
+        split: float(stats.kstest(recipes.read_calibration(run, split).pvalues(log_probs).numpy(), "uniform").statistic)
+        for split in ("train", "valid")
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="where the runs of the recipes are")
+    parser.add_argument("--out", type=Path, default=Path("results"))
+    options = parser.parse_args()
+    started = time.perf_counter()
+    grey = options.runs / "mnist-grey/pixel-cnn"
+    x, silhouettes = load("mnist-grey").test[:COUNT], load("silhouettes").test[:COUNT]
+    digits = load("mnist").test[:COUNT]
+    others = {
+        "silhouettes": 255 * silhouettes,
+        "rotated": rotated(x),
+        "inverted": 255 - x,
+        "shuffled": shuffled(x),
+        "independent pixels": independent(x),
+        "black": torch.zeros_like(x[:200]),
+    }
+    ks = uniformity(grey, hub.load(grey), load("mnist-grey").test[:])
+    rows = aucs(grey, options.runs / "mnist-grey/background", x, others)
+    with tempfile.TemporaryDirectory() as folder:
+        images = {
+            "mnist": {"silhouettes": silhouettes, "rotated": rotated(digits), "inverted": 1 - digits},
+            "silhouettes": {"mnist": digits, "inverted": 1 - silhouettes},
+        }
+        for name, kinds in images.items():
+            rows += aucs(*fitted(name, Path(folder)), load(name).test[:COUNT], kinds)
+        for name in ("dna", "mushrooms"):
+            table = load(name).test[:COUNT]
+            kinds = {"shuffled": shuffled(table), "independent columns": independent(table)}
+            rows += aucs(*fitted(name, Path(folder)), table, kinds)
+    report = {
+        "benchmark": "strange",
+        "grey": "mnist-grey/pixel-cnn, mnist-grey/background",
+        "recipe": RECIPE | {"perturb": PERTURB},
+        "examples": COUNT,
+        "kolmogorov_smirnov": ks,
+        "rows": rows,
+        "minutes": (time.perf_counter() - started) / 60,
+        "machine": machine(),
+        "versions": versions(),
+    }
+    write_atomically(options.out / "benchmark-strange.json", (json.dumps(report, indent=2) + "\n").encode())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""Classifiers of images: a small one to train, or the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from chainrule.conditionals import Conditional
+from chainrule.model import Model
+
+
+class SmallClassifier(Model):
+    """Two convolutions, each with a pooling after it, and two dense layers: log p(class | image) up to a constant.
+
+    Training minimises the cross-entropy, in nats; a batch's context is its true classes.
+
+    Args:
+        event_shape: ``(channels, height, width)``, sizes of at least 4.
+        conditional: The family whose values the pixels are.
+        num_classes: How many classes there are.
+        hidden_size: Channels of the first convolution; the second has twice as many.
+
+    Raises:
+        ValueError: If the examples are no images, smaller than 4 x 4, or of values that can't be listed.
+    """
+
+    def __init__(
+        self, *, event_shape: Sequence[int], conditional: Conditional, num_classes: int, hidden_size: int = 16
+    ) -> None:
+        super().__init__(event_shape=event_shape, conditional=conditional, num_classes=num_classes)
+        if len(self.event_shape) != 3 or min(self.event_shape[1:]) < 4:
+            raise ValueError(f"a classifier expects images of at least 4 x 4, got examples {self.event_shape}")
+        if conditional.values is None:
+            raise ValueError(f"a classifier expects pixels whose values can be listed, got {conditional}")
+        self.scale = len(conditional.values) - 1
+        channels, height, width = self.event_shape
+        self.network = nn.Sequential(
+            nn.Conv2d(channels, hidden_size, 3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(hidden_size, 2 * hidden_size, 3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Linear(2 * hidden_size * (height // 4) * (width // 4), 8 * hidden_size),
+            nn.ReLU(),
+            nn.Linear(8 * hidden_size, num_classes),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The logits ``(B, num_classes)`` of the images ``x`` ``(B, *event_shape)``."""
+        logits: Tensor = self.network(self.check(x) / self.scale)
+        return logits
+
+    def loss(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        classes = cast(Tensor, self.check_context(context, len(x)))  # none are refused
+        return nn.functional.cross_entropy(self(x), classes, reduction="none")
+
+
+def own_classifier(path: str) -> nn.Module:
+    """The user's classifier that ``path``, ``package.module:name``, names: a module, or what makes one.
+
+    It takes images in [0, 1], ``(B, channels, height, width)``, and gives logits ``(B, classes)``.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    name, _, attribute = path.partition(":")
+    try:
+        found = getattr(import_module(name), attribute)
+    except (ImportError, ValueError, AttributeError) as error:
+        raise ValueError(
+            f"classifier expects package.module:name that can be imported, got {path!r}: {error}"
+        ) from None
+    if not isinstance(found, nn.Module) and callable(found):
+        found = found()
+    if not isinstance(found, nn.Module):
+        raise ValueError(f"classifier expects a torch module, got {path!r}, a {type(found).__name__}")
+    return found.eval()
+
+
+def check_outputs(classifier: nn.Module, images: Tensor, classes: int) -> None:
+    """Raise ``ValueError`` unless the classifier gives logits ``(B, classes)`` of ``images``."""
+    with torch.no_grad():
+        try:
+            logits = classifier(images)
+        except RuntimeError as error:
+            reason = str(error).partition("\n")[0]
+            raise ValueError(f"a classifier expects images {tuple(images.shape)}, got an error: {reason}") from None
+    shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+    if shape != (len(images), classes):
+        raise ValueError(f"a classifier expects to give ({len(images)}, {classes}), a logit a class, got {shape}")

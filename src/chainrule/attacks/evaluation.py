@@ -1,0 +1,201 @@
+"""How well a model of p(x) tells attacked images from clean ones, and how well purification mends them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from scipy import stats
+from sklearn.metrics import roc_auc_score
+from torch import Tensor, nn
+
+from chainrule.attacks.classifier import check_outputs
+from chainrule.attacks.methods import WITHIN, attack
+from chainrule.model import AutoregressiveModel
+from chainrule.tasks.anomaly import Calibration, anomaly_scores, compressed_nats
+from chainrule.tasks.evaluate import log_prob
+from chainrule.tasks.purify import purify
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """What one attack did.
+
+    Attributes:
+        attack: Its name.
+        epsilon: The greatest change of a pixel it was allowed, as a share of the range; None if it was free.
+        linf: The greatest change of a pixel that it made, the mean over the images, as a share of the range.
+        accuracy: Of the classifier, on what it made.
+        purified_accuracy: On what purification made of that.
+        nats: Mean of -log p(x) of the attacked images.
+        auc: Of each score: the area under the ROC curve of telling attacked images from clean ones.
+        seconds: How long the attack took.
+        images: What it made, ``(B, *event_shape)``.
+        purified: What purification made of that.
+        log_probs: Log p of the attacked images.
+    """
+
+    attack: str
+    epsilon: float | None
+    linf: float
+    accuracy: float
+    purified_accuracy: float
+    nats: float
+    auc: dict[str, float]
+    seconds: float
+    images: Tensor = field(repr=False)
+    purified: Tensor = field(repr=False)
+    log_probs: Tensor = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """The attack and its epsilon."""
+        return self.attack if self.epsilon is None else f"{self.attack} {self.epsilon:g}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {key: value for key, value in asdict(self).items() if not isinstance(value, Tensor)}
+
+
+class Defence:
+    """A model of p(x) that stands before a classifier.
+
+    Args:
+        model: A model of images whose values can be listed.
+        classifier: Takes images in [0, 1] and gives logits ``(B, classes)``.
+        epsilon: How far purification may change a pixel, in levels.
+        calibration: What log p of examples of training is like.
+        background: The background model of the score ``ratio``.
+        x: Clean images of whole levels.
+        labels: Their classes, ``(B,)``.
+        classes: How many classes there are.
+
+    Raises:
+        ValueError: If the classifier gives other outputs, or the model does not fit.
+    """
+
+    def __init__(
+        self,
+        model: AutoregressiveModel,
+        classifier: nn.Module,
+        *,
+        epsilon: int,
+        calibration: Calibration,
+        background: AutoregressiveModel | None = None,
+        x: Tensor,
+        labels: Tensor,
+        classes: int,
+    ) -> None:
+        if model.num_classes is not None:
+            raise ValueError("attacks expect a model that is not conditioned on classes: those are to be guessed")
+        if model.conditional.values is None:
+            raise ValueError(f"attacks expect pixels whose values can be listed, got {model.conditional}")
+        self.model, self.classifier, self.background = model, classifier.eval(), background
+        self.levels, self.epsilon, self.classes = len(model.conditional.values), epsilon, classes
+        self.calibration, self.x, self.labels = calibration, x, labels
+        check_outputs(classifier, x[:2] / (self.levels - 1), classes)
+        self.log_probs = self.log_prob(x)
+        self.purified = self.purify(x)
+        self._clean_scores = self._scores(x, self.log_probs)
+
+    def purify(self, x: Tensor) -> Tensor:
+        """`chainrule.purify` with this epsilon."""
+        return purify(self.model, x, self.epsilon).cpu()
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Log p of images, ``(B,)`` nats."""
+        return log_prob(self.model, x)
+
+    def accuracy(self, x: Tensor) -> float:
+        """Of the classifier."""
+        with torch.no_grad():
+            logits = torch.cat([self.classifier(part / (self.levels - 1)) for part in x.split(256)])
+        return (logits.argmax(1) == self.labels).double().mean().item()
+
+    def clean(self) -> dict[str, Any]:
+        """What the classifier, the model and purification make of the clean images."""
+        pvalues = self.calibration.pvalues(self.log_probs)
+        return {
+            "accuracy": self.accuracy(self.x),
+            "purified_accuracy": self.accuracy(self.purified),
+            "nats": -self.log_probs.double().mean().item(),
+            "kolmogorov_smirnov": float(stats.kstest(pvalues.numpy(), "uniform").statistic),
+        }
+
+    def attacked(self, name: str, epsilon: float | None, seed: int = 0) -> Attacked:
+        """Attack the clean images; ``epsilon`` is a share of the range, of which whole levels are used."""
+        scale, started = self.levels - 1, time.perf_counter()
+        steps = 0 if epsilon is None else int(epsilon * scale + 1e-6)
+        images = attack(
+            name, self.classifier, self.x, self.labels, levels=self.levels, classes=self.classes, epsilon=steps,
+            purify=self.purify, seed=seed,
+        )  # fmt: skip
+        seconds = time.perf_counter() - started
+        log_probs, purified = self.log_prob(images), self.purify(images)
+        scores = self._scores(images, log_probs)
+        truth = [0] * len(self.x) + [1] * len(images)
+        return Attacked(
+            attack=name,
+            epsilon=epsilon,
+            linf=(images - self.x).abs().flatten(1).amax(1).mean().item() / scale,
+            accuracy=self.accuracy(images),
+            purified_accuracy=self.accuracy(purified),
+            nats=-log_probs.double().mean().item(),
+            auc={
+                score: float(roc_auc_score(truth, torch.cat([self._clean_scores[score], found]).numpy()))
+                for score, found in scores.items()
+            },
+            seconds=seconds,
+            images=images,
+            purified=purified,
+            log_probs=log_probs,
+        )
+
+    def all_attacks(self, names: Sequence[str], epsilons: Sequence[float], *, seed: int = 0) -> Iterator[Attacked]:
+        """Each attack with each epsilon; those that are free once."""
+        for name in names:
+            for epsilon in epsilons if name in WITHIN else [None]:
+                yield self.attacked(name, epsilon, seed)
+
+    def _scores(self, x: Tensor, log_probs: Tensor) -> dict[str, Tensor]:
+        known: dict[str, Any] = {"calibration": self.calibration, "complexity": compressed_nats(x)}
+        scores = ["nll", "pvalue", "typicality", "complexity"]
+        if self.background is not None:
+            known["background"] = log_prob(self.background, x)
+            scores.append("ratio")
+        return {score: anomaly_scores(score, log_probs, **known) for score in scores}
+
+
+def in_words(clean: dict[str, Any], attacks: Sequence[Attacked], epsilon: float) -> list[str]:
+    """What the numbers say, sentence by sentence."""
+    found = [
+        f"Of the clean images the classifier gets {clean['accuracy']:.1%} right, and {clean['purified_accuracy']:.1%} "
+        f"once they are purified within {epsilon:.2f} of the range."
+    ]
+    plain = [done for done in attacks if done.attack != "bpda"]
+    if plain:
+        worst = min(plain, key=lambda done: done.accuracy)
+        found.append(
+            f"The strongest attack on the classifier alone, {worst.name}, leaves {worst.accuracy:.1%}; purification "
+            f"brings that to {worst.purified_accuracy:.1%}, and -log p tells its images with an AUC of "
+            f"{worst.auc['nll']:.3f}."
+        )
+    through = [done for done in attacks if done.attack == "bpda"]
+    for done in through:
+        found.append(
+            f"BPDA, which attacks through purification with epsilon {done.epsilon:g}, leaves "
+            f"{done.purified_accuracy:.1%} of the purified images right{_verdict(done, clean)} -log p tells its images "
+            f"with an AUC of {done.auc['nll']:.3f}, from an attack that did not try to hide from it."
+        )
+    if not through:
+        found.append("BPDA was not tried, so these figures say nothing of an attacker who knows of the defence.")
+    return found
+
+
+def _verdict(done: Attacked, clean: dict[str, Any]) -> str:
+    if done.purified_accuracy < clean["purified_accuracy"] / 2:
+        return ": purification is no defence against an attacker who knows of it."
+    return ": it did not break the defence here, which proves nothing of a stronger attack."

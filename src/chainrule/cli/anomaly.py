@@ -1,0 +1,173 @@
+"""``chainrule score --score``: how strange each example, row, recording, line or value of some data is, as a table."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars
+import torch
+from torch import Tensor
+
+from chainrule import recipes
+from chainrule.cli.audio import audio_format
+from chainrule.cli.loading import asked_examples, load_run
+from chainrule.cli.parser import UsageError, suggestion
+from chainrule.cli.series import series_of, series_values
+from chainrule.cli.tables import row_log_probs, table_schema
+from chainrule.cli.text import text_format
+from chainrule.cli.writing import check_suffix
+from chainrule.data.audio import Recordings
+from chainrule.data.frames import write_frame
+from chainrule.data.text import TextFormat
+from chainrule.data.text_file import check_text
+from chainrule.model import AutoregressiveModel
+from chainrule.recipes.lines import scored_lines
+from chainrule.sequence import reads_streams, sequence_model
+from chainrule.tasks.anomaly import SCORES, anomaly_scores, compressed_nats
+from chainrule.tasks.evaluate import log_prob, sequence_log_probs
+from chainrule.tasks.score import stream_surprisals
+
+FRAMES = (".csv", ".parquet")
+STRANGEST = 5
+"""How many are named in the terminal."""
+KINDS = ("text", "audio", "series", "schema")
+"""What ``config.json`` calls the kinds of data that have more to them than a shape and levels."""
+
+
+@dataclass(frozen=True)
+class Things:
+    """What is scored.
+
+    Attributes:
+        names: Columns that say which each is, ``N`` rows; none where they are known by their number.
+        log_probs: Log p of each, of lines and recordings the mean over their symbols or samples, ``(N,)`` float64.
+        remarks: What is to be said of them.
+        values: What each consists of, to be compressed; None where that says nothing.
+        per_symbol: Whether log p is a mean over the values.
+    """
+
+    names: dict[str, list[Any]]
+    log_probs: Tensor
+    remarks: list[str]
+    values: list[Tensor] | None = None
+    per_symbol: bool = False
+
+    @property
+    def complexity(self) -> Tensor | None:
+        """The nats that zlib makes of each, or of each of its symbols."""
+        if self.values is None:
+            return None
+        nats = torch.cat([compressed_nats(value.unsqueeze(0)) for value in self.values])
+        return nats / torch.tensor([value.numel() for value in self.values]) if self.per_symbol else nats
+
+
+def run_scores(options: dict[str, Any]) -> None:
+    """``chainrule score --score NAME``."""
+    _check(options)
+    model, config = load_run(options)
+    things = _things(options, model, config)
+    needed: dict[str, Any] = {"complexity": things.complexity} if options["score"] == "complexity" else {}
+    if options["score"] in ("pvalue", "typicality"):
+        needed["calibration"] = recipes.read_calibration(options["run"], options["calibration"])
+    if options["score"] == "ratio":
+        needed["background"] = _things(options, _background(options, model, config), config).log_probs
+    if options["group"] is None:
+        scores = anomaly_scores(options["score"], things.log_probs, **needed)
+        columns: dict[str, Any] = {"number": range(1, len(scores) + 1)} | things.names
+        columns["log_prob"] = things.log_probs.numpy()
+        if options["score"] == "pvalue":
+            columns["pvalue"] = 1 - scores.numpy()
+    else:
+        scores = needed["calibration"].typicality(things.log_probs, options["group"])
+        first = np.arange(len(scores)) * options["group"] + 1
+        columns = {"first": first, "last": first + options["group"] - 1}
+    frame = polars.DataFrame(columns | {"score": scores.numpy()})
+    write_frame(frame, options["out"])
+    print(f"wrote {options['score']} of {len(frame)} to {options['out']}; higher is stranger", file=sys.stderr)
+    for remark in things.remarks:
+        print(remark, file=sys.stderr)
+    for row in frame.sort("score", descending=True).head(STRANGEST).iter_rows(named=True):
+        print(
+            "  ".join(f"{name} {f'{value:.4f}' if isinstance(value, float) else value}" for name, value in row.items())
+        )
+
+
+def _check(options: dict[str, Any]) -> None:
+    """Refuse what does not go together."""
+    score = options["score"]
+    if score not in SCORES:
+        raise UsageError(f"--score expects one of {', '.join(SCORES)}, got {score!r}{suggestion(score, SCORES)}")
+    if options["out"] is None:
+        raise UsageError("score expects --out, a .csv or .parquet file, with --score")
+    check_suffix(options["out"], FRAMES)
+    for name, wanted in {"background": "ratio", "group": "typicality"}.items():
+        if options[name] is not None and score != wanted:
+            raise UsageError(f"--{name} expects --score {wanted}, got --score {score}")
+    if score == "ratio" and options["background"] is None:
+        raise UsageError("--score ratio expects --background, a run of `fit --perturb 0.1` on the same data")
+    for name in ("per", "color", "json"):
+        if options[name]:
+            raise UsageError(f"score expects no --{name} with --score, whose table has a row for each")
+
+
+def _background(options: dict[str, Any], model: AutoregressiveModel, config: dict[str, Any]) -> AutoregressiveModel:
+    """The model of the run that ``--background`` names, which must be of the same events."""
+    background, other = load_run(options | {"run": options["background"]})
+    if background.event_shape != model.event_shape and not background.any_length:
+        raise UsageError(
+            f"--background expects a model of examples of shape {model.event_shape}, got {background.event_shape}"
+        )
+    for kind in KINDS:
+        if config.get("data", {}).get(kind) != other.get("data", {}).get(kind):
+            raise UsageError(f"--background expects a run on the same data as {options['run']}, got another {kind}")
+    if repr(background.conditional) != repr(model.conditional):
+        raise UsageError(f"--background expects values of {model.conditional}, got {background.conditional}")
+    return background
+
+
+def _things(options: dict[str, Any], model: AutoregressiveModel, config: dict[str, Any]) -> Things:
+    """What was asked for, and log p of it."""
+    if (text := text_format(config)) is not None:
+        return _lines(options, model, text)
+    if (series := series_of(config)) is not None:
+        values = series_values(options, config, model, series)
+        nats = torch.cat(list(stream_surprisals(sequence_model(model), [values.astype(np.float32)])))
+        return Things({series.name: values.tolist()}, -nats.double(), [])
+    if (schema := table_schema(config)) is not None:
+        return Things({}, *row_log_probs(options, model, config, schema))
+    examples, context, names = asked_examples(options, config, model)
+    rows = range(len(examples)) if options["n"] is None else range(min(options["n"], len(examples)))
+    if len(rows) == 0:
+        raise ValueError(f"n expects at least 1, got {options['n']}")
+    context = None if context is None else context[: len(rows)]
+    named: dict[str, list[Any]] = {} if names is None else {"file": names[: len(rows)]}
+    if audio_format(config) is not None:
+        assert isinstance(examples, Recordings)
+        levels = [examples.levels[examples.starts[row] : examples.ends[row]] for row in rows]
+        log_probs, _ = sequence_log_probs(sequence_model(model), levels, context)
+        named["samples"] = [len(one) for one in levels]
+        values = [torch.from_numpy(one.astype(np.int64)) for one in levels]
+        return Things(named, log_probs / torch.tensor(named["samples"]), [], values, per_symbol=True)
+    x = examples[list(rows)]
+    return Things(named, log_prob(model, x, context=context).double(), [], list(x))
+
+
+def _lines(options: dict[str, Any], model: AutoregressiveModel, text: TextFormat) -> Things:
+    """The lines of a file of text."""
+    if options["file"] is None:
+        raise UsageError("score expects a file of text as DATA, as the run was fitted on text")
+    check_text(options["file"])
+    if not reads_streams(model):
+        raise UsageError("score expects the run of one model of sequences, such as RNN, that was fitted on text")
+    parts = list(scored_lines(model, text, options["file"]))
+    names: dict[str, list[Any]] = {
+        "line": [part.line for part in parts],
+        "symbols": [len(part.symbols) for part in parts],
+        "text": [text.vocabulary.decode(part.symbols).removesuffix("\n") for part in parts],
+    }
+    means = torch.tensor([-part.nats.mean() for part in parts], dtype=torch.float64)
+    values = [torch.from_numpy(part.symbols.astype(np.int64)) for part in parts]
+    return Things(names, means, [], values, per_symbol=True)

@@ -1,0 +1,179 @@
+"""``chainrule attack-eval``: what attacks do to a classifier, and what a fitted model tells and mends of them."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from chainrule import plots, recipes
+from chainrule.atomic import write_atomically
+from chainrule.cli.loading import dataset_of, load_run
+from chainrule.cli.parser import UsageError, suggestion
+from chainrule.data.dataset import Dataset
+from chainrule.hub import versions
+from chainrule.model import AutoregressiveModel
+from chainrule.signatures import convert
+from chainrule.training import fit
+
+if TYPE_CHECKING:
+    from chainrule.attacks.evaluation import Attacked, Defence
+
+SHOWN = 10
+"""Images of the picture."""
+STEPS = 400
+"""Optimiser steps of the small classifier, at least; of a large data set two epochs."""
+BATCH = 128
+
+
+def run_attack_eval(options: dict[str, Any]) -> None:
+    """``chainrule attack-eval``."""
+    from chainrule.attacks.evaluation import in_words  # the toolbox takes seconds to import
+
+    out = options["out"]
+    if out is not None and (out.suffix or out.is_file() or not out.parent.is_dir()):
+        raise UsageError(f"--out expects a folder in one that exists, got {out}")
+    names, epsilons = _attacks(options)
+    defence, about = _defence(options, epsilons)
+    clean, attacks = defence.clean(), []
+    for done in defence.all_attacks(names, epsilons, seed=options["seed"]):
+        attacks.append(done)
+        print(f"{done.name}: {done.seconds:.0f} s", file=sys.stderr)
+    words = in_words(clean, attacks, defence.epsilon / (defence.levels - 1))
+    found = {"clean": clean, "attacks": [done.as_dict() for done in attacks], "words": words}
+    report = about | found | {"machine": recipes.machine(), "versions": versions()}
+    if out is not None:
+        out.mkdir(exist_ok=True)
+        write_atomically(out / "report.json", (json.dumps(report, indent=2) + "\n").encode())
+        _draw(out, defence, attacks)
+    if options["json"]:
+        print(json.dumps(report))
+        return
+    print(_table(attacks))
+    print("\n".join(words))
+    if out is not None:
+        print(f"wrote report.json, log-likelihoods.png and examples.png in {out}", file=sys.stderr)
+
+
+def _attacks(options: dict[str, Any]) -> tuple[list[str], list[float]]:
+    """Which attacks, with which epsilons."""
+    from chainrule.attacks.methods import FREE, WITHIN
+
+    names = convert(options["attacks"], "Sequence[str]", "attacks")
+    epsilons = convert(options["epsilons"], "Sequence[float]", "epsilons")
+    for name in names:
+        if name not in (*WITHIN, *FREE):
+            raise UsageError(
+                f"--attacks expects some of {', '.join((*WITHIN, *FREE))}, got {name!r}"
+                f"{suggestion(name, (*WITHIN, *FREE))}"
+            )
+    wrong = [epsilon for epsilon in epsilons if not 0 < epsilon <= 1]
+    if wrong or not epsilons or not names:
+        raise UsageError(f"--epsilons expects shares of the range in (0, 1], got {wrong[0] if wrong else 'none'}")
+    if options["purify_epsilon"] is not None and not 0 <= options["purify_epsilon"] <= 1:
+        raise UsageError(f"--purify-epsilon expects a share of the range in [0, 1], got {options['purify_epsilon']}")
+    if options["n"] < 2:
+        raise UsageError(f"-n expects at least 2, got {options['n']}")
+    return names, epsilons
+
+
+def _defence(options: dict[str, Any], epsilons: list[float]) -> tuple[Defence, dict[str, Any]]:
+    """The model before the classifier, and what they are."""
+    from chainrule.attacks.evaluation import Defence
+
+    model, config = load_run(options)
+    calibration = recipes.read_calibration(options["run"], options["calibration"])
+    background = None
+    if options["background"] is not None:
+        background, _ = load_run(options | {"run": options["background"]})
+        if background.event_shape != model.event_shape:
+            raise UsageError(f"--background expects examples {model.event_shape}, got {background.event_shape}")
+    dataset = dataset_of(options["data"], config, model)
+    if len(dataset.event_shape) != 3:
+        raise UsageError(f"attack-eval expects images, got examples of shape {dataset.event_shape}")
+    classes = 1 + max(int(dataset.classes(split).max()) for split in ("train", "valid", "test"))
+    labels = dataset.classes(options["split"])[: options["n"]]
+    classifier, described = _classifier(options, model, dataset, classes)
+    share = max(epsilons) if options["purify_epsilon"] is None else options["purify_epsilon"]
+    defence = Defence(
+        model,
+        classifier,
+        epsilon=int(share * (dataset.levels - 1) + 1e-6),
+        calibration=calibration,
+        background=background,
+        x=dataset.split(options["split"])[: len(labels)],
+        labels=labels,
+        classes=classes,
+    )
+    return defence, {
+        "run": str(options["run"]),
+        "model": type(model).__name__,
+        "dataset": dataset.description,
+        "split": options["split"],
+        "examples": len(labels),
+        "levels": dataset.levels,
+        "seed": options["seed"],
+        "classifier": described,
+        "purify_epsilon_levels": defence.epsilon,
+        "calibration": options["calibration"],
+        "background": None if options["background"] is None else str(options["background"]),
+    }
+
+
+def _classifier(
+    options: dict[str, Any], model: AutoregressiveModel, dataset: Dataset, classes: int
+) -> tuple[nn.Module, dict[str, Any]]:
+    """The user's classifier, or a small one trained on the same data, and what it is."""
+    from chainrule.attacks.classifier import SmallClassifier, own_classifier
+
+    if options["classifier"] is not None:
+        own = own_classifier(options["classifier"]).to(model.device)
+        return own, {"name": options["classifier"], "parameters": sum(part.numel() for part in own.parameters())}
+    torch.manual_seed(options["seed"])
+    small = SmallClassifier(event_shape=model.event_shape, conditional=model.conditional, num_classes=classes)
+    batches = math.ceil(len(dataset.train) / BATCH)
+    done = fit(
+        small,
+        dataset.train,
+        dataset.valid,
+        train_context=dataset.classes("train"),
+        valid_context=dataset.classes("valid"),
+        seed=options["seed"],
+        max_epochs=max(2, math.ceil(STEPS / batches)),
+        batch_size=BATCH,
+        learning_rate=3e-3,
+        verbose=not options["json"],
+    )
+    about = {"parameters": small.num_parameters, "valid_nats": done.best_nats, "minutes": done.minutes}
+    return small.network, {"name": "SmallClassifier"} | about
+
+
+def _table(attacks: list[Attacked]) -> str:
+    """The report as lines of a terminal."""
+    scores = list(attacks[0].auc)
+    header = f"{'attack':14} {'accuracy':>9} {'purified':>9} {'L-inf':>6} {'nats':>8}  AUC of " + ", ".join(scores)
+    lines = [
+        f"{done.name:14} {done.accuracy:9.1%} {done.purified_accuracy:9.1%} {done.linf:6.2f} {done.nats:8.1f}  "
+        + "  ".join(f"{done.auc[score]:.3f}" for score in scores)
+        for done in attacks
+    ]
+    return "\n".join([header, *lines])
+
+
+def _draw(out: Path, defence: Defence, attacks: list[Attacked]) -> None:
+    """Histograms of log p of clean and attacked images, and rows of images, attacked ones and purified ones."""
+    strongest = {done.attack: done for done in attacks}  # the largest epsilon of each comes last
+    log_probs = {"clean": defence.log_probs, "purified": defence.log_prob(defence.purified)}
+    log_probs |= {done.name: done.log_probs for done in strongest.values()}
+    bits = {name: -found.double() / (math.log(2) * defence.x[0].numel()) for name, found in log_probs.items()}
+    plots.histograms(bits, out / "log-likelihoods.png", x_label="-log p(x), bits per dimension")
+    columns = {"clean": defence.x, "purified": defence.purified}
+    for done in strongest.values():
+        columns |= {done.name: done.images, f"{done.attack}, pur.": done.purified}
+    shown = {name: images[:SHOWN] for name, images in columns.items()}
+    plots.side_by_side(shown, out / "examples.png", levels=defence.levels)

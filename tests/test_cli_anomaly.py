@@ -1,0 +1,271 @@
+"""``score --score`` and ``purify`` on every kind of data, and the calibration that a run keeps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars
+import pytest
+import soundfile
+import torch
+from command_line import FAST, refused
+from PIL import Image
+from test_data_frames import mixed
+from torch import Tensor
+
+import chainrule
+from chainrule import recipes
+from chainrule.cli import main
+from chainrule.data import load
+from chainrule.tasks.anomaly import SCORES, compressed_nats
+
+GREY = ["--model", "PixelCNN", "--model.hidden_size", "8", "--model.num_blocks", "1", "--data", "digits-17"]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    assert main(["fit", *GREY, "--out", str(folder / "grey"), *FAST]) == 0
+    assert main(["fit", *GREY, "--perturb", "0.2", "--out", str(folder / "background"), *FAST]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Tensor]:
+    """Two files of digits, which no split of three would take, and their levels."""
+    folder = tmp_path_factory.mktemp("images")
+    x = load("digits-17").test[:2]
+    for name, image in zip(("a", "b"), x, strict=True):
+        # The middle of the greys that become this level.
+        pixels = ((image[0] + 0.5) * 256 / 17).floor().numpy().astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"{name}.png")
+    return folder, x
+
+
+def scored(out: Path, *arguments: object) -> polars.DataFrame:
+    assert main(["score", *map(str, arguments), "--out", str(out)]) == 0
+    return polars.read_parquet(out)
+
+
+def nll(model: chainrule.AutoregressiveModel, x: Tensor) -> np.ndarray:
+    with torch.no_grad():
+        return -model.log_prob(x).double().numpy()
+
+
+class TestImages:
+    @pytest.mark.parametrize("score", SCORES)
+    def test_every_score_of_all_files_of_a_folder(
+        self, runs: Path, images: tuple[Path, Tensor], tmp_path: Path, score: str
+    ) -> None:
+        folder, x = images
+        model, background = (chainrule.load(runs / name) for name in ("grey", "background"))
+        more = ["--background", runs / "background"] if score == "ratio" else []
+        frame = scored(tmp_path / "s.parquet", runs / "grey", folder, "--score", score, *more)
+        assert frame["file"].to_list() == ["a.png", "b.png"]
+        nats, train = nll(model, x), recipes.read_calibration(runs / "grey", "train")
+        np.testing.assert_allclose(-frame["log_prob"].to_numpy(), nats, rtol=1e-6)
+        expected = {
+            "nll": nats,
+            "pvalue": 1 - train.pvalues(torch.from_numpy(-nats)).numpy(),
+            "typicality": np.abs(nats + train.log_probs.mean().item()),
+            "ratio": nats - nll(background, x),
+            "complexity": nats - compressed_nats(x).numpy(),
+        }
+        np.testing.assert_allclose(frame["score"].to_numpy(), expected[score], rtol=1e-5)
+        if score == "pvalue":
+            np.testing.assert_allclose(1 - frame["pvalue"].to_numpy(), frame["score"].to_numpy())
+
+    def test_a_named_set_an_array_and_one_file(
+        self, runs: Path, images: tuple[Path, Tensor], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        run, out = runs / "grey", tmp_path / "s.parquet"
+        whole = scored(out, run, "--score", "nll")
+        assert len(whole) == 179
+        strangest = whole.sort("score", descending=True)["number"][0]
+        assert capsys.readouterr().out.startswith(f"number {strangest}  ")
+        assert whole.equals(scored(out, run, "digits-17", "--score", "nll"))
+        np.save(tmp_path / "x.npy", load("digits-17").test[:7].numpy().astype(np.uint8))
+        array = scored(out, run, tmp_path / "x.npy", "--score", "nll")
+        np.testing.assert_allclose(array["score"].to_numpy(), whole["score"][:7].to_numpy(), rtol=1e-5)
+        assert len(scored(out, run, "--score", "nll", "-n", "3", "--split", "valid")) == 3
+        one = scored(out, run, images[0] / "b.png", "--score", "nll")
+        np.testing.assert_allclose(one["score"].to_numpy(), nll(chainrule.load(run), images[1][1:]), rtol=1e-5)
+        assert main(["score", str(run), str(images[0]), "--out", str(tmp_path / "map.png")]) == 0
+
+    def test_typicality_of_groups(self, runs: Path, tmp_path: Path) -> None:
+        arguments = [runs / "grey", "--score", "typicality", "-n", "6"]
+        frame = scored(tmp_path / "s.parquet", *arguments, "--group", 3)
+        assert frame.select("first", "last").rows() == [(1, 3), (4, 6)]
+        single = scored(tmp_path / "s.parquet", runs / "grey", "--score", "nll", "-n", "6")["score"].to_numpy()
+        mean = -recipes.read_calibration(runs / "grey", "train").log_probs.mean().item()
+        expected = np.abs(single.reshape(2, 3).mean(1) - mean)
+        np.testing.assert_allclose(frame["score"].to_numpy(), expected, rtol=1e-6)
+
+    def test_calibration_is_of_the_splits(self, runs: Path) -> None:
+        model, data = chainrule.load(runs / "grey"), load("digits-17")
+        valid = recipes.read_calibration(runs / "grey", "valid").log_probs.numpy()
+        np.testing.assert_allclose(valid, np.sort(-nll(model, data.valid[:])), rtol=1e-6)
+        assert len(recipes.read_calibration(runs / "grey", "train").log_probs) == 1001
+
+    def test_refuses(self, runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], digits_run: Path) -> None:
+        run, out = str(runs / "grey"), ["--out", str(tmp_path / "s.parquet")]
+        np.save(tmp_path / "wide.npy", np.zeros((3, 1, 9, 9), np.uint8))
+        np.save(tmp_path / "high.npy", np.full((3, 1, 8, 8), 17, np.uint8))
+        (tmp_path / "empty").mkdir()
+        capsys.readouterr()
+        for arguments, message in {
+            ("--score", "pvalues"): "got 'pvalues', did you mean pvalue?",
+            ("--score", "ratio"): "--score ratio expects --background, a run of `fit --perturb 0.1`",
+            ("--score", "nll", "--background", run): "--background expects --score ratio",
+            ("--score", "ratio", "--background", str(digits_run)): "--background expects values of Categorical(",
+            ("--score", "nll", "--group", "2"): "--group expects --score typicality",
+            ("--score", "typicality", "-n", "5", "--group", "2"): "a divisor of 5",
+            ("--score", "pvalue", "--calibration", "test"): "expects train or valid, got 'test'",
+            ("--group", "2"): "--group expects --score, got none",
+            (str(tmp_path / "wide.npy"), "--score", "nll"): "of shape (1, 8, 8), got (1, 9, 9)",
+            (str(tmp_path / "high.npy"), "--score", "nll"): "17",
+            (str(tmp_path / "empty"), "--score", "nll"): "expected images",
+            (str(tmp_path / "nothing.npy"), "--score", "nll"): "found no",
+            ("--score", "nll", "-n", "0"): "n expects at least 1, got 0",
+        }.items():
+            assert message in refused(capsys, "score", run, *arguments, *out), arguments
+        assert ".csv, .parquet" in refused(capsys, "score", run, "--score", "nll", "--out", str(tmp_path / "x.png"))
+        for name in ("config.json", "model.safetensors"):
+            (tmp_path / "empty" / name).write_bytes((runs / "grey" / name).read_bytes())
+        old = str(tmp_path / "empty")
+        assert "fit the run anew" in refused(capsys, "score", old, "--score", "pvalue", *out)
+        (tmp_path / "empty" / "calibration.safetensors").write_bytes(b"x")
+        assert "damaged or truncated" in refused(capsys, "score", old, "--score", "pvalue", *out)
+
+
+class TestPurify:
+    def test_files_to_files(
+        self, runs: Path, images: tuple[Path, Tensor], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        folder, x = images
+        expected = chainrule.purify(chainrule.load(runs / "grey"), x, 3)
+        command = ["purify", str(runs / "grey"), str(folder), "--epsilon", "3", "--out"]
+        for out in ("x.npy", "pictures", "x.png"):
+            assert main([*command, str(tmp_path / out)]) == 0
+        assert "purified 2 of 2 examples" in capsys.readouterr().err
+        assert np.array_equal(np.load(tmp_path / "x.npy"), expected.numpy())
+        with Image.open(tmp_path / "pictures" / "b.png") as picture:
+            assert np.array_equal(np.asarray(picture), (expected[1, 0] * 255 / 16).round().numpy())
+
+    def test_only_what_is_improbable(self, runs: Path, tmp_path: Path) -> None:
+        run, x = runs / "grey", load("digits-17").test[:40]
+        out = tmp_path / "x.npy"
+        options = ["-n", "40", "--epsilon", "3", "--threshold", "0.4", "--calibration", "valid", "--out", str(out)]
+        assert main(["purify", str(run), *options]) == 0
+        model, calibration = chainrule.load(run), recipes.read_calibration(run, "valid")
+        chosen = calibration.pvalues(-torch.from_numpy(nll(model, x))) < 0.4
+        assert 0 < chosen.sum() < 40
+        expected = torch.where(chosen[:, None, None, None], chainrule.purify(model, x, 3), x)
+        assert np.array_equal(np.load(out), expected.numpy())
+
+    def test_refuses(self, runs: Path, table_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        out = ["--out", str(tmp_path / "x.npy")]
+        capsys.readouterr()
+        for threshold in ("0", "1", "nan"):
+            options = ["--epsilon", "1", "--threshold", threshold]
+            assert "a p-value in (0, 1), got" in refused(capsys, "purify", str(runs / "grey"), *options, *out)
+        assert "0 or more, got -1" in refused(capsys, "purify", str(runs / "grey"), "--epsilon", "-1", *out)
+        folder = ["--epsilon", "1", "--out", str(tmp_path / "folder")]
+        assert "got the folder" in refused(capsys, "purify", str(table_run), *folder)
+        assert "in one that exists" in refused(
+            capsys, "purify", str(runs / "grey"), "--epsilon", "1", "--out", str(tmp_path / "no" / "folder")
+        )
+
+
+def test_rows_of_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mixed().write_csv(tmp_path / "people.csv")
+    run = tmp_path / "run"
+    model = ["--model", "MADE", "--model.hidden_sizes", "[16]"]
+    assert main(["fit", *model, "--data", str(tmp_path / "people.csv"), "--out", str(run), *FAST]) == 0
+    strange = mixed()[1:5].with_columns(height=1e3)
+    strange.write_csv(tmp_path / "new.csv")
+    usual = scored(tmp_path / "s.parquet", run, tmp_path / "people.csv", "--score", "nll")
+    found = scored(tmp_path / "s.parquet", run, tmp_path / "new.csv", "--score", "pvalue")
+    calibration = recipes.read_calibration(run, "train")
+    assert found["log_prob"].max() < usual["log_prob"].min()
+    assert found["pvalue"].to_numpy() == pytest.approx(1 / (1 + len(calibration.log_probs)))
+    cells = scored(tmp_path / "cells.parquet", run, tmp_path / "people.csv", "--per", "cell")
+    assert cells.columns == mixed().columns
+    whole = usual["log_prob"].to_numpy()
+    np.testing.assert_allclose(-cells.sum_horizontal(ignore_nulls=False).to_numpy(), whole, rtol=1e-4, atol=1e-3)
+    capsys.readouterr()
+    out = ["--out", str(tmp_path / "s.csv")]
+    assert "--per expects row or cell" in refused(capsys, "score", str(run), "--per", "line", *out)
+    assert "the nats of a compressor, got none" in refused(capsys, "score", str(run), "--score", "complexity", *out)
+
+
+def _count(run: Path) -> int:
+    return len(recipes.read_calibration(run, "train").log_probs)
+
+
+def test_lines_of_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    song = "row, row, row your boat\ngently down the stream\n"
+    (tmp_path / "song.txt").write_text(song * 40)
+    (tmp_path / "new.txt").write_text(song + "wwwwww\n")
+    small = ["--model", "RNN", "--model.cell", "gru", "--model.hidden_size", "8", "--max_epochs", "3"]
+    for name, more in {"stream": ["--window", "16"], "documents": ["--documents", "true"]}.items():
+        run = tmp_path / name
+        assert main(["fit", *small, "--data", str(tmp_path / "song.txt"), *more, "--out", str(run)]) == 0
+        frame = scored(tmp_path / "s.parquet", run, tmp_path / "new.txt", "--score", "nll")
+        assert frame["text"].to_list() == [*song.splitlines(), "wwwwww"]
+        assert frame["symbols"].to_list() == [24, 23, 7]
+        x = torch.from_numpy(load(tmp_path / "song.txt").text.vocabulary.encode(song + "wwwwww\n")).float()
+        with torch.no_grad():
+            model = chainrule.load(run)
+            parts = [x[:24], x[24:47], x[47:]] if name == "documents" else [x]
+            nats = sum(-model.log_prob(part[None]).item() for part in parts)
+        assert (frame["score"] * frame["symbols"]).sum() == pytest.approx(nats, rel=1e-5)
+        pvalues = scored(tmp_path / "s.parquet", run, tmp_path / "new.txt", "--score", "pvalue")["pvalue"]
+        expected = recipes.read_calibration(run, "train").pvalues(torch.from_numpy(frame["log_prob"].to_numpy().copy()))
+        np.testing.assert_allclose(pvalues.to_numpy(), expected.numpy())
+        assert scored(tmp_path / "s.parquet", run, tmp_path / "new.txt", "--score", "complexity")["score"].len() == 3
+    known = scored(tmp_path / "s.parquet", tmp_path / "documents", tmp_path / "song.txt", "--score", "nll")
+    kept = recipes.read_calibration(tmp_path / "documents", "train").log_probs.numpy()
+    assert set(np.round(kept, 4)) <= set(np.round(known["log_prob"].to_numpy(), 4))
+    capsys.readouterr()
+    out = ["--out", str(tmp_path / "s.csv")]
+    other = ["--score", "ratio", "--background", str(tmp_path / "documents"), *out]
+    message = refused(capsys, "score", str(tmp_path / "stream"), str(tmp_path / "new.txt"), *other)
+    assert "got another text" in message
+    assert "a file of text as DATA" in refused(capsys, "score", str(tmp_path / "stream"), "--score", "nll", *out)
+
+
+def test_recordings(tmp_path: Path) -> None:
+    generator = np.random.RandomState(0)
+    tones = [0.3 * np.sin(np.arange(300 + 10 * i) / 4) for i in range(10)]
+    (tmp_path / "tones").mkdir()
+    for i, samples in enumerate(tones):
+        soundfile.write(tmp_path / "tones" / f"{i}.wav", samples, 8000)
+    soundfile.write(tmp_path / "noise.wav", generator.uniform(-1, 1, 400), 8000)
+    run = tmp_path / "run"
+    model = ["--model", "WaveNet", "--model.layers", "3", "--model.residual_channels", "8"]
+    assert main(["fit", *model, "--data", str(tmp_path / "tones"), "--out", str(run), "--max-epochs", "20"]) == 0
+    usual = scored(tmp_path / "s.parquet", run, tmp_path / "tones", "--score", "nll")
+    assert usual["file"].to_list() == [f"{i}.wav" for i in range(10)]
+    assert usual["samples"].to_list() == [len(samples) for samples in tones]
+    noise = scored(tmp_path / "s.parquet", run, tmp_path / "noise.wav", "--score", "pvalue")
+    assert noise["log_prob"][0] < usual["log_prob"].min()
+    assert noise["pvalue"][0] == pytest.approx(1 / (_count(run) + 1))
+    data = load(tmp_path / "tones")
+    calibrated = recipes.read_calibration(run, "valid").log_probs.tolist()
+    assert min(abs(value - calibrated[0]) for value in usual["log_prob"]) < 1e-4
+    assert len(calibrated) == len(data.valid)
+
+
+def test_values_of_a_series(tmp_path: Path) -> None:
+    values = np.sin(np.arange(400) / 3)
+    polars.DataFrame({"wave": values}).write_csv(tmp_path / "wave.csv")
+    run = tmp_path / "run"
+    model = ["--model", "RNN", "--model.hidden_size", "8", "--series", "wave", "--window", "40"]
+    assert main(["fit", *model, "--data", str(tmp_path / "wave.csv"), "--out", str(run), "--max-epochs", "5"]) == 0
+    values[200] = 30.0
+    polars.DataFrame({"wave": values}).write_csv(tmp_path / "new.csv")
+    frame = scored(tmp_path / "s.parquet", run, tmp_path / "new.csv", "--score", "pvalue")
+    assert frame.sort("log_prob")["wave"][0] == 30.0
+    assert frame["pvalue"][200] == pytest.approx(1 / (_count(run) + 1))
