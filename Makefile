@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test bench bench-tables bench-compressors bench-tasks readme clean
+.PHONY: install demo test bench bench-tables bench-compressors bench-tasks bench-anomalies readme clean
 
 install: .venv/installed
 
@@ -54,6 +54,12 @@ bench-tasks: install
 	$(BIN)/python benchmarks/pictures.py --out results
 	$(BIN)/chainrule reproduce fsdd/wavenet
 	$(BIN)/python benchmarks/listening.py --out results
+
+# Anomalies, attacks and purification on grey MNIST and others, an hour and a half with its two runs.
+bench-anomalies: install
+	for recipe in pixel-cnn background; do $(BIN)/chainrule reproduce mnist-grey/$$recipe; done
+	$(BIN)/chainrule attack-eval runs/mnist-grey/pixel-cnn --background runs/mnist-grey/background -n 500 --attacks '[fgsm, bim, pgd, deepfool, cw, bpda]' --out results/benchmark-attacks
+	$(BIN)/python benchmarks/strange.py --out results
 
 # The README's tables, from results/.
 readme: install

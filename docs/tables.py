@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import anomaly_tables
 import audio_tables
 import image_tables
 import real_tables
@@ -272,6 +273,9 @@ TABLES = {
     "winerecipes": real_tables.recipes,
     "removed": real_tables.removed,
     "toldapart": real_tables.told_apart,
+    "strange": anomaly_tables.strange,
+    "attacks": anomaly_tables.attacks,
+    "pvalues": anomaly_tables.pvalues,
 }
 
 

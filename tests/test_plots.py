@@ -286,3 +286,27 @@ def test_spectrograms_are_brightest_at_the_frequency_of_a_tone(tmp_path):
 def test_spectrograms_refuse_groups_of_several_sizes(tmp_path):
     with pytest.raises(ValueError, match=r"as many recordings in each, got \[1, 2\]"):
         plots.spectrograms({"a": [[0.0]], "b": [[0.0], [0.0]]}, tmp_path / "x.png", sample_rate=8000)
+
+
+def test_columns_stand_side_by_side(tmp_path):
+    path = tmp_path / "x.png"
+    groups = {"clean": np.arange(4).reshape(2, 1, 1, 2), "attacked": np.full((2, 1, 1, 2), 3)}
+    plots.side_by_side(groups, path, levels=4)
+    left, right = panels(read(path))
+    assert [tile[..., 0].tolist() for tile in tiles(left, 2, 1, 1, 2)] == [[[0, 85]], [[170, 255]]]
+    assert all((tile == 255).all() for tile in tiles(right, 2, 1, 1, 2))
+    with pytest.raises(ValueError, match="groups expects one shape"):
+        plots.side_by_side({"a": np.zeros((2, 1, 1, 2)), "b": np.zeros((1, 1, 1, 2))}, path)
+
+
+def test_histograms_show_shares(tmp_path, drawn):
+    groups = {"few": [0.0, 0.0, 0.0, 1.0], "many": np.repeat([0.0, 1.0], 500)}
+    plots.histograms(groups, tmp_path / "x.png", x_label="nats")
+    (axes,) = drawn[-1].axes
+    assert axes.get_xlabel() == "nats"
+    tops = {patch.get_label(): patch.get_data().values for patch in axes.patches if patch.get_label() in groups}
+    assert [tops["few"][0], tops["few"][-1]] == [0.75, 0.25]
+    assert [tops["many"][0], tops["many"][-1]] == [0.5, 0.5]
+    for numbers in ([], [float("nan")]):
+        with pytest.raises(ValueError, match="expects finite numbers"):
+            plots.histograms({"x": numbers}, tmp_path / "x.png", x_label="nats")

@@ -15,9 +15,9 @@ from torch.distributions import Distribution
 
 import chainrule
 from chainrule.conditionals import Bernoulli
-from chainrule.models import FVSBN, MADE, NADE
+from chainrule.models import FVSBN, MADE, NADE, Table
 from chainrule.training import TrainingError
-from chainrule.training.module import Batches, MaximumLikelihood
+from chainrule.training.module import Batches, MaximumLikelihood, perturbed
 
 SHAPE = (8,)
 
@@ -244,6 +244,7 @@ def test_a_damaged_checkpoint_is_not_resumed(data: Tensor, tmp_path: Path) -> No
         ({"batch_size": -1}, "batch_size expects at least 1, got -1"),
         ({"learning_rate": 0.0}, "learning_rate expects a positive number, got 0.0"),
         ({"schedule": "cosin"}, "schedule expects 'constant', 'cosine' or 'linear', got 'cosin'"),
+        ({"perturb": 1.0}, "perturb expects a share in .*, got 1.0"),
         ({"averaging": 1.0}, "averaging expects a decay between 0 and 1, got 1.0"),
         ({"weight_decay": -0.1}, "weight_decay expects at least 0, got -0.1"),
         ({"patience": 0}, "patience expects at least 1, got 0"),
@@ -322,3 +323,34 @@ def test_double_precision_ends_with_the_type_it_began_with(data: Tensor) -> None
     model = made()
     train(model, data, max_epochs=1, precision="64-true")
     assert model.dtype == torch.float32
+
+
+def test_perturbing_replaces_a_share_of_the_values_by_listed_ones() -> None:
+    torch.manual_seed(0)
+    x, values = torch.full((400, 50), 2.0), torch.arange(4.0)
+    got = perturbed(x, 0.2, values)
+    counts = torch.stack([(got == value).double().mean() for value in values])
+    torch.testing.assert_close(counts, torch.tensor([0.05, 0.05, 0.85, 0.05]).double(), atol=0.01, rtol=0)
+    assert torch.equal(perturbed(x, 0.0, values), x)
+
+
+def test_perturbing_of_real_values_draws_them_from_other_examples() -> None:
+    torch.manual_seed(0)
+    x = torch.arange(300.0).view(100, 3)
+    got = perturbed(x, 0.5, None)
+    assert 0.4 < (got != x).double().mean() < 0.6
+    assert torch.equal(got % 3, x % 3)  # of the same variable
+
+
+def test_a_background_model_knows_less_of_what_hangs_together(data: Tensor) -> None:
+    plain, background = made(), made()
+    train(plain, data, max_epochs=15)
+    train(background, data, max_epochs=15, perturb=0.3)
+    independent = 8 * math.log(2)
+    found = chainrule.evaluate(background, data[500:]).nats
+    assert chainrule.evaluate(plain, data[500:]).nats + 0.3 < found < independent
+    again = made()
+    train(again, data, max_epochs=15, perturb=0.3)
+    assert all(torch.equal(a, b) for a, b in zip(background.parameters(), again.parameters(), strict=True))
+    with pytest.raises(ValueError, match="perturb expects a model that is trained, got Table"):
+        train(Table(event_shape=SHAPE, conditional=Bernoulli()), data, perturb=0.1)
