@@ -37,18 +37,27 @@ def attacks(results: list[dict[str, Any]]) -> str:
     """Accuracy of a classifier under attack, before and after purification, and how well attacks are told."""
     report = json.loads(REPORT.read_text())
     clean = report["clean"]
-    rows = [["none", "", f"{clean['accuracy']:.1%}", f"**{clean['purified_accuracy']:.1%}**", "", "", ""]]
+    accuracies = ("accuracy", "purified_accuracy", "adaptive_accuracy")
+    rows = [["none", "", *(f"{clean[name]:.1%}" for name in accuracies), "", "", ""]]
     for row in report["attacks"]:
         rows.append(
             [
                 row["attack"].upper() if row["attack"] != "deepfool" else "DeepFool",
                 "free" if row["epsilon"] is None else f"{row['epsilon']:g}",
-                f"{row['accuracy']:.1%}",
-                f"**{row['purified_accuracy']:.1%}**",
+                *(f"{row[name]:.1%}" for name in accuracies),
                 *(f"{row['auc'][score]:.3f}" for score in ("nll", "complexity", "ratio")),
             ]
         )
-    header = ["attack", "epsilon", "accuracy", "purified", "AUC: -log p", "complexity", "likelihood ratio"]
+    header = [
+        "attack",
+        "epsilon",
+        "accuracy",
+        "purified",
+        f"if p < {report['threshold']:g}",
+        "AUC: -log p",
+        "complexity",
+        "likelihood ratio",
+    ]
     return table(header, rows) + "\n\n" + " ".join(report["words"])
 
 

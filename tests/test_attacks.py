@@ -135,6 +135,10 @@ def test_a_report_says_what_happened(classifier: SmallClassifier, digits: tuple[
         nats = -torch.cat([model.log_prob(x), model.log_prob(done.images)])
     assert done.auc["nll"] == pytest.approx(float(roc_auc_score([0] * 40 + [1] * 40, nats)))
     assert done.auc["nll"] > 0.9
+    with torch.no_grad():
+        strange = calibration.pvalues(model.log_prob(done.images)) < 0.05
+    adaptive = torch.where(strange.view(-1, 1, 1, 1), done.purified, done.images)
+    assert done.adaptive_accuracy == pytest.approx(accuracy(classifier.network, adaptive, labels))
     assert "purified" not in done.as_dict()
     assert "BPDA was not tried" in " ".join(in_words(clean, [done], 0.25))
     (through,) = defence.all_attacks(["bpda"], [0.25])
@@ -207,6 +211,7 @@ class TestCommand:
             ("--attacks", "[fgms]"): "got 'fgms', did you mean fgsm?",
             ("--epsilons", "[0]"): "shares of the range in (0, 1], got 0",
             ("--purify-epsilon", "3"): "a share of the range in [0, 1], got 3.0",
+            ("--threshold", "1"): "a p-value in (0, 1), got 1.0",
             ("-n", "1"): "at least 2, got 1",
             ("--out", str(tmp_path / "x.json")): "expects a folder",
             ("--classifier", "test_attacks:flawed_classifier"): "a logit a class, got (2, 3)",

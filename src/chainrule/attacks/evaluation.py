@@ -30,6 +30,7 @@ class Attacked:
         linf: The greatest change of a pixel that it made, the mean over the images, as a share of the range.
         accuracy: Of the classifier, on what it made.
         purified_accuracy: On what purification made of that.
+        adaptive_accuracy: On that where the p-value is below the threshold, and on what the attack made elsewhere.
         nats: Mean of -log p(x) of the attacked images.
         auc: Of each score: the area under the ROC curve of telling attacked images from clean ones.
         seconds: How long the attack took.
@@ -43,6 +44,7 @@ class Attacked:
     linf: float
     accuracy: float
     purified_accuracy: float
+    adaptive_accuracy: float
     nats: float
     auc: dict[str, float]
     seconds: float
@@ -67,6 +69,7 @@ class Defence:
         model: A model of images whose values can be listed.
         classifier: Takes images in [0, 1] and gives logits ``(B, classes)``.
         epsilon: How far purification may change a pixel, in levels.
+        threshold: The p-value below which the adaptive defence purifies an image.
         calibration: What log p of examples of training is like.
         background: The background model of the score ``ratio``.
         x: Clean images of whole levels.
@@ -83,6 +86,7 @@ class Defence:
         classifier: nn.Module,
         *,
         epsilon: int,
+        threshold: float = 0.05,
         calibration: Calibration,
         background: AutoregressiveModel | None = None,
         x: Tensor,
@@ -93,9 +97,11 @@ class Defence:
             raise ValueError("attacks expect a model that is not conditioned on classes: those are to be guessed")
         if model.conditional.values is None:
             raise ValueError(f"attacks expect pixels whose values can be listed, got {model.conditional}")
+        if not 0 < threshold < 1:
+            raise ValueError(f"threshold expects a p-value in (0, 1), got {threshold}")
         self.model, self.classifier, self.background = model, classifier.eval(), background
         self.levels, self.epsilon, self.classes = len(model.conditional.values), epsilon, classes
-        self.calibration, self.x, self.labels = calibration, x, labels
+        self.threshold, self.calibration, self.x, self.labels = threshold, calibration, x, labels
         check_outputs(classifier, x[:2] / (self.levels - 1), classes)
         self.log_probs = self.log_prob(x)
         self.purified = self.purify(x)
@@ -115,12 +121,18 @@ class Defence:
             logits = torch.cat([self.classifier(part / (self.levels - 1)) for part in x.split(256)])
         return (logits.argmax(1) == self.labels).double().mean().item()
 
+    def adaptive_accuracy(self, x: Tensor, purified: Tensor, log_probs: Tensor) -> float:
+        """Of the classifier, where only images whose p-value is below the threshold are purified."""
+        chosen = self.calibration.pvalues(log_probs) < self.threshold
+        return self.accuracy(torch.where(chosen.view(-1, 1, 1, 1), purified, x))
+
     def clean(self) -> dict[str, Any]:
         """What the classifier, the model and purification make of the clean images."""
         pvalues = self.calibration.pvalues(self.log_probs)
         return {
             "accuracy": self.accuracy(self.x),
             "purified_accuracy": self.accuracy(self.purified),
+            "adaptive_accuracy": self.adaptive_accuracy(self.x, self.purified, self.log_probs),
             "nats": -self.log_probs.double().mean().item(),
             "kolmogorov_smirnov": float(stats.kstest(pvalues.numpy(), "uniform").statistic),
         }
@@ -143,6 +155,7 @@ class Defence:
             linf=(images - self.x).abs().flatten(1).amax(1).mean().item() / scale,
             accuracy=self.accuracy(images),
             purified_accuracy=self.accuracy(purified),
+            adaptive_accuracy=self.adaptive_accuracy(images, purified, log_probs),
             nats=-log_probs.double().mean().item(),
             auc={
                 score: float(roc_auc_score(truth, torch.cat([self._clean_scores[score], found]).numpy()))

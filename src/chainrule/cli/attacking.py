@@ -77,6 +77,8 @@ def _attacks(options: dict[str, Any]) -> tuple[list[str], list[float]]:
         raise UsageError(f"--epsilons expects shares of the range in (0, 1], got {wrong[0] if wrong else 'none'}")
     if options["purify_epsilon"] is not None and not 0 <= options["purify_epsilon"] <= 1:
         raise UsageError(f"--purify-epsilon expects a share of the range in [0, 1], got {options['purify_epsilon']}")
+    if not 0 < options["threshold"] < 1:
+        raise UsageError(f"--threshold expects a p-value in (0, 1), got {options['threshold']}")
     if options["n"] < 2:
         raise UsageError(f"-n expects at least 2, got {options['n']}")
     return names, epsilons
@@ -104,6 +106,7 @@ def _defence(options: dict[str, Any], epsilons: list[float]) -> tuple[Defence, d
         model,
         classifier,
         epsilon=int(share * (dataset.levels - 1) + 1e-6),
+        threshold=options["threshold"],
         calibration=calibration,
         background=background,
         x=dataset.split(options["split"])[: len(labels)],
@@ -120,6 +123,7 @@ def _defence(options: dict[str, Any], epsilons: list[float]) -> tuple[Defence, d
         "seed": options["seed"],
         "classifier": described,
         "purify_epsilon_levels": defence.epsilon,
+        "threshold": options["threshold"],
         "calibration": options["calibration"],
         "background": None if options["background"] is None else str(options["background"]),
     }
@@ -156,10 +160,11 @@ def _classifier(
 def _table(attacks: list[Attacked]) -> str:
     """The report as lines of a terminal."""
     scores = list(attacks[0].auc)
-    header = f"{'attack':14} {'accuracy':>9} {'purified':>9} {'L-inf':>6} {'nats':>8}  AUC of " + ", ".join(scores)
+    columns = f"{'attack':14} {'accuracy':>9} {'purified':>9} {'adaptive':>9} {'L-inf':>6} {'nats':>8}"
+    header = f"{columns}  AUC of {', '.join(scores)}"
     lines = [
-        f"{done.name:14} {done.accuracy:9.1%} {done.purified_accuracy:9.1%} {done.linf:6.2f} {done.nats:8.1f}  "
-        + "  ".join(f"{done.auc[score]:.3f}" for score in scores)
+        f"{done.name:14} {done.accuracy:9.1%} {done.purified_accuracy:9.1%} {done.adaptive_accuracy:9.1%} "
+        f"{done.linf:6.2f} {done.nats:8.1f}  " + "  ".join(f"{done.auc[score]:.3f}" for score in scores)
         for done in attacks
     ]
     return "\n".join([header, *lines])

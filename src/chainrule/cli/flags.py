@@ -146,6 +146,9 @@ def _attack_eval(parser: Parser, argv: list[str]) -> None:
     parser.add_argument("--epsilons", default="[0.1, 0.2, 0.3]", help="greatest changes, as shares of the range")
     parser.add_argument("--purify-epsilon", type=float, help="how far purification may go (default: the largest)")
     parser.add_argument(
+        "--threshold", type=float, default=0.05, metavar="P", help="adaptive: purify below this p-value (default 0.05)"
+    )
+    parser.add_argument(
         "--classifier",
         metavar="package.module:name",
         help="a torch module of images in [0, 1] (default: a small one, trained on the same data)",
