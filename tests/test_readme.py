@@ -14,5 +14,5 @@ def test_the_tables_are_those_of_results() -> None:
 def test_pictures_are_there() -> None:
     text = (ROOT / "README.md").read_text()
     pictures = [line.rpartition("](")[2].removesuffix(")") for line in text.splitlines() if line.startswith("![")]
-    assert len(pictures) == 11
+    assert len(pictures) == 13
     assert all((ROOT / picture).is_file() for picture in pictures)

@@ -174,7 +174,7 @@ class Defence:
                 yield self.attacked(name, epsilon, seed)
 
     def _scores(self, x: Tensor, log_probs: Tensor) -> dict[str, Tensor]:
-        known: dict[str, Any] = {"calibration": self.calibration, "complexity": compressed_nats(x)}
+        known: dict[str, Any] = {"calibration": self.calibration, "complexity": compressed_nats(x, self.levels)}
         scores = ["nll", "pvalue", "typicality", "complexity"]
         if self.background is not None:
             known["background"] = log_prob(self.background, x)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from chainrule import recipes
-from chainrule.cli.audio import audio_format
-from chainrule.cli.loading import asked_examples, load_run
+from chainrule.cli.loading import asked_examples, levels_of, load_run
 from chainrule.cli.parser import UsageError, suggestion
 from chainrule.cli.series import series_of, series_values
 from chainrule.cli.tables import row_log_probs, table_schema
@@ -31,6 +32,8 @@ from chainrule.tasks.evaluate import log_prob, sequence_log_probs
 from chainrule.tasks.score import stream_surprisals
 
 FRAMES = (".csv", ".parquet")
+BATCH = 256
+"""Examples that are compressed at once."""
 STRANGEST = 5
 """How many are named in the terminal."""
 KINDS = ("text", "audio", "series", "schema")
@@ -45,23 +48,13 @@ class Things:
         names: Columns that say which each is, ``N`` rows; none where they are known by their number.
         log_probs: Log p of each, of lines and recordings the mean over their symbols or samples, ``(N,)`` float64.
         remarks: What is to be said of them.
-        values: What each consists of, to be compressed; None where that says nothing.
-        per_symbol: Whether log p is a mean over the values.
+        complexity: Gives the nats that zlib makes of each, or of each of its symbols; None where that says nothing.
     """
 
     names: dict[str, list[Any]]
     log_probs: Tensor
     remarks: list[str]
-    values: list[Tensor] | None = None
-    per_symbol: bool = False
-
-    @property
-    def complexity(self) -> Tensor | None:
-        """The nats that zlib makes of each, or of each of its symbols."""
-        if self.values is None:
-            return None
-        nats = torch.cat([compressed_nats(value.unsqueeze(0)) for value in self.values])
-        return nats / torch.tensor([value.numel() for value in self.values]) if self.per_symbol else nats
+    complexity: Callable[[], Tensor] | None = None
 
 
 def run_scores(options: dict[str, Any]) -> None:
@@ -69,7 +62,9 @@ def run_scores(options: dict[str, Any]) -> None:
     _check(options)
     model, config = load_run(options)
     things = _things(options, model, config)
-    needed: dict[str, Any] = {"complexity": things.complexity} if options["score"] == "complexity" else {}
+    needed: dict[str, Any] = {}
+    if options["score"] == "complexity" and things.complexity is not None:
+        needed["complexity"] = things.complexity()
     if options["score"] in ("pvalue", "typicality"):
         needed["calibration"] = recipes.read_calibration(options["run"], options["calibration"])
     if options["score"] == "ratio":
@@ -139,20 +134,29 @@ def _things(options: dict[str, Any], model: AutoregressiveModel, config: dict[st
     if (schema := table_schema(config)) is not None:
         return Things({}, *row_log_probs(options, model, config, schema))
     examples, context, names = asked_examples(options, config, model)
-    rows = range(len(examples)) if options["n"] is None else range(min(options["n"], len(examples)))
-    if len(rows) == 0:
+    count = len(examples) if options["n"] is None else min(options["n"], len(examples))
+    if count < 1:
         raise ValueError(f"n expects at least 1, got {options['n']}")
-    context = None if context is None else context[: len(rows)]
-    named: dict[str, list[Any]] = {} if names is None else {"file": names[: len(rows)]}
-    if audio_format(config) is not None:
-        assert isinstance(examples, Recordings)
-        levels = [examples.levels[examples.starts[row] : examples.ends[row]] for row in rows]
-        log_probs, _ = sequence_log_probs(sequence_model(model), levels, context)
-        named["samples"] = [len(one) for one in levels]
-        values = [torch.from_numpy(one.astype(np.int64)) for one in levels]
-        return Things(named, log_probs / torch.tensor(named["samples"]), [], values, per_symbol=True)
-    x = examples[list(rows)]
-    return Things(named, log_prob(model, x, context=context).double(), [], list(x))
+    context = None if context is None else context[:count]
+    named: dict[str, list[Any]] = {} if names is None else {"file": names[:count]}
+    levels = levels_of(model)
+    if isinstance(examples, Recordings):
+        clips = [examples.levels[examples.starts[row] : examples.ends[row]] for row in range(count)]
+        log_probs, _ = sequence_log_probs(sequence_model(model), clips, context)
+        named["samples"] = [len(clip) for clip in clips]
+        return Things(named, log_probs / torch.tensor(named["samples"]), [], lambda: _per_symbol(clips, levels))
+    x = examples if count == len(examples) else examples[:count]
+    log_probs = log_prob(model, x, context=context).double()
+    parts = range(0, count, BATCH)
+    return Things(
+        named, log_probs, [], lambda: torch.cat([compressed_nats(x[start : start + BATCH], levels) for start in parts])
+    )
+
+
+def _per_symbol(sequences: Sequence[NDArray[Any]], levels: int) -> Tensor:
+    """The nats that zlib makes of each symbol of each sequence, ``(N,)``."""
+    nats = [compressed_nats(torch.from_numpy(one.astype(np.int64))[None], levels) / len(one) for one in sequences]
+    return torch.cat(nats)
 
 
 def _lines(options: dict[str, Any], model: AutoregressiveModel, text: TextFormat) -> Things:
@@ -169,5 +173,5 @@ def _lines(options: dict[str, Any], model: AutoregressiveModel, text: TextFormat
         "text": [text.vocabulary.decode(part.symbols).removesuffix("\n") for part in parts],
     }
     means = torch.tensor([-part.nats.mean() for part in parts], dtype=torch.float64)
-    values = [torch.from_numpy(part.symbols.astype(np.int64)) for part in parts]
-    return Things(names, means, [], values, per_symbol=True)
+    symbols = [part.symbols for part in parts]
+    return Things(names, means, [], lambda: _per_symbol(symbols, len(text.vocabulary)))

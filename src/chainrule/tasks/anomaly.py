@@ -119,9 +119,18 @@ def _needed(given: Given | None, score: str, what: str) -> Given:
     return given
 
 
-def compressed_nats(x: Tensor) -> Tensor:
-    """What zlib makes of each example of integers below 2^16, ``(B,)`` nats."""
-    whole = x.cpu().numpy()
-    values = whole.astype(np.uint8 if whole.size == 0 or whole.max() < 256 else np.uint16)
+def compressed_nats(x: Tensor, levels: int = 256) -> Tensor:
+    """What zlib makes of each example of ``x`` ``(B, ...)``, ``(B,)`` nats.
+
+    Args:
+        x: Integers from 0 to ``levels`` - 1.
+        levels: How many values there are: up to 256 are compressed as bytes, up to 65,536 as two bytes each.
+
+    Raises:
+        ValueError: If there are more.
+    """
+    if levels > 2**16:
+        raise ValueError(f"levels expects at most {2**16}, got {levels}")
+    values = x.cpu().numpy().astype(np.uint8 if levels <= 256 else np.uint16)
     sizes = [len(zlib.compress(example.tobytes(), 9)) for example in values]
     return torch.tensor(sizes, dtype=torch.float64) * 8 * math.log(2)
