@@ -7,8 +7,8 @@ from typing import Any
 from table_parts import table
 
 REPORT = Path(__file__).resolve().parent.parent / "results" / "benchmark-attacks" / "report.json"
-SCORES = ("nll", "typicality", "typicality of 10", "complexity", "ratio")
-"""Those of the table; the p-value orders examples as -log p does."""
+SCORES = ("nll", "pvalue", "typicality", "typicality of 10", "complexity", "ratio")
+ATTACKED = ("nll", "pvalue", "typicality", "complexity", "ratio")
 
 
 def strange(results: list[dict[str, Any]]) -> str:
@@ -24,7 +24,7 @@ def strange(results: list[dict[str, Any]]) -> str:
         ]
         for row in report["rows"]
     ]
-    headers = {"nll": "-log p, p-value", "ratio": "likelihood ratio", "typicality of 10": "of 10 together"}
+    headers = {"nll": "-log p", "pvalue": "p-value", "ratio": "likelihood ratio", "typicality of 10": "of 10 together"}
     scores = [headers.get(score, score) for score in SCORES]
     return table(["fitted on", "others", "nats", "others' nats", *scores], rows)
 
@@ -38,26 +38,18 @@ def attacks(results: list[dict[str, Any]]) -> str:
     report = json.loads(REPORT.read_text())
     clean = report["clean"]
     accuracies = ("accuracy", "purified_accuracy", "adaptive_accuracy")
-    rows = [["none", "", *(f"{clean[name]:.1%}" for name in accuracies), "", "", ""]]
+    rows = [["none", "", *(f"{clean[name]:.1%}" for name in accuracies), *[""] * len(ATTACKED)]]
     for row in report["attacks"]:
         rows.append(
             [
                 row["attack"].upper() if row["attack"] != "deepfool" else "DeepFool",
                 "free" if row["epsilon"] is None else f"{row['epsilon']:g}",
                 *(f"{row[name]:.1%}" for name in accuracies),
-                *(f"{row['auc'][score]:.3f}" for score in ("nll", "complexity", "ratio")),
+                *(f"{row['auc'][score]:.3f}" for score in ATTACKED),
             ]
         )
-    header = [
-        "attack",
-        "epsilon",
-        "accuracy",
-        "purified",
-        f"if p < {report['threshold']:g}",
-        "AUC: -log p",
-        "complexity",
-        "likelihood ratio",
-    ]
+    told = ["AUC: -log p", "p-value", "typicality", "complexity", "likelihood ratio"]
+    header = ["attack", "epsilon", "accuracy", "purified", f"if p < {report['threshold']:g}", *told]
     return table(header, rows) + "\n\n" + " ".join(report["words"])
 
 

@@ -68,6 +68,8 @@ def test_a_distance_of_nothing_gives_the_example_back() -> None:
 
 def test_what_purify_refuses() -> None:
     model = image_model()
+    with pytest.raises(ValueError, match="batch_size expects at least 1, got 0"):
+        purify(model, torch.zeros(1, 1, 3, 3), 1, batch_size=0)
     with pytest.raises(ValueError, match="0 or more, got -1"):
         purify(model, torch.zeros(1, 1, 3, 3), -1)
     with pytest.raises(ValueError, match="integers from 0 to 3, got 7"):
@@ -109,6 +111,16 @@ def test_the_scores_by_their_definitions() -> None:
     torch.testing.assert_close(anomaly_scores("complexity", new, complexity=nats), -new.double() - nats.double())
 
 
+def test_what_no_model_finds_possible_is_strange() -> None:
+    impossible = torch.tensor([-math.inf, -3.0])
+    assert anomaly_scores("ratio", impossible, background=impossible).tolist() == [math.inf, 0.0]
+
+
+def test_levels_say_how_values_are_compressed() -> None:
+    x = torch.arange(40.0)[None]
+    assert compressed_nats(x, levels=300) > compressed_nats(x)
+
+
 def test_what_scores_refuse() -> None:
     with pytest.raises(ValueError, match="expects one of nll, pvalue, typicality, ratio, complexity, got 'likelihood'"):
         anomaly_scores("likelihood", torch.zeros(2))
@@ -116,6 +128,18 @@ def test_what_scores_refuse() -> None:
         anomaly_scores("pvalue", torch.zeros(2))
     with pytest.raises(ValueError, match="at least one example"):
         Calibration.of(torch.zeros(0))
+    with pytest.raises(ValueError, match="ascending"):
+        Calibration(torch.tensor([1.0, 0.0]))
+    with pytest.raises(ValueError, match="ascending"):
+        Calibration.of(torch.tensor([1.0, math.nan]))
+    with pytest.raises(ValueError, match="got NaN"):
+        Calibration.of(torch.zeros(3)).pvalues(torch.tensor([math.nan]))
+    with pytest.raises(ValueError, match=r"as many as log p, \(3,\), got \(1,\)"):
+        anomaly_scores("ratio", torch.zeros(3), background=torch.zeros(1))
+    with pytest.raises(ValueError, match="integers from 0 to 255, got -1.5"):
+        compressed_nats(torch.tensor([[-1.5, 2.0]]))
+    with pytest.raises(ValueError, match="at most 65536"):
+        compressed_nats(torch.zeros(1, 2), levels=70_000)
     with pytest.raises(ValueError, match="a divisor of 5"):
         Calibration.of(torch.zeros(3)).typicality(torch.zeros(5), group=2)
 

@@ -6,7 +6,6 @@ import json
 import math
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from command_line import FAST, refused
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 import chainrule
 from chainrule.attacks.classifier import SmallClassifier, check_outputs, own_classifier
 from chainrule.attacks.evaluation import Defence, in_words
-from chainrule.attacks.methods import FREE, STEPS, WITHIN, attack
+from chainrule.attacks.methods import FREE, WITHIN, attack
 from chainrule.cli import main
 from chainrule.conditionals import Categorical, GaussianMixture
 from chainrule.data import load
@@ -34,6 +33,12 @@ def flat_classifier() -> nn.Module:
 
 def flawed_classifier() -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
+
+
+def broken_classifier() -> nn.Module:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, CLASSES))
+    nn.init.constant_(network[1].bias, math.nan)
+    return network
 
 
 @pytest.fixture(scope="module")
@@ -92,25 +97,28 @@ def test_attacks_fool_the_classifier_with_whole_levels(
 
 def test_bpda_attacks_what_comes_out_of_the_defence(classifier: SmallClassifier, digits: tuple[Tensor, Tensor]) -> None:
     x, labels = digits
+
+    def coarse(x: Tensor) -> Tensor:  # a defence without a gradient
+        return (x / 4).round() * 4
+
     settings = {"levels": LEVELS, "classes": CLASSES, "epsilon": 4}
+    through = attack("bpda", classifier.network, x, labels, purify=coarse, **settings)
+    blind = attack("pgd", classifier.network, x, labels, **settings)
+    left = accuracy(classifier.network, coarse(through), labels)
+    assert left <= accuracy(classifier.network, coarse(blind), labels)
+    assert left < accuracy(classifier.network, coarse(x), labels) - 0.3
 
-    def mirror(x: Tensor) -> Tensor:  # a defence whose gradient is not the identity's
-        return (x + 8 * (x < 4)).clamp(0, LEVELS - 1)
 
-    got = attack("bpda", classifier.network, x, labels, purify=mirror, **settings)
-    clean, epsilon, scale = x / (LEVELS - 1), 4 / (LEVELS - 1), LEVELS - 1
-    noise = np.random.RandomState(0).uniform(-epsilon, epsilon, (len(x), 64)).reshape(x.shape)
-    images = (clean + torch.from_numpy(noise).float()).clamp(0, 1)
-    for _ in range(STEPS):
-        purified = (mirror((images * scale).round()) / scale).requires_grad_()
-        nn.functional.cross_entropy(classifier.network(purified), labels).backward()
-        assert purified.grad is not None
-        images = (images + 2.5 * epsilon / STEPS * purified.grad.sign()).clamp(0, 1)
-        images = torch.minimum(torch.maximum(images, clean - epsilon), clean + epsilon)
-    expected = (images * scale).round()
-    assert (got == expected).double().mean() > 0.95  # a gradient of nearly zero has either sign
-    pgd = attack("pgd", classifier.network, x, labels, **settings)
-    assert (pgd == expected).double().mean() < 0.9
+def test_bpda_goes_to_the_corner_where_a_linear_classifier_is_least_sure() -> None:
+    torch.manual_seed(0)
+    linear = nn.Linear(9, 2)
+    with torch.no_grad():
+        linear.bias.copy_(torch.tensor([10.0, 0.0]))  # too sure to be fooled, so that every step is taken
+    network = nn.Sequential(nn.Flatten(), linear)
+    x = torch.randint(LEVELS, (5, 1, 3, 3)).float()
+    got = attack("bpda", network, x, torch.zeros(5).long(), levels=LEVELS, classes=2, epsilon=3, purify=lambda x: x)
+    away = (linear.weight[1] - linear.weight[0]).sign().view(1, 1, 3, 3)
+    assert torch.equal(got, (x + 3 * away).clamp(0, LEVELS - 1))
 
 
 def test_a_report_says_what_happened(classifier: SmallClassifier, digits: tuple[Tensor, Tensor]) -> None:
@@ -153,10 +161,18 @@ def test_what_attacks_refuse(digits: tuple[Tensor, Tensor]) -> None:
         attack("fgsm", flat_classifier(), x, labels, levels=LEVELS, classes=CLASSES)
     with pytest.raises(ValueError, match=r"expects to give \(40, 10\), a logit a class, got \(40, 3\)"):
         check_outputs(flawed_classifier(), x, CLASSES)
+    with pytest.raises(ValueError, match="finite logits"):
+        check_outputs(broken_classifier(), x, CLASSES)
+    with pytest.raises(ValueError, match="bpda expects the defence"):
+        attack("bpda", flat_classifier(), x, labels, levels=LEVELS, classes=CLASSES, epsilon=1)
+    with pytest.raises(ValueError, match="values from 0 to 16, got others"):
+        attack("fgsm", flat_classifier(), x * 20, labels, levels=LEVELS, classes=CLASSES, epsilon=1)
     with pytest.raises(ValueError, match="got an error"):
         check_outputs(nn.Linear(3, 10), x, CLASSES)
-    with pytest.raises(ValueError, match="that can be imported, got 'nowhere:x'"):
+    with pytest.raises(ValueError, match="that makes one, got 'nowhere:x'"):
         own_classifier("nowhere:x")
+    with pytest.raises(ValueError, match="TypeError: .*required positional argument"):
+        own_classifier("test_attacks:accuracy")
     with pytest.raises(ValueError, match="expects a torch module, got 'math:pi', a float"):
         own_classifier("math:pi")
     with pytest.raises(ValueError, match="images of at least 4 x 4"):
@@ -209,6 +225,9 @@ class TestCommand:
         capsys.readouterr()
         for arguments, message in {
             ("--attacks", "[fgms]"): "got 'fgms', did you mean fgsm?",
+            ("--attacks", "[]"): "--attacks expects some of fgsm",
+            ("--epsilons", "0.3,0.01"): "shares of at least one level, 1/16 of 17 levels, got 0.01",
+            ("--epsilons", "[many]"): "a list of numbers such as [0.1, 0.3]",
             ("--epsilons", "[0]"): "shares of the range in (0, 1], got 0",
             ("--purify-epsilon", "3"): "a share of the range in [0, 1], got 3.0",
             ("--threshold", "1"): "a p-value in (0, 1), got 1.0",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,16 @@ from torch import Tensor
 
 import chainrule
 from chainrule import recipes
-from chainrule.cli import main
+from chainrule.cli import flags, main
+from chainrule.cli.purifying import _write_pictures
+from chainrule.conditionals import Categorical
 from chainrule.data import load
+from chainrule.data.audio import Recordings
+from chainrule.data.whole import read_whole
+from chainrule.models import WaveNet
+from chainrule.recipes import calibration
 from chainrule.tasks.anomaly import SCORES, compressed_nats
+from chainrule.tasks.evaluate import sequence_log_probs
 
 GREY = ["--model", "PixelCNN", "--model.hidden_size", "8", "--model.num_blocks", "1", "--data", "digits-17"]
 
@@ -51,6 +59,10 @@ def scored(out: Path, *arguments: object) -> polars.DataFrame:
 def nll(model: chainrule.AutoregressiveModel, x: Tensor) -> np.ndarray:
     with torch.no_grad():
         return -model.log_prob(x).double().numpy()
+
+
+def test_the_flags_name_every_score() -> None:
+    assert flags.SCORES == SCORES
 
 
 class TestImages:
@@ -127,6 +139,9 @@ class TestImages:
             (str(tmp_path / "high.npy"), "--score", "nll"): "17",
             (str(tmp_path / "empty"), "--score", "nll"): "expected images",
             (str(tmp_path / "nothing.npy"), "--score", "nll"): "found no",
+            ("digits-17", "--data", "digits-17"): "got both: digits-17 and digits-17",
+            ("--class", "1", "--score", "nll"): "--class expects a model with num_classes",
+            ("--per", "cell"): "--per expects a run on text or on a table",
             ("--score", "nll", "-n", "0"): "n expects at least 1, got 0",
         }.items():
             assert message in refused(capsys, "score", run, *arguments, *out), arguments
@@ -152,6 +167,16 @@ class TestPurify:
         assert np.array_equal(np.load(tmp_path / "x.npy"), expected.numpy())
         with Image.open(tmp_path / "pictures" / "b.png") as picture:
             assert np.array_equal(np.asarray(picture), (expected[1, 0] * 255 / 16).round().numpy())
+        again = read_whole(tmp_path / "pictures", (1, 8, 8), 17)[0][:]
+        assert torch.equal(again, expected)
+
+    @pytest.mark.parametrize("levels", [2, 17, 200, 255, 256])
+    def test_pictures_are_read_as_the_levels_they_were(self, tmp_path: Path, levels: int) -> None:
+        x = torch.arange(levels).float().view(1, 1, 1, -1)
+        _write_pictures(x, iter([tmp_path / "x.png"]), levels)
+        assert torch.equal(read_whole(tmp_path, (1, 1, levels), levels)[0][:], x)
+        with Image.open(tmp_path / "x.png") as picture:
+            assert (np.asarray(picture)[0, 0], np.asarray(picture)[0, -1]) == (0, 255)
 
     def test_only_what_is_improbable(self, runs: Path, tmp_path: Path) -> None:
         run, x = runs / "grey", load("digits-17").test[:40]
@@ -171,6 +196,15 @@ class TestPurify:
             options = ["--epsilon", "1", "--threshold", threshold]
             assert "a p-value in (0, 1), got" in refused(capsys, "purify", str(runs / "grey"), *options, *out)
         assert "0 or more, got -1" in refused(capsys, "purify", str(runs / "grey"), "--epsilon", "-1", *out)
+        assert "n expects at least 1, got 0" in refused(
+            capsys, "purify", str(runs / "grey"), "-n", "0", "--epsilon", "1", *out
+        )
+        (tmp_path / "twice").mkdir()
+        for name in ("a.png", "a.bmp"):
+            Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "twice" / name)
+        command = ["purify", str(runs / "grey"), str(tmp_path / "twice"), "--epsilon", "1", "--out"]
+        assert "got a.png twice" in refused(capsys, *command, str(tmp_path / "new"))
+        assert "another folder" in refused(capsys, *command, str(tmp_path / "twice"))
         folder = ["--epsilon", "1", "--out", str(tmp_path / "folder")]
         assert "got the folder" in refused(capsys, "purify", str(table_run), *folder)
         assert "in one that exists" in refused(
@@ -194,10 +228,26 @@ def test_rows_of_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert cells.columns == mixed().columns
     whole = usual["log_prob"].to_numpy()
     np.testing.assert_allclose(-cells.sum_horizontal(ignore_nulls=False).to_numpy(), whole, rtol=1e-4, atol=1e-3)
+    broken = mixed()[1:5].with_columns(colour=polars.Series(["violet", None, "red", "red"]))
+    broken.write_csv(tmp_path / "new.csv")
+    capsys.readouterr()
+    cells = scored(tmp_path / "cells.parquet", run, tmp_path / "new.csv", "--per", "cell")
+    assert "2 rows have a value that no row had in training, or an empty cell" in capsys.readouterr().err
+    first = list(mixed().columns).index("colour")
+    assert cells["colour"].to_list()[:2] == [math.inf, None]
+    assert all(cells[name].null_count() == 0 for name in cells.columns[:first])
+    assert all(cells[name].null_count() == 2 for name in cells.columns[first + 1 :])
+    frame = scored(tmp_path / "s.parquet", run, tmp_path / "new.csv", "--score", "pvalue", "-n", "3")
+    assert frame["pvalue"].is_null().to_list() == [False, True, False]
+    assert frame["score"][0] == pytest.approx(1 - 1 / (_count(run) + 1))
+    ratio = scored(tmp_path / "s.parquet", run, tmp_path / "new.csv", "--score", "ratio", "--background", run)
+    assert ratio["score"].to_list() == [math.inf, 0.0, 0.0, 0.0]
     capsys.readouterr()
     out = ["--out", str(tmp_path / "s.csv")]
     assert "--per expects row or cell" in refused(capsys, "score", str(run), "--per", "line", *out)
-    assert "the nats of a compressor, got none" in refused(capsys, "score", str(run), "--score", "complexity", *out)
+    assert "expects images, rows of levels, text" in refused(capsys, "score", str(run), "--score", "complexity", *out)
+    purified = ["--epsilon", "1", "--out", str(tmp_path / "x.npy")]
+    assert "a run on images or on rows of levels" in refused(capsys, "purify", str(run), *purified)
 
 
 def _count(run: Path) -> int:
@@ -256,6 +306,20 @@ def test_recordings(tmp_path: Path) -> None:
     calibrated = recipes.read_calibration(run, "valid").log_probs.tolist()
     assert min(abs(value - calibrated[0]) for value in usual["log_prob"]) < 1e-4
     assert len(calibrated) == len(data.valid)
+
+
+def test_a_calibration_of_recordings_is_of_any_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calibration, "SYMBOLS", 1000)
+    (tmp_path / "tones").mkdir()
+    for i in range(40):  # the later, the louder
+        soundfile.write(tmp_path / "tones" / f"{i:02}.wav", i / 40 * np.sin(np.arange(200) / 4), 8000)
+    data = load(tmp_path / "tones")
+    model = WaveNet(event_shape=data.event_shape, conditional=Categorical(256), layers=2, residual_channels=4)
+    found = calibration.calibrate(model, data)["train"].log_probs.tolist()
+    assert len(found) == 5
+    assert isinstance(data.train, Recordings)
+    sorted_first, _ = sequence_log_probs(model, list(data.train.each())[:5])
+    assert not np.allclose(found, sorted((sorted_first / 200).tolist()))
 
 
 def test_values_of_a_series(tmp_path: Path) -> None:

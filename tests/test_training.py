@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 import chainrule
-from chainrule.conditionals import Bernoulli
-from chainrule.models import FVSBN, MADE, NADE, Table
+from chainrule.conditionals import Bernoulli, Categorical
+from chainrule.models import FVSBN, MADE, NADE, RNN, Table
 from chainrule.training import TrainingError
 from chainrule.training.module import Batches, MaximumLikelihood, perturbed
 
@@ -340,6 +340,18 @@ def test_perturbing_of_real_values_draws_them_from_other_examples() -> None:
     got = perturbed(x, 0.5, None)
     assert 0.4 < (got != x).double().mean() < 0.6
     assert torch.equal(got % 3, x % 3)  # of the same variable
+
+
+def test_perturbing_leaves_the_ends_of_documents() -> None:
+    torch.manual_seed(0)
+    x = torch.tensor([[1.0, 2.0, 0.0, 0.0]]).repeat(200, 1)
+    got = perturbed(x, 0.5, torch.arange(3.0), end=0)
+    assert torch.equal(got == 0, x == 0)
+    assert (got != x).any()
+    names = torch.randint(1, 4, (300, 6)).float()
+    names[:, 4:] = 0.0
+    model = RNN(event_shape=(6,), conditional=Categorical(4), hidden_size=8, end_symbol=0)
+    assert math.isfinite(chainrule.fit(model, names, names, max_epochs=1, perturb=0.2, verbose=False).best_nats)
 
 
 def test_a_background_model_knows_less_of_what_hangs_together(data: Tensor) -> None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from chainrule.model import AutoregressiveModel as AutoregressiveModel
     from chainrule.order import Order as Order
     from chainrule.recipes import evaluate_split as evaluate_split
+    from chainrule.tasks.anomaly import Calibration as Calibration
+    from chainrule.tasks.anomaly import anomaly_scores as anomaly_scores
     from chainrule.tasks.classify import classify as classify
     from chainrule.tasks.complete import complete as complete
     from chainrule.tasks.complete import completion as completion
@@ -29,7 +31,9 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AutoregressiveModel": "chainrule.model",
+    "Calibration": "chainrule.tasks.anomaly",
     "Order": "chainrule.order",
+    "anomaly_scores": "chainrule.tasks.anomaly",
     "classify": "chainrule.tasks.classify",
     "complete": "chainrule.tasks.complete",
     "completion": "chainrule.tasks.complete",

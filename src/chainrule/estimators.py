@@ -55,12 +55,14 @@ class _Fitted(BaseEstimator):  # type: ignore[misc]
     def _fit(self, X: ArrayLike) -> Floats:
         """Fit the model, and give the rows back, as they were checked."""
         rows: Floats = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        if not isinstance(self.hidden_sizes, Sequence):
+            raise ValueError(f"hidden_sizes expects a sequence of integers, got {self.hidden_sizes!r}")
         if not 0 < self.validation_fraction < 1:
             raise ValueError(f"validation_fraction expects a share between 0 and 1, got {self.validation_fraction}")
         generator = check_random_state(self.random_state)
         seed = int(generator.randint(2**31 - 1))
         order = generator.permutation(len(rows))
-        held = max(1, round(self.validation_fraction * len(rows)))
+        held = min(max(1, round(self.validation_fraction * len(rows))), len(rows) - 1)
         valid, train = order[:held], order[held:]
         mean, std = rows[train].mean(0), rows[train].std(0)
         std = np.where(std > 0, std, 1.0)
@@ -194,8 +196,8 @@ class ChainRuleDetector(OutlierMixin, _Fitted):  # type: ignore[misc]
             ValueError: If ``contamination`` is out of range, a value is missing or infinite, or there are fewer than
                 two rows.
         """
-        if not 0 < self.contamination <= 0.5:
-            raise ValueError(f"contamination expects a share in (0, 0.5], got {self.contamination}")
+        if not (isinstance(self.contamination, int | float) and 0 < self.contamination <= 0.5):
+            raise ValueError(f"contamination expects a share in (0, 0.5], got {self.contamination!r}")
         rows = self._fit(X)
         self.offset_ = float(np.percentile(self.score_samples(rows), 100 * self.contamination))
         return self

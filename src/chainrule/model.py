@@ -46,6 +46,9 @@ class Model(nn.Module, ABC):
     takes_columns: bool = False
     """Whether each variable may have a conditional of its own (`Columns`)."""
 
+    end_symbol: int | None = None
+    """The value that ends an example, of a model of documents."""
+
     frame_size: int | None = None
     """Numbers of a frame, of a model whose context is a sequence of frames and no class."""
 

@@ -114,6 +114,7 @@ def _spoken(annotation: str) -> str:
         "str": "a word",
         "None": "null",
         "Sequence[int]": "a list of integers such as [500, 500]",
+        "Sequence[float]": "a list of numbers such as [0.1, 0.3]",
         "Sequence[str]": "a list of words such as [raster, column]",
         "Sequence[Sequence[int]]": "a list of pairs such as [[0, 1], [1, 2]]",
     }

@@ -29,7 +29,7 @@ class SmallClassifier(Model):
     """
 
     def __init__(
-        self, *, event_shape: Sequence[int], conditional: Conditional, num_classes: int, hidden_size: int = 16
+        self, *, event_shape: Sequence[int], conditional: Conditional, num_classes: int, hidden_size: int = 32
     ) -> None:
         super().__init__(event_shape=event_shape, conditional=conditional, num_classes=num_classes)
         if len(self.event_shape) != 3 or min(self.event_shape[1:]) < 4:
@@ -72,12 +72,13 @@ def own_classifier(path: str) -> nn.Module:
     name, _, attribute = path.partition(":")
     try:
         found = getattr(import_module(name), attribute)
-    except (ImportError, ValueError, AttributeError) as error:
+        if not isinstance(found, nn.Module) and callable(found):
+            found = found()
+    except (Exception, SystemExit) as error:  # whatever the user's own code does
         raise ValueError(
-            f"classifier expects package.module:name that can be imported, got {path!r}: {error}"
+            f"classifier expects package.module:name that can be imported, a torch module or a function without "
+            f"arguments that makes one, got {path!r}: {type(error).__name__}: {error}"
         ) from None
-    if not isinstance(found, nn.Module) and callable(found):
-        found = found()
     if not isinstance(found, nn.Module):
         raise ValueError(f"classifier expects a torch module, got {path!r}, a {type(found).__name__}")
     return found.eval()
@@ -88,9 +89,11 @@ def check_outputs(classifier: nn.Module, images: Tensor, classes: int) -> None:
     with torch.no_grad():
         try:
             logits = classifier(images)
-        except RuntimeError as error:
-            reason = str(error).partition("\n")[0]
+        except Exception as error:  # whatever the user's own module does
+            reason = f"{type(error).__name__}: {error}".partition("\n")[0]
             raise ValueError(f"a classifier expects images {tuple(images.shape)}, got an error: {reason}") from None
     shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
     if shape != (len(images), classes):
         raise ValueError(f"a classifier expects to give ({len(images)}, {classes}), a logit a class, got {shape}")
+    if not bool(logits.isfinite().all()):
+        raise ValueError("a classifier expects to give finite logits, got others")

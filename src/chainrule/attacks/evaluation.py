@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
 from chainrule.attacks.classifier import check_outputs
-from chainrule.attacks.methods import WITHIN, attack
+from chainrule.attacks.methods import WITHIN, attack, device_of
 from chainrule.model import AutoregressiveModel
 from chainrule.tasks.anomaly import Calibration, anomaly_scores, compressed_nats
 from chainrule.tasks.evaluate import log_prob
@@ -102,7 +102,8 @@ class Defence:
         self.model, self.classifier, self.background = model, classifier.eval(), background
         self.levels, self.epsilon, self.classes = len(model.conditional.values), epsilon, classes
         self.threshold, self.calibration, self.x, self.labels = threshold, calibration, x, labels
-        check_outputs(classifier, x[:2] / (self.levels - 1), classes)
+        self.device = device_of(classifier)
+        check_outputs(classifier, x[:2].to(self.device) / (self.levels - 1), classes)
         self.log_probs = self.log_prob(x)
         self.purified = self.purify(x)
         self._clean_scores = self._scores(x, self.log_probs)
@@ -118,8 +119,8 @@ class Defence:
     def accuracy(self, x: Tensor) -> float:
         """Of the classifier."""
         with torch.no_grad():
-            logits = torch.cat([self.classifier(part / (self.levels - 1)) for part in x.split(256)])
-        return (logits.argmax(1) == self.labels).double().mean().item()
+            logits = torch.cat([self.classifier(part.to(self.device) / (self.levels - 1)) for part in x.split(256)])
+        return (logits.argmax(1).cpu() == self.labels).double().mean().item()
 
     def adaptive_accuracy(self, x: Tensor, purified: Tensor, log_probs: Tensor) -> float:
         """Of the classifier, where only images whose p-value is below the threshold are purified."""
@@ -183,32 +184,30 @@ class Defence:
 
 
 def in_words(clean: dict[str, Any], attacks: Sequence[Attacked], epsilon: float) -> list[str]:
-    """What the numbers say, sentence by sentence."""
+    """What the numbers say, sentence by sentence; ``epsilon`` is purification's, a share of the range."""
     found = [
         f"Of the clean images the classifier gets {clean['accuracy']:.1%} right, and {clean['purified_accuracy']:.1%} "
         f"once they are purified within {epsilon:.2f} of the range."
     ]
     plain = [done for done in attacks if done.attack != "bpda"]
-    if plain:
-        worst = min(plain, key=lambda done: done.accuracy)
+    for done in sorted(plain, key=lambda done: done.accuracy)[:1]:
         found.append(
-            f"The strongest attack on the classifier alone, {worst.name}, leaves {worst.accuracy:.1%}; purification "
-            f"brings that to {worst.purified_accuracy:.1%}, and -log p tells its images with an AUC of "
-            f"{worst.auc['nll']:.3f}."
+            f"The strongest attack on the classifier alone, {done.name}, leaves {done.accuracy:.1%}; purification "
+            f"brings that to {done.purified_accuracy:.1%}, and -log p tells its images with an AUC of "
+            f"{done.auc['nll']:.3f}."
         )
     through = [done for done in attacks if done.attack == "bpda"]
     for done in through:
+        blind = [other.purified_accuracy for other in plain if other.epsilon == done.epsilon]
+        beside = f", where attacks that don't know of it leave {min(blind):.1%} or more" if blind else ""
         found.append(
             f"BPDA, which attacks through purification with epsilon {done.epsilon:g}, leaves "
-            f"{done.purified_accuracy:.1%} of the purified images right{_verdict(done, clean)} -log p tells its images "
-            f"with an AUC of {done.auc['nll']:.3f}, from an attack that did not try to hide from it."
+            f"{done.purified_accuracy:.1%} of the purified images right{beside}; -log p tells its images with an AUC "
+            f"of {done.auc['nll']:.3f}, though it did not try to hide from it."
         )
-    if not through:
-        found.append("BPDA was not tried, so these figures say nothing of an attacker who knows of the defence.")
+    found.append(
+        "Purification is no guarantee: an attacker who knows of it and searches longer leaves less."
+        if through
+        else "BPDA was not tried, so these figures say nothing of an attacker who knows of the defence."
+    )
     return found
-
-
-def _verdict(done: Attacked, clean: dict[str, Any]) -> str:
-    if done.purified_accuracy < clean["purified_accuracy"] / 2:
-        return ": purification is no defence against an attacker who knows of it."
-    return ": it did not break the defence here, which proves nothing of a stronger attack."

@@ -1,7 +1,7 @@
 """Attacks: images that differ little from given ones and that a classifier takes for another class.
 
-All but the last are those of the Adversarial Robustness Toolbox. BPDA goes through the defence: the loss is that of the
-purified image, and its gradient is taken as if purification were the identity.
+All but the last are those of the Adversarial Robustness Toolbox. BPDA goes through the defence: steps along the sign of
+the gradient at the *purified* image, as if purification were the identity, until the purified image is misclassified.
 
 References:
     Explaining and harnessing adversarial examples (Goodfellow et al., 2015), https://arxiv.org/abs/1412.6572: fgsm
@@ -21,12 +21,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 try:
     from art.attacks import evasion
-    from art.defences.preprocessor.preprocessor import Preprocessor
     from art.estimators.classification import PyTorchClassifier
 except ImportError:
     raise ImportError(
@@ -34,14 +32,15 @@ except ImportError:
     ) from None
 
 Purify = Callable[[Tensor], Tensor]
-Floats = NDArray[np.float32]
 
 WITHIN = ("fgsm", "bim", "pgd", "bpda")
 """Attacks that stay within epsilon of every pixel."""
 FREE = ("deepfool", "cw")
 """Attacks that look for the smallest change, however large."""
 STEPS = 40
-"""Gradient steps of bim, pgd and bpda, each of 2.5 epsilon / `STEPS`."""
+"""Gradient steps of bim and pgd, each of 2.5 epsilon / `STEPS`, and of a start of bpda, each of epsilon / 5."""
+STARTS = 3
+"""Random starts of bpda."""
 
 
 def attack(
@@ -72,28 +71,75 @@ def attack(
         batch_size: Images that are attacked at once.
 
     Raises:
-        ValueError: If the name is unknown, or epsilon is none.
+        ValueError: If the name is unknown, epsilon or what ``bpda`` needs is missing, or an image is out of range.
     """
     if name not in (*WITHIN, *FREE):
         raise ValueError(f"attack expects one of {', '.join((*WITHIN, *FREE))}, got {name!r}")
     if name in WITHIN and epsilon < 1:
         raise ValueError(f"epsilon expects at least 1 level, got {epsilon}")
-    scale = levels - 1
-    device = next(classifier.parameters()).device
+    if name == "bpda" and purify is None:
+        raise ValueError("bpda expects the defence that it goes through, got none")
+    if not bool(((x >= 0) & (x < levels)).all()):
+        raise ValueError(f"attack expects images with values from 0 to {levels - 1}, got others")
+    if name == "bpda" and purify is not None:
+        return _bpda(classifier, x, labels, levels - 1, epsilon, purify, seed)
+    found = _by_toolbox(name, classifier, x, labels, levels - 1, classes, epsilon, seed, batch_size)
+    return found if name in FREE else torch.minimum(torch.maximum(found, x - epsilon), x + epsilon)
+
+
+def _bpda(
+    classifier: nn.Module, x: Tensor, labels: Tensor, scale: int, epsilon: int, purify: Purify, seed: int
+) -> Tensor:
+    """The attack through ``purify``; an image that got through is left as it is."""
+    generator, device = torch.Generator().manual_seed(seed), device_of(classifier)
+    found, unbroken = x.clone(), torch.arange(len(x))
+    for _ in range(STARTS):
+        images = (x + epsilon * (2 * torch.rand(x.shape, generator=generator) - 1)).clamp(0, scale)
+        for _ in range(STEPS):
+            if len(unbroken) == 0:
+                return found
+            found[unbroken] = images[unbroken].round()
+            purified = (purify(found[unbroken]).to(device) / scale).requires_grad_()
+            logits = classifier(purified)
+            loss = nn.functional.cross_entropy(logits, labels[unbroken].to(device), reduction="sum")
+            (gradient,) = torch.autograd.grad(loss, purified)
+            moved = images[unbroken] + epsilon / 5 * gradient.sign().cpu()
+            near = torch.minimum(torch.maximum(moved, x[unbroken] - epsilon), x[unbroken] + epsilon)
+            images[unbroken] = near.clamp(0, scale)
+            unbroken = unbroken[logits.argmax(1).cpu() == labels[unbroken]]
+    return found
+
+
+def device_of(classifier: nn.Module) -> torch.device:
+    """Where a classifier computes."""
+    parameter = next(classifier.parameters(), None)
+    return torch.device("cpu") if parameter is None else parameter.device
+
+
+def _by_toolbox(
+    name: str,
+    classifier: nn.Module,
+    x: Tensor,
+    labels: Tensor,
+    scale: int,
+    classes: int,
+    epsilon: int,
+    seed: int,
+    batch_size: int,
+) -> Tensor:
+    """What the toolbox's attack makes of ``x``, rounded to levels."""
     estimator = PyTorchClassifier(
         model=classifier,
         loss=nn.CrossEntropyLoss(),
         input_shape=tuple(x.shape[1:]),
         nb_classes=classes,
         clip_values=(0.0, 1.0),
-        device_type="cpu" if device.type == "cpu" else "gpu",
-        preprocessing_defences=[_defence(purify, scale)] if name == "bpda" and purify is not None else None,
+        device_type="cpu" if device_of(classifier).type == "cpu" else "gpu",
     )
     with _seeded(seed):
         images = (x / scale).cpu().numpy().astype(np.float32)
         attacked = _method(name, estimator, epsilon / scale, batch_size).generate(images, labels.cpu().numpy())
-    found = (torch.from_numpy(attacked) * scale).round().clamp(0, scale).to(x.dtype)
-    return found if name in FREE else torch.minimum(torch.maximum(found, x - epsilon), x + epsilon)
+    return (torch.from_numpy(attacked) * scale).round().clamp(0, scale).to(x.dtype)
 
 
 def _method(name: str, estimator: Any, epsilon: float, batch_size: int) -> Any:
@@ -117,17 +163,6 @@ def _method(name: str, estimator: Any, epsilon: float, batch_size: int) -> Any:
         batch_size=batch_size,
         verbose=False,
     )
-
-
-def _defence(purify: Purify, scale: int) -> Any:
-    """Purification as the toolbox's preprocessor, whose gradient is the identity's."""
-
-    class Purification(Preprocessor):  # type: ignore[misc]
-        def __call__(self, x: Floats, y: Any = None) -> tuple[Floats, Any]:
-            levels = (torch.from_numpy(np.asarray(x, dtype=np.float32)) * scale).round().clamp(0, scale)
-            return (purify(levels) / scale).cpu().numpy().astype(np.float32), y
-
-    return Purification(is_fitted=True, apply_fit=False, apply_predict=True)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from torch import nn
 
 from chainrule import plots, recipes
 from chainrule.atomic import write_atomically
-from chainrule.cli.loading import dataset_of, load_run
+from chainrule.cli.loading import dataset_of, load_background, load_run
 from chainrule.cli.parser import UsageError, suggestion
 from chainrule.data.dataset import Dataset
 from chainrule.hub import versions
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 SHOWN = 10
 """Images of the picture."""
-STEPS = 400
-"""Optimiser steps of the small classifier, at least; of a large data set two epochs."""
+STEPS, EPOCHS = 400, 4
+"""Optimiser steps and epochs of the small classifier, at least."""
 BATCH = 128
 
 
@@ -47,16 +47,14 @@ def run_attack_eval(options: dict[str, Any]) -> None:
     words = in_words(clean, attacks, defence.epsilon / (defence.levels - 1))
     found = {"clean": clean, "attacks": [done.as_dict() for done in attacks], "words": words}
     report = about | found | {"machine": recipes.machine(), "versions": versions()}
+    if options["json"]:
+        print(json.dumps(report))
+    else:
+        print("\n".join([_table(attacks), *words]))
     if out is not None:
         out.mkdir(exist_ok=True)
         write_atomically(out / "report.json", (json.dumps(report, indent=2) + "\n").encode())
         _draw(out, defence, attacks)
-    if options["json"]:
-        print(json.dumps(report))
-        return
-    print(_table(attacks))
-    print("\n".join(words))
-    if out is not None:
         print(f"wrote report.json, log-likelihoods.png and examples.png in {out}", file=sys.stderr)
 
 
@@ -64,8 +62,10 @@ def _attacks(options: dict[str, Any]) -> tuple[list[str], list[float]]:
     """Which attacks, with which epsilons."""
     from chainrule.attacks.methods import FREE, WITHIN
 
-    names = convert(options["attacks"], "Sequence[str]", "attacks")
-    epsilons = convert(options["epsilons"], "Sequence[float]", "epsilons")
+    names = convert(_listed(options["attacks"]), "Sequence[str]", "attacks")
+    epsilons = convert(_listed(options["epsilons"]), "Sequence[float]", "epsilons")
+    if not names:
+        raise UsageError(f"--attacks expects some of {', '.join((*WITHIN, *FREE))}, got none")
     for name in names:
         if name not in (*WITHIN, *FREE):
             raise UsageError(
@@ -73,7 +73,7 @@ def _attacks(options: dict[str, Any]) -> tuple[list[str], list[float]]:
                 f"{suggestion(name, (*WITHIN, *FREE))}"
             )
     wrong = [epsilon for epsilon in epsilons if not 0 < epsilon <= 1]
-    if wrong or not epsilons or not names:
+    if wrong or not epsilons:
         raise UsageError(f"--epsilons expects shares of the range in (0, 1], got {wrong[0] if wrong else 'none'}")
     if options["purify_epsilon"] is not None and not 0 <= options["purify_epsilon"] <= 1:
         raise UsageError(f"--purify-epsilon expects a share of the range in [0, 1], got {options['purify_epsilon']}")
@@ -84,20 +84,28 @@ def _attacks(options: dict[str, Any]) -> tuple[list[str], list[float]]:
     return names, epsilons
 
 
+def _listed(words: str) -> str:
+    """``fgsm`` or ``fgsm,pgd`` as ``[fgsm, pgd]``."""
+    return words if words.strip().startswith("[") else f"[{words}]"
+
+
 def _defence(options: dict[str, Any], epsilons: list[float]) -> tuple[Defence, dict[str, Any]]:
     """The model before the classifier, and what they are."""
     from chainrule.attacks.evaluation import Defence
 
     model, config = load_run(options)
     calibration = recipes.read_calibration(options["run"], options["calibration"])
-    background = None
-    if options["background"] is not None:
-        background, _ = load_run(options | {"run": options["background"]})
-        if background.event_shape != model.event_shape:
-            raise UsageError(f"--background expects examples {model.event_shape}, got {background.event_shape}")
+    background = None if options["background"] is None else load_background(options, model, config)
     dataset = dataset_of(options["data"], config, model)
     if len(dataset.event_shape) != 3:
         raise UsageError(f"attack-eval expects images, got examples of shape {dataset.event_shape}")
+    if dataset.labels is None:
+        raise UsageError(f"attack-eval expects data with classes, got {dataset.name}, which has none")
+    scale = dataset.levels - 1
+    if small := [epsilon for epsilon in epsilons if epsilon * scale < 1 - 1e-6]:
+        raise UsageError(
+            f"--epsilons expects shares of at least one level, 1/{scale} of {dataset.levels} levels, got {small[0]}"
+        )
     classes = 1 + max(int(dataset.classes(split).max()) for split in ("train", "valid", "test"))
     labels = dataset.classes(options["split"])[: options["n"]]
     classifier, described = _classifier(options, model, dataset, classes)
@@ -105,7 +113,7 @@ def _defence(options: dict[str, Any], epsilons: list[float]) -> tuple[Defence, d
     defence = Defence(
         model,
         classifier,
-        epsilon=int(share * (dataset.levels - 1) + 1e-6),
+        epsilon=int(share * scale + 1e-6),
         threshold=options["threshold"],
         calibration=calibration,
         background=background,
@@ -136,6 +144,7 @@ def _classifier(
     from chainrule.attacks.classifier import SmallClassifier, own_classifier
 
     if options["classifier"] is not None:
+        sys.path.insert(0, str(Path.cwd()))  # where ``python -m`` would look too
         own = own_classifier(options["classifier"]).to(model.device)
         return own, {"name": options["classifier"], "parameters": sum(part.numel() for part in own.parameters())}
     torch.manual_seed(options["seed"])
@@ -148,7 +157,7 @@ def _classifier(
         train_context=dataset.classes("train"),
         valid_context=dataset.classes("valid"),
         seed=options["seed"],
-        max_epochs=max(2, math.ceil(STEPS / batches)),
+        max_epochs=max(EPOCHS, math.ceil(STEPS / batches)),
         batch_size=BATCH,
         learning_rate=3e-3,
         verbose=not options["json"],
@@ -172,7 +181,7 @@ def _table(attacks: list[Attacked]) -> str:
 
 def _draw(out: Path, defence: Defence, attacks: list[Attacked]) -> None:
     """Histograms of log p of clean and attacked images, and rows of images, attacked ones and purified ones."""
-    strongest = {done.attack: done for done in attacks}  # the largest epsilon of each comes last
+    strongest = {done.attack: done for done in sorted(attacks, key=lambda done: done.epsilon or 0)}
     log_probs = {"clean": defence.log_probs, "purified": defence.log_prob(defence.purified)}
     log_probs |= {done.name: done.log_probs for done in strongest.values()}
     bits = {name: -found.double() / (math.log(2) * defence.x[0].numel()) for name, found in log_probs.items()}

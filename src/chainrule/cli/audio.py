@@ -92,8 +92,6 @@ def score_audio(options: dict[str, Any], model: AutoregressiveModel, config: dic
     """``chainrule score`` of a model of recordings: a line of JSON for each."""
     if options["out"] is not None:
         raise UsageError("score expects no --out (but with --score), as the run was fitted on recordings")
-    if options["n"] < 1:
-        raise ValueError(f"n expects at least 1, got {options['n']}")
     examples, classes, _ = asked_examples(options, config, model)
     assert isinstance(examples, Recordings)
     for i, levels in enumerate(examples.each()):

@@ -49,7 +49,11 @@ def _data(parser: Parser) -> None:
 
 def _all_of(parser: Parser) -> None:
     parser.add_argument(
-        "file", type=Path, nargs="?", metavar="DATA", help="a file or a folder, all of it; a named set, its --split"
+        "file",
+        type=Path,
+        nargs="?",
+        metavar="DATA",
+        help="a file or a folder, all of it; a named set (but text), its --split",
     )
 
 

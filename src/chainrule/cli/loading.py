@@ -30,7 +30,33 @@ def load_run(options: dict[str, Any]) -> tuple[AutoregressiveModel, dict[str, An
             f"expected a model with a likelihood, got the {name} in {options['run']}: it has a loss, but no p(x) to "
             "evaluate, draw from or compare by (`represent` and `describe` take it); MADE is an autoencoder that has"
         )
+    if options.get("label") is not None and model.num_classes is None:
+        raise UsageError(f"--class expects a model with num_classes, got one without, in {options['run']}")
     return model, config
+
+
+def load_background(options: dict[str, Any], model: AutoregressiveModel, config: dict[str, Any]) -> AutoregressiveModel:
+    """The model of the run that ``--background`` names, which must be of the same kind of data as ``model``."""
+    background, other = load_run(options | {"run": options["background"]})
+    if background.event_shape != model.event_shape and not background.any_length:
+        raise UsageError(f"--background expects examples of shape {model.event_shape}, got {background.event_shape}")
+    for kind in ("text", "audio", "series", "schema"):
+        if config.get("data", {}).get(kind) != other.get("data", {}).get(kind):
+            raise UsageError(f"--background expects a run on the same data as {options['run']}, got another {kind}")
+    if repr(background.conditional) != repr(model.conditional) or background.num_classes != model.num_classes:
+        raise UsageError(
+            f"--background expects values of {model.conditional} and {model.num_classes or 'no'} classes, "
+            f"got {background.conditional} and {background.num_classes or 'none'}"
+        )
+    return background
+
+
+def settle_data(options: dict[str, Any]) -> None:
+    """Take a named set that was given as DATA for ``--data``."""
+    if options["file"] is not None and options["data"] is not None:
+        raise UsageError(f"expected DATA or --data, got both: {options['file']} and {options['data']}")
+    if str(options["file"]) in NAMES:
+        options["data"], options["file"] = str(options["file"]), None
 
 
 def load_any_run(options: dict[str, Any]) -> tuple[Model, dict[str, Any]]:
@@ -78,11 +104,10 @@ def asked_examples(
 ) -> tuple[Examples, Tensor | None, list[str] | None]:
     """What a command is to be applied to, its classes for a model that is conditioned on them, and names of files.
 
-    All of the path that was given as DATA; of a named set, or of ``--data``, the split that was asked for.
+    All of the path that was given as DATA; of ``--data`` the split that was asked for. See `settle_data`.
     """
-    whole = options["file"] is not None and str(options["file"]) not in NAMES
     names: list[str] | None = None
-    if whole:
+    if options["file"] is not None:
         settings, known = config.get("settings", {}), config.get("data", {})
         audio = AudioFormat(**known["audio"]) if "audio" in known else None
         examples, names = read_whole(
@@ -93,13 +118,12 @@ def asked_examples(
             trim_silence=bool(settings.get("trim_silence")),
         )
     else:
-        spec = options["data"] if options["file"] is None else str(options["file"])
-        dataset = dataset_of(spec, config, model)
+        dataset = dataset_of(options["data"], config, model)
         examples = dataset.split(options["split"])
         names = list(examples.names) if isinstance(examples, Recordings) else None
     if model.num_classes is None:
         return examples, None, names
-    if whole or options["label"] is not None:
+    if options["file"] is not None or options["label"] is not None:
         return examples, one_class(options, model, len(examples)), names
     return examples, dataset.classes(options["split"]), names
 

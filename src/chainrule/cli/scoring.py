@@ -22,10 +22,12 @@ from chainrule.cli.loading import (
     load_run,
     observation,
     one_class,
+    settle_data,
 )
 from chainrule.cli.parser import UsageError
+from chainrule.cli.rows import score_table
 from chainrule.cli.series import score_series, series_of
-from chainrule.cli.tables import score_table, table_schema
+from chainrule.cli.tables import table_schema
 from chainrule.cli.text import score_text, text_format
 from chainrule.cli.writing import ARRAYS, PICTURES, check_suffix, plain, write_array
 from chainrule.model import AutoregressiveModel
@@ -91,6 +93,9 @@ def run_marginal(options: dict[str, Any]) -> None:
 
 def run_score(options: dict[str, Any]) -> None:
     """``chainrule score``."""
+    settle_data(options)
+    if options["n"] is not None and options["n"] < 1:
+        raise ValueError(f"n expects at least 1, got {options['n']}")
     if options["score"] is not None:
         run_scores(options)
         return
@@ -98,21 +103,23 @@ def run_score(options: dict[str, Any]) -> None:
         if options[name] is not None:
             raise UsageError(f"--{name} expects --score, got none")
     model, config = load_run(options)
-    options["n"] = MAPS if options["n"] is None else options["n"]
     text = text_format(config)
     if text is not None:
         options["per"] = options["per"] or "line"
         score_text(options, model, text)
         return
+    if (schema := table_schema(config)) is not None:
+        options["per"] = options["per"] or "row"
+        score_table(options, model, config, schema)
+        return
+    if options["per"] is not None:
+        raise UsageError(f"--per expects a run on text or on a table with kinds of columns, got {options['run']}")
+    options["n"] = MAPS if options["n"] is None else options["n"]
     if audio_format(config) is not None:
         score_audio(options, model, config)
         return
     if (series := series_of(config)) is not None:
         score_series(options, model, config, series)
-        return
-    if (schema := table_schema(config)) is not None:
-        options["per"] = options["per"] or "row"
-        score_table(options, model, config, schema)
         return
     if options["out"] is None:
         raise UsageError("score expects --out, as the run was not fitted on text")

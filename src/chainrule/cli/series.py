@@ -12,7 +12,7 @@ import torch
 
 from chainrule.cli.loading import dataset_of
 from chainrule.cli.parser import UsageError
-from chainrule.cli.writing import check_suffix
+from chainrule.cli.writing import FRAMES, check_suffix
 from chainrule.data.audio import Recordings
 from chainrule.data.frames import write_frame
 from chainrule.data.schema import Column
@@ -22,7 +22,6 @@ from chainrule.sequence import sequence_model
 from chainrule.tasks.sample import sample
 from chainrule.tasks.score import stream_surprisals
 
-FRAMES = (".csv", ".parquet")
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 FORECASTS = 100
 """Draws of a forecast by default."""

@@ -17,6 +17,7 @@ from chainrule.atomic import write_atomically
 
 PICTURES = plots.FORMATS
 ARRAYS = (".npz", ".npy", ".csv")
+FRAMES = (".csv", ".parquet")
 
 
 def check_suffix(path: Path, suffixes: Collection[str] = (*PICTURES, *ARRAYS)) -> None:

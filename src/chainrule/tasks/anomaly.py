@@ -29,6 +29,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from chainrule.conditionals.base import check_integers
+
 Given = TypeVar("Given")
 
 SCORES = ("nll", "pvalue", "typicality", "ratio", "complexity")
@@ -40,20 +42,22 @@ class Calibration:
 
     Attributes:
         log_probs: Log p of some of them, or quantiles of it at even shares, ascending, ``(N,)`` float64.
+
+    Raises:
+        ValueError: If there are none, or they don't ascend; see `of`.
     """
 
     log_probs: Tensor
 
+    def __post_init__(self) -> None:
+        values = self.log_probs
+        if values.dim() != 1 or len(values) == 0 or not bool((values[1:] >= values[:-1]).all() & ~values.isnan().any()):
+            raise ValueError("a calibration expects ascending log-probabilities of at least one example, got others")
+
     @classmethod
     def of(cls, log_probs: Tensor, quantiles: int | None = None) -> Calibration:
-        """From log p of examples ``(N,)``, thinned out to so many ``quantiles`` if there are more.
-
-        Raises:
-            ValueError: If there are none, or one is not a number.
-        """
+        """From log p of examples ``(N,)``, thinned out to so many ``quantiles`` if there are more."""
         values = log_probs.double().flatten().sort().values.cpu()
-        if len(values) == 0 or bool(values.isnan().any()):
-            raise ValueError("a calibration expects log-probabilities of at least one example, got none or NaN")
         if quantiles is not None and len(values) > quantiles:
             values = values[torch.linspace(0, len(values) - 1, quantiles).round().long()]
         return cls(values)
@@ -64,6 +68,8 @@ class Calibration:
         >>> Calibration.of(torch.tensor([-3.0, -2.0, -1.0])).pvalues(torch.tensor([-9.0, -2.0, 0.0]))
         tensor([0.2500, 0.7500, 1.0000], dtype=torch.float64)
         """
+        if bool(log_probs.isnan().any()):
+            raise ValueError("a p-value expects log-probabilities, got NaN")
         below = torch.searchsorted(self.log_probs, log_probs.double().cpu().contiguous(), right=True)
         return (1 + below.double()) / (len(self.log_probs) + 1)
 
@@ -107,9 +113,14 @@ def anomaly_scores(
     if score == "typicality":
         return _needed(calibration, score, "a calibration").typicality(log_probs)
     if score == "ratio":
-        return _needed(background, score, "log p of a background model").double().cpu() - log_probs
+        other = _needed(background, score, "log p of a background model").double().cpu()
+        _check_as_many(other, log_probs, score)
+        # What the model finds impossible is strange, whatever the other one says.
+        return torch.where(log_probs == -math.inf, math.inf, other - log_probs)
     if score == "complexity":
-        return -log_probs - _needed(complexity, score, "the nats of a compressor").double().cpu()
+        nats = _needed(complexity, score, "the nats of a compressor").double().cpu()
+        _check_as_many(nats, log_probs, score)
+        return -log_probs - nats
     raise ValueError(f"score expects one of {', '.join(SCORES)}, got {score!r}")
 
 
@@ -117,6 +128,13 @@ def _needed(given: Given | None, score: str, what: str) -> Given:
     if given is None:
         raise ValueError(f"the score {score} expects {what}, got none")
     return given
+
+
+def _check_as_many(given: Tensor, log_probs: Tensor, score: str) -> None:
+    if given.shape != log_probs.shape:
+        raise ValueError(
+            f"the score {score} expects as many as log p, {tuple(log_probs.shape)}, got {tuple(given.shape)}"
+        )
 
 
 def compressed_nats(x: Tensor, levels: int = 256) -> Tensor:
@@ -127,10 +145,11 @@ def compressed_nats(x: Tensor, levels: int = 256) -> Tensor:
         levels: How many values there are: up to 256 are compressed as bytes, up to 65,536 as two bytes each.
 
     Raises:
-        ValueError: If there are more.
+        ValueError: If there are more, or a value is no such integer.
     """
     if levels > 2**16:
         raise ValueError(f"levels expects at most {2**16}, got {levels}")
+    check_integers(x, levels, "compressed_nats")
     values = x.cpu().numpy().astype(np.uint8 if levels <= 256 else np.uint16)
     sizes = [len(zlib.compress(example.tobytes(), 9)) for example in values]
     return torch.tensor(sizes, dtype=torch.float64) * 8 * math.log(2)

@@ -53,6 +53,8 @@ def purify(
     """
     if not 0 <= epsilon < math.inf:
         raise ValueError(f"epsilon expects a number of levels, 0 or more, got {epsilon}")
+    if batch_size < 1:
+        raise ValueError(f"batch_size expects at least 1, got {batch_size}")
     values = model.conditional.values
     if values is None:
         raise ValueError(f"purify expects values that can be listed, got {model.conditional}")
@@ -99,7 +101,7 @@ def purify_improbable(
         model: See `purify`.
         x: See `purify`.
         epsilon: See `purify`.
-        calibration: What log p of examples of training is like.
+        calibration: What log p of examples of training is like; log p of whole examples, not means over symbols.
         threshold: The p-value, in (0, 1), below which an example is purified.
         context: See `purify`.
         batch_size: Examples of a pass, and of a walk.

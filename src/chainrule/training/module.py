@@ -73,7 +73,7 @@ class MaximumLikelihood(lightning.LightningModule):
     def training_step(self, batch: Any, batch_index: int) -> Tensor:
         if self.perturb:
             x, *rest = batch
-            batch = (perturbed(x, self.perturb, self.model.conditional.values), *rest)
+            batch = (perturbed(x, self.perturb, self.model.conditional.values, self.model.end_symbol), *rest)
         losses = self.losses(batch, batch_index)
         mean, count = mean_of_all(losses.detach())
         if not math.isfinite(mean):
@@ -109,18 +109,20 @@ class MaximumLikelihood(lightning.LightningModule):
         return 1 - progress if self.schedule == "linear" else 1.0
 
 
-def perturbed(x: Tensor, share: float, values: Tensor | None) -> Tensor:
-    """``x`` ``(B, ...)`` with a share of its values, chosen at random, replaced by others drawn at random.
+def perturbed(x: Tensor, share: float, values: Tensor | None, end: int | None = None) -> Tensor:
+    """``x`` ``(B, ...)`` with a share of its values, chosen at random, replaced by values drawn at random.
 
-    Drawn from the listed ``values``, each as probable, or, where there are none, from the same variable of the other
-    examples. The draws are torch's global generator's.
+    Drawn from the listed ``values``, each as probable (that which was there among them), or, where there are none, from
+    the same variable of the other examples. The draws are torch's global generator's. The value ``end``, that of the
+    end of an example, neither comes nor goes.
     """
+    chosen = (torch.rand(x.shape) < share).to(x.device)
     if values is None:
-        others = torch.rand(x.shape).argsort(0).to(x.device)
-        drawn = x.gather(0, others)
+        drawn = x.gather(0, torch.rand(x.shape).argsort(0).to(x.device))
     else:
+        values = values if end is None else values[values != end]
         drawn = values[torch.randint(len(values), x.shape)].to(device=x.device, dtype=x.dtype)
-    return torch.where((torch.rand(x.shape) < share).to(x.device), drawn, x)
+    return torch.where(chosen if end is None else chosen & (x != end), drawn, x)
 
 
 class Batches(Sampler[list[int]]):
