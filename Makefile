@@ -58,7 +58,7 @@ bench-tasks: install
 # Anomalies, attacks and purification on grey MNIST and others, an hour and a half with its two runs.
 bench-anomalies: install
 	for recipe in pixel-cnn background; do $(BIN)/chainrule reproduce mnist-grey/$$recipe; done
-	$(BIN)/chainrule attack-eval runs/mnist-grey/pixel-cnn --background runs/mnist-grey/background -n 500 --attacks '[fgsm, bim, pgd, deepfool, cw, bpda]' --out results/benchmark-attacks
+	$(BIN)/chainrule attack-eval runs/mnist-grey/pixel-cnn --background runs/mnist-grey/background -n 500 --attacks '[fgsm, bim, pgd, deepfool, cw, bpda]' --purify-epsilon 0.4 --out results/benchmark-attacks
 	$(BIN)/python benchmarks/strange.py --out results
 
 # The README's tables, from results/.

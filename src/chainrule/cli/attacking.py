@@ -96,16 +96,8 @@ def _defence(options: dict[str, Any], epsilons: list[float]) -> tuple[Defence, d
     model, config = load_run(options)
     calibration = recipes.read_calibration(options["run"], options["calibration"])
     background = None if options["background"] is None else load_background(options, model, config)
-    dataset = dataset_of(options["data"], config, model)
-    if len(dataset.event_shape) != 3:
-        raise UsageError(f"attack-eval expects images, got examples of shape {dataset.event_shape}")
-    if dataset.labels is None:
-        raise UsageError(f"attack-eval expects data with classes, got {dataset.name}, which has none")
+    dataset = _labelled_images(options, config, model, epsilons)
     scale = dataset.levels - 1
-    if small := [epsilon for epsilon in epsilons if epsilon * scale < 1 - 1e-6]:
-        raise UsageError(
-            f"--epsilons expects shares of at least one level, 1/{scale} of {dataset.levels} levels, got {small[0]}"
-        )
     classes = 1 + max(int(dataset.classes(split).max()) for split in ("train", "valid", "test"))
     labels = dataset.classes(options["split"])[: options["n"]]
     classifier, described = _classifier(options, model, dataset, classes)
@@ -135,6 +127,23 @@ def _defence(options: dict[str, Any], epsilons: list[float]) -> tuple[Defence, d
         "calibration": options["calibration"],
         "background": None if options["background"] is None else str(options["background"]),
     }
+
+
+def _labelled_images(
+    options: dict[str, Any], config: dict[str, Any], model: AutoregressiveModel, epsilons: list[float]
+) -> Dataset:
+    """The data that was asked for, which must be images with classes, of enough levels for the epsilons."""
+    dataset = dataset_of(options["data"], config, model)
+    if len(dataset.event_shape) != 3:
+        raise UsageError(f"attack-eval expects images, got examples of shape {dataset.event_shape}")
+    if dataset.labels is None:
+        raise UsageError(f"attack-eval expects data with classes, got {dataset.name}, which has none")
+    scale = dataset.levels - 1
+    if small := [epsilon for epsilon in epsilons if epsilon * scale < 1 - 1e-6]:
+        raise UsageError(
+            f"--epsilons expects shares of at least one level, 1/{scale} of {dataset.levels} levels, got {small[0]}"
+        )
+    return dataset
 
 
 def _classifier(

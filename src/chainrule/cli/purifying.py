@@ -55,16 +55,20 @@ def run_purify(options: dict[str, Any]) -> None:
         purified, chosen = purify_improbable(
             model, x, options["epsilon"], calibration=calibration, threshold=options["threshold"], context=context
         )
-    levels = levels_of(model)
+    _write(x, purified, out, files, levels_of(model))
+    moved = (purified != x).flatten(1).double().mean(1)[chosen]
+    share = f", {moved.mean():.1%} of their values changed" if len(moved) else ""
+    print(f"purified {int(chosen.sum())} of {len(x)} examples{share}; wrote {out}", file=sys.stderr)
+
+
+def _write(x: Tensor, purified: Tensor, out: Path, files: Iterator[Path] | None, levels: int) -> None:
+    """What was purified, as a picture beside what it was, as an array, or as a file each."""
     if out.suffix in PICTURES:
         plots.side_by_side({"given": x, "purified": purified}, out, levels=levels)
     elif files is None:
         write_examples(purified, out, levels)
     else:
         _write_pictures(purified, files, levels)
-    moved = (purified != x).flatten(1).double().mean(1)[chosen]
-    share = f", {moved.mean():.1%} of their values changed" if len(moved) else ""
-    print(f"purified {int(chosen.sum())} of {len(x)} examples{share}; wrote {out}", file=sys.stderr)
 
 
 def _files(out: Path, names: list[str] | None, given: Path | None) -> Iterator[Path]:
