@@ -64,7 +64,7 @@ def independent(x: Tensor) -> Tensor:
 def aucs(run: Path, background: Path, x: Tensor, others: dict[str, Tensor]) -> list[dict[str, Any]]:
     """The AUC of every score for each kind of other examples."""
     model, base = hub.load(run), hub.load(background)
-    calibration = recipes.read_calibration(run, "train")
+    calibration, held_out = (recipes.read_calibration(run, split) for split in ("train", "valid"))
 
     def scored(examples: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         log_probs = log_prob(model, examples)
@@ -72,6 +72,7 @@ def aucs(run: Path, background: Path, x: Tensor, others: dict[str, Tensor]) -> l
             "calibration": calibration, "background": log_prob(base, examples), "complexity": compressed_nats(examples)
         }  # fmt: skip
         scores = {score: anomaly_scores(score, log_probs, **known) for score in SCORES}
+        scores["pvalue by validation"] = anomaly_scores("pvalue", log_probs, calibration=held_out)
         whole = log_probs[: len(log_probs) // GROUP * GROUP]
         return scores | {f"typicality of {GROUP}": calibration.typicality(whole, GROUP)}, log_probs
 

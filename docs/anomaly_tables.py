@@ -7,7 +7,7 @@ from typing import Any
 from table_parts import table
 
 REPORT = Path(__file__).resolve().parent.parent / "results" / "benchmark-attacks" / "report.json"
-SCORES = ("nll", "pvalue", "typicality", "typicality of 10", "complexity", "ratio")
+SCORES = ("nll", "pvalue", "pvalue by validation", "typicality", "typicality of 10", "complexity", "ratio")
 ATTACKED = ("nll", "pvalue", "typicality", "complexity", "ratio")
 
 
@@ -24,13 +24,19 @@ def strange(results: list[dict[str, Any]]) -> str:
         ]
         for row in report["rows"]
     ]
-    headers = {"nll": "-log p", "pvalue": "p-value", "ratio": "likelihood ratio", "typicality of 10": "of 10 together"}
+    headers = {
+        "nll": "-log p",
+        "pvalue": "p-value",
+        "pvalue by validation": "by validation",
+        "typicality of 10": "of 10 together",
+        "ratio": "likelihood ratio",
+    }
     scores = [headers.get(score, score) for score in SCORES]
     return table(["fitted on", "others", "nats", "others' nats", *scores], rows)
 
 
 def _marked(auc: float, best: float) -> str:
-    return f"**{auc:.3f}**" if auc == best else f"{auc:.3f}"
+    return f"**{auc:.3f}**" if f"{auc:.3f}" == f"{best:.3f}" else f"{auc:.3f}"
 
 
 def attacks(results: list[dict[str, Any]]) -> str:
