@@ -74,8 +74,8 @@ def test_the_command_line_writes_surprisals(
         with Image.open(picture) as image:
             assert image.size[0] > 64
     capsys.readouterr()
-    assert "expects --out and no FILE" in refused(capsys, "score", run, str(out), "--out", str(out))
-    assert "expects --out and no FILE" in refused(capsys, "score", run)
+    assert "expected one array" in refused(capsys, "score", run, str(out), "--out", str(out))
+    assert "score expects --out" in refused(capsys, "score", run)
     assert "ending in .png" in refused(capsys, "describe", run, "--out", "x.csv")
 
 
