@@ -163,7 +163,10 @@ def main() -> None:
         "benchmark": "strange",
         "grey": "mnist-grey/pixel-cnn, mnist-grey/background",
         "recipes": {name: recipe(name) for name in ("mnist", "silhouettes", "dna", "mushrooms")},
-        "perturb": PERTURB,
+        "perturb": {
+            "mnist-grey": hub.read_config(options.runs / "mnist-grey/background")["settings"]["perturb"],
+            "others": PERTURB,
+        },
         "examples": COUNT,
         "seconds": seconds,
         "kolmogorov_smirnov": ks,

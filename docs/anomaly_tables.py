@@ -56,7 +56,15 @@ def attacks(results: list[dict[str, Any]]) -> str:
         )
     told = ["AUC: -log p", "p-value", "typicality", "complexity", "likelihood ratio"]
     header = ["attack", "epsilon", "accuracy", "purified", f"if p < {report['threshold']:g}", *told]
-    return table(header, rows) + "\n\n" + " ".join(report["words"])
+    plain = [row for row in report["attacks"] if row["attack"] != "bpda"]
+    least = min(plain, key=lambda row: row["purified_accuracy"])
+    words = (
+        f"Of the attacks that don't know of purification {least['attack'].upper()} leaves least behind it, "
+        f"{least['purified_accuracy']:.1%}, or {least['adaptive_accuracy']:.1%} where only what is improbable is "
+        f"purified: it changes a pixel by up to {least['linf']:.2f} of the range, purification by up to "
+        f"{report['purify_epsilon_levels'] / (report['levels'] - 1):.2f}."
+    )
+    return table(header, rows) + "\n\n" + " ".join([*report["words"], words])
 
 
 def pvalues(results: list[dict[str, Any]]) -> str:

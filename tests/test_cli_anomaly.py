@@ -136,7 +136,7 @@ class TestImages:
             ("--score", "pvalue", "--calibration", "test"): "expects train or valid, got 'test'",
             ("--group", "2"): "--group expects --score, got none",
             (str(tmp_path / "wide.npy"), "--score", "nll"): "of shape (1, 8, 8), got (1, 9, 9)",
-            (str(tmp_path / "high.npy"), "--score", "nll"): "17",
+            (str(tmp_path / "high.npy"), "--score", "nll"): "got 17",
             (str(tmp_path / "empty"), "--score", "nll"): "expected images",
             (str(tmp_path / "nothing.npy"), "--score", "nll"): "found no",
             ("digits-17", "--data", "digits-17"): "got both: digits-17 and digits-17",
@@ -250,6 +250,18 @@ def test_rows_of_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "a run on images or on rows of levels" in refused(capsys, "purify", str(run), *purified)
 
 
+def test_cells_after_a_broken_one_are_those_of_the_models_order(tmp_path: Path) -> None:
+    mixed().write_csv(tmp_path / "people.csv")
+    run, order = tmp_path / "run", [2, 0, 3, 1, 5, 4]  # not its own inverse
+    model = ["--model", "MADE", "--model.hidden_sizes", "[9]", "--model.order", str(order)]
+    assert main(["fit", *model, "--data", str(tmp_path / "people.csv"), "--out", str(run), *FAST]) == 0
+    mixed()[1:3].with_columns(colour=polars.Series(["violet", None])).write_csv(tmp_path / "new.csv")
+    cells = scored(tmp_path / "cells.parquet", run, tmp_path / "new.csv", "--per", "cell")
+    assert cells["colour"].to_list() == [math.inf, None]
+    counts = [cells[name].null_count() for name in cells.columns]
+    assert counts == [0, 1, 0, 0, 2, 2]  # colour is the fourth of the order, before the last two columns
+
+
 def _count(run: Path) -> int:
     return len(recipes.read_calibration(run, "train").log_probs)
 
@@ -331,5 +343,5 @@ def test_values_of_a_series(tmp_path: Path) -> None:
     values[200] = 30.0
     polars.DataFrame({"wave": values}).write_csv(tmp_path / "new.csv")
     frame = scored(tmp_path / "s.parquet", run, tmp_path / "new.csv", "--score", "pvalue")
-    assert frame.sort("log_prob")["wave"][0] == 30.0
+    assert frame.sort("log_prob")["value"][0] == 30.0
     assert frame["pvalue"][200] == pytest.approx(1 / (_count(run) + 1))

@@ -199,11 +199,19 @@ def in_words(clean: dict[str, Any], attacks: Sequence[Attacked], epsilon: float)
     through = [done for done in attacks if done.attack == "bpda"]
     for done in through:
         blind = [other.purified_accuracy for other in plain if other.epsilon == done.epsilon]
-        beside = f", where attacks that don't know of it leave {min(blind):.1%} or more" if blind else ""
+        beside = (
+            f", where others of this epsilon, that don't know of it, leave {min(blind):.1%} or more" if blind else ""
+        )
         found.append(
             f"BPDA, which attacks through purification with epsilon {done.epsilon:g}, leaves "
             f"{done.purified_accuracy:.1%} of the purified images right{beside}; -log p tells its images with an AUC "
             f"of {done.auc['nll']:.3f}, though it did not try to hide from it."
+        )
+    for done in sorted(plain, key=lambda done: done.purified_accuracy)[:1]:
+        found.append(
+            f"Of the attacks that don't know of purification, {done.name} leaves least behind it, "
+            f"{done.purified_accuracy:.1%} ({done.adaptive_accuracy:.1%} if only the improbable is purified); it "
+            f"changes a pixel by up to {done.linf:.2f} of the range."
         )
     found.append(
         "Purification is no guarantee: an attacker who knows of it and searches longer leaves less."

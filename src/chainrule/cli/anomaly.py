@@ -130,7 +130,7 @@ def _things(options: dict[str, Any], model: AutoregressiveModel, config: dict[st
     if (series := series_of(config)) is not None:
         values = series_values(options, config, model, series)[: options["n"]]
         nats = torch.cat(list(stream_surprisals(sequence_model(model), [values.astype(np.float32)])))
-        return Things({series.name: values.tolist()}, -nats.double(), [])
+        return Things({"value": values.tolist()}, -nats.double(), [])
     if (schema := table_schema(config)) is not None:
         scored = score_rows(options, model, config, schema)
         return Things({}, scored.log_probs, scored.remarks, scored.partial)

@@ -166,13 +166,14 @@ def _classifier(
         train_context=dataset.classes("train"),
         valid_context=dataset.classes("valid"),
         seed=options["seed"],
+        device=options["device"],
         max_epochs=max(EPOCHS, math.ceil(STEPS / batches)),
         batch_size=BATCH,
         learning_rate=3e-3,
         verbose=not options["json"],
     )
     about = {"parameters": small.num_parameters, "valid_nats": done.best_nats, "minutes": done.minutes}
-    return small.network, {"name": "SmallClassifier"} | about
+    return small.network.to(model.device), {"name": "SmallClassifier"} | about
 
 
 def _table(attacks: list[Attacked]) -> str:

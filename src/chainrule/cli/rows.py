@@ -107,7 +107,7 @@ def _cell_nats(
     that come after either.
     """
     sure, parts, cut = ~np.array([column.missing for column in schema.used]), [], 0
-    order = model.order.permutation.numpy()
+    order = model.order.permutation.cpu().numpy()
     any_value = np.array([column.low if column.kind == "integer" else 0 for column in schema.used], dtype=np.float32)
     for piece in _pieces(options, config, model, schema):
         for start in range(0, len(piece), BATCH):

@@ -151,11 +151,11 @@ def _finish(model: Model, settings: Settings, dataset: Dataset, out: Path, recor
     """Save the model, its record and its calibration, and draw samples."""
     if not is_first_process():
         return Run(model.cpu(), dataset, {"training": record})
+    if isinstance(model, AutoregressiveModel):
+        write_calibration(calibrate(model.to(record["device"]), dataset), out)
     hub.save(model.cpu(), out, settings=settings, data=dataset.provenance, training=record)
     if not isinstance(model, AutoregressiveModel):
         return Run(model, dataset, hub.read_config(out))
-    write_calibration(calibrate(model.to(record["device"]), dataset), out)
-    model.cpu()
     # One line of a text may be far longer than the others.
     longest = model.num_variables if dataset.audio is not None else LONGEST_SAMPLE
     count = CLIPS if dataset.audio is not None or dataset.series is not None else 64

@@ -117,6 +117,6 @@ def purify_improbable(
     log_probs = log_prob(model, x, context=context, batch_size=batch_size)
     chosen = calibration.pvalues(log_probs) < threshold
     own = None if context is None else context[chosen]
-    purified = x.clone().to(model.dtype)
+    purified = x.to("cpu", model.dtype, copy=True)
     purified[chosen] = purify(model, x[chosen], epsilon, context=own, batch_size=batch_size).cpu()
     return purified, chosen
