@@ -6,6 +6,8 @@ from typing import Any
 
 from table_parts import table
 
+from chainrule.attacks.words import in_words
+
 REPORT = Path(__file__).resolve().parent.parent / "results" / "benchmark-attacks" / "report.json"
 SCORES = ("nll", "pvalue", "pvalue by validation", "typicality", "typicality of 10", "complexity", "ratio")
 ATTACKED = ("nll", "pvalue", "typicality", "complexity", "ratio")
@@ -56,15 +58,8 @@ def attacks(results: list[dict[str, Any]]) -> str:
         )
     told = ["AUC: -log p", "p-value", "typicality", "complexity", "likelihood ratio"]
     header = ["attack", "epsilon", "accuracy", "purified", f"if p < {report['threshold']:g}", *told]
-    plain = [row for row in report["attacks"] if row["attack"] != "bpda"]
-    least = min(plain, key=lambda row: row["purified_accuracy"])
-    words = (
-        f"Of the attacks that don't know of purification {least['attack'].upper()} leaves least behind it, "
-        f"{least['purified_accuracy']:.1%}, or {least['adaptive_accuracy']:.1%} where only what is improbable is "
-        f"purified: it changes a pixel by up to {least['linf']:.2f} of the range, purification by up to "
-        f"{report['purify_epsilon_levels'] / (report['levels'] - 1):.2f}."
-    )
-    return table(header, rows) + "\n\n" + " ".join([*report["words"], words])
+    epsilon = report["purify_epsilon_levels"] / (report["levels"] - 1)
+    return table(header, rows) + "\n\n" + " ".join(in_words(clean, report["attacks"], epsilon))
 
 
 def pvalues(results: list[dict[str, Any]]) -> str:

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 import chainrule
 from chainrule.attacks.classifier import SmallClassifier, check_outputs, own_classifier
-from chainrule.attacks.evaluation import Defence, in_words
+from chainrule.attacks.evaluation import Defence
 from chainrule.attacks.methods import FREE, WITHIN, attack
+from chainrule.attacks.words import in_words
 from chainrule.cli import main
 from chainrule.conditionals import Categorical, GaussianMixture
 from chainrule.data import load
@@ -148,9 +149,9 @@ def test_a_report_says_what_happened(classifier: SmallClassifier, digits: tuple[
     adaptive = torch.where(strange.view(-1, 1, 1, 1), done.purified, done.images)
     assert done.adaptive_accuracy == pytest.approx(accuracy(classifier.network, adaptive, labels))
     assert "purified" not in done.as_dict()
-    assert "BPDA was not tried" in " ".join(in_words(clean, [done], 0.25))
+    assert "BPDA was not tried" in " ".join(in_words(clean, [done.as_dict()], 0.25))
     (through,) = defence.all_attacks(["bpda"], [0.25])
-    assert f"leaves {through.purified_accuracy:.1%}" in " ".join(in_words(clean, [through], 0.25))
+    assert f"leaves {through.purified_accuracy:.1%}" in " ".join(in_words(clean, [through.as_dict()], 0.25))
 
 
 def test_what_attacks_refuse(digits: tuple[Tensor, Tensor]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from chainrule.attacks.classifier import check_outputs
 from chainrule.attacks.methods import WITHIN, attack, device_of
+from chainrule.attacks.words import name_of
 from chainrule.model import AutoregressiveModel
 from chainrule.tasks.anomaly import Calibration, anomaly_scores, compressed_nats
 from chainrule.tasks.evaluate import log_prob
@@ -55,11 +56,12 @@ class Attacked:
     @property
     def name(self) -> str:
         """The attack and its epsilon."""
-        return self.attack if self.epsilon is None else f"{self.attack} {self.epsilon:g}"
+        return name_of(self.attack, self.epsilon)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values."""
-        return {key: value for key, value in asdict(self).items() if not isinstance(value, Tensor)}
+        values = {part.name: getattr(self, part.name) for part in fields(self)}
+        return {name: value for name, value in values.items() if not isinstance(value, Tensor)}
 
 
 class Defence:
@@ -181,41 +183,3 @@ class Defence:
             known["background"] = log_prob(self.background, x)
             scores.append("ratio")
         return {score: anomaly_scores(score, log_probs, **known) for score in scores}
-
-
-def in_words(clean: dict[str, Any], attacks: Sequence[Attacked], epsilon: float) -> list[str]:
-    """What the numbers say, sentence by sentence; ``epsilon`` is purification's, a share of the range."""
-    found = [
-        f"Of the clean images the classifier gets {clean['accuracy']:.1%} right, and {clean['purified_accuracy']:.1%} "
-        f"once they are purified within {epsilon:.2f} of the range."
-    ]
-    plain = [done for done in attacks if done.attack != "bpda"]
-    for done in sorted(plain, key=lambda done: done.accuracy)[:1]:
-        found.append(
-            f"The strongest attack on the classifier alone, {done.name}, leaves {done.accuracy:.1%}; purification "
-            f"brings that to {done.purified_accuracy:.1%}, and -log p tells its images with an AUC of "
-            f"{done.auc['nll']:.3f}."
-        )
-    through = [done for done in attacks if done.attack == "bpda"]
-    for done in through:
-        blind = [other.purified_accuracy for other in plain if other.epsilon == done.epsilon]
-        beside = (
-            f", where others of this epsilon, that don't know of it, leave {min(blind):.1%} or more" if blind else ""
-        )
-        found.append(
-            f"BPDA, which attacks through purification with epsilon {done.epsilon:g}, leaves "
-            f"{done.purified_accuracy:.1%} of the purified images right{beside}; -log p tells its images with an AUC "
-            f"of {done.auc['nll']:.3f}, though it did not try to hide from it."
-        )
-    for done in sorted(plain, key=lambda done: done.purified_accuracy)[:1]:
-        found.append(
-            f"Of the attacks that don't know of purification, {done.name} leaves least behind it, "
-            f"{done.purified_accuracy:.1%} ({done.adaptive_accuracy:.1%} if only the improbable is purified); it "
-            f"changes a pixel by up to {done.linf:.2f} of the range."
-        )
-    found.append(
-        "Purification is no guarantee: an attacker who knows of it and searches longer leaves less."
-        if through
-        else "BPDA was not tried, so these figures say nothing of an attacker who knows of the defence."
-    )
-    return found

@@ -13,6 +13,7 @@ from torch import nn
 
 from chainrule import plots, recipes
 from chainrule.atomic import write_atomically
+from chainrule.attacks.words import in_words
 from chainrule.cli.loading import dataset_of, load_background, load_run
 from chainrule.cli.parser import UsageError, suggestion
 from chainrule.data.dataset import Dataset
@@ -33,8 +34,6 @@ BATCH = 128
 
 def run_attack_eval(options: dict[str, Any]) -> None:
     """``chainrule attack-eval``."""
-    from chainrule.attacks.evaluation import in_words  # the toolbox takes seconds to import
-
     out = options["out"]
     if out is not None and (out.suffix or out.is_file() or not out.parent.is_dir()):
         raise UsageError(f"--out expects a folder in one that exists, got {out}")
@@ -44,8 +43,9 @@ def run_attack_eval(options: dict[str, Any]) -> None:
     for done in defence.all_attacks(names, epsilons, seed=options["seed"]):
         attacks.append(done)
         print(f"{done.name}: {done.seconds:.0f} s", file=sys.stderr)
-    words = in_words(clean, attacks, defence.epsilon / (defence.levels - 1))
-    found = {"clean": clean, "attacks": [done.as_dict() for done in attacks], "words": words}
+    rows = [done.as_dict() for done in attacks]
+    words = in_words(clean, rows, defence.epsilon / (defence.levels - 1))
+    found = {"clean": clean, "attacks": rows, "words": words}
     report = about | found | {"machine": recipes.machine(), "versions": versions()}
     if options["json"]:
         print(json.dumps(report))
@@ -60,7 +60,7 @@ def run_attack_eval(options: dict[str, Any]) -> None:
 
 def _attacks(options: dict[str, Any]) -> tuple[list[str], list[float]]:
     """Which attacks, with which epsilons."""
-    from chainrule.attacks.methods import FREE, WITHIN
+    from chainrule.attacks.methods import FREE, WITHIN  # the toolbox takes seconds to import
 
     names = convert(_listed(options["attacks"]), "Sequence[str]", "attacks")
     epsilons = convert(_listed(options["epsilons"]), "Sequence[float]", "epsilons")
