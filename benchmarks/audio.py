@@ -23,9 +23,9 @@ from chainrule.atomic import write_atomically
 from chainrule.conditionals import Categorical
 from chainrule.data import load
 from chainrule.data.audio import Recordings
-from chainrule.hub import versions
 from chainrule.models import WaveNet
-from chainrule.recipes import machine
+from chainrule.runs import machine
+from chainrule.runs.folder import versions
 
 ORDERS = (1, 16)
 STREAMS = (1, 16, 64)

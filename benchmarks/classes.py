@@ -24,9 +24,9 @@ from chainrule.atomic import write_atomically
 from chainrule.conditionals import Bernoulli
 from chainrule.data import load
 from chainrule.data.dataset import Dataset
-from chainrule.hub import versions
 from chainrule.models import FVSBN, MADE, NADE, Autoencoder
-from chainrule.recipes import machine
+from chainrule.runs import machine
+from chainrule.runs.folder import versions
 from chainrule.tasks.classify import class_prior, classify, classify_progressively
 
 FEATURES = 500

@@ -20,9 +20,9 @@ import chainrule
 from chainrule import plots
 from chainrule.atomic import write_atomically
 from chainrule.data import load
-from chainrule.hub import versions
 from chainrule.model import AutoregressiveModel
-from chainrule.recipes import machine
+from chainrule.runs import machine
+from chainrule.runs.folder import versions
 from chainrule.tasks.complete import completion
 from chainrule.tasks.marginal import hidden_nats
 

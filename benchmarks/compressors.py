@@ -18,7 +18,7 @@ from PIL import Image, features
 
 from chainrule.atomic import write_atomically
 from chainrule.data import load
-from chainrule.recipes import machine
+from chainrule.runs import machine
 
 COMPRESSORS: dict[str, dict[str, Any]] = {
     "PNG": {"format": "PNG", "optimize": True},

@@ -23,9 +23,9 @@ from torch import Tensor
 import chainrule
 from chainrule.atomic import write_atomically
 from chainrule.conditionals import Conditional, Gaussian, GaussianMixture
-from chainrule.hub import versions
 from chainrule.models import MADE
-from chainrule.recipes import machine
+from chainrule.runs import machine
+from chainrule.runs.folder import versions
 
 POINTS = 4000
 REACH, SIDE = 2.4, 160

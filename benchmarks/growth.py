@@ -17,9 +17,9 @@ import chainrule
 from chainrule import plots
 from chainrule.atomic import write_atomically
 from chainrule.conditionals import Bernoulli
-from chainrule.hub import versions
 from chainrule.models import FVSBN, MADE, NADE
-from chainrule.recipes import machine
+from chainrule.runs import machine
+from chainrule.runs.folder import versions
 
 BATCH = 16
 SIZES = (64, 128, 256, 512, 1024, 2048, 4096)

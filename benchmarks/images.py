@@ -22,10 +22,10 @@ import chainrule
 from chainrule.atomic import write_atomically
 from chainrule.conditionals import Bernoulli
 from chainrule.data import load
-from chainrule.hub import versions
-from chainrule.image import ImageModel
 from chainrule.models import GatedPixelCNN, PixelCNN, PixelCNNPlusPlus, PixelRNN
-from chainrule.recipes import machine
+from chainrule.models.images.contract import ImageModel
+from chainrule.runs import machine
+from chainrule.runs.folder import versions
 
 STEPS = 4
 """Steps of the default that are timed."""

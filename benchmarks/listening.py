@@ -21,14 +21,15 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 import chainrule
-from chainrule import hub, plots
+from chainrule import plots
 from chainrule.atomic import write_atomically
 from chainrule.data import load
 from chainrule.data.audio import AudioFormat, Recordings
-from chainrule.data.audio_files import write_wav
-from chainrule.data.fsdd import SPEAKERS
-from chainrule.hub import versions
-from chainrule.recipes import machine
+from chainrule.data.named.fsdd import SPEAKERS
+from chainrule.data.read.recordings import write_wav
+from chainrule.runs import folder as run_folder
+from chainrule.runs import machine
+from chainrule.runs.folder import versions
 
 DRAWN = 48
 """Recordings that are drawn and kept: each digit by several speakers."""
@@ -60,7 +61,7 @@ def main() -> None:
     parser.add_argument("--run", type=Path, default=Path("runs/fsdd/wavenet"))
     parser.add_argument("--out", type=Path, default=Path("results"))
     options = parser.parse_args()
-    model, data = hub.load(options.run), load("fsdd")
+    model, data = run_folder.load(options.run), load("fsdd")
     train, test, audio = data.train, data.test, data.audio
     assert isinstance(train, Recordings)
     assert isinstance(test, Recordings)
@@ -92,7 +93,7 @@ def main() -> None:
         "benchmark": "listening",
         "machine": machine(),
         "versions": versions(),
-        "minutes_of_training": hub.read_config(options.run)["training"]["minutes"],
+        "minutes_of_training": run_folder.read_config(options.run)["training"]["minutes"],
         "kept": DRAWN,
         "recognised": {"real_test_accuracy": real, "generated_accuracy": generated, "generated": RECOGNISED},
         "seconds_of_drawing": seconds,

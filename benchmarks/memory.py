@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.atomic import write_atomically
-from chainrule.hub import versions
-from chainrule.recipes import machine
+from chainrule.runs import machine
+from chainrule.runs.folder import versions
 
 
 def memory(size: int) -> dict[str, Any]:

@@ -32,16 +32,16 @@ from sklearn.model_selection import cross_val_predict
 from torch import Tensor
 
 import chainrule
-from chainrule import hub
 from chainrule.atomic import write_atomically
 from chainrule.conditionals import GaussianMixture
 from chainrule.data.dataset import Dataset, split_rows
-from chainrule.data.files import find
-from chainrule.data.frames import dataset_of_frame, read_frame
 from chainrule.data.infer import infer
-from chainrule.data.wine import HOST
+from chainrule.data.named.files import find
+from chainrule.data.named.wine import HOST
+from chainrule.data.read.frames import dataset_of_frame, read_frame
 from chainrule.models import MADE, NADE
-from chainrule.recipes import machine
+from chainrule.runs import folder as run_folder
+from chainrule.runs import machine
 from chainrule.tasks.evaluate import log_prob
 from chainrule.tasks.gaps import fill
 from chainrule.tasks.marginal import hidden_nats
@@ -181,7 +181,7 @@ def memory(model: MADE, data: Dataset, sizes: tuple[int, ...]) -> dict[str, Any]
     figures = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        hub.save(model, folder / "run", data=data.provenance)
+        run_folder.save(model, folder / "run", data=data.provenance)
         rows = data.schema.decode(chainrule.sample(model, sizes[0], seed=0).numpy())
         for size in sizes:
             path = folder / f"{size}.parquet"
@@ -201,7 +201,7 @@ def main() -> None:
     options = parser.parse_args()
     data = wines()
     model = fitted(data)
-    report: dict[str, Any] = {"benchmark": "mixed", "machine": machine(), "versions": hub.versions()}
+    report: dict[str, Any] = {"benchmark": "mixed", "machine": machine(), "versions": run_folder.versions()}
     report |= {"dataset": data.description, "parameters": model.num_parameters, "training": TRAINING}
     report["removed"] = removed_cells(model, data)
     report["two_sample_auc"] = two_sample_auc(model, data, rounded=False)

@@ -14,14 +14,15 @@ import torch
 from torch import Tensor
 
 import chainrule
-from chainrule import hub, plots
+from chainrule import plots
 from chainrule.atomic import write_atomically
 from chainrule.data import load
 from chainrule.data.dataset import Dataset
-from chainrule.hub import versions
 from chainrule.model import AutoregressiveModel
 from chainrule.models import Ensemble
-from chainrule.recipes import machine
+from chainrule.runs import folder as run_folder
+from chainrule.runs import machine
+from chainrule.runs.folder import versions
 from chainrule.tasks.classify import class_prior
 from chainrule.tasks.complete import completion
 from chainrule.tasks.evaluate import evaluate, log_prob
@@ -34,7 +35,7 @@ EXAMPLES = 8
 
 def classes(run: Path, data: Dataset, out: Path) -> dict[str, Any]:
     """Draws digits of each class; accuracy of Bayes' rule on the test split, and the NLL of sum_c p(c) p(x | c)."""
-    model = hub.load(run)
+    model = run_folder.load(run)
     digits = chainrule.sample(model, 80, seed=0, context=torch.arange(10).repeat(8))
     plots.sample_grid(digits, out / "benchmark-pictures-classes.png", columns=10)
     prior, truth, started = class_prior(data.classes("train"), 10), data.classes("test"), time.perf_counter()
@@ -42,7 +43,7 @@ def classes(run: Path, data: Dataset, out: Path) -> dict[str, Any]:
     joints = torch.stack(given, dim=1) + prior.log()
     return {
         "model": type(model).__name__,
-        "minutes": hub.read_config(run)["training"]["minutes"],
+        "minutes": run_folder.read_config(run)["training"]["minutes"],
         "test_accuracy": (joints.argmax(1) == truth).double().mean().item(),
         "test_nats_given_class": -joints.log_softmax(1).gather(1, truth[:, None]).mean().item(),
         "mixture_test_nats": -joints.logsumexp(1).mean().item(),
@@ -65,7 +66,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results"))
     options = parser.parse_args()
     data, out = load("mnist"), options.out
-    plain, gated, plus_plus = (hub.load(options.runs / name) for name in MEMBERS)
+    plain, gated, plus_plus = (run_folder.load(options.runs / name) for name in MEMBERS)
     drawn = chainrule.sample(gated, 64, seed=0)
     plots.data_beside_samples(data.train[:64], drawn, out / "benchmark-pictures-samples.png")
     x = data.test[:EXAMPLES]

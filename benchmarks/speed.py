@@ -22,10 +22,10 @@ import chainrule
 from chainrule.atomic import write_atomically
 from chainrule.conditionals import Bernoulli
 from chainrule.data import load
-from chainrule.hub import versions
 from chainrule.model import AutoregressiveModel
 from chainrule.models import FVSBN, MADE, NADE
-from chainrule.recipes import machine
+from chainrule.runs import machine
+from chainrule.runs.folder import versions
 from chainrule.walk import walk
 
 N = 784

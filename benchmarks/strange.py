@@ -20,12 +20,13 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 import chainrule
-from chainrule import hub, recipes
+from chainrule import runs
 from chainrule.atomic import write_atomically
 from chainrule.data import load
-from chainrule.hub import versions
 from chainrule.model import AutoregressiveModel
-from chainrule.recipes import machine
+from chainrule.runs import folder as run_folder
+from chainrule.runs import machine
+from chainrule.runs.folder import versions
 from chainrule.tasks.anomaly import SCORES, anomaly_scores, compressed_nats
 from chainrule.tasks.evaluate import log_prob
 
@@ -63,8 +64,8 @@ def independent(x: Tensor) -> Tensor:
 
 def aucs(run: Path, background: Path, x: Tensor, others: dict[str, Tensor]) -> list[dict[str, Any]]:
     """The AUC of every score for each kind of other examples."""
-    model, base = hub.load(run), hub.load(background)
-    calibration, held_out = (recipes.read_calibration(run, split) for split in ("train", "valid"))
+    model, base = run_folder.load(run), run_folder.load(background)
+    calibration, held_out = (runs.read_calibration(run, split) for split in ("train", "valid"))
 
     def scored(examples: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         log_probs = log_prob(model, examples)
@@ -85,14 +86,14 @@ def aucs(run: Path, background: Path, x: Tensor, others: dict[str, Tensor]) -> l
             for score, found in outside.items()
         }
         nats = {"nats": -log_probs.double().mean().item(), "other_nats": -other_log_probs.double().mean().item()}
-        rows.append({"data": hub.read_config(run)["settings"]["data"], "other": name, "auc": auc} | nats)
+        rows.append({"data": run_folder.read_config(run)["settings"]["data"], "other": name, "auc": auc} | nats)
         print(json.dumps(rows[-1]), flush=True)
     return rows
 
 
 def recipe(name: str) -> dict[str, Any]:
     """What is fitted to a named set."""
-    said = DIGITS if name == "mnist" else recipes.read(f"recipes/{name}/made.yaml")
+    said = DIGITS if name == "mnist" else runs.read(f"recipes/{name}/made.yaml")
     return {key: value for key, value in said.items() if key != "published"}
 
 
@@ -100,7 +101,7 @@ def fitted(name: str, folder: Path) -> tuple[Path, Path]:
     """A MADE and its background model of a named set, as runs."""
     runs = folder / name, folder / f"{name}-background"
     for run, perturb in zip(runs, (0.0, PERTURB), strict=True):
-        recipes.run(recipe(name) | {"perturb": perturb}, run, verbose=False)
+        runs.run(recipe(name) | {"perturb": perturb}, run, verbose=False)
     return runs
 
 
@@ -108,7 +109,7 @@ def uniformity(run: Path, model: AutoregressiveModel, x: Tensor) -> dict[str, fl
     """The Kolmogorov-Smirnov distance of test p-values from uniform ones, by what they are compared with."""
     log_probs = log_prob(model, x)
     return {
-        split: float(stats.kstest(recipes.read_calibration(run, split).pvalues(log_probs).numpy(), "uniform").statistic)
+        split: float(stats.kstest(runs.read_calibration(run, split).pvalues(log_probs).numpy(), "uniform").statistic)
         for split in ("train", "valid")
     }
 
@@ -144,7 +145,7 @@ def main() -> None:
         "independent pixels": independent(x),
         "black": torch.zeros_like(x[:200]),
     }
-    model = hub.load(grey)
+    model = run_folder.load(grey)
     seconds = cost(model, x[:64])
     ks = uniformity(grey, model, load("mnist-grey").test[:])
     rows = aucs(grey, options.runs / "mnist-grey/background", x, others)
@@ -164,7 +165,7 @@ def main() -> None:
         "grey": "mnist-grey/pixel-cnn, mnist-grey/background",
         "recipes": {name: recipe(name) for name in ("mnist", "silhouettes", "dna", "mushrooms")},
         "perturb": {
-            "mnist-grey": hub.read_config(options.runs / "mnist-grey/background")["settings"]["perturb"],
+            "mnist-grey": run_folder.read_config(options.runs / "mnist-grey/background")["settings"]["perturb"],
             "others": PERTURB,
         },
         "examples": COUNT,

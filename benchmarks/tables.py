@@ -26,12 +26,12 @@ from sklearn.neighbors import KernelDensity
 import chainrule
 from chainrule.atomic import write_atomically
 from chainrule.conditionals import Conditional, GaussianMixture, LogisticMixture
-from chainrule.data.files import find
-from chainrule.data.frames import read_frame
-from chainrule.data.wine import GRADE, HOST
-from chainrule.hub import versions
+from chainrule.data.named.files import find
+from chainrule.data.named.wine import GRADE, HOST
+from chainrule.data.read.frames import read_frame
 from chainrule.models import MADE, NADE
-from chainrule.recipes import machine
+from chainrule.runs import machine
+from chainrule.runs.folder import versions
 from chainrule.tasks.evaluate import log_prob
 
 Rows = NDArray[np.float64]

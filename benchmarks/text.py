@@ -20,9 +20,9 @@ import chainrule
 from chainrule.atomic import write_atomically
 from chainrule.conditionals import Categorical
 from chainrule.data import load
-from chainrule.hub import versions
 from chainrule.models import RNN
-from chainrule.recipes import machine
+from chainrule.runs import machine
+from chainrule.runs.folder import versions
 
 LANES, WINDOW = 64, 128
 CHARACTERS = 200

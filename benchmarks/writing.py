@@ -12,12 +12,12 @@ from typing import Any
 import torch
 
 import chainrule
-from chainrule import hub
 from chainrule.atomic import write_atomically
 from chainrule.data import load
 from chainrule.data.text import TextFormat
-from chainrule.hub import versions
-from chainrule.recipes import machine
+from chainrule.runs import folder as run_folder
+from chainrule.runs import machine
+from chainrule.runs.folder import versions
 
 HEADING = re.compile(r" ((?:= )+).*?((?:= )*)")
 """A line of WikiText that begins a heading: its marks before and after."""
@@ -25,7 +25,7 @@ HEADING = re.compile(r" ((?:= )+).*?((?:= )*)")
 
 def draw(run: Path, n: int, **options: Any) -> list[str]:
     """Texts that the model of ``run`` writes."""
-    text = TextFormat.from_config(hub.read_config(run)["data"]["text"])
+    text = TextFormat.from_config(run_folder.read_config(run)["data"]["text"])
     return [text.decode(row) for row in chainrule.sample(chainrule.load(run), n, seed=0, **options)]
 
 
@@ -65,7 +65,7 @@ def headings(run: Path) -> dict[str, Any]:
 def play(run: Path) -> dict[str, Any]:
     """How the model goes on from a prompt."""
     prompt = "KING LEAR:"
-    text = TextFormat.from_config(hub.read_config(run)["data"]["text"])
+    text = TextFormat.from_config(run_folder.read_config(run)["data"]["text"])
     prefix = torch.from_numpy(text.vocabulary.encode(prompt, strict=True))
     return {"temperature": 0.8, "prompt": prompt, "text": draw(run, 1, prefix=prefix, length=700, temperature=0.8)[0]}
 

@@ -21,7 +21,7 @@ from chainrule.cli import main
 from chainrule.conditionals import Categorical
 from chainrule.data import load
 from chainrule.data.audio import AudioFormat, Recordings, recordings
-from chainrule.data.audio_files import decode, write_wav
+from chainrule.data.read.recordings import decode, write_wav
 from chainrule.models import MADE, RNN, WaveNet
 from chainrule.tasks.score import surprisals
 from chainrule.training.recordings import PieceBatches, pieces_of, recording_loader

@@ -16,7 +16,6 @@ from test_data_frames import mixed
 from torch import Tensor
 
 import chainrule
-from chainrule import recipes
 from chainrule.cli import flags, main
 from chainrule.cli.purifying import _write_pictures
 from chainrule.conditionals import Categorical
@@ -24,7 +23,7 @@ from chainrule.data import load
 from chainrule.data.audio import Recordings
 from chainrule.data.whole import read_whole
 from chainrule.models import WaveNet
-from chainrule.recipes import calibration
+from chainrule.runs import calibration, read_calibration
 from chainrule.tasks.anomaly import SCORES, compressed_nats
 from chainrule.tasks.evaluate import sequence_log_probs
 
@@ -75,7 +74,7 @@ class TestImages:
         more = ["--background", runs / "background"] if score == "ratio" else []
         frame = scored(tmp_path / "s.parquet", runs / "grey", folder, "--score", score, *more)
         assert frame["file"].to_list() == ["a.png", "b.png"]
-        nats, train = nll(model, x), recipes.read_calibration(runs / "grey", "train")
+        nats, train = nll(model, x), read_calibration(runs / "grey", "train")
         np.testing.assert_allclose(-frame["log_prob"].to_numpy(), nats, rtol=1e-6)
         expected = {
             "nll": nats,
@@ -110,15 +109,15 @@ class TestImages:
         frame = scored(tmp_path / "s.parquet", *arguments, "--group", 3)
         assert frame.select("first", "last").rows() == [(1, 3), (4, 6)]
         single = scored(tmp_path / "s.parquet", runs / "grey", "--score", "nll", "-n", "6")["score"].to_numpy()
-        mean = -recipes.read_calibration(runs / "grey", "train").log_probs.mean().item()
+        mean = -read_calibration(runs / "grey", "train").log_probs.mean().item()
         expected = np.abs(single.reshape(2, 3).mean(1) - mean)
         np.testing.assert_allclose(frame["score"].to_numpy(), expected, rtol=1e-6)
 
     def test_calibration_is_of_the_splits(self, runs: Path) -> None:
         model, data = chainrule.load(runs / "grey"), load("digits-17")
-        valid = recipes.read_calibration(runs / "grey", "valid").log_probs.numpy()
+        valid = read_calibration(runs / "grey", "valid").log_probs.numpy()
         np.testing.assert_allclose(valid, np.sort(-nll(model, data.valid[:])), rtol=1e-6)
-        assert len(recipes.read_calibration(runs / "grey", "train").log_probs) == 1001
+        assert len(read_calibration(runs / "grey", "train").log_probs) == 1001
 
     def test_refuses(self, runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], digits_run: Path) -> None:
         run, out = str(runs / "grey"), ["--out", str(tmp_path / "s.parquet")]
@@ -183,7 +182,7 @@ class TestPurify:
         out = tmp_path / "x.npy"
         options = ["-n", "40", "--epsilon", "3", "--threshold", "0.4", "--calibration", "valid", "--out", str(out)]
         assert main(["purify", str(run), *options]) == 0
-        model, calibration = chainrule.load(run), recipes.read_calibration(run, "valid")
+        model, calibration = chainrule.load(run), read_calibration(run, "valid")
         chosen = calibration.pvalues(-torch.from_numpy(nll(model, x))) < 0.4
         assert 0 < chosen.sum() < 40
         expected = torch.where(chosen[:, None, None, None], chainrule.purify(model, x, 3), x)
@@ -221,7 +220,7 @@ def test_rows_of_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     strange.write_csv(tmp_path / "new.csv")
     usual = scored(tmp_path / "s.parquet", run, tmp_path / "people.csv", "--score", "nll")
     found = scored(tmp_path / "s.parquet", run, tmp_path / "new.csv", "--score", "pvalue")
-    calibration = recipes.read_calibration(run, "train")
+    calibration = read_calibration(run, "train")
     assert found["log_prob"].max() < usual["log_prob"].min()
     assert found["pvalue"].to_numpy() == pytest.approx(1 / (1 + len(calibration.log_probs)))
     cells = scored(tmp_path / "cells.parquet", run, tmp_path / "people.csv", "--per", "cell")
@@ -263,7 +262,7 @@ def test_cells_after_a_broken_one_are_those_of_the_models_order(tmp_path: Path) 
 
 
 def _count(run: Path) -> int:
-    return len(recipes.read_calibration(run, "train").log_probs)
+    return len(read_calibration(run, "train").log_probs)
 
 
 def test_lines_of_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -284,11 +283,11 @@ def test_lines_of_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
             nats = sum(-model.log_prob(part[None]).item() for part in parts)
         assert (frame["score"] * frame["symbols"]).sum() == pytest.approx(nats, rel=1e-5)
         pvalues = scored(tmp_path / "s.parquet", run, tmp_path / "new.txt", "--score", "pvalue")["pvalue"]
-        expected = recipes.read_calibration(run, "train").pvalues(torch.from_numpy(frame["log_prob"].to_numpy().copy()))
+        expected = read_calibration(run, "train").pvalues(torch.from_numpy(frame["log_prob"].to_numpy().copy()))
         np.testing.assert_allclose(pvalues.to_numpy(), expected.numpy())
         assert scored(tmp_path / "s.parquet", run, tmp_path / "new.txt", "--score", "complexity")["score"].len() == 3
     known = scored(tmp_path / "s.parquet", tmp_path / "documents", tmp_path / "song.txt", "--score", "nll")
-    kept = recipes.read_calibration(tmp_path / "documents", "train").log_probs.numpy()
+    kept = read_calibration(tmp_path / "documents", "train").log_probs.numpy()
     assert set(np.round(kept, 4)) <= set(np.round(known["log_prob"].to_numpy(), 4))
     capsys.readouterr()
     out = ["--out", str(tmp_path / "s.csv")]
@@ -315,7 +314,7 @@ def test_recordings(tmp_path: Path) -> None:
     assert noise["log_prob"][0] < usual["log_prob"].min()
     assert noise["pvalue"][0] == pytest.approx(1 / (_count(run) + 1))
     data = load(tmp_path / "tones")
-    calibrated = recipes.read_calibration(run, "valid").log_probs.tolist()
+    calibrated = read_calibration(run, "valid").log_probs.tolist()
     assert min(abs(value - calibrated[0]) for value in usual["log_prob"]) < 1e-4
     assert len(calibrated) == len(data.valid)
 

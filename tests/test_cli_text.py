@@ -9,10 +9,10 @@ import torch
 from command_line import refused
 
 import chainrule
-from chainrule import hub
 from chainrule.cli import main
 from chainrule.data.text import TextFormat
-from chainrule.recipes import lines
+from chainrule.runs import lines
+from chainrule.runs.folder import read_config
 
 SMALL = ["--model", "RNN", "--model.cell", "gru", "--model.hidden_size", "8", "--max_epochs", "1"]
 SONG = "row, row, row your boat\ngently down the stream\n"
@@ -107,7 +107,7 @@ def test_lines_are_those_of_the_file(
     if run == "stream":
         return
     assert rows[0]["text"] == "row"
-    model, text = chainrule.load(folder / run), TextFormat.from_config(hub.read_config(folder / run)["data"]["text"])
+    model, text = chainrule.load(folder / run), TextFormat.from_config(read_config(folder / run)["data"]["text"])
     for content, nats in (("row", rows[0]["nats"]), (long, sum(row["nats"] for row in whole))):
         symbols = [*text.vocabulary.encode(content), text.vocabulary.end]
         assert -model.log_prob(torch.tensor([symbols]).float()).item() == pytest.approx(nats, abs=1e-3)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pooch
 import pytest
 
-from chainrule.data import files
+from chainrule.data.named import files
 
 HOST = "https://host.example"
 

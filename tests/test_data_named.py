@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import chainrule.data
-from chainrule.data import files, mnist
+from chainrule.data.named import files, mnist
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 

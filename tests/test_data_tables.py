@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 import chainrule.data
-from chainrule.data import delimited, files, parquet, values
+from chainrule.data.named import files
+from chainrule.data.read import delimited, parquet, values
 
 TABLE = np.random.RandomState(0).randint(0, 5, (40, 6))
 

@@ -14,8 +14,8 @@ from zoo import IMAGE_CONDITIONALS, IMAGE_MODELS, fits
 
 import chainrule
 from chainrule.conditionals import Bernoulli, Categorical, DiscretizedLogisticMixture
-from chainrule.image import ImageModel
 from chainrule.models import GatedPixelCNN, PixelCNN, PixelCNNPlusPlus, PixelRNN
+from chainrule.models.images.contract import ImageModel
 from chainrule.nn.masked_conv import MaskedConv2d, RowsAbove
 from chainrule.nn.pixel_lstm import DiagonalLSTM, RowLSTM
 from chainrule.testing import causal, gradients_flow, randomised, step_equals_forward, uses_its_past

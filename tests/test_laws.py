@@ -12,8 +12,8 @@ from zoo import ZOO
 from chainrule.conditionals import Bernoulli
 from chainrule.model import AutoregressiveModel
 from chainrule.models import MADE, NADE, BayesNet, GatedPixelCNN, PixelCNN, PixelRNN, WaveNet
+from chainrule.models.images.patches import Patches
 from chainrule.nn.pixel_lstm import RowLSTM
-from chainrule.patches import Patches
 from chainrule.sequence import SequenceModel
 from chainrule.testing import LAWS, randomised, uses_its_past
 from chainrule.testing.probes import MAX_EVENTS, values_of

@@ -8,7 +8,7 @@ import torch
 import chainrule
 from chainrule.conditionals import Bernoulli, Categorical
 from chainrule.models import GatedPixelCNN, PixelCNN, PixelCNNPlusPlus, PixelRNN
-from chainrule.patches import Patches
+from chainrule.models.images.patches import Patches
 from chainrule.testing import randomised
 
 MODELS = [PixelCNN, PixelRNN, GatedPixelCNN, PixelCNNPlusPlus]

@@ -15,7 +15,7 @@ import chainrule
 import chainrule.data
 from chainrule.cli import main
 from chainrule.data.audio import Recordings
-from chainrule.recipes import evaluate_split
+from chainrule.runs import evaluate_split
 
 LENGTH = 400
 

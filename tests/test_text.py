@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 
 import chainrule
 from chainrule.conditionals import Categorical
-from chainrule.data import Vocabulary, text_file
+from chainrule.data import Vocabulary
+from chainrule.data.read import text as text_file
+from chainrule.data.read.text import read_symbols, read_text
 from chainrule.data.text import Documents, Stream, lines_of
-from chainrule.data.text_file import read_symbols, read_text
 from chainrule.models import MADE, RNN
-from chainrule.recipes import evaluate_split
+from chainrule.runs import evaluate_split
 from chainrule.training.streams import Lanes, StreamLikelihood, stream_loader
 
 LINES = ["anna", "ben", "", "zoë", "al", "eve", "bo", "cy", "dee", "éva", "ann", "bea", "cleo"]

@@ -9,11 +9,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from chainrule.hub import load as load
-    from chainrule.hub import save as save
     from chainrule.model import AutoregressiveModel as AutoregressiveModel
     from chainrule.order import Order as Order
-    from chainrule.recipes import evaluate_split as evaluate_split
+    from chainrule.runs import evaluate_split as evaluate_split
+    from chainrule.runs.folder import load as load
+    from chainrule.runs.folder import save as save
     from chainrule.tasks.anomaly import Calibration as Calibration
     from chainrule.tasks.anomaly import anomaly_scores as anomaly_scores
     from chainrule.tasks.classify import classify as classify
@@ -39,16 +39,16 @@ _HOMES = {
     "completion": "chainrule.tasks.complete",
     "describe": "chainrule.tasks.describe",
     "evaluate": "chainrule.tasks.evaluate",
-    "evaluate_split": "chainrule.recipes",
+    "evaluate_split": "chainrule.runs",
     "fill": "chainrule.tasks.gaps",
     "fit": "chainrule.training",
-    "load": "chainrule.hub",
+    "load": "chainrule.runs.folder",
     "marginal": "chainrule.tasks.marginal",
     "purify": "chainrule.tasks.purify",
     "receptive_field": "chainrule.tasks.receptive_field",
     "represent": "chainrule.tasks.represent",
     "sample": "chainrule.tasks.sample",
-    "save": "chainrule.hub",
+    "save": "chainrule.runs.folder",
 }
 
 __all__ = [*_HOMES]

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from chainrule import recipes
+from chainrule import runs
 from chainrule.cli.loading import asked_examples, levels_of, load_background, load_run
 from chainrule.cli.parser import UsageError, suggestion
 from chainrule.cli.rows import score_rows
@@ -24,11 +24,11 @@ from chainrule.cli.tables import table_schema
 from chainrule.cli.text import text_format
 from chainrule.cli.writing import FRAMES, check_suffix
 from chainrule.data.audio import Recordings
-from chainrule.data.frames import write_frame
+from chainrule.data.read.frames import write_frame
+from chainrule.data.read.text import check_text
 from chainrule.data.text import TextFormat
-from chainrule.data.text_file import check_text
 from chainrule.model import AutoregressiveModel
-from chainrule.recipes.lines import scored_lines
+from chainrule.runs.lines import scored_lines
 from chainrule.sequence import reads_streams, sequence_model
 from chainrule.tasks.anomaly import SCORES, anomaly_scores, compressed_nats
 from chainrule.tasks.evaluate import log_prob, sequence_log_probs
@@ -68,7 +68,7 @@ def run_scores(options: dict[str, Any]) -> None:
     background = load_background(options, model, config) if options["score"] == "ratio" else None
     needed: dict[str, Any] = {}
     if options["score"] in ("pvalue", "typicality"):
-        needed["calibration"] = recipes.read_calibration(options["run"], options["calibration"])
+        needed["calibration"] = runs.read_calibration(options["run"], options["calibration"])
     things = _things(options, model, config)
     if options["score"] == "complexity" and things.complexity is not None:
         needed["complexity"] = things.complexity()

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from chainrule import plots, recipes
+from chainrule import plots, runs
 from chainrule.atomic import write_atomically
 from chainrule.attacks.words import in_words
 from chainrule.cli.loading import dataset_of, load_background, load_run
 from chainrule.cli.parser import UsageError, suggestion
 from chainrule.data.dataset import Dataset
-from chainrule.hub import versions
 from chainrule.model import AutoregressiveModel
+from chainrule.runs.folder import versions
 from chainrule.signatures import convert
 from chainrule.training import fit
 
@@ -46,7 +46,7 @@ def run_attack_eval(options: dict[str, Any]) -> None:
     rows = [done.as_dict() for done in attacks]
     words = in_words(clean, rows, defence.epsilon / (defence.levels - 1))
     found = {"clean": clean, "attacks": rows, "words": words}
-    report = about | found | {"machine": recipes.machine(), "versions": versions()}
+    report = about | found | {"machine": runs.machine(), "versions": versions()}
     if options["json"]:
         print(json.dumps(report))
     else:
@@ -94,7 +94,7 @@ def _defence(options: dict[str, Any], epsilons: list[float]) -> tuple[Defence, d
     from chainrule.attacks.evaluation import Defence
 
     model, config = load_run(options)
-    calibration = recipes.read_calibration(options["run"], options["calibration"])
+    calibration = runs.read_calibration(options["run"], options["calibration"])
     background = None if options["background"] is None else load_background(options, model, config)
     dataset = _labelled_images(options, config, model, epsilons)
     scale = dataset.levels - 1

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from chainrule import hub, recipes
+from chainrule import runs
 from chainrule.cli.parser import UsageError, suggestion
 from chainrule.cli.settings import settings_from
 from chainrule.cli.writing import plain
 from chainrule.model import AutoregressiveModel
+from chainrule.runs import folder
 from chainrule.tasks.describe import describe
 from chainrule.training import is_first_process
 
@@ -19,11 +20,9 @@ from chainrule.training import is_first_process
 def run_fit(options: dict[str, Any]) -> None:
     """``chainrule fit``."""
     out, resume, as_json, config = (options.pop(name) for name in ("out", "resume", "json", "config"))
-    settings = settings_from(options, recipes.read(config) if config else {})
-    finished = (out / hub.WEIGHTS).exists()
-    done = _interruptible(
-        lambda: recipes.run(settings, out, resume=resume), "; repeat the command with --resume to go on"
-    )
+    settings = settings_from(options, runs.read(config) if config else {})
+    finished = (out / folder.WEIGHTS).exists()
+    done = _interruptible(lambda: runs.run(settings, out, resume=resume), "; repeat the command with --resume to go on")
     if not is_first_process():
         return
     record = done.config["training"]
@@ -48,11 +47,11 @@ def run_fit(options: dict[str, Any]) -> None:
 def run_reproduce(options: dict[str, Any]) -> None:
     """``chainrule reproduce``."""
     path = _recipe(options["recipe"])
-    settings = settings_from({}, recipes.read(path))
+    settings = settings_from({}, runs.read(path))
     name = "/".join(path.with_suffix("").parts[-2:])
     out = options["out"] or Path("runs", name)
     result = _interruptible(
-        lambda: recipes.reproduce(name, settings, out, options["results"]),
+        lambda: runs.reproduce(name, settings, out, options["results"]),
         f"; the same command goes on with it in {out}",
     )
     if not is_first_process():

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from chainrule import hub, recipes
+from chainrule import runs
 from chainrule.cli.parser import UsageError, suggestion
 from chainrule.data import NAMES, TEXTS, read_mask
 from chainrule.data import load as load_data
@@ -19,6 +19,7 @@ from chainrule.data.text import TextFormat
 from chainrule.data.whole import read_whole
 from chainrule.devices import check_device
 from chainrule.model import AutoregressiveModel, Model
+from chainrule.runs import folder
 
 
 def load_run(options: dict[str, Any]) -> tuple[AutoregressiveModel, dict[str, Any]]:
@@ -62,8 +63,8 @@ def settle_data(options: dict[str, Any]) -> None:
 def load_any_run(options: dict[str, Any]) -> tuple[Model, dict[str, Any]]:
     """As `load_run`, of a model with or without a likelihood."""
     device = check_device(options["device"])
-    config = hub.read_config(options["run"])
-    model = hub.load(options["run"], classes=recipes.own_classes(config.get("settings", {})))
+    config = folder.read_config(options["run"])
+    model = folder.load(options["run"], classes=runs.own_classes(config.get("settings", {})))
     return model.to(device), config
 
 
@@ -72,7 +73,7 @@ def dataset_of(spec: str | None, config: dict[str, Any], model: Model) -> Datase
     settings = config.get("settings", {})
     if spec is None and "data" not in settings:
         raise UsageError("expected --data, for this run does not say what it was fitted on")
-    reading = {name: settings.get(name) for name in recipes.READING}
+    reading = {name: settings.get(name) for name in runs.READING}
     known = config.get("data", {})
     if "text" in known:
         reading["vocabulary"] = TextFormat.from_config(known["text"]).vocabulary

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from chainrule import plots, recipes
+from chainrule import plots, runs
 from chainrule.atomic import write_atomically
 from chainrule.cli.loading import asked_examples, levels_of, load_run, settle_data
 from chainrule.cli.parser import UsageError
@@ -51,7 +51,7 @@ def run_purify(options: dict[str, Any]) -> None:
         chosen = torch.ones(len(x), dtype=torch.bool)
         purified = purify(model, x, options["epsilon"], context=context).cpu()
     else:
-        calibration = recipes.read_calibration(options["run"], options["calibration"])
+        calibration = runs.read_calibration(options["run"], options["calibration"])
         purified, chosen = purify_improbable(
             model, x, options["epsilon"], calibration=calibration, threshold=options["threshold"], context=context
         )

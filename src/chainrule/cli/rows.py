@@ -18,7 +18,7 @@ from chainrule.cli.loading import dataset_of, one_class
 from chainrule.cli.parser import UsageError
 from chainrule.cli.writing import FRAMES, check_suffix
 from chainrule.data.dataset import ArrayExamples
-from chainrule.data.frames import pieces_of, write_frame
+from chainrule.data.read.frames import pieces_of, write_frame
 from chainrule.data.schema import TableSchema
 from chainrule.model import AutoregressiveModel
 from chainrule.tasks.gaps import known_log_prob

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from chainrule import plots, recipes
+from chainrule import plots, runs
 from chainrule.cli.anomaly import run_scores
 from chainrule.cli.audio import audio_format, score_audio
 from chainrule.cli.loading import (
@@ -48,7 +48,7 @@ def run_evaluate(options: dict[str, Any]) -> None:
     """``chainrule evaluate``."""
     model, config = load_run(options)
     dataset = dataset_of(options["data"], config, model)
-    result, figures = recipes.evaluate_split(model, dataset, options["split"], batch_size=options["batch_size"])
+    result, figures = runs.evaluate_split(model, dataset, options["split"], batch_size=options["batch_size"])
     if options["json"]:
         about = {"run": str(options["run"]), "model": type(model).__name__, "data": dataset.name}
         print(json.dumps(plain(result.as_dict() | figures | about | {"split": options["split"]})))

@@ -15,11 +15,11 @@ from torch import Tensor
 from chainrule.atomic import write_atomically
 from chainrule.cli.loading import one_class
 from chainrule.cli.parser import UsageError
+from chainrule.data.read.text import check_text
 from chainrule.data.text import TextFormat
-from chainrule.data.text_file import check_text
 from chainrule.data.vocabulary import Vocabulary
 from chainrule.model import AutoregressiveModel
-from chainrule.recipes.lines import Part, Symbols, scored_lines
+from chainrule.runs.lines import Part, Symbols, scored_lines
 from chainrule.sequence import reads_streams
 from chainrule.tasks.sample import sample
 

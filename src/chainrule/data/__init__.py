@@ -122,12 +122,12 @@ def load(
         _only(str(spec), folder, "is no folder of images or recordings")
     if isinstance(spec, str) and spec in TEXTS:
         _only(spec, _given(levels=levels), "is text, whose vocabulary says how many")
-        from chainrule.data import texts
+        from chainrule.data.named import texts
 
         return texts.load(spec, TEXTS[spec], **text, **windows)
     if isinstance(spec, str) and spec in AUDIO:
         _only(spec, text, "is no text")
-        from chainrule.data import fsdd
+        from chainrule.data.named import fsdd
 
         return fsdd.load(spec, AUDIO[spec], levels, **windows)
     is_file = spec not in _NAMED and path.is_file()
@@ -166,7 +166,7 @@ def read_rows(path: str | Path) -> NDArray[np.integer[Any]]:
         ValueError: If the content is anything but non-negative integers.
         FileNotFoundError: If there is no such file.
     """
-    from chainrule.data import rows
+    from chainrule.data.read import rows
 
     return rows.read_rows(Path(path))
 
@@ -178,7 +178,7 @@ def read_mask(path: str | Path, event_shape: tuple[int, ...]) -> Tensor:
         ValueError: If the file's shape is not the event's or it holds other values.
         FileNotFoundError: If there is no such file.
     """
-    from chainrule.data import mask
+    from chainrule.data.read import masks as mask
 
     return mask.read_mask(Path(path), event_shape)
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.data import NAMES
-from chainrule.data.arrays import SPLITS, event_shape, read_npz
 from chainrule.data.dataset import ArrayExamples, Dataset, Rows, nearest, split_rows
-from chainrule.data.folders import find_files
-from chainrule.data.rows import SUFFIXES, check_is_file, read_rows
-from chainrule.data.values import Levels
+from chainrule.data.read.arrays import SPLITS, event_shape, read_npz
+from chainrule.data.read.folders import find_files
+from chainrule.data.read.rows import SUFFIXES, check_is_file, read_rows
+from chainrule.data.read.values import Levels
 
 
 def load_path(spec: str | Path, *, levels: int | None, seed: int, schema: Any = None, **settings: Any) -> Dataset:
@@ -32,7 +32,7 @@ def load_path(spec: str | Path, *, levels: int | None, seed: int, schema: Any = 
         raise ValueError(f"data expects a name ({', '.join(NAMES)}) or a path, got {spec!r}{nearest(spec, NAMES)}")
     check_is_file(path)
     if schema is not None or (levels is None and _is_mixed(path)):
-        from chainrule.data.frames import load_frame
+        from chainrule.data.read.frames import load_frame
 
         if levels is not None:
             raise ValueError(f"expected no levels with a schema, which says which values a column has, got {levels}")
@@ -52,7 +52,7 @@ def _is_mixed(path: Path) -> bool:
     """Whether a table whose columns have names holds anything but levels."""
     if path.suffix.lower() not in (".csv", ".data", ".parquet"):
         return False
-    from chainrule.data.frames import has_names
+    from chainrule.data.read.frames import has_names
 
     if not has_names(path):
         return False
@@ -65,10 +65,10 @@ def _is_mixed(path: Path) -> bool:
 
 def _load_files(folder: Path, levels: int | None, seed: int, settings: dict[str, Any]) -> Dataset:
     """The images or the recordings of a folder."""
-    from chainrule.data.audio_files import SUFFIXES as RECORDINGS
-    from chainrule.data.audio_files import load_audio
-    from chainrule.data.images import SUFFIXES as IMAGES
-    from chainrule.data.images import load_images
+    from chainrule.data.read.images import SUFFIXES as IMAGES
+    from chainrule.data.read.images import load_images
+    from chainrule.data.read.recordings import SUFFIXES as RECORDINGS
+    from chainrule.data.read.recordings import load_audio
 
     images, recordings = find_files(folder, IMAGES), find_files(folder, RECORDINGS)
     if images and recordings:

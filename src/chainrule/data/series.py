@@ -12,8 +12,8 @@ from torch import Tensor
 
 from chainrule.data.audio import Recordings, check_window
 from chainrule.data.dataset import Dataset, nearest
-from chainrule.data.frames import has_names, read_frame
 from chainrule.data.infer import infer
+from chainrule.data.read.frames import has_names, read_frame
 from chainrule.data.schema import Column, TableSchema
 
 WINDOW = 512

@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from chainrule.data.arrays import SPLITS
 from chainrule.data.dataset import Dataset, Examples, Rows, split_rows
-from chainrule.data.text_file import BLOCK, boundary, check_text, read_bytes, read_text, symbols_of
+from chainrule.data.read.arrays import SPLITS
+from chainrule.data.read.text import BLOCK, boundary, check_text, read_bytes, read_text, symbols_of
 from chainrule.data.vocabulary import KINDS, Vocabulary
 
 WINDOW = 128

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from chainrule.data.arrays import event_shape as shape_of
 from chainrule.data.audio import AudioFormat
 from chainrule.data.dataset import ArrayExamples, Examples
-from chainrule.data.folders import find_files
-from chainrule.data.rows import read_rows
+from chainrule.data.read.arrays import event_shape as shape_of
+from chainrule.data.read.folders import find_files
+from chainrule.data.read.rows import read_rows
 
 
 def read_whole(
@@ -34,11 +34,11 @@ def read_whole(
         FileNotFoundError: If there is no such path.
     """
     if audio is not None:
-        from chainrule.data import audio_files
+        from chainrule.data.read import recordings as audio_files
 
         paths, names = _files(path, audio_files.SUFFIXES, "recordings")
         return audio_files.read_recordings(paths, names, audio, trim_silence), names
-    from chainrule.data import images
+    from chainrule.data.read import images
 
     if path.is_dir() or path.suffix.lower() in images.SUFFIXES:
         paths, names = _files(path, images.SUFFIXES, "images")

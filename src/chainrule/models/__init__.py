@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from chainrule.models.bayes_net import BayesNet as BayesNet
     from chainrule.models.ensemble import Ensemble as Ensemble
     from chainrule.models.fvsbn import FVSBN as FVSBN
-    from chainrule.models.gated_pixel_cnn import GatedPixelCNN as GatedPixelCNN
+    from chainrule.models.images.gated_pixel_cnn import GatedPixelCNN as GatedPixelCNN
+    from chainrule.models.images.pixel_cnn import PixelCNN as PixelCNN
+    from chainrule.models.images.pixel_cnn_plus_plus import PixelCNNPlusPlus as PixelCNNPlusPlus
+    from chainrule.models.images.pixel_rnn import PixelRNN as PixelRNN
     from chainrule.models.made import MADE as MADE
     from chainrule.models.mlp import MLP as MLP
     from chainrule.models.nade import NADE as NADE
-    from chainrule.models.pixel_cnn import PixelCNN as PixelCNN
-    from chainrule.models.pixel_cnn_plus_plus import PixelCNNPlusPlus as PixelCNNPlusPlus
-    from chainrule.models.pixel_rnn import PixelRNN as PixelRNN
     from chainrule.models.rnn import RNN as RNN
     from chainrule.models.table import Table as Table
     from chainrule.models.wavenet import WaveNet as WaveNet
@@ -30,10 +30,10 @@ MODULES = {
     "MADE": "chainrule.models.made",
     "Autoencoder": "chainrule.models.autoencoder",
     "RNN": "chainrule.models.rnn",
-    "PixelRNN": "chainrule.models.pixel_rnn",
-    "PixelCNN": "chainrule.models.pixel_cnn",
-    "GatedPixelCNN": "chainrule.models.gated_pixel_cnn",
-    "PixelCNNPlusPlus": "chainrule.models.pixel_cnn_plus_plus",
+    "PixelRNN": "chainrule.models.images.pixel_rnn",
+    "PixelCNN": "chainrule.models.images.pixel_cnn",
+    "GatedPixelCNN": "chainrule.models.images.gated_pixel_cnn",
+    "PixelCNNPlusPlus": "chainrule.models.images.pixel_cnn_plus_plus",
     "WaveNet": "chainrule.models.wavenet",
     "Ensemble": "chainrule.models.ensemble",
 }

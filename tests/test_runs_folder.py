@@ -8,9 +8,9 @@ import torch
 
 import chainrule
 from chainrule.conditionals import Bernoulli, Categorical
-from chainrule.hub import read_config, write_atomically
 from chainrule.model import AutoregressiveModel
 from chainrule.models import FVSBN, MADE, NADE
+from chainrule.runs.folder import read_config, write_atomically
 
 
 @pytest.fixture

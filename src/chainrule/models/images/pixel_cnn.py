@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from chainrule.conditionals import Conditional
-from chainrule.image import ImageLayer, LayeredImageModel, check_kernels, check_shares, colours_of
 from chainrule.model import State
+from chainrule.models.images.contract import ImageLayer, LayeredImageModel, check_kernels, check_shares, colours_of
 from chainrule.nn.checks import check_counts, check_dropout
 from chainrule.nn.class_bias import ClassBias, plus
 from chainrule.nn.masked_conv import MaskedConv2d, Site

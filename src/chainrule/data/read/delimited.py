@@ -12,7 +12,7 @@ import numpy as np
 import polars
 from numpy.typing import NDArray
 
-from chainrule.data.values import BLOCK_BYTES, Block, Levels, gather
+from chainrule.data.read.values import BLOCK_BYTES, Block, Levels, gather
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 Lines = list[tuple[int, bytes]]

@@ -19,7 +19,7 @@ from chainrule.data.audio import Recordings
 from chainrule.data.dataset import Dataset, Rows
 from chainrule.data.text import Documents, Stream
 from chainrule.model import AutoregressiveModel
-from chainrule.recipes.lines import stream_lines
+from chainrule.runs.lines import stream_lines
 from chainrule.sequence import reads_streams, sequence_model
 from chainrule.tasks.anomaly import Calibration
 from chainrule.tasks.evaluate import log_prob, sequence_log_probs

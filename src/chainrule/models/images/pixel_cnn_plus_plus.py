@@ -26,8 +26,8 @@ from torch.distributions import Distribution
 from chainrule.conditionals import Conditional, DiscretizedLogisticMixture
 from chainrule.conditionals.base import at_least_single
 from chainrule.conditionals.logistic_mixture import LogisticBins
-from chainrule.image import ImageModel
 from chainrule.model import State
+from chainrule.models.images.contract import ImageModel
 from chainrule.nn.checks import check_counts, check_dropout
 from chainrule.nn.masked_conv import MaskedConv2d, RowsAbove, Site, Written
 from chainrule.nn.resolutions import Resolution, concat_elu

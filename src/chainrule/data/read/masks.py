@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from chainrule.data.delimited import read_delimited
-from chainrule.data.images import SUFFIXES as IMAGE_SUFFIXES
-from chainrule.data.images import decode, read_header
+from chainrule.data.read.delimited import read_delimited
+from chainrule.data.read.images import SUFFIXES as IMAGE_SUFFIXES
+from chainrule.data.read.images import decode, read_header
 
 SUFFIXES = (".npy", ".npz", ".csv", ".data", *IMAGE_SUFFIXES)
 

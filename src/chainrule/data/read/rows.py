@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from chainrule.data.arrays import read_npy, read_npz
 from chainrule.data.dataset import nearest
-from chainrule.data.values import Levels
+from chainrule.data.read.arrays import read_npy, read_npz
+from chainrule.data.read.values import Levels
 
 
 def read_rows(path: Path, levels: int | None = None) -> Levels:
@@ -44,9 +44,9 @@ def _readers(path: Path) -> Callable[[Path, int | None], Levels]:
         return read_npy
     # Polars takes a third of a second to import.
     if path.suffix.lower() == ".parquet":
-        from chainrule.data.parquet import read_parquet
+        from chainrule.data.read.parquet import read_parquet
 
         return read_parquet
-    from chainrule.data.delimited import read_delimited
+    from chainrule.data.read.delimited import read_delimited
 
     return read_delimited

@@ -9,10 +9,10 @@ References:
 
 from __future__ import annotations
 
-from chainrule.data import files
-from chainrule.data.arrays import SPLITS
 from chainrule.data.dataset import ArrayExamples, Dataset, check_levels
-from chainrule.data.delimited import read_delimited
+from chainrule.data.named import files
+from chainrule.data.read.arrays import SPLITS
+from chainrule.data.read.delimited import read_delimited
 
 URL = "https://raw.githubusercontent.com/arranger1044/DEBD/master/datasets"
 

@@ -24,8 +24,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from chainrule.data import files
 from chainrule.data.dataset import ArrayExamples, Dataset, DynamicExamples, Examples, check_levels
+from chainrule.data.named import files
 
 URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 LAROCHELLE_URL = "http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/"

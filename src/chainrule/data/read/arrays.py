@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.data.values import BLOCK_BYTES, Block, Levels, check, smallest_type
+from chainrule.data.read.values import BLOCK_BYTES, Block, Levels, check, smallest_type
 
 SPLITS = ("train", "valid", "test")
 

@@ -12,8 +12,8 @@ import polars
 import yaml
 
 from chainrule.data.dataset import ArrayExamples, Dataset, split_rows
-from chainrule.data.delimited import find_layout
 from chainrule.data.infer import complete_schema, infer
+from chainrule.data.read.delimited import find_layout
 from chainrule.data.schema import TableSchema
 
 EMPTY = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?"]

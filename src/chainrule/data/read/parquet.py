@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars
 
-from chainrule.data.values import BLOCK_BYTES, Block, Levels, gather
+from chainrule.data.read.values import BLOCK_BYTES, Block, Levels, gather
 
 
 def read_parquet(path: Path, levels: int | None = None) -> Levels:

@@ -15,10 +15,10 @@ from pathlib import PurePosixPath
 
 import torch
 
-from chainrule.data import files
 from chainrule.data.audio import AudioFormat, check_window, dataset, recordings
-from chainrule.data.audio_files import decode
 from chainrule.data.dataset import Dataset
+from chainrule.data.named import files
+from chainrule.data.read.recordings import decode
 
 URL = "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/v1.0.10.zip"
 SAMPLE_RATE = 8000

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.data.files import cache_folder
+from chainrule.data.named.files import cache_folder
 
 MAX_LEVELS = 2**16
 BLOCK_BYTES = 8 * 2**20

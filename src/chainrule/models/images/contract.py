@@ -11,9 +11,9 @@ from torch.distributions import Distribution
 
 from chainrule.conditionals import Conditional
 from chainrule.model import AutoregressiveModel, State
+from chainrule.models.images.patches import Patches
 from chainrule.nn.buffers import write_columns
 from chainrule.nn.masked_conv import MaskedConv2d, Site, Written
-from chainrule.patches import Patches
 
 
 class ImageModel(AutoregressiveModel):
@@ -34,7 +34,7 @@ class ImageModel(AutoregressiveModel):
         event_shape: ``(channels, height, width)``.
         conditional: The family of p(x_t | x_<t).
         num_classes: The number of classes that an example can be conditioned on; None for no classes.
-        patch_size: Pixels of a side of a patch; see `chainrule.patches`.
+        patch_size: Pixels of a side of a patch; see `chainrule.models.images.patches`.
 
     Raises:
         ValueError: If the event is no image, or a patch too large.

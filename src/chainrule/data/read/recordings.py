@@ -17,7 +17,7 @@ from torch import Tensor
 from chainrule.atomic import write_atomically
 from chainrule.data.audio import AudioFormat, Recordings, check_window, dataset, recordings
 from chainrule.data.dataset import Dataset
-from chainrule.data.folders import labels_of, parts_of, roots_of
+from chainrule.data.read.folders import labels_of, parts_of, roots_of
 
 SUFFIXES = (".wav", ".flac")
 

@@ -12,18 +12,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from chainrule import hub, models, plots
+from chainrule import models, plots
+from chainrule.runs import folder
 from chainrule.atomic import write_atomically
 from chainrule.data.audio import Recordings
-from chainrule.data.audio_files import write_wav
+from chainrule.data.read.recordings import write_wav
 from chainrule.data.dataset import Dataset
-from chainrule.data.frames import write_frame
+from chainrule.data.read.frames import write_frame
 from chainrule.data.schema import TableSchema
 from chainrule.data.series import draws_frame
 from chainrule.data.text import Stream
 from chainrule.model import AutoregressiveModel, Model
-from chainrule.recipes.calibration import calibrate, write_calibration
-from chainrule.recipes.settings import (
+from chainrule.runs.calibration import calibrate, write_calibration
+from chainrule.runs.settings import (
     ENSEMBLE,
     READING,
     Settings,
@@ -91,7 +92,7 @@ def run(settings: Settings, out: str | Path, *, resume: bool = False, verbose: b
             "members, orders and variants expect other data than recordings or series, which no ensemble reads yet"
         )
     if _resumes(settings, out, resume):
-        return Run(hub.load(out, classes=own_classes(settings)), dataset, hub.read_config(out))
+        return Run(folder.load(out, classes=own_classes(settings)), dataset, folder.read_config(out))
     # Members that do not fit together, or have too few variants, are refused before any of them is fitted.
     planned = [generative(build(member, dataset)) for member in member_settings(settings)]
     models.Ensemble(models=planned, variants=variants)
@@ -121,16 +122,16 @@ def _run_one(settings: Settings, dataset: Dataset, out: Path, *, resume: bool, v
     """Fit one model."""
     model = build(settings, dataset)
     if _resumes(settings, out, resume):
-        config = hub.read_config(out)
+        config = folder.read_config(out)
         own = {type(model).__name__: type(model)}
-        return Run(hub.load(out, classes=own), dataset, config)
+        return Run(folder.load(out, classes=own), dataset, config)
     training = {key: value for key, value in settings.items() if "." not in key}
     for key in ("model", "conditional", "data", "published", *READING, *ENSEMBLE):
         training.pop(key, None)
     training |= {f"{split}_context": _classes(settings, dataset, split) for split in ("train", "valid")}
     if is_first_process():
         out.mkdir(parents=True, exist_ok=True)
-        hub.write_config(model, out, settings=settings, data=dataset.provenance)
+        folder.write_config(model, out, settings=settings, data=dataset.provenance)
     fitted = fit(model, dataset.train, dataset.valid, out=out, resume=resume, verbose=verbose, **training)
     record = {
         "best_epoch": fitted.best_epoch,
@@ -153,9 +154,9 @@ def _finish(model: Model, settings: Settings, dataset: Dataset, out: Path, recor
         return Run(model.cpu(), dataset, {"training": record})
     if isinstance(model, AutoregressiveModel):
         write_calibration(calibrate(model.to(record["device"]), dataset), out)
-    hub.save(model.cpu(), out, settings=settings, data=dataset.provenance, training=record)
+    folder.save(model.cpu(), out, settings=settings, data=dataset.provenance, training=record)
     if not isinstance(model, AutoregressiveModel):
-        return Run(model, dataset, hub.read_config(out))
+        return Run(model, dataset, folder.read_config(out))
     # One line of a text may be far longer than the others.
     longest = model.num_variables if dataset.audio is not None else LONGEST_SAMPLE
     count = CLIPS if dataset.audio is not None or dataset.series is not None else 64
@@ -173,7 +174,7 @@ def _finish(model: Model, settings: Settings, dataset: Dataset, out: Path, recor
     else:
         examples = dataset.train[: len(samples)]
         plots.data_beside_samples(examples, samples, out / "samples.png", levels=dataset.levels)
-    return Run(model, dataset, hub.read_config(out))
+    return Run(model, dataset, folder.read_config(out))
 
 
 def _independent_nats(model: Model, dataset: Dataset) -> float:
@@ -192,12 +193,12 @@ def _independent_nats(model: Model, dataset: Dataset) -> float:
 
 def _resumes(settings: Settings, out: Path, resume: bool) -> bool:
     """Whether ``out`` already holds the finished run of these settings; refuses one of other settings."""
-    weights, checkpoint = (out / hub.WEIGHTS).exists(), (out / "checkpoints" / "last.ckpt").exists()
-    if not (out / hub.CONFIG).exists() or not (weights or checkpoint):
+    weights, checkpoint = (out / folder.WEIGHTS).exists(), (out / "checkpoints" / "last.ckpt").exists()
+    if not (out / folder.CONFIG).exists() or not (weights or checkpoint):
         return False  # nothing was learnt yet that could be lost
     if not resume:
         raise ValueError(f"{out} already holds a run: choose another --out, or go on with it by --resume")
-    config = hub.read_config(out)
+    config = folder.read_config(out)
     before = config.get("settings", {})
     defaults = {name: parameter.default for name, parameter in inspect.signature(fit).parameters.items()}
     for key in sorted(settings.keys() | before.keys()):

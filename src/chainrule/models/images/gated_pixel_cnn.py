@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from chainrule.conditionals import Conditional
-from chainrule.image import ImageModel, check_kernels, check_shares
 from chainrule.model import State
+from chainrule.models.images.contract import ImageModel, check_kernels, check_shares
 from chainrule.nn.buffers import write_columns
 from chainrule.nn.checks import check_counts, check_dropout
 from chainrule.nn.class_bias import ClassBias, plus

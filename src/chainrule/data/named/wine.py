@@ -7,10 +7,10 @@ References:
 
 from __future__ import annotations
 
-from chainrule.data import files
 from chainrule.data.dataset import Dataset, check_levels, split_rows
-from chainrule.data.frames import dataset_of_frame, read_frame
 from chainrule.data.infer import infer
+from chainrule.data.named import files
+from chainrule.data.read.frames import dataset_of_frame, read_frame
 
 GRADE = "quality"
 HOST = "https://archive.ics.uci.edu/ml/machine-learning-databases/wine-quality"

@@ -13,8 +13,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from chainrule.data import files
 from chainrule.data.dataset import ArrayExamples, Dataset, check_levels
+from chainrule.data.named import files
 
 FILE = "caltech101_silhouettes_28_split1.mat"
 URL = f"https://people.cs.umass.edu/~marlin/data/{FILE}"

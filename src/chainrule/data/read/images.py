@@ -19,8 +19,8 @@ from PIL import Image
 from torch import Tensor
 
 from chainrule.data.dataset import Dataset, Examples, Rows
-from chainrule.data.folders import labels_of, parts_of, roots_of
-from chainrule.data.rows import SUFFIXES as TABLE_SUFFIXES
+from chainrule.data.read.folders import labels_of, parts_of, roots_of
+from chainrule.data.read.rows import SUFFIXES as TABLE_SUFFIXES
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".pbm")
 UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)

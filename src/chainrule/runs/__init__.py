@@ -4,11 +4,11 @@ A recipe is a YAML file of flat keys, equal to the flags of ``chainrule fit`` wi
 ``published``, the number it is to be compared with. `run` is what ``chainrule fit`` does with it.
 """
 
-from chainrule.recipes.calibration import read_calibration
-from chainrule.recipes.evaluation import evaluate_split
-from chainrule.recipes.result import machine, reproduce
-from chainrule.recipes.run import Run, run
-from chainrule.recipes.settings import READING, Settings, own_classes, read
+from chainrule.runs.calibration import read_calibration
+from chainrule.runs.evaluation import evaluate_split
+from chainrule.runs.result import machine, reproduce
+from chainrule.runs.run import Run, run
+from chainrule.runs.settings import READING, Settings, own_classes, read
 
 __all__ = [
     "READING",

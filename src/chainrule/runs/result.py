@@ -13,11 +13,11 @@ from typing import Any
 
 import torch
 
-from chainrule import hub
+from chainrule.runs import folder
 from chainrule.atomic import write_atomically
-from chainrule.recipes.evaluation import evaluate_split
-from chainrule.recipes.run import generative, run
-from chainrule.recipes.settings import Settings
+from chainrule.runs.evaluation import evaluate_split
+from chainrule.runs.run import generative, run
+from chainrule.runs.settings import Settings
 from chainrule.training import is_first_process
 
 
@@ -63,7 +63,7 @@ def reproduce(
         "data": done.dataset.provenance,
         "device": training["device"],
         "machine": machine(),
-        "versions": hub.versions(),
+        "versions": folder.versions(),
         "commit": _commit(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from chainrule.data import files
 from chainrule.data.dataset import Dataset
+from chainrule.data.named import files
 from chainrule.data.text import load_text
 
 _RAW = "https://raw.githubusercontent.com"

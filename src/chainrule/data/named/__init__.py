@@ -1,0 +1,1 @@
+"""One file per named data set, or family of sets."""

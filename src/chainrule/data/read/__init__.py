@@ -1,0 +1,1 @@
+"""One file per file format: what it holds, as arrays or frames."""

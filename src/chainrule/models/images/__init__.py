@@ -1,0 +1,1 @@
+"""The contract of image models, and its networks."""
