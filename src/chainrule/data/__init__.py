@@ -140,7 +140,7 @@ def load(
     if isinstance(spec, str) and spec in _NAMED:
         _only(spec, windows, "is no text and no recordings")
         module, description = _NAMED[spec]
-        named: Dataset = importlib.import_module(f"chainrule.data.{module}").load(spec, description, levels)
+        named: Dataset = importlib.import_module(f"chainrule.data.named.{module}").load(spec, description, levels)
         return named
     from chainrule.data.paths import load_path
 
