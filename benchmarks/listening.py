@@ -24,9 +24,10 @@ import chainrule
 from chainrule import plots
 from chainrule.atomic import write_atomically
 from chainrule.data import load
-from chainrule.data.audio import AudioFormat, Recordings
+from chainrule.data.audio import AudioFormat
 from chainrule.data.named.fsdd import SPEAKERS
 from chainrule.data.read.recordings import write_wav
+from chainrule.data.sequences import Recordings
 from chainrule.runs import folder as run_folder
 from chainrule.runs import machine
 from chainrule.runs.folder import versions

@@ -20,8 +20,9 @@ import chainrule
 from chainrule.cli import main
 from chainrule.conditionals import Categorical
 from chainrule.data import load
-from chainrule.data.audio import AudioFormat, Recordings, recordings
+from chainrule.data.audio import AudioFormat, recordings
 from chainrule.data.read.recordings import decode, write_wav
+from chainrule.data.sequences import Recordings
 from chainrule.models import MADE, RNN, WaveNet
 from chainrule.tasks.score import surprisals
 from chainrule.training.recordings import PieceBatches, pieces_of, recording_loader

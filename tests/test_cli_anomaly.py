@@ -20,7 +20,7 @@ from chainrule.cli import flags, main
 from chainrule.cli.purifying import _write_pictures
 from chainrule.conditionals import Categorical
 from chainrule.data import load
-from chainrule.data.audio import Recordings
+from chainrule.data.sequences import Recordings
 from chainrule.data.whole import read_whole
 from chainrule.models import WaveNet
 from chainrule.runs import calibration, read_calibration

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import chainrule.data
-from chainrule.data.dataset import ArrayExamples, DynamicExamples, split_rows
+from chainrule.data.dataset import split_rows
+from chainrule.data.examples import ArrayExamples, DynamicExamples
 
 ARRAY = np.arange(40, dtype=np.uint8).reshape(10, 4)
 

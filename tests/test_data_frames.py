@@ -14,7 +14,7 @@ import yaml
 
 import chainrule.data
 from chainrule.conditionals import Categorical, Columns, GaussianMixture, Standardised, WithMissing
-from chainrule.data.dataset import ArrayExamples
+from chainrule.data.examples import ArrayExamples
 from chainrule.data.infer import infer
 from chainrule.data.schema import TableSchema
 

@@ -14,7 +14,7 @@ from command_line import refused
 import chainrule
 import chainrule.data
 from chainrule.cli import main
-from chainrule.data.audio import Recordings
+from chainrule.data.sequences import Recordings
 from chainrule.runs import evaluate_split
 
 LENGTH = 400

@@ -18,7 +18,8 @@ from chainrule.conditionals import Categorical
 from chainrule.data import Vocabulary
 from chainrule.data.read import text as text_file
 from chainrule.data.read.text import read_symbols, read_text
-from chainrule.data.text import Documents, Stream, lines_of
+from chainrule.data.sequences import Documents, Stream
+from chainrule.data.text import lines_of
 from chainrule.models import MADE, RNN
 from chainrule.runs import evaluate_split
 from chainrule.training.streams import Lanes, StreamLikelihood, stream_loader

@@ -13,9 +13,10 @@ from torch import Tensor
 
 from chainrule.cli.loading import asked_examples, dataset_of, fraction_of, one_class
 from chainrule.cli.parser import UsageError
-from chainrule.data.audio import AudioFormat, Recordings
+from chainrule.data.audio import AudioFormat
 from chainrule.data.dataset import Dataset
 from chainrule.data.read.recordings import write_wav
+from chainrule.data.sequences import Recordings
 from chainrule.model import AutoregressiveModel
 from chainrule.sequence import sequence_model
 from chainrule.tasks.evaluate import sequence_log_probs

@@ -12,9 +12,11 @@ from chainrule import runs
 from chainrule.cli.parser import UsageError, suggestion
 from chainrule.data import NAMES, TEXTS, read_mask
 from chainrule.data import load as load_data
-from chainrule.data.audio import AudioFormat, Recordings
-from chainrule.data.dataset import Dataset, Examples
+from chainrule.data.audio import AudioFormat
+from chainrule.data.dataset import Dataset
+from chainrule.data.examples import Examples
 from chainrule.data.schema import TableSchema
+from chainrule.data.sequences import Recordings
 from chainrule.data.text import TextFormat
 from chainrule.data.whole import read_whole
 from chainrule.devices import check_device

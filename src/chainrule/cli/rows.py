@@ -17,7 +17,7 @@ from torch import Tensor
 from chainrule.cli.loading import dataset_of, one_class
 from chainrule.cli.parser import UsageError
 from chainrule.cli.writing import FRAMES, check_suffix
-from chainrule.data.dataset import ArrayExamples
+from chainrule.data.examples import ArrayExamples
 from chainrule.data.read.frames import pieces_of, write_frame
 from chainrule.data.schema import TableSchema
 from chainrule.model import AutoregressiveModel

@@ -13,9 +13,9 @@ import torch
 from chainrule.cli.loading import dataset_of
 from chainrule.cli.parser import UsageError
 from chainrule.cli.writing import FRAMES, check_suffix
-from chainrule.data.audio import Recordings
 from chainrule.data.read.frames import write_frame
 from chainrule.data.schema import Column
+from chainrule.data.sequences import Recordings
 from chainrule.data.series import draws_frame, read_values, series_column
 from chainrule.model import AutoregressiveModel
 from chainrule.sequence import sequence_model

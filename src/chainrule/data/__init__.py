@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from chainrule.data.dataset import Dataset, Examples
+    from chainrule.data.dataset import Dataset
+    from chainrule.data.examples import Examples
     from chainrule.data.vocabulary import Vocabulary
 
 TEXT_SUFFIX = ".txt"
@@ -184,7 +185,9 @@ def read_mask(path: str | Path, event_shape: tuple[int, ...]) -> Tensor:
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("Dataset", "Examples"):
+    if name == "Examples":
+        return importlib.import_module("chainrule.data.examples").Examples
+    if name == "Dataset":
         return getattr(importlib.import_module("chainrule.data.dataset"), name)
     if name == "Vocabulary":
         return importlib.import_module("chainrule.data.vocabulary").Vocabulary

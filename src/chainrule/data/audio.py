@@ -9,16 +9,16 @@ or, of 65,536 levels, that of its 16-bit integer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from chainrule.data.dataset import ArrayExamples, Dataset, Examples, Rows
+from chainrule.data.dataset import Dataset
+from chainrule.data.sequences import Recordings
 
 LINEAR = 65_536
 """Levels of 16-bit samples, which are taken as they are."""
@@ -73,60 +73,6 @@ class AudioFormat:
         mu = self.levels - 1
         companded = 2 * levels / mu - 1
         return (np.sign(companded) * np.expm1(np.abs(companded) * np.log1p(mu)) / mu).astype(np.float32)
-
-
-class Recordings(Examples):
-    """Recordings (or time series) of any lengths, in memory; a batch is filled up to its longest, with silence.
-
-    Args:
-        levels: The samples of all of them, one after another, ``(N,)``; of a series its numbers.
-        ends: Where each of them ends, ``(R,)``.
-        names: What each is called, ``R`` of them.
-        window: Samples that a piece counts in training.
-        silence: The level of silence; of a series any of its values.
-    """
-
-    ragged = True
-
-    def __init__(self, levels: NDArray[Any], ends: Rows, names: Sequence[str], window: int, silence: float) -> None:
-        super().__init__((window,))
-        self.levels, self.ends, self.names = levels, ends, list(names)
-        self.starts = np.concatenate([[0], ends[:-1]]).astype(np.int64)
-        self.lengths = self.ends - self.starts
-        self.window, self.silence = window, silence
-
-    def __len__(self) -> int:
-        return len(self.ends)
-
-    @property
-    def num_variables(self) -> int:
-        return len(self.levels)
-
-    def read(self, positions: Rows) -> Tensor:
-        spans = [(self.starts[position], self.ends[position]) for position in positions]
-        return self.spans(spans)
-
-    def each(self) -> Iterator[NDArray[Any]]:
-        """The samples of one recording after the other, ``(m,)``."""
-        return (self.levels[start:stop] for start, stop in zip(self.starts, self.ends, strict=True))
-
-    def spans(self, spans: Sequence[tuple[int, int]], multiple: int = 1) -> Tensor:
-        """The samples between each of ``spans``, ``(k, longest)``, with silence at their ends.
-
-        Args:
-            spans: Where each begins and ends among all samples.
-            multiple: Of what the length of the batch is to be a multiple.
-        """
-        longest = max((stop - start for start, stop in spans), default=0)
-        longest = -(-longest // multiple) * multiple
-        x = torch.full((len(spans), int(longest)), float(self.silence))
-        for row, (start, stop) in zip(x, spans, strict=True):
-            row[: stop - start] = torch.from_numpy(self.levels[start:stop].astype(np.float32))
-        return x
-
-    def single(self) -> ArrayExamples:
-        """All samples as examples of one sample each."""
-        return ArrayExamples(self.levels, (1,))
 
 
 def recordings(

@@ -3,114 +3,19 @@
 from __future__ import annotations
 
 import difflib
-import math
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-import torch.utils.data
-from numpy.typing import NDArray
 from torch import Tensor
+
+from chainrule.data.examples import Examples, Rows
 
 if TYPE_CHECKING:
     from chainrule.data.audio import AudioFormat
     from chainrule.data.schema import Column, TableSchema
     from chainrule.data.text import TextFormat
-
-Indices = int | slice | range | Sequence[int] | NDArray[Any] | Tensor
-Rows = NDArray[np.int64]
-
-
-class Examples(torch.utils.data.Dataset[Tensor], ABC):
-    """The examples of one split, read when they are asked for.
-
-    To add a kind of data, write `__len__` and `read`. ``examples[indices]`` takes a list, a slice, a
-    range or a tensor and gives a float32 tensor ``(k, *event_shape)`` whose values are the integers
-    0 to levels - 1; one integer gives one example ``(*event_shape)``.
-
-    Args:
-        event_shape: Shape of one example.
-    """
-
-    ragged = False
-    """Whether examples have lengths of their own, so that only one by one they are not filled up."""
-
-    def __init__(self, event_shape: Sequence[int]) -> None:
-        self.event_shape = tuple(int(size) for size in event_shape)
-
-    @abstractmethod
-    def __len__(self) -> int:
-        """The number of examples."""
-
-    @property
-    def num_variables(self) -> int:
-        """The number of variables of all examples together."""
-        return len(self) * math.prod(self.event_shape)
-
-    @abstractmethod
-    def read(self, positions: Rows) -> Tensor:
-        """The examples at ``positions`` ``(k,)``, each from 0 to len - 1: a float32 tensor ``(k, *event_shape)``."""
-
-    @final
-    def __getitem__(self, indices: Indices) -> Tensor:
-        """The examples at ``indices``; see the class.
-
-        Raises:
-            IndexError: If an index is not one of the split's.
-        """
-        if isinstance(indices, (int, np.integer)):
-            return self.read(_positions([int(indices)], len(self)))[0]
-        if isinstance(indices, Tensor) and indices.dim() == 0:
-            return self.read(_positions([int(indices)], len(self)))[0]
-        return self.read(_positions(indices, len(self)))
-
-
-class ArrayExamples(Examples):
-    """Examples that are rows of an array in memory or of a memory-mapped ``.npy`` file.
-
-    Args:
-        array: ``(N, ...)`` of integers, or of floats that hold integers.
-        event_shape: Shape of one example; each row is reshaped to it.
-        rows: Which rows, in which sequence, make up this split; all of them by default.
-    """
-
-    def __init__(self, array: NDArray[Any], event_shape: Sequence[int], rows: Rows | None = None) -> None:
-        super().__init__(event_shape)
-        self.array = array
-        self.rows = rows
-
-    def __len__(self) -> int:
-        return len(self.array) if self.rows is None else len(self.rows)
-
-    def read(self, positions: Rows) -> Tensor:
-        rows = positions if self.rows is None else self.rows[positions]
-        values = self.array[rows].astype(np.float32)
-        return torch.from_numpy(values).reshape(len(rows), *self.event_shape)
-
-    def __getstate__(self) -> dict[str, Any]:
-        # A worker process opens a memory-mapped file itself: pickling the map would copy all of it.
-        state = dict(self.__dict__)
-        if isinstance(self.array, np.memmap) and self.array.filename is not None:
-            state["array"] = str(self.array.filename)
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        if isinstance(self.array, str):
-            self.array = np.load(self.array, mmap_mode="r")
-
-
-class DynamicExamples(ArrayExamples):
-    """Grey values 0 to 255 that become 1 with probability value / 255, drawn anew at every access.
-
-    The draws are torch's global generator's: `torch.manual_seed` repeats them.
-    """
-
-    def read(self, positions: Rows) -> Tensor:
-        return torch.bernoulli(super().read(positions) / 255)
 
 
 @dataclass(frozen=True)
@@ -202,25 +107,3 @@ def check_levels(name: str, levels: int | None, fixed: int, instead: str) -> Non
     """Refuse ``levels`` for a named set whose number of levels is ``fixed``."""
     if levels is not None and levels != fixed:
         raise ValueError(f"{name} has {fixed} levels, got levels={levels}; {instead}")
-
-
-def _positions(indices: Any, length: int) -> Rows:
-    """``indices`` as positions from 0 to ``length`` - 1."""
-    if isinstance(indices, slice):
-        return np.arange(*indices.indices(length), dtype=np.int64)
-    if isinstance(indices, Tensor):
-        indices = indices.cpu().numpy()
-    positions = np.asarray(indices)
-    if positions.size == 0:
-        return np.zeros(0, dtype=np.int64)
-    if positions.dtype == np.bool_ and positions.shape == (length,):
-        return np.flatnonzero(positions)
-    if positions.ndim != 1 or positions.dtype.kind not in "iu":
-        raise IndexError(
-            f"indices expect integers (k,) or {length} booleans, got {positions.dtype} of shape {positions.shape}"
-        )
-    positions = positions.astype(np.int64)
-    outside = (positions < -length) | (positions >= length)
-    if outside.any():
-        raise IndexError(f"index expects less than {length}, the number of examples, got {positions[outside][0]}")
-    return np.where(positions < 0, positions + length, positions)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.data import NAMES
-from chainrule.data.dataset import ArrayExamples, Dataset, Rows, nearest, split_rows
+from chainrule.data.dataset import Dataset, nearest, split_rows
+from chainrule.data.examples import ArrayExamples, Rows
 from chainrule.data.read.arrays import SPLITS, event_shape, read_npz
 from chainrule.data.read.folders import find_files
 from chainrule.data.read.rows import SUFFIXES, check_is_file, read_rows

@@ -10,11 +10,12 @@ import polars
 from numpy.typing import NDArray
 from torch import Tensor
 
-from chainrule.data.audio import Recordings, check_window
+from chainrule.data.audio import check_window
 from chainrule.data.dataset import Dataset, nearest
 from chainrule.data.infer import infer
 from chainrule.data.read.frames import has_names, read_frame
 from chainrule.data.schema import Column, TableSchema
+from chainrule.data.sequences import Recordings
 
 WINDOW = 512
 """Values that a piece of a series counts in training, and that are drawn by default."""

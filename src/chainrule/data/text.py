@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from chainrule.data.dataset import Dataset, Examples, Rows, split_rows
+from chainrule.data.dataset import Dataset, split_rows
+from chainrule.data.examples import Examples
 from chainrule.data.read.arrays import SPLITS
-from chainrule.data.read.text import BLOCK, boundary, check_text, read_bytes, read_text, symbols_of
+from chainrule.data.read.text import boundary, check_text, read_bytes, read_text, symbols_of
+from chainrule.data.sequences import Documents, Stream
 from chainrule.data.vocabulary import KINDS, Vocabulary
 
 WINDOW = 128
@@ -55,89 +56,6 @@ class TextFormat:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> TextFormat:
         return cls(Vocabulary(config["vocabulary"]["characters"]), config["documents"])
-
-
-class Stream(Examples):
-    """One long sequence of symbols; its examples are the windows that fit into it, one after another.
-
-    Args:
-        symbols: ``(N,)`` integers, in memory or memory-mapped.
-        window: Symbols of an example.
-    """
-
-    def __init__(self, symbols: NDArray[np.integer[Any]], window: int) -> None:
-        super().__init__((window,))
-        self.symbols = symbols
-        self.window = window
-
-    def __len__(self) -> int:
-        return len(self.symbols) // self.window
-
-    @property
-    def num_variables(self) -> int:
-        return len(self.symbols)
-
-    def read(self, positions: Rows) -> Tensor:
-        return self.windows(positions * self.window, self.window)
-
-    def windows(self, starts: Sequence[int] | Rows, length: int) -> Tensor:
-        """The symbols from each of ``starts`` on, ``(k, length)``."""
-        places = np.asarray(starts, dtype=np.int64)[:, None] + np.arange(length)
-        return torch.from_numpy(self.symbols[places].astype(np.float32))
-
-    def count(self, symbol: int) -> int:
-        """How often ``symbol`` occurs."""
-        blocks = range(0, len(self.symbols), BLOCK)
-        return sum(int(np.count_nonzero(self.symbols[start : start + BLOCK] == symbol)) for start in blocks)
-
-    def single(self) -> Stream:
-        """The same symbols as examples of one symbol each."""
-        return Stream(self.symbols, 1)
-
-
-class Documents(Examples):
-    """Lines of a file; each is an example that its end symbol fills up to the longest.
-
-    Args:
-        path: The file.
-        vocabulary: Its symbols.
-        lines: Where each line begins and ends, ``(N, 2)`` bytes.
-        lengths: How many symbols each line has, without its end, ``(N,)``.
-        longest: Symbols of the longest line of all splits, with its end.
-    """
-
-    def __init__(
-        self, path: Path, vocabulary: Vocabulary, lines: NDArray[np.int64], lengths: NDArray[np.int64], longest: int
-    ) -> None:
-        super().__init__((longest,))
-        self.path, self.vocabulary = path, vocabulary
-        self.lines, self.lengths = lines, lengths
-        self.bytes = np.memmap(path, np.uint8, "r")
-
-    def __len__(self) -> int:
-        return len(self.lines)
-
-    @property
-    def num_variables(self) -> int:
-        """Symbols of all documents, their ends among them and what fills them up not."""
-        return int(self.lengths.sum()) + len(self)
-
-    def count(self, symbol: int) -> int:
-        """How often ``symbol`` occurs."""
-        lines = (self.vocabulary.encode(self.text(position)) for position in range(len(self)))
-        return sum(int(np.count_nonzero(line == symbol)) for line in lines)
-
-    def text(self, position: int) -> str:
-        """A line, without its end."""
-        start, stop = self.lines[position]
-        return self.bytes[start:stop].tobytes().decode(errors="surrogateescape")
-
-    def read(self, positions: Rows) -> Tensor:
-        x = torch.full((len(positions), *self.event_shape), float(self.vocabulary.end))
-        for row, position in zip(x, positions, strict=True):
-            symbols = self.vocabulary.encode(self.text(int(position)))
-            row[: len(symbols)] = torch.from_numpy(symbols.astype(np.float32))
-        return x
 
 
 def load_text(

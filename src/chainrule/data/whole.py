@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chainrule.data.audio import AudioFormat
-from chainrule.data.dataset import ArrayExamples, Examples
+from chainrule.data.examples import ArrayExamples, Examples
 from chainrule.data.read.arrays import event_shape as shape_of
 from chainrule.data.read.folders import find_files
 from chainrule.data.read.rows import read_rows

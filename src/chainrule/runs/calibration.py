@@ -15,9 +15,10 @@ import torch
 from torch import Tensor
 
 from chainrule.atomic import write_atomically
-from chainrule.data.audio import Recordings
-from chainrule.data.dataset import Dataset, Rows
-from chainrule.data.text import Documents, Stream
+from chainrule.data.sequences import Recordings
+from chainrule.data.dataset import Dataset
+from chainrule.data.examples import Rows
+from chainrule.data.sequences import Documents, Stream
 from chainrule.model import AutoregressiveModel
 from chainrule.runs.lines import stream_lines
 from chainrule.sequence import reads_streams, sequence_model

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from chainrule.data.audio import Recordings
-from chainrule.data.dataset import Dataset, Examples
-from chainrule.data.text import Documents, Stream
+from chainrule.data.sequences import Recordings
+from chainrule.data.dataset import Dataset
+from chainrule.data.examples import Examples
+from chainrule.data.sequences import Documents, Stream
 from chainrule.model import AutoregressiveModel
 from chainrule.sequence import reads_streams, sequence_model
 from chainrule.tasks.evaluate import Evaluation, evaluate, evaluate_sequences, evaluate_stream

@@ -15,13 +15,13 @@ from torch import Tensor
 from chainrule import models, plots
 from chainrule.runs import folder
 from chainrule.atomic import write_atomically
-from chainrule.data.audio import Recordings
+from chainrule.data.sequences import Recordings
 from chainrule.data.read.recordings import write_wav
 from chainrule.data.dataset import Dataset
 from chainrule.data.read.frames import write_frame
 from chainrule.data.schema import TableSchema
 from chainrule.data.series import draws_frame
-from chainrule.data.text import Stream
+from chainrule.data.sequences import Stream
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.runs.calibration import calibrate, write_calibration
 from chainrule.runs.settings import (

@@ -21,8 +21,7 @@ from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
-from chainrule.data.audio import Recordings
-from chainrule.data.text import Stream
+from chainrule.data.sequences import Recordings, Stream
 from chainrule.devices import check_device
 from chainrule.model import CountedModel, Model
 from chainrule.sequence import reads_streams, sequence_model

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from chainrule.data.audio import Recordings
+from chainrule.data.sequences import Recordings
 from chainrule.sequence import SequenceModel
 from chainrule.training.module import MaximumLikelihood, epoch_seed
 from chainrule.training.processes import processes

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from chainrule.data.text import Stream
+from chainrule.data.sequences import Stream
 from chainrule.model import State
 from chainrule.sequence import SequenceModel
 from chainrule.training.module import Batch, MaximumLikelihood, epoch_seed

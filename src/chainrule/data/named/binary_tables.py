@@ -9,7 +9,8 @@ References:
 
 from __future__ import annotations
 
-from chainrule.data.dataset import ArrayExamples, Dataset, check_levels
+from chainrule.data.dataset import Dataset, check_levels
+from chainrule.data.examples import ArrayExamples
 from chainrule.data.named import files
 from chainrule.data.read.arrays import SPLITS
 from chainrule.data.read.delimited import read_delimited

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from chainrule.data.dataset import ArrayExamples, Dataset, check_levels, split_rows
+from chainrule.data.dataset import Dataset, check_levels, split_rows
+from chainrule.data.examples import ArrayExamples
 
 EVENT_SHAPE = (1, 8, 8)
 SPLIT_SEED = 0

@@ -24,7 +24,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from chainrule.data.dataset import ArrayExamples, Dataset, DynamicExamples, Examples, check_levels
+from chainrule.data.dataset import Dataset, check_levels
+from chainrule.data.examples import ArrayExamples, DynamicExamples, Examples
 from chainrule.data.named import files
 
 URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"

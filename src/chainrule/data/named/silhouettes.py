@@ -13,7 +13,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from chainrule.data.dataset import ArrayExamples, Dataset, check_levels
+from chainrule.data.dataset import Dataset, check_levels
+from chainrule.data.examples import ArrayExamples
 from chainrule.data.named import files
 
 FILE = "caltech101_silhouettes_28_split1.mat"

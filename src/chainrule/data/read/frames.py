@@ -11,7 +11,8 @@ import numpy as np
 import polars
 import yaml
 
-from chainrule.data.dataset import ArrayExamples, Dataset, split_rows
+from chainrule.data.dataset import Dataset, split_rows
+from chainrule.data.examples import ArrayExamples
 from chainrule.data.infer import complete_schema, infer
 from chainrule.data.read.delimited import find_layout
 from chainrule.data.schema import TableSchema

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from chainrule.data.dataset import Dataset, Examples, Rows
+from chainrule.data.dataset import Dataset
+from chainrule.data.examples import Examples, Rows
 from chainrule.data.read.folders import labels_of, parts_of, roots_of
 from chainrule.data.read.rows import SUFFIXES as TABLE_SUFFIXES
 

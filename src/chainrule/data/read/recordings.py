@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chainrule.atomic import write_atomically
-from chainrule.data.audio import AudioFormat, Recordings, check_window, dataset, recordings
+from chainrule.data.audio import AudioFormat, check_window, dataset, recordings
 from chainrule.data.dataset import Dataset
 from chainrule.data.read.folders import labels_of, parts_of, roots_of
+from chainrule.data.sequences import Recordings
 
 SUFFIXES = (".wav", ".flac")
 
