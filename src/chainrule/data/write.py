@@ -1,0 +1,92 @@
+"""Writers: arrays, tables, images and recordings as files, completely or not at all."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from chainrule.atomic import write_atomically
+
+if TYPE_CHECKING:
+    import polars
+
+ARRAYS = (".npz", ".npy", ".csv")
+"""The files that `write_array` writes."""
+
+FRAMES = (".csv", ".parquet")
+"""The files that `write_frame` writes."""
+
+
+def check_suffix(path: Path, suffixes: Collection[str]) -> None:
+    """Refuse, before any work is done, a file that can't be written.
+
+    Raises:
+        ValueError: If the suffix is none of ``suffixes``, or the folder is missing.
+    """
+    if path.suffix not in suffixes:
+        raise ValueError(f"--out expects a file ending in {', '.join(suffixes)}, got {path}")
+    if path.is_dir():
+        raise ValueError(f"--out expects a file, got the folder {path}")
+    if not path.parent.is_dir():
+        raise ValueError(f"--out expects a file in a folder that exists, got {path}")
+
+
+def write_array(name: str, values: NDArray[Any], path: Path, **more: Tensor) -> None:
+    """Write numbers ``(N, ...)`` as ``.npy``, ``.npz``, or ``.csv`` with a line per example.
+
+    Args:
+        name: The array's name in an ``.npz``.
+        values: The numbers.
+        path: The file.
+        more: Further arrays for an ``.npz``.
+    """
+    buffer = io.BytesIO()
+    if path.suffix == ".npy":
+        np.save(buffer, values)
+    elif path.suffix == ".npz":
+        arrays: dict[str, Any] = {key: tensor.numpy() for key, tensor in more.items()} | {name: values}
+        np.savez_compressed(buffer, **arrays)
+    else:
+        whole = np.issubdtype(values.dtype, np.integer)
+        np.savetxt(buffer, values.reshape(len(values), -1), fmt="%d" if whole else "%.7g", delimiter=",")
+    write_atomically(path, buffer.getvalue())
+
+
+def write_levels(x: Tensor, path: Path, levels: int, **more: Tensor) -> None:
+    """Write examples of levels as an array of the smallest integers that hold them; see `write_array`."""
+    write_array("examples", x.numpy().astype(np.min_scalar_type(levels - 1)), path, **more)
+
+
+def write_frame(frame: polars.DataFrame, path: Path) -> None:
+    """Write a table as ``.csv`` or ``.parquet``."""
+    buffer = io.BytesIO()
+    if path.suffix.lower() == ".parquet":
+        frame.write_parquet(buffer)
+    else:
+        frame.write_csv(buffer)
+    write_atomically(path, buffer.getvalue())
+
+
+def write_images(x: Tensor, files: Iterable[Path], levels: int) -> None:
+    """Write images ``(N, channels, height, width)`` as a ``.png`` each, which is read back as the same levels.
+
+    Black is level 0 and white the highest level.
+    """
+    from PIL import Image
+
+    for image, file in zip(x.double(), files, strict=False):
+        spread = (image * 255 / (levels - 1)).round()
+        low, high = (image * 256 / levels).ceil(), ((image + 1) * 256 / levels).ceil() - 1
+        pixels = torch.minimum(torch.maximum(spread, low), high).numpy().astype(np.uint8)
+        picture = Image.fromarray(pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, -1))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        buffer = io.BytesIO()
+        picture.save(buffer, format="png")
+        write_atomically(file, buffer.getvalue())

@@ -1,0 +1,211 @@
+"""The contract of a kind of data."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from chainrule.conditionals import Conditional
+from chainrule.data.dataset import Dataset
+from chainrule.data.examples import Examples
+from chainrule.data.formats import Format
+from chainrule.kinds.requests import Completing, Source
+from chainrule.model import AutoregressiveModel, Model
+from chainrule.tasks.evaluate import Evaluation, log_prob
+
+CALIBRATION = 2000
+"""Examples of a split that a calibration looks at, at most."""
+
+
+@dataclass(frozen=True)
+class Items:
+    """Log p of some of the items that a score is asked for: examples, rows, lines, recordings or values.
+
+    Attributes:
+        names: Columns that say which each item is, ``k`` entries each; none where an item is known by its number.
+        log_probs: Log p in nats, float64 ``(k,)``; of lines and recordings the mean over their symbols or samples.
+        notes: Sentences for the user, each with ``{}`` where its count goes; counts of all items are added up.
+        partial: Items of which only a part is scored, so that they can't be compared with whole ones, ``(k,)``.
+        compressed: Gives the nats that a general compressor makes of each item; None where it says nothing.
+    """
+
+    names: dict[str, list[Any]]
+    log_probs: Tensor
+    notes: Counter[str] = field(default_factory=Counter)
+    partial: Tensor | None = None
+    compressed: Callable[[], Tensor] | None = None
+
+
+class Kind(ABC):
+    """One kind of data, bound to what a reader found out about it (its format).
+
+    To add a kind, write a subclass with the class attributes and the abstract methods below, in a file of its own, and
+    add a line to `chainrule.kinds.KINDS`. What a method's default can't do for the kind, it refuses by name.
+
+    Attributes:
+        name: The kind's name, the same as that of its format.
+        formats: The class of its formats.
+        files: The files that ``sample --out`` writes, in words.
+        suffixes: Their suffixes.
+        num_samples: How many examples `sample` draws by default.
+        prints: True if samples and scores can go to the terminal instead of a file.
+        has_levels: True if values are ordered levels, so that a small change of a value is defined.
+        has_parts: The names that ``score --per`` takes, that of a whole item first.
+        compressible: True if a general compressor's size says how complex an item is.
+    """
+
+    name: ClassVar[str]
+    formats: ClassVar[type[Format]]
+    files: ClassVar[str]
+    suffixes: ClassVar[tuple[str, ...]]
+    num_samples: ClassVar[int] = 64
+    prints: ClassVar[bool] = False
+    has_levels: ClassVar[bool] = False
+    has_parts: ClassVar[tuple[str, ...]] = ()
+    compressible: ClassVar[bool] = True
+
+    def __init__(self, format: Any) -> None:
+        self.format = format
+
+    # Fitting
+
+    @abstractmethod
+    def conditional(self, family: str | None, arguments: Mapping[str, Any]) -> Conditional:
+        """The conditional of the variables: the ``family`` that the user names with its ``arguments``, or the usual one.
+
+        Raises:
+            ValueError: If the family does not fit the values, or does not take an argument.
+        """
+
+    def model_arguments(self, model: type[Model]) -> dict[str, Any]:
+        """Arguments of the model's constructor that the data decide, beside ``event_shape`` and ``conditional``.
+
+        Raises:
+            ValueError: If such a model can't be fitted to this kind.
+        """
+        return {}
+
+    def check_ensemble(self) -> None:
+        """Raise ``ValueError`` where no ensemble can be fitted to this kind."""
+
+    @abstractmethod
+    def independent_nats(self, dataset: Dataset, model: Model) -> float:
+        """Mean validation NLL, in nats of the unit that ``model`` is trained in, if all variables were independent."""
+
+    # Reading
+
+    def reading(self, *, named: bool) -> dict[str, Any]:
+        """Settings with which other data are read in the format of this one.
+
+        Args:
+            named: True if it is a named set, whose reading is fixed.
+        """
+        return {}
+
+    def check_like(self, other: Kind, where: str) -> None:
+        """Raise ``ValueError`` unless data of the kind ``other``, read from ``where``, are in this one's format."""
+        if other.name != self.name and not (self.has_levels and other.has_levels):
+            raise ValueError(f"--data expects {self.name}, as the run was fitted on {self.name}, got {where}")
+
+    @abstractmethod
+    def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
+        """All examples of a file or folder in this format, and the files' names where each example is a file.
+
+        Args:
+            path: The file or folder.
+            model: Whose events the examples are.
+            settings: Those of the run, which may say how its files were read.
+
+        Raises:
+            ValueError: If the content is anything else.
+            FileNotFoundError: If there is no such path.
+        """
+
+    # Sampling and completion
+
+    def prefix(self, prompt: str | None) -> Tensor | None:
+        """The values ``(k,)`` that every sample begins with.
+
+        Raises:
+            ValueError: If a prompt is given and this kind takes none.
+        """
+        if prompt is not None:
+            raise ValueError(f"--prompt expects a model of text, got one that was fitted on other data ({self.name})")
+        return None
+
+    @abstractmethod
+    def write(self, x: Tensor, path: Path) -> str:
+        """Write samples ``(N, *event_shape)`` completely or not at all, and say what was written, in a few words."""
+
+    @abstractmethod
+    def leave_samples(self, model: AutoregressiveModel, dataset: Dataset, folder: Path) -> str:
+        """Draw samples of a fitted model, write them into its run folder, and return the file's name."""
+
+    @abstractmethod
+    def complete(self, model: AutoregressiveModel, request: Completing) -> list[str]:
+        """Fill in what is unknown of the given examples, write it, and return sentences that say how it was done.
+
+        Raises:
+            ValueError: If the request does not fit the kind.
+        """
+
+    # Evaluation and scores
+
+    @property
+    @abstractmethod
+    def unit(self) -> str:
+        """What figures are given per: dimension, row, value, character, byte or sample."""
+
+    def figures(self, evaluation: Evaluation, examples: Examples) -> dict[str, Any]:
+        """Figures per `unit`, beside those of the evaluation itself."""
+        return {}
+
+    @abstractmethod
+    def summary(self, evaluation: Evaluation, figures: Mapping[str, Any]) -> list[str]:
+        """The evaluation in words."""
+
+    @abstractmethod
+    def items(self, model: AutoregressiveModel, source: Source) -> Iterator[Items]:
+        """Log p of all items of ``source``, some at a time.
+
+        Raises:
+            ValueError: If the source does not hold such items.
+        """
+
+    def write_parts(self, model: AutoregressiveModel, source: Source, per: str | None, out: Path | None) -> list[str]:
+        """Write -log p(x_t | x_<t) of every part of the items (pixels, cells, characters), and say what was written.
+
+        Raises:
+            ValueError: If ``per`` or the suffix of ``out`` is none that this kind has.
+        """
+        raise ValueError(f"--per expects a run on text or on a table, got one on data of the kind {self.name}")
+
+    def is_of_parts(self, per: str | None, out: Path | None) -> bool:
+        """True if ``score --per PER --out OUT`` asks for the parts of items and not for the items."""
+        return per is not None and per not in self.has_parts[:1]
+
+    def calibration_log_probs(self, model: AutoregressiveModel, dataset: Dataset, split: str) -> Tensor:
+        """Log p of items of a split, chosen at random, as `items` gives it: what new items are compared with."""
+        examples = dataset.split(split)
+        rows = np.random.RandomState(0).permutation(len(examples))[:CALIBRATION]
+        context = None if model.num_classes is None else dataset.classes(split)[torch.from_numpy(rows)]
+        return log_prob(model, examples[rows], context=context)
+
+    def about(self, model: Model, receptive_field: int | None) -> tuple[list[str], dict[str, Any]]:
+        """More that `describe` says of a model of this kind: lines for a person, and values for JSON."""
+        return [], {}
+
+
+def per_unit(evaluation: Evaluation) -> tuple[float, float]:
+    """Nats and bits per variable, of examples that differ in length."""
+    nats = evaluation.nats * evaluation.examples / evaluation.variables
+    return nats, nats / math.log(2)

@@ -1,0 +1,66 @@
+"""The family of conditionals that a user names for a kind of data."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from chainrule import conditionals
+from chainrule.conditionals import Conditional, real
+
+FAMILIES = (
+    "Bernoulli",
+    "Categorical",
+    "DiscretizedLogisticMixture",
+    "Gaussian",
+    "GaussianMixture",
+    "LogisticMixture",
+)
+"""The families that ``fit --conditional`` takes."""
+
+
+def family_of_levels(family: str, arguments: Mapping[str, Any], levels: int) -> Conditional:
+    """The conditional ``family`` of values 0 to ``levels`` - 1.
+
+    Raises:
+        ValueError: If it is no family of so many levels, or does not take an argument.
+    """
+    chosen = _class_of(family)
+    takes = inspect.signature(chosen).parameters
+    if issubclass(chosen, real.Real):
+        raise ValueError(f"conditional {family} expects real numbers, got {levels} levels")
+    if "categories" not in takes and levels != 2:
+        raise ValueError(f"conditional {family} expects binary data, got {levels} levels")
+    return _build(chosen, dict(arguments) | ({"categories": levels} if "categories" in takes else {}))
+
+
+def family_of_reals(family: str, arguments: Mapping[str, Any]) -> Conditional:
+    """The conditional ``family`` of real numbers.
+
+    Raises:
+        ValueError: If it is no family of real numbers, or does not take an argument.
+    """
+    chosen = _class_of(family)
+    if not issubclass(chosen, real.Real):
+        raise ValueError(f"conditional expects a family of real numbers for a table, got {family}")
+    return _build(chosen, dict(arguments))
+
+
+def refuse_arguments(arguments: Mapping[str, Any]) -> None:
+    """Raise ``ValueError`` where arguments of a family are given and no family is named."""
+    if arguments:
+        raise ValueError(f"conditional.{next(iter(arguments))} expects a conditional to be named, got none")
+
+
+def _class_of(family: str) -> type[Conditional]:
+    if family not in FAMILIES:
+        raise ValueError(f"conditional expects {', '.join(FAMILIES)}, got {family!r}")
+    chosen: type[Conditional] = getattr(conditionals, family)
+    return chosen
+
+
+def _build(chosen: type[Conditional], arguments: dict[str, Any]) -> Conditional:
+    if wrong := [name for name in arguments if name not in inspect.signature(chosen).parameters]:
+        raise ValueError(f"conditional {chosen.__name__} expects no conditional.{wrong[0]}, got one")
+    return chosen(**arguments)

@@ -1,0 +1,23 @@
+"""Images: pixels of one or three colours, in files of their own or in an array."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from chainrule.data.examples import Examples
+from chainrule.data.formats import ImageFormat
+from chainrule.data.read.whole import read_images
+from chainrule.kinds.levels import LevelsKind
+from chainrule.model import Model
+
+
+class ImageKind(LevelsKind):
+    """Images ``(channels, height, width)`` of ``levels`` values a colour."""
+
+    name = "image"
+    formats = ImageFormat
+
+    def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
+        return read_images(path, model.event_shape, self.format.levels)

@@ -1,0 +1,150 @@
+"""What images and rows of levels share: examples of one shape whose values are the ordered levels 0, 1, ..., K - 1."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from chainrule import plots
+from chainrule.conditionals import Bernoulli, Categorical, Conditional
+from chainrule.data.dataset import Dataset
+from chainrule.kinds.observed import observed_variables
+from chainrule.data.write import ARRAYS, check_suffix, write_array, write_levels
+from chainrule.kinds.base import Items, Kind
+from chainrule.kinds.families import family_of_levels, refuse_arguments
+from chainrule.kinds.requests import Completing, Source, one_class
+from chainrule.model import AutoregressiveModel, Model
+from chainrule.tasks.anomaly import compressed_nats
+from chainrule.tasks.complete import COLLAPSE, Completion, completion
+from chainrule.tasks.evaluate import Evaluation, log_prob
+from chainrule.tasks.independent import independent_nats
+from chainrule.tasks.sample import sample
+from chainrule.tasks.score import surprisals
+
+PICTURES = plots.FORMATS
+
+ONE_HOT_UP_TO = 32
+"""A network reads values of up to this many levels one-hot, and of more levels as one number."""
+
+BATCH = 4096
+"""Examples that are scored at once."""
+
+MAPS = 16
+"""Examples in a picture of surprisals by default."""
+
+
+class LevelsKind(Kind):
+    """A kind whose examples have one shape and whose values are ordered levels; `format` has ``levels``."""
+
+    files = "a file to write"
+    suffixes = (*PICTURES, *ARRAYS)
+    has_levels = True
+
+    def conditional(self, family: str | None, arguments: Mapping[str, Any]) -> Conditional:
+        levels = self.format.levels
+        if family is not None:
+            return family_of_levels(family, arguments, levels)
+        refuse_arguments(arguments)
+        if levels == 2:
+            return Bernoulli()
+        return Categorical(levels, encoding="one_hot" if levels <= ONE_HOT_UP_TO else "scalar")
+
+    def independent_nats(self, dataset: Dataset, model: Model) -> float:
+        return independent_nats(dataset.train, dataset.valid, self.format.levels)
+
+    def write(self, x: Tensor, path: Path) -> str:
+        check_suffix(path, self.suffixes)
+        if path.suffix in PICTURES:
+            plots.sample_grid(x, path, levels=self.format.levels)
+        else:
+            write_levels(x, path, self.format.levels)
+        return f"{len(x)} examples"
+
+    def leave_samples(self, model: AutoregressiveModel, dataset: Dataset, folder: Path) -> str:
+        context = None if model.num_classes is None else torch.arange(self.num_samples) % model.num_classes
+        x = sample(model, self.num_samples, seed=0, context=context).cpu()
+        plots.data_beside_samples(dataset.train[: len(x)], x, folder / "samples.png", levels=self.format.levels)
+        return "samples.png"
+
+    def complete(self, model: AutoregressiveModel, request: Completing) -> list[str]:
+        if request.observe is None or request.mean or request.length is not None:
+            raise ValueError(
+                "complete expects --observe, no --mean and no --length, as the run was not fitted on a table or a series"
+            )
+        check_suffix(request.out, self.suffixes)
+        given = request.source.open(self, model)
+        truth = request.source.first(given.examples)
+        observed = observed_variables(request.observe, model)
+        settings = request.drawing.settings()
+        seed = settings.pop("seed")
+        settings |= {"particles": request.particles, "context": one_class(model, request.source.label, len(truth))}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # said below, for all draws
+            done = [
+                completion(model, truth, observed, seed=seed + draw, **settings) for draw in range(request.draws or 1)
+            ]
+        draws = torch.stack([completed.x.cpu() for completed in done])
+        if request.out.suffix in PICTURES:
+            plots.completions(truth, observed, draws, request.out, levels=self.format.levels)
+        else:
+            write_levels(draws.flatten(0, 1), request.out, self.format.levels, truth=truth, observed=observed)
+        said = [f"wrote {len(draws)} x {len(truth)} completions to {request.out}; {done[0].method}"]
+        return said + _effective_size(done)
+
+    def figures(self, evaluation: Evaluation, examples: Any) -> dict[str, Any]:
+        return {}
+
+    def summary(self, evaluation: Evaluation, figures: Mapping[str, Any]) -> list[str]:
+        nats = f"{evaluation.nats:.4f} +- {evaluation.nats_stderr:.4f} nats"
+        return [f"{nats}, {evaluation.bits_per_dim:.4f} bits per dimension"]
+
+    @property
+    def unit(self) -> str:
+        return "dimension"
+
+    def items(self, model: AutoregressiveModel, source: Source) -> Iterator[Items]:
+        given = source.open(self, model)
+        count = source.count(given.examples)
+        for start in range(0, count, BATCH):
+            part = slice(start, min(start + BATCH, count))
+            x = given.examples[part]
+            context = None if given.context is None else given.context[part]
+            yield Items(
+                names={} if given.names is None else {"file": given.names[part]},
+                log_probs=log_prob(model, x, context=context).double(),
+                compressed=lambda x=x: compressed_nats(x, self.format.levels),  # type: ignore[misc]
+            )
+
+    def is_of_parts(self, per: str | None, out: Path | None) -> bool:
+        pictured = out is not None and out.suffix in (*PICTURES, ".npz", ".npy")
+        return pictured or super().is_of_parts(per, out)
+
+    def write_parts(self, model: AutoregressiveModel, source: Source, per: str | None, out: Path | None) -> list[str]:
+        if per is not None or out is None:
+            return super().write_parts(model, source, per, out)
+        check_suffix(out, (*PICTURES, *ARRAYS))
+        given = source.open(self, model)
+        examples = source.first(given.examples)
+        x = examples if source.limit is not None or out.suffix not in PICTURES else examples[:MAPS]
+        nats = surprisals(model, x, None if given.context is None else given.context[: len(x)]).cpu()
+        if out.suffix in PICTURES:
+            plots.surprisal_map(x, nats, out, levels=self.format.levels)
+        else:
+            write_array("nats", nats.numpy(), out, examples=x)
+        mean = nats.flatten(1).sum(1).mean().item()
+        return [f"wrote the surprisals of {len(x)} examples to {out}; {mean:.3f} nats each"]
+
+
+def _effective_size(done: list[Completion]) -> list[str]:
+    """The effective sample size of sequential Monte Carlo, in words; nothing where all completions are exact."""
+    sizes = [completed.effective_sample_size for completed in done if completed.effective_sample_size is not None]
+    if not sizes:
+        return []
+    size = float(torch.cat(sizes).median())
+    advice = "; they are rough: use more --particles" if size < COLLAPSE else ""
+    return [f"least effective sample size along the walk, median: {size:.1f}{advice}"]

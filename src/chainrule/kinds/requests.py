@@ -1,0 +1,147 @@
+"""What a command asks of a kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from chainrule.data.dataset import Dataset
+from chainrule.data.examples import Examples
+from chainrule.model import Model
+
+if TYPE_CHECKING:
+    from chainrule.kinds.base import Kind
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How values are drawn; see `chainrule.sample` for each setting."""
+
+    seed: int = 0
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float | None = None
+    greedy: bool = False
+
+    def settings(self) -> dict[str, Any]:
+        """The settings as keyword arguments of `chainrule.sample` and `chainrule.complete`."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Given:
+    """Examples that a command is applied to.
+
+    Attributes:
+        examples: The examples.
+        context: Their classes ``(N,)``, for a model that is conditioned on classes.
+        names: The names of their files, where each example is a file.
+    """
+
+    examples: Examples
+    context: Tensor | None
+    names: list[str] | None
+
+
+@dataclass(frozen=True)
+class Source:
+    """The data that a command is applied to: all of a path, or a split of a data set.
+
+    Attributes:
+        path: The file or folder; None for a split.
+        load: Loads the data set, when it is needed.
+        split: Which split of it.
+        settings: The run's settings, which may say how its files were read.
+        label: The class that all examples are given, where the user names one.
+        limit: How many examples at most, the first ones; None for all.
+    """
+
+    path: Path | None
+    load: Callable[[], Dataset]
+    split: str
+    settings: dict[str, Any]
+    label: int | None = None
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 1:
+            raise ValueError(f"n expects at least 1, got {self.limit}")
+
+    def open(self, kind: Kind, model: Model) -> Given:
+        """The examples, all of them, with their classes for a model that is conditioned on classes.
+
+        Raises:
+            ValueError: If the data are no examples of the model, or have no classes that it needs.
+        """
+        if self.path is not None:
+            examples, names = kind.read(self.path, model, self.settings)
+            return Given(examples, one_class(model, self.label, len(examples)), names)
+        dataset = self.load()
+        examples = dataset.split(self.split)
+        names = list(getattr(examples, "names", [])) or None
+        if model.num_classes is None:
+            return Given(examples, None, names)
+        if self.label is not None:
+            return Given(examples, one_class(model, self.label, len(examples)), names)
+        return Given(examples, dataset.classes(self.split), names)
+
+    def count(self, examples: Examples) -> int:
+        """How many of ``examples`` are asked for."""
+        return len(examples) if self.limit is None else min(self.limit, len(examples))
+
+    def first(self, examples: Examples) -> Tensor:
+        """The examples that are asked for, in memory.
+
+        Raises:
+            ValueError: If they have lengths of their own.
+        """
+        if examples.ragged:
+            raise ValueError(
+                "this command expects examples of one length, got recordings; sample, complete, score, classify take them"
+            )
+        return examples[: self.count(examples)]
+
+
+@dataclass(frozen=True)
+class Completing:
+    """A request to fill in what is unknown.
+
+    Attributes:
+        source: The examples.
+        out: The file or folder to write.
+        drawing: How the unknown values are drawn.
+        observe: Which variables are known, in words, as a fraction, or as a mask file; None where the data say it.
+        draws: Completions of each example; None for the kind's usual number.
+        mean: True for one completion of each, the mean or most frequent value of the draws.
+        length: How many values to go on with, of sequences.
+        particles: Walks of each completion, where it can't be exact.
+    """
+
+    source: Source
+    out: Path
+    drawing: Drawing
+    observe: str | None = None
+    draws: int | None = None
+    mean: bool = False
+    length: int | None = None
+    particles: int = 16
+
+    def __post_init__(self) -> None:
+        if self.draws is not None and self.draws < 1:
+            raise ValueError(f"draws expects at least 1, got {self.draws}")
+
+
+def one_class(model: Model, label: int | None, count: int) -> Tensor | None:
+    """The class ``label`` of each of ``count`` examples; None for a model without classes.
+
+    Raises:
+        ValueError: If the model is conditioned on classes and none is given.
+    """
+    if label is None and model.num_classes is not None:
+        raise ValueError(f"expected --class, from 0 to {model.num_classes - 1}, as the model is conditioned on classes")
+    return None if label is None else torch.full((count,), label)

@@ -1,0 +1,23 @@
+"""Rows of levels: tables of small integers, such as binary data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from chainrule.data.examples import Examples
+from chainrule.data.formats import RowsFormat
+from chainrule.data.read.whole import read_images
+from chainrule.kinds.levels import LevelsKind
+from chainrule.model import Model
+
+
+class RowsKind(LevelsKind):
+    """Rows ``(n,)`` of values 0 to ``levels`` - 1."""
+
+    name = "rows"
+    formats = RowsFormat
+
+    def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
+        return read_images(path, model.event_shape, self.format.levels)

@@ -1,0 +1,45 @@
+"""What text, recordings and series share: sequences of any length, of which a known beginning can be gone on with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from chainrule.kinds.base import Kind
+from chainrule.model import AutoregressiveModel, Model
+from chainrule.sequence import SequenceModel
+from chainrule.tasks.anomaly import compressed_nats
+from chainrule.tasks.evaluate import Evaluation
+
+LONGEST_SAMPLE = 1024
+"""Variables of the samples that a run is left with, at most: one line of a text may be far longer than the others."""
+
+
+class SequenceKind(Kind):
+    """A kind whose examples are sequences, or parts of one."""
+
+    def summary(self, evaluation: Evaluation, figures: Mapping[str, Any]) -> list[str]:
+        return [f"{figures[f'nats_per_{self.unit}']:.4f} nats per {self.unit}"]
+
+    def sample_length(self, model: AutoregressiveModel) -> int | None:
+        """The length of the samples that a run is left with; None for a model of one length."""
+        return min(model.num_variables, LONGEST_SAMPLE) if model.any_length else None
+
+
+def require_sequence_model(model: type[Model], name: str) -> None:
+    """Raise ``ValueError`` unless the class ``model`` is one of sequences; ``name`` says of what."""
+    if not issubclass(model, SequenceModel):
+        raise ValueError(
+            f"recordings and series expect a model of sequences (WaveNet, RNN), got {model.__name__} for {name}"
+        )
+
+
+def compressed_per_symbol(sequences: Sequence[NDArray[Any]], levels: int) -> Tensor:
+    """The nats that a general compressor makes of each symbol of each sequence, the mean of each, ``(N,)``."""
+    nats = [compressed_nats(torch.from_numpy(one.astype(np.int64))[None], levels) / len(one) for one in sequences]
+    return torch.cat(nats)

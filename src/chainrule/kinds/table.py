@@ -1,0 +1,224 @@
+"""Tables: rows of numbers, categories and gaps, in columns that have names."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from chainrule.conditionals import Conditional
+from chainrule.data.dataset import Dataset
+from chainrule.data.examples import Examples
+from chainrule.data.read.table import pieces_of, read_frame, read_table_whole
+from chainrule.data.schema import TableSchema
+from chainrule.data.write import FRAMES, check_suffix, write_frame
+from chainrule.kinds.base import Items, Kind
+from chainrule.kinds.families import family_of_reals, refuse_arguments
+from chainrule.kinds.requests import Completing, Source, one_class
+from chainrule.model import AutoregressiveModel, Model
+from chainrule.tasks.evaluate import Evaluation
+from chainrule.tasks.gaps import fill, known_log_prob
+from chainrule.tasks.sample import sample
+from chainrule.tasks.score import surprisals
+
+BATCH = 4096
+"""Rows that are scored at once."""
+
+POINT_DRAWS = 100
+"""Draws whose mean or most frequent value fills a gap, by default."""
+
+UNSEEN = (
+    "{} rows have a value that no row had in training: their log p is -inf; the schema of `chainrule describe` lists "
+    "what there was"
+)
+GAPS = "{} rows have empty cells where training had none: theirs is log p of their other cells"
+ESTIMATES = "{} of them are estimated, as the known cells don't come first"
+BROKEN = (
+    "{} rows have a value that no row had in training, or an empty cell where there was none: such a value is "
+    "infinitely surprising, and cells after it are left empty"
+)
+
+
+class TableKind(Kind):
+    """Rows of a table, whose schema says what each column is."""
+
+    name = "table"
+    formats = TableSchema
+    files = "a .csv or .parquet file"
+    suffixes = FRAMES
+    has_parts = ("row", "cell")
+    compressible = False
+    format: TableSchema
+
+    def conditional(self, family: str | None, arguments: Mapping[str, Any]) -> Conditional:
+        if family is not None:
+            return self.format.conditional(family_of_reals(family, arguments))
+        refuse_arguments(arguments)
+        return self.format.conditional()
+
+    def independent_nats(self, dataset: Dataset, model: Model) -> float:
+        return self.format.independent_nats(dataset.train[:].numpy(), dataset.valid[:].numpy())
+
+    def reading(self, *, named: bool) -> dict[str, Any]:
+        return {} if named else {"schema": self.format}
+
+    def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
+        return read_table_whole(path, self.format), None
+
+    def write(self, x: Tensor, path: Path) -> str:
+        check_suffix(path, self.suffixes)
+        write_frame(self.format.decode(x.cpu().numpy()), path)
+        return f"{len(x)} rows"
+
+    def leave_samples(self, model: AutoregressiveModel, dataset: Dataset, folder: Path) -> str:
+        context = None if model.num_classes is None else torch.arange(self.num_samples) % model.num_classes
+        self.write(sample(model, self.num_samples, seed=0, context=context), folder / "samples.csv")
+        return "samples.csv"
+
+    def complete(self, model: AutoregressiveModel, request: Completing) -> list[str]:
+        path = request.source.path
+        if path is None:
+            raise ValueError("complete expects a FILE of rows with empty cells, as the run was fitted on a table")
+        if request.observe is not None or request.length is not None:
+            raise ValueError(
+                "complete expects no --observe and no --length: of a table, what is empty in FILE is what is unknown"
+            )
+        check_suffix(request.out, FRAMES)
+        frame = read_frame(path, self.format.texts)
+        x = torch.from_numpy(self.format.encode(frame, path.name, gaps=True))
+        context = one_class(model, request.source.label, len(x))
+        count = request.draws or (POINT_DRAWS if request.mean else 1)
+        draws, methods = fill(
+            model, x, draws=count, particles=request.particles, context=context, **request.drawing.settings()
+        )
+        write_frame(self._filled(frame, draws, mean=request.mean), request.out)
+        said = [f"filled {int(x.isnan().sum())} cells of {len(x)} rows, {count} x, in {request.out}"]
+        return said + [f"{rows} rows {method}" for method, rows in methods.items()]
+
+    def _filled(self, frame: polars.DataFrame, draws: Tensor, *, mean: bool) -> polars.DataFrame:
+        """``frame`` without gaps: once, by a single draw or the mean of all, or once for each draw."""
+        if mean:
+            return _into(frame, self.format.decode(point_estimates(draws, self.format).numpy()))
+        if len(draws) == 1:
+            return _into(frame, self.format.decode(draws[0].numpy()))
+        rows = polars.int_range(1, len(frame) + 1, eager=True)
+        return polars.concat(
+            _into(frame, self.format.decode(draw.numpy()))
+            .insert_column(0, rows.alias("row"))
+            .insert_column(1, polars.Series("draw", [number] * len(frame)))
+            for number, draw in enumerate(draws, start=1)
+        ).sort("row", "draw")
+
+    @property
+    def unit(self) -> str:
+        return "row"
+
+    def summary(self, evaluation: Evaluation, figures: Mapping[str, Any]) -> list[str]:
+        return [f"{evaluation.nats:.4f} +- {evaluation.nats_stderr:.4f} nats per row, in the file's units"]
+
+    def items(self, model: AutoregressiveModel, source: Source) -> Iterator[Items]:
+        unmissing = self._never_missing()
+        for x in self._pieces(model, source):
+            possible = ~np.isinf(x).any(axis=1)
+            log_probs = torch.full((len(x),), -math.inf, dtype=torch.float64)
+            estimates = 0
+            if possible.any():
+                examples = torch.from_numpy(x[possible])
+                unknown = examples.isnan() & torch.from_numpy(unmissing)
+                context = one_class(model, source.label, len(examples))
+                known, estimates = known_log_prob(model, examples, unknown, seed=0, context=context, batch_size=BATCH)
+                log_probs[torch.from_numpy(possible)] = known
+            partial = torch.from_numpy((np.isnan(x) & unmissing).any(axis=1) & possible)
+            impossible = int((log_probs == -math.inf).sum())
+            notes = Counter({GAPS: int(partial.sum()), ESTIMATES: estimates, UNSEEN: impossible})
+            yield Items({}, log_probs, notes, partial)
+
+    def write_parts(self, model: AutoregressiveModel, source: Source, per: str | None, out: Path | None) -> list[str]:
+        if per != "cell":
+            raise ValueError(f"--per expects row or cell, as the run was fitted on a table, got {per!r}")
+        if out is None:
+            raise ValueError("score expects --out, a .csv or .parquet file, as the run was fitted on a table")
+        check_suffix(out, FRAMES)
+        cells, broken = self._cell_nats(model, source)
+        columns = {column.name: cells[:, index] for index, column in enumerate(self.format.used)}
+        write_frame(polars.DataFrame(columns).fill_nan(None), out)
+        said = [f"wrote -log p(cell), nats, of {len(cells)} rows to {out}"]
+        return said + ([BROKEN.format(broken)] if broken else [])
+
+    def _cell_nats(self, model: AutoregressiveModel, source: Source) -> tuple[NDArray[np.float64], int]:
+        """-log p of each cell given those before it in the model's order, ``(N, n)``, and the number of broken rows.
+
+        A value that training did not have is infinite; an empty cell of a column that had none is NaN. All cells after
+        either are NaN too.
+        """
+        unmissing, parts, count = self._never_missing(), [], 0
+        order = model.order.permutation.cpu().numpy()
+        stand_in = np.array([column.low if column.kind == "integer" else 0 for column in self.format.used], np.float32)
+        for piece in self._pieces(model, source):
+            for start in range(0, len(piece), BATCH):
+                x = piece[start : start + BATCH]
+                unseen, empty = np.isinf(x), np.isnan(x) & unmissing
+                examples = torch.from_numpy(np.where(unseen | empty, stand_in, x))
+                nats = surprisals(model, examples, one_class(model, source.label, len(x))).double().cpu().numpy()
+                broken = (unseen | empty)[:, order].cumsum(axis=1) > 0
+                first = broken & (broken.cumsum(axis=1) == 1)
+                along = np.where(broken, np.nan, nats[:, order])
+                nats[:, order] = np.where(first & unseen[:, order], np.inf, along)
+                count += int(broken.any(axis=1).sum())
+                parts.append(nats)
+        return np.concatenate(parts), count
+
+    def _never_missing(self) -> NDArray[np.bool_]:
+        """Columns whose empty cells are unknown values and not values of their own."""
+        return ~np.array([column.missing for column in self.format.used])
+
+    def _pieces(self, model: AutoregressiveModel, source: Source) -> Iterator[NDArray[np.float32]]:
+        """The rows ``(k, n)`` that are asked for, a piece of a large file at a time; unseen values are infinite."""
+        if source.path is None:
+            examples = source.open(self, model).examples
+            yield source.first(examples).numpy()
+            return
+        left = math.inf if source.limit is None else source.limit
+        first = 0
+        for piece in pieces_of(source.path, self.format.texts):
+            try:
+                x = self.format.encode(piece, source.path.name, gaps=True, unseen=True)
+            except ValueError as error:
+                rows = f" (rows are counted from {first + 1} on)" if first else ""
+                raise ValueError(f"{error}{rows}") from None
+            yield x[: int(min(left - first, len(x)))]
+            first += len(piece)
+            if first >= left:
+                return
+
+    def about(self, model: Model, receptive_field: int | None) -> tuple[list[str], dict[str, Any]]:
+        return str(self.format).splitlines(), {}
+
+
+def _into(frame: polars.DataFrame, drawn: polars.DataFrame) -> polars.DataFrame:
+    """``frame`` with its empty cells, and the columns that it lacks, from ``drawn``; all else stays as it is."""
+    columns = [series for series in drawn if series.name not in frame.columns]
+    for name in drawn.columns:
+        if name in frame.columns and frame[name].null_count():
+            known, own = frame[name], drawn[name]
+            if known.dtype != own.dtype and not (known.dtype.is_integer() and own.dtype.is_integer()):
+                known = known.cast(own.dtype)
+            columns.append(polars.select(polars.coalesce(known, own).alias(name)).to_series())
+    return frame.with_columns(columns)
+
+
+def point_estimates(draws: Tensor, schema: TableSchema) -> Tensor:
+    """One value for each cell of draws ``(D, N, n)``, ``(N, n)``: the mean of reals, the most frequent of others."""
+    columns = []
+    for index, column in enumerate(schema.used):
+        values = draws[:, :, index]
+        columns.append(values.double().mean(0) if column.kind == "real" else values.mode(0).values)
+    return torch.stack(columns, dim=1)

@@ -1,0 +1,216 @@
+"""Text: one long stream of characters or bytes, or documents, one a line."""
+
+from __future__ import annotations
+
+import codecs
+import itertools
+import json
+import math
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from chainrule.atomic import write_atomically
+from chainrule.conditionals import Categorical, Conditional
+from chainrule.data.dataset import Dataset
+from chainrule.data.examples import Examples
+from chainrule.data.read.text import check_text, read_text_whole
+from chainrule.data.text import TextFormat
+from chainrule.kinds.base import Items, per_unit
+from chainrule.kinds.families import family_of_levels, refuse_arguments
+from chainrule.kinds.lines import Part, document_means, scored_lines, stream_lines, symbol_texts
+from chainrule.kinds.requests import Completing, Source, one_class
+from chainrule.kinds.sequence import SequenceKind, compressed_per_symbol
+from chainrule.model import AutoregressiveModel, Model
+from chainrule.sequence import SequenceModel, reads_streams
+from chainrule.tasks.evaluate import Evaluation
+from chainrule.tasks.independent import independent_nats
+from chainrule.tasks.sample import sample
+
+LINES = 1024
+"""Lines whose scores are given at once."""
+
+COLOURS = (231, 230, 229, 228, 222, 216, 210, 203, 197)
+"""xterm's colours from white to red, one a nat."""
+
+UNKNOWN = "{} characters are new to the model, and read as one unknown symbol"
+
+
+class TextKind(SequenceKind):
+    """Text in a vocabulary of characters or bytes."""
+
+    name = "text"
+    formats = TextFormat
+    files = "a .txt file"
+    suffixes = (".txt",)
+    prints = True
+    has_parts = ("line", "character")
+    format: TextFormat
+
+    def conditional(self, family: str | None, arguments: Mapping[str, Any]) -> Conditional:
+        levels = len(self.format.vocabulary)
+        if family is not None:
+            return family_of_levels(family, arguments, levels)
+        refuse_arguments(arguments)
+        return Categorical(levels, encoding="one_hot")
+
+    def model_arguments(self, model: type[Model]) -> dict[str, Any]:
+        if not self.format.documents:
+            return {}
+        ends = getattr(model, "ends_documents", False)
+        if issubclass(model, SequenceModel) and not ends:
+            raise ValueError(f"documents expect a model that can end them (RNN), got {model.__name__}")
+        return {"end_symbol": self.format.vocabulary.end} if ends else {}
+
+    def independent_nats(self, dataset: Dataset, model: Model) -> float:
+        train, valid = dataset.train, dataset.valid
+        if reads_streams(model) and not self.format.documents:
+            train, valid = train.single(), valid.single()
+        return independent_nats(train, valid, len(self.format.vocabulary))
+
+    def reading(self, *, named: bool) -> dict[str, Any]:
+        return {"vocabulary": self.format.vocabulary}
+
+    def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
+        return read_text_whole(path, self.format, model.num_variables), None
+
+    def prefix(self, prompt: str | None) -> Tensor | None:
+        if not prompt:
+            return None
+        if self.format.documents and "\n" in prompt:
+            raise ValueError(f"--prompt expects one line, as the model was fitted on documents, got {prompt!r}")
+        return torch.from_numpy(self.format.vocabulary.encode(prompt, strict=True)).float()
+
+    def write(self, x: Tensor, path: Path) -> str:
+        write_atomically(path, self.format.join(x.cpu()) + b"\n")
+        return f"{len(x)} texts"
+
+    def print(self, x: Tensor) -> None:
+        """Print texts on standard output."""
+        print((self.format.join(x.cpu()) + b"\n").decode(errors="replace"), end="")
+
+    def printer(self, prompt: str) -> Callable[[Tensor], None]:
+        """Print the prompt, and then each symbol as it is drawn, of a document up to its end."""
+        vocabulary, ended = self.format.vocabulary, False
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+        def show(values: Tensor) -> None:
+            nonlocal ended, prompt
+            symbol = int(values[0])
+            print(prompt, end="")
+            prompt = ""
+            ended = ended or (self.format.documents and symbol == vocabulary.end)
+            if not ended:
+                text = decoder.decode(bytes([symbol])) if vocabulary.characters is None else vocabulary.decode([symbol])
+                print(text, end="", flush=True)
+
+        return show
+
+    def leave_samples(self, model: AutoregressiveModel, dataset: Dataset, folder: Path) -> str:
+        context = None if model.num_classes is None else torch.arange(self.num_samples) % model.num_classes
+        x = sample(model, self.num_samples, seed=0, context=context, length=self.sample_length(model))
+        write_atomically(folder / "samples.txt", self.format.join(x.cpu()))
+        return "samples.txt"
+
+    def complete(self, model: AutoregressiveModel, request: Completing) -> list[str]:
+        path = request.source.path
+        if path is None or request.observe is not None or request.mean:
+            raise ValueError(
+                "complete expects a FILE of beginnings, no --observe and no --mean, as the run was fitted on text: "
+                "its text, or each of its lines if the run was fitted on documents, is gone on with"
+            )
+        if request.out.suffix != ".txt":
+            raise ValueError(f"--out expects a file ending in .txt, got {request.out}")
+        check_text(path)
+        text = path.read_text(errors="surrogateescape")
+        beginnings = [line for line in text.splitlines() if line] if self.format.documents else [text]
+        beginnings = beginnings[: request.source.limit]
+        draws = request.draws or 1
+        context = one_class(model, request.source.label, draws)
+        completed = []
+        for beginning in beginnings:
+            known = torch.from_numpy(self.format.vocabulary.encode(beginning, strict=True)).float()
+            length = request.length
+            if length is None and self.format.documents:
+                length = max(1, model.num_variables - len(known))
+            completed.append(
+                self.format.join(
+                    sample(
+                        model, draws, prefix=known, length=length, context=context, **request.drawing.settings()
+                    ).cpu()
+                )
+            )
+        separator = b"\n" if self.format.documents else b"\n\n"
+        write_atomically(request.out, separator.join(completed) + b"\n")
+        return [
+            f"wrote {draws} x {len(beginnings)} completions to {request.out}; exact: what is known comes first"
+        ]
+
+    @property
+    def unit(self) -> str:
+        return self.format.vocabulary.unit
+
+    def figures(self, evaluation: Evaluation, examples: Examples) -> dict[str, Any]:
+        nats, bits = per_unit(evaluation)
+        unknown = self.format.vocabulary.unknown
+        figures = {
+            f"nats_per_{self.unit}": nats,
+            f"bits_per_{self.unit}": bits,
+            "perplexity": math.exp(nats),
+            f"{self.unit}s": evaluation.variables,
+        }
+        return figures | ({} if unknown is None else {"unknown_characters": examples.count(unknown)})
+
+    def summary(self, evaluation: Evaluation, figures: Mapping[str, Any]) -> list[str]:
+        unit = self.unit
+        each = f"{figures[f'nats_per_{unit}']:.4f} nats or {figures[f'bits_per_{unit}']:.4f} bits per {unit}"
+        said = [f"{evaluation.nats:.4f} nats per example; {each}, perplexity {figures['perplexity']:.4f}"]
+        unknown = figures.get("unknown_characters")
+        return said + ([UNKNOWN.format(unknown)] if unknown else [])
+
+    def items(self, model: AutoregressiveModel, source: Source) -> Iterator[Items]:
+        vocabulary = self.format.vocabulary
+        for parts in _batched(itertools.islice(self.lines(model, source), source.limit), LINES):
+            symbols = [part.symbols for part in parts]
+            yield Items(
+                names={
+                    "line": [part.line for part in parts],
+                    "symbols": [len(part.symbols) for part in parts],
+                    "text": [vocabulary.decode(part.symbols).removesuffix("\n") for part in parts],
+                },
+                log_probs=torch.tensor([-part.nats.mean() for part in parts], dtype=torch.float64),
+                notes=Counter({UNKNOWN: sum(map(self.count_unknown, symbols))}),
+                compressed=lambda symbols=symbols: compressed_per_symbol(symbols, len(vocabulary)),  # type: ignore[misc]
+            )
+
+    def lines(self, model: AutoregressiveModel, source: Source) -> Iterator[Part]:
+        """The lines of a file with -log p of their symbols, one after the other.
+
+        Raises:
+            ValueError: If no file is given, or the model is none of sequences.
+        """
+        if source.path is None:
+            raise ValueError("score expects a file of text as DATA, as the run was fitted on text")
+        check_text(source.path)
+        if not reads_streams(model):
+            raise ValueError("score expects the run of one model of sequences, such as RNN, that was fitted on text")
+        return scored_lines(model, self.format, source.path)
+
+    def count_unknown(self, symbols: Any) -> int:
+        """The number of ``symbols`` that stand for characters which the vocabulary lacks."""
+        unknown = self.format.vocabulary.unknown
+        return 0 if unknown is None else int((symbols == unknown).sum())
+
+    def calibration_log_probs(self, model: AutoregressiveModel, dataset: Dataset, split: str) -> Tensor:
+        raise NotImplementedError
+
+
+def _batched(parts: Iterator[Part], size: int) -> Iterator[list[Part]]:
+    while batch := list(itertools.islice(parts, size)):
+        yield batch
