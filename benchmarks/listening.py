@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results"))
     options = parser.parse_args()
     model, data = run_folder.load(options.run), load("fsdd")
-    train, test, audio = data.train, data.test, data.audio
+    train, test, audio = data.train, data.test, data.format
     assert isinstance(train, Recordings)
     assert isinstance(test, Recordings)
     assert audio is not None

@@ -39,6 +39,7 @@ from chainrule.data.infer import infer
 from chainrule.data.named.files import find
 from chainrule.data.named.wine import HOST
 from chainrule.data.read.frames import dataset_of_frame, read_frame
+from chainrule.data.schema import TableSchema
 from chainrule.models import MADE, NADE
 from chainrule.runs import folder as run_folder
 from chainrule.runs import machine
@@ -66,10 +67,10 @@ def wines() -> Dataset:
 
 def fitted(data: Dataset) -> NADE:
     """One network for all orders, so that any cells are drawn given any others exactly."""
-    assert data.schema is not None
+    assert isinstance(data.format, TableSchema)
     torch.manual_seed(0)
     model = NADE(
-        event_shape=data.event_shape, conditional=data.schema.conditional(GaussianMixture(10)), hidden_size=400,
+        event_shape=data.event_shape, conditional=data.format.conditional(GaussianMixture(10)), hidden_size=400,
         num_layers=2, activation="relu", dropout=0.1, order_agnostic=True,
     )  # fmt: skip
     chainrule.fit(model, data.train, data.valid, **TRAINING)
@@ -91,10 +92,10 @@ def marginal_nats(train: Tensor, x: Tensor, real: list[bool]) -> Tensor:
 
 def removed_cells(model: NADE, data: Dataset) -> dict[str, Any]:
     """What is said of removed cells of the test rows."""
-    assert data.schema is not None
+    assert isinstance(data.format, TableSchema)
     train, x = data.train[:], data.test[:]
-    real = [column.kind == "real" for column in data.schema.used]
-    stds = torch.tensor([column.std for column in data.schema.used])
+    real = [column.kind == "real" for column in data.format.used]
+    stds = torch.tensor([column.std for column in data.format.used])
     missing = torch.rand(x.shape, generator=torch.Generator().manual_seed(0)) < REMOVED
     nats = torch.cat([hidden_nats(model, row[None], ~gaps, seed=0) for row, gaps in zip(x, missing, strict=True)])
     apart = marginal_nats(train, x, real)[missing].sum()
@@ -111,7 +112,7 @@ def removed_cells(model: NADE, data: Dataset) -> dict[str, Any]:
     for name, guess in guesses.items():
         error = ((guess.expand_as(x) - x) / stds)[:, real][missing[:, real]].square().mean().sqrt()
         figures[name] = {"rmse": float(error)}
-        for i, column in enumerate(data.schema.used):
+        for i, column in enumerate(data.format.used):
             if not real[i]:
                 figures[name][f"{column.name}_accuracy"] = float(
                     (guess.expand_as(x) == x)[:, i][missing[:, i]].float().mean()
@@ -153,9 +154,9 @@ def two_sample_auc(model: NADE, data: Dataset, rounded: bool) -> float:
 
 def quick(data: Dataset) -> MADE:
     """What a table of this size is fitted with where one order is enough."""
-    assert data.schema is not None
+    assert isinstance(data.format, TableSchema)
     torch.manual_seed(0)
-    return MADE(event_shape=data.event_shape, conditional=data.schema.conditional(), hidden_sizes=[100]).eval()
+    return MADE(event_shape=data.event_shape, conditional=data.format.conditional(), hidden_sizes=[100]).eval()
 
 
 def speed(model: MADE) -> dict[str, float]:
@@ -177,12 +178,12 @@ def speed(model: MADE) -> dict[str, float]:
 
 def memory(model: MADE, data: Dataset, sizes: tuple[int, ...]) -> dict[str, Any]:
     """Peak memory, in MiB, and seconds of ``chainrule score`` of Parquet files of so many rows."""
-    assert data.schema is not None
+    assert isinstance(data.format, TableSchema)
     figures = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         run_folder.save(model, folder / "run", data=data.provenance)
-        rows = data.schema.decode(chainrule.sample(model, sizes[0], seed=0).numpy())
+        rows = data.format.decode(chainrule.sample(model, sizes[0], seed=0).numpy())
         for size in sizes:
             path = folder / f"{size}.parquet"
             polars.concat([rows.lazy()] * (size // sizes[0])).sink_parquet(path)

@@ -20,6 +20,7 @@ import chainrule
 from chainrule.atomic import write_atomically
 from chainrule.conditionals import Categorical
 from chainrule.data import load
+from chainrule.data.text import TextFormat
 from chainrule.models import RNN
 from chainrule.runs import machine
 from chainrule.runs.folder import versions
@@ -109,8 +110,8 @@ def compressors() -> list[dict[str, Any]]:
     rows = []
     for name in ("shakespeare", "wikitext2"):
         data = load(name)
-        assert data.text is not None
-        text = data.text.vocabulary.decode(data.test.symbols)  # type: ignore[attr-defined]
+        assert isinstance(data.format, TextFormat)
+        text = data.format.vocabulary.decode(data.test.symbols)  # type: ignore[attr-defined]
         raw = text.encode()
         for compressor, packed in {
             "xz -9e": lzma.compress(raw, preset=9 | lzma.PRESET_EXTREME),

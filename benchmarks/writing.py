@@ -32,8 +32,8 @@ def draw(run: Path, n: int, **options: Any) -> list[str]:
 def names(run: Path) -> dict[str, Any]:
     """Fifty names, and of a thousand how many the training part has, and how many the other parts."""
     data = load("names")
-    assert data.text is not None
-    known = {split: {data.text.decode(row) for row in data.split(split)[:]} for split in ("train", "valid", "test")}
+    assert isinstance(data.format, TextFormat)
+    known = {split: {data.format.decode(row) for row in data.split(split)[:]} for split in ("train", "valid", "test")}
     drawn = draw(run, 1000)
     unseen = [name for name in drawn if name not in known["train"]]
     return {

@@ -119,8 +119,8 @@ def test_rates_that_differ_are_named_unless_resampled(folder: Path) -> None:
     with pytest.raises(ValueError, match=r"one sample rate, 8000 Hz as most, got others: .*slow.wav has 4000 Hz"):
         load(folder)
     data = load(folder, sample_rate=4000)
-    assert data.audio is not None
-    assert data.audio.sample_rate == 4000
+    assert isinstance(data.format, AudioFormat)
+    assert data.format.sample_rate == 4000
     lengths = {name: n for split in ("train", "valid", "test") for name, n in _lengths(data.split(split)).items()}
     assert lengths["a/slow.wav"] == 400
     assert lengths["a/0.flac"] == 50

@@ -13,6 +13,7 @@ from test_data_frames import ROWS, mixed
 
 import chainrule
 from chainrule.cli import main
+from chainrule.data.schema import TableSchema
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +52,9 @@ def test_score_is_log_prob_of_every_row(run: Path, tmp_path: Path, capsys: pytes
     assert "1 rows have a value that no row had in training" in capsys.readouterr().err
     scores = polars.read_csv(tmp_path / "scores.csv")["log_prob"].to_numpy()
     data = chainrule.data.load(run.parent / "people.csv")
-    assert data.schema is not None
+    assert isinstance(data.format, TableSchema)
     model = chainrule.load(run)
-    expected = model.log_prob(torch.from_numpy(data.schema.encode(mixed(), "people"))).detach().numpy()
+    expected = model.log_prob(torch.from_numpy(data.format.encode(mixed(), "people"))).detach().numpy()
     assert scores[3] == -np.inf
     np.testing.assert_allclose(np.delete(scores, 3), np.delete(expected, 3), rtol=1e-4, atol=1e-4)
 
@@ -64,8 +65,8 @@ def test_cells_that_are_unknown_are_summed_out(run: Path, tmp_path: Path, capsys
     assert main(["score", str(run), str(tmp_path / "gaps.csv"), "--out", str(tmp_path / "scores.csv")]) == 0
     assert "3 rows have empty cells where training had none" in capsys.readouterr().err
     got = polars.read_csv(tmp_path / "scores.csv")["log_prob"].to_numpy()
-    schema, model = chainrule.data.load(run.parent / "people.csv").schema, chainrule.load(run)
-    assert schema is not None
+    schema, model = chainrule.data.load(run.parent / "people.csv").format, chainrule.load(run)
+    assert isinstance(schema, TableSchema)
     last = model.reordered([0, 2, 3, 4, 5, 1])  # in the order in which the unknown column comes last
     joints = []
     for colour in ("red", "green", "blue"):

@@ -44,8 +44,9 @@ def table(tmp_path: Path) -> Path:
 
 def test_the_schema_says_what_each_column_is(table: Path) -> None:
     data = chainrule.data.load(table)
-    assert data.schema is not None
-    kinds = {column.name: (column.kind, column.missing) for column in data.schema.columns}
+    schema = data.format
+    assert isinstance(schema, TableSchema)
+    kinds = {column.name: (column.kind, column.missing) for column in schema.columns}
     assert kinds == {
         "height": ("real", True),
         "colour": ("category", False),
@@ -54,33 +55,35 @@ def test_the_schema_says_what_each_column_is(table: Path) -> None:
         "smokes": ("boolean", False),
         "member": ("category", True),
     }
-    assert data.schema.columns[1].categories == ("blue", "green", "red")
-    assert (data.schema.columns[2].low, data.schema.columns[2].high) == (2, 5)
+    assert schema.columns[1].categories == ("blue", "green", "red")
+    assert (schema.columns[2].low, schema.columns[2].high) == (2, 5)
     assert data.event_shape == (6,)
     assert [len(split) for split in (data.train, data.valid, data.test)] == [48, 6, 6]
-    assert "colour    category  3: blue, green, red" in str(data.schema)
-    assert TableSchema.from_config(data.schema.config) == data.schema
+    assert "colour    category  3: blue, green, red" in str(schema)
+    assert TableSchema.from_config(schema.config) == schema
 
 
 def test_means_and_deviations_are_those_of_the_training_rows(table: Path) -> None:
     data = chainrule.data.load(table)
-    assert data.schema is not None
+    schema = data.format
+    assert isinstance(schema, TableSchema)
     heights = data.train[:][:, 0]
     there = heights[~heights.isnan()].double()
-    assert data.schema.columns[0].mean == pytest.approx(there.mean().item(), rel=1e-6)
-    assert data.schema.columns[0].std == pytest.approx(there.std(correction=0).item(), rel=1e-5)
+    assert schema.columns[0].mean == pytest.approx(there.mean().item(), rel=1e-6)
+    assert schema.columns[0].std == pytest.approx(there.std(correction=0).item(), rel=1e-5)
 
 
 def test_rows_become_numbers_and_come_back(table: Path) -> None:
     data, frame = chainrule.data.load(table), mixed()
-    assert data.schema is not None
-    x = data.schema.encode(frame, "people")
-    assert x[:3, 1].tolist() == [data.schema.columns[1].categories.index(name) for name in frame["colour"][:3]]
+    schema = data.format
+    assert isinstance(schema, TableSchema)
+    x = schema.encode(frame, "people")
+    assert x[:3, 1].tolist() == [schema.columns[1].categories.index(name) for name in frame["colour"][:3]]
     assert np.isnan(x[0, 0])
-    back = data.schema.decode(x)
+    back = schema.decode(x)
     assert back.equals(frame)
     shuffled = frame.select(reversed(frame.columns))
-    assert np.array_equal(data.schema.encode(shuffled, "people"), x, equal_nan=True)
+    assert np.array_equal(schema.encode(shuffled, "people"), x, equal_nan=True)
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
@@ -90,13 +93,14 @@ def test_parquet_and_text_say_the_same(tmp_path: Path, suffix: str) -> None:
     data = chainrule.data.load(path)
     assert isinstance(data.train, ArrayExamples)
     assert data.train.rows is not None
-    assert data.schema == infer(mixed(), data.train.rows, "people")
+    assert data.format == infer(mixed(), data.train.rows, "people")
 
 
 def test_the_conditional_of_each_kind(table: Path) -> None:
     data = chainrule.data.load(table)
-    assert data.schema is not None
-    columns = data.schema.conditional(GaussianMixture(3))
+    schema = data.format
+    assert isinstance(schema, TableSchema)
+    columns = schema.conditional(GaussianMixture(3))
     assert isinstance(columns, Columns)
     names = [repr(column).split("(")[0] for column in columns.columns]
     assert names == ["Standardised", "Categorical", "Standardised", "Standardised", "Bernoulli", "WithMissing"]
@@ -112,9 +116,10 @@ def test_a_person_edits_the_schema(table: Path, tmp_path: Path) -> None:
     told = {"columns": {"height": "ignore", "colour": "category", "children": {"kind": "real"}, "income": "ignore"}}
     (tmp_path / "s.yaml").write_text(yaml.safe_dump(told, sort_keys=False))
     data = chainrule.data.load(table, schema=str(tmp_path / "s.yaml"))
-    assert data.schema is not None
-    assert [(column.name, column.kind) for column in data.schema.used] == [("colour", "category"), ("children", "real")]
-    assert data.schema.columns[2].std > 0
+    schema = data.format
+    assert isinstance(schema, TableSchema)
+    assert [(column.name, column.kind) for column in schema.used] == [("colour", "category"), ("children", "real")]
+    assert schema.columns[2].std > 0
 
 
 def test_what_a_person_says_counts(tmp_path: Path) -> None:
@@ -124,8 +129,8 @@ def test_what_a_person_says_counts(tmp_path: Path) -> None:
         "b": {"kind": "integer", "low": 0, "high": 9},
         "c": {"kind": "category", "missing": True, "categories": ["x", "y", "z"]},
     }
-    schema = chainrule.data.load(tmp_path / "t.csv", schema={"columns": told}).schema
-    assert schema is not None
+    schema = chainrule.data.load(tmp_path / "t.csv", schema={"columns": told}).format
+    assert isinstance(schema, TableSchema)
     real, integer, category = schema.columns
     assert (real.mean, real.std) == (0.0, 100.0)
     assert (integer.low, integer.high) == (0, 9)
@@ -138,8 +143,8 @@ def test_what_a_person_says_counts(tmp_path: Path) -> None:
 def test_codes_with_zeros_and_categories_that_look_like_numbers(tmp_path: Path) -> None:
     codes = ["02134", "10001", "00501"] * 4
     polars.DataFrame({"zip": codes, "x": [0.5 * i for i in range(12)]}).write_csv(tmp_path / "t.csv")
-    schema = chainrule.data.load(tmp_path / "t.csv").schema
-    assert schema is not None
+    schema = chainrule.data.load(tmp_path / "t.csv").format
+    assert isinstance(schema, TableSchema)
     assert schema.columns[0].categories == ("00501", "02134", "10001")
     days = [f"0{i}/11/2026" for i in range(1, 10)] * 2  # no codes, though they begin with a zero
     frame = polars.DataFrame({"half": ["00.5", "01.5", "02.5"] * 6, "day": days})
@@ -149,8 +154,8 @@ def test_codes_with_zeros_and_categories_that_look_like_numbers(tmp_path: Path) 
     told = {"columns": {"k": "category", "x": "real"}}
     frame = polars.DataFrame({"k": [1, 2] * 6, "x": [0.5 * i for i in range(12)]})
     frame.write_csv(tmp_path / "n.csv")
-    numbers = chainrule.data.load(tmp_path / "n.csv", schema=told).schema
-    assert numbers is not None
+    numbers = chainrule.data.load(tmp_path / "n.csv", schema=told).format
+    assert isinstance(numbers, TableSchema)
     assert numbers.columns[0].categories == ("1", "2")
     floats = frame.with_columns(polars.col("k").cast(polars.Float64))  # as of a column with gaps elsewhere
     assert np.array_equal(numbers.encode(floats, "n"), numbers.encode(frame, "n"))
@@ -159,8 +164,8 @@ def test_codes_with_zeros_and_categories_that_look_like_numbers(tmp_path: Path) 
 def test_quoted_names_are_read_and_written_alike(tmp_path: Path) -> None:
     frame = polars.DataFrame({'the "city"': ["a", "b"] * 6, "x, y": [0.5 * i for i in range(12)]})
     frame.write_csv(tmp_path / "t.csv")
-    schema = chainrule.data.load(tmp_path / "t.csv").schema
-    assert schema is not None
+    schema = chainrule.data.load(tmp_path / "t.csv").format
+    assert isinstance(schema, TableSchema)
     assert [column.name for column in schema.columns] == frame.columns
 
 
@@ -168,8 +173,8 @@ def test_large_integers_and_decimals(tmp_path: Path) -> None:
     prices = polars.Series([1.24, 3.5, 2.25, 1.5] * 3).cast(polars.Decimal(10, 2))
     ids = [2**24 + 7 * i * 10**5 for i in range(12)]
     polars.DataFrame({"price": prices, "id": ids}).write_parquet(tmp_path / "t.parquet")
-    schema = chainrule.data.load(tmp_path / "t.parquet").schema
-    assert schema is not None
+    schema = chainrule.data.load(tmp_path / "t.parquet").format
+    assert isinstance(schema, TableSchema)
     assert [column.kind for column in schema.columns] == ["real", "real"]
     with pytest.raises(ValueError, match="column 'id' expects integers below 16,777,216"):
         chainrule.data.load(tmp_path / "t.parquet", schema={"columns": {"id": "integer"}})
@@ -181,8 +186,8 @@ def test_a_table_of_levels_stays_one_unless_a_schema_is_asked_for(tmp_path: Path
     frame = polars.DataFrame({"a": [0, 1, 2] * 5, "b": [1, 0, 1] * 5})
     frame.write_csv(tmp_path / "t.csv")
     assert chainrule.data.load(tmp_path / "t.csv").levels == 3
-    schema = chainrule.data.load(tmp_path / "t.csv", schema="infer").schema
-    assert schema is not None
+    schema = chainrule.data.load(tmp_path / "t.csv", schema="infer").format
+    assert isinstance(schema, TableSchema)
     assert [column.high for column in schema.columns] == [2, 1]
 
 
@@ -230,8 +235,8 @@ def test_two_columns_of_one_name(tmp_path: Path) -> None:
     ],
 )
 def test_rows_that_are_refused(table: Path, change: dict[str, list[Any]], message: str) -> None:
-    schema = chainrule.data.load(table).schema
-    assert schema is not None
+    schema = chainrule.data.load(table).format
+    assert isinstance(schema, TableSchema)
     frame = mixed()[1:2].with_columns(polars.Series(name, values) for name, values in change.items())
     with pytest.raises(ValueError, match=message):
         schema.encode(frame, "new.csv")
@@ -240,8 +245,8 @@ def test_rows_that_are_refused(table: Path, change: dict[str, list[Any]], messag
 
 
 def test_unseen_categories_are_infinite_where_that_is_asked_for(table: Path) -> None:
-    schema = chainrule.data.load(table).schema
-    assert schema is not None
+    schema = chainrule.data.load(table).format
+    assert isinstance(schema, TableSchema)
     frame = mixed()[1:3].with_columns(polars.Series("colour", ["violet", "red"]), polars.Series("children", [99, 3]))
     x = schema.encode(frame, "new.csv", unseen=True)
     assert np.isinf(x).tolist() == [[False, True, True, False, False, False], [False] * 6]

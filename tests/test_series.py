@@ -15,6 +15,7 @@ import chainrule
 import chainrule.data
 from chainrule.cli import main
 from chainrule.data.sequences import Recordings
+from chainrule.data.series import SeriesFormat
 from chainrule.runs import evaluate_split
 
 LENGTH = 400
@@ -53,11 +54,11 @@ def test_the_parts_of_a_series_follow_each_other(table: Path) -> None:
     parts = [next(split.each()) for split in (data.train, data.valid, data.test) if isinstance(split, Recordings)]
     assert [len(part) for part in parts] == [320, 40, 40]
     assert np.array_equal(np.concatenate(parts), polars.read_csv(table)["wave"].to_numpy())
-    assert data.series is not None
-    assert data.series.mean == pytest.approx(parts[0].mean())
-    counts = chainrule.data.load(table, series="count").series
-    assert counts is not None
-    assert (counts.kind, counts.low, counts.high) == ("integer", 15, 25)
+    assert isinstance(data.format, SeriesFormat)
+    assert data.format.column.mean == pytest.approx(parts[0].mean())
+    counts = chainrule.data.load(table, series="count").format
+    assert isinstance(counts, SeriesFormat)
+    assert (counts.column.kind, counts.column.low, counts.column.high) == ("integer", 15, 25)
 
 
 def test_a_forecast_goes_on_with_the_wave(run: Path, table: Path, tmp_path: Path) -> None:

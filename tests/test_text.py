@@ -19,7 +19,7 @@ from chainrule.data import Vocabulary
 from chainrule.data.read import text as text_file
 from chainrule.data.read.text import read_symbols, read_text
 from chainrule.data.sequences import Documents, Stream
-from chainrule.data.text import lines_of
+from chainrule.data.text import TextFormat, lines_of
 from chainrule.models import MADE, RNN
 from chainrule.runs import evaluate_split
 from chainrule.training.streams import Lanes, StreamLikelihood, stream_loader
@@ -57,11 +57,11 @@ def test_a_stream_is_cut_once(tmp_path: Path) -> None:
     cuts = [int(part * len(raw)) for part in (0.8, 0.9)]
     assert any(raw[cut] & 0xC0 == 0x80 for cut in cuts), "a part would begin within a character"
     data = chainrule.data.load(path, window=10)
-    assert data.text is not None
+    assert isinstance(data.format, TextFormat)
     assert data.levels == 5
     splits = [data.train, data.valid, data.test]
     symbols = np.concatenate([split.symbols for split in splits if isinstance(split, Stream)])
-    assert data.text.vocabulary.decode(symbols) == text, "no character is lost or doubled where a part begins"
+    assert data.format.vocabulary.decode(symbols) == text, "no character is lost or doubled where a part begins"
     assert data.train[1].tolist() == symbols[10:20].tolist()
     assert data.train.num_variables == len(data.train.symbols)  # type: ignore[attr-defined]
     octets = chainrule.data.load(path, window=10, vocabulary="bytes")
@@ -72,7 +72,7 @@ def test_a_stream_is_cut_once(tmp_path: Path) -> None:
 def test_documents_are_lines(file: Path) -> None:
     data = chainrule.data.load(file, documents=True, seed=3)
     splits = [data.train, data.valid, data.test]
-    texts = [data.text.decode(x) for split in splits for x in split[:]]  # type: ignore[union-attr]
+    texts = [data.format.decode(x) for split in splits for x in split[:]]  # type: ignore[union-attr]
     unknown = [text.replace("\ufffd", "?") for text in texts]
     assert len(texts) == len(LINES) - 1
     assert data.event_shape == (5,)
@@ -225,8 +225,8 @@ def test_a_file_of_any_name_is_text_where_a_vocabulary_is_given(tmp_path: Path) 
     path = tmp_path / "any.bin"
     path.write_bytes(bytes(range(256)) * 8)
     data = chainrule.data.load(path, vocabulary="bytes", window=16)
-    assert data.text is not None
-    assert data.text.join(data.train[:2]) == bytes(range(16)) + b"\n\n" + bytes(range(16, 32))
+    assert isinstance(data.format, TextFormat)
+    assert data.format.join(data.train[:2]) == bytes(range(16)) + b"\n\n" + bytes(range(16, 32))
     with pytest.raises(ValueError, match="window expects a stream, got 3 for documents"):
         chainrule.data.load(path, vocabulary="bytes", documents=True, window=3)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from typing import TypeGuard
 
@@ -72,3 +73,20 @@ def sequence_model(model: Model) -> SequenceModel:
             got += f" of events {model.event_shape} in an order of its own"
         raise ValueError(f"recordings expect a model of sequences of any length (WaveNet, RNN), got {got}")
     return model
+
+
+def history_of(model: Model, *, ragged: bool = False) -> float | None:
+    """How many variables before x_t ``model`` looks at: ``math.inf`` for all, None if it reads whole examples only.
+
+    Args:
+        model: Any model.
+        ragged: True if its examples have lengths of their own, see `chainrule.batch.BatchSource.ragged`.
+
+    Raises:
+        ValueError: If the examples are ragged and the model takes one length only.
+    """
+    if ragged:
+        model = sequence_model(model)
+    if not reads_streams(model):
+        return None
+    return math.inf if model.receptive_field is None else model.receptive_field

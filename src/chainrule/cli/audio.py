@@ -18,6 +18,7 @@ from chainrule.data.dataset import Dataset
 from chainrule.data.read.recordings import write_wav
 from chainrule.data.sequences import Recordings
 from chainrule.model import AutoregressiveModel
+from chainrule.runs import formats
 from chainrule.sequence import sequence_model
 from chainrule.tasks.evaluate import sequence_log_probs
 from chainrule.tasks.sample import sample
@@ -75,12 +76,12 @@ def complete_audio(options: dict[str, Any], model: AutoregressiveModel, config: 
                 context=context,
                 **drawing,
             )
-        assert dataset.audio is not None
+        assert formats.audio(dataset) is not None
         stem = f"{i}-{Path(examples.names[i]).with_suffix('').as_posix().replace('/', '-')}"
         options["out"].mkdir(exist_ok=True)
-        write_wav(options["out"] / f"{stem}.wav", [whole], dataset.audio)
+        write_wav(options["out"] / f"{stem}.wav", [whole], formats.audio(dataset))
         for draw, x in enumerate(draws):
-            write_wav(options["out"] / f"{stem}-completed-{draw}.wav", [x], dataset.audio)
+            write_wav(options["out"] / f"{stem}-completed-{draw}.wav", [x], formats.audio(dataset))
     count = min(options["n"], len(examples))
     print(
         f"wrote {options['draws']} x {count} completions, and the {count} recordings, to {options['out']}; "

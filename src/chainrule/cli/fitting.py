@@ -12,7 +12,7 @@ from chainrule.cli.parser import UsageError, suggestion
 from chainrule.cli.settings import settings_from
 from chainrule.cli.writing import plain
 from chainrule.model import AutoregressiveModel
-from chainrule.runs import folder
+from chainrule.runs import folder, formats
 from chainrule.tasks.describe import describe
 from chainrule.training import is_first_process
 
@@ -39,7 +39,8 @@ def run_fit(options: dict[str, Any]) -> None:
     else:
         print(f"validation loss {record['valid_loss']:.3f} {done.model.loss_unit} {where}")
     data = done.dataset
-    kinds = {"samples.txt": data.text, "samples.wav": data.audio, "samples.csv": data.schema or data.series}
+    tables = formats.schema(data) or formats.series(data)
+    kinds = {"samples.txt": formats.text(data), "samples.wav": formats.audio(data), "samples.csv": tables}
     samples = next((name for name, kind in kinds.items() if kind is not None), "samples.png")
     print(f"{out} holds the model and {samples}; metrics.csv and training.png are beside each model that was fitted")
 

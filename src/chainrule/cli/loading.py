@@ -21,7 +21,7 @@ from chainrule.data.text import TextFormat
 from chainrule.data.whole import read_whole
 from chainrule.devices import check_device
 from chainrule.model import AutoregressiveModel, Model
-from chainrule.runs import folder
+from chainrule.runs import folder, formats
 
 
 def load_run(options: dict[str, Any]) -> tuple[AutoregressiveModel, dict[str, Any]]:
@@ -91,13 +91,14 @@ def dataset_of(spec: str | None, config: dict[str, Any], model: Model) -> Datase
         # A path that was relative then is where it was, wherever this command runs.
         spec = settings["data"] if settings["data"] in NAMES else known.get("path", settings["data"])
     dataset = load_data(spec, seed=settings.get("seed", 0), **reading)
-    if "audio" in known and (dataset.audio is None or dataset.audio.config != known["audio"]):
-        got = dataset.description if dataset.audio is None else f"{dataset.audio.sample_rate} Hz, {dataset.audio.words}"
+    audio = formats.audio(dataset)
+    if "audio" in known and (audio is None or audio.config != known["audio"]):
+        got = dataset.description if audio is None else f"{audio.sample_rate} Hz, {audio.words}"
         fitted = AudioFormat(**known["audio"])
         raise UsageError(
             f"--data expects recordings, {fitted.sample_rate} Hz, {fitted.words}, as the run was fitted on, got {got}"
         )
-    if dataset.text is None and dataset.event_shape != model.event_shape:
+    if formats.text(dataset) is None and dataset.event_shape != model.event_shape:
         raise UsageError(f"--data expects examples of shape {model.event_shape}, got {dataset.event_shape} in {spec}")
     return dataset
 

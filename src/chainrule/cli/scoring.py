@@ -31,6 +31,7 @@ from chainrule.cli.tables import table_schema
 from chainrule.cli.text import score_text, text_format
 from chainrule.cli.writing import ARRAYS, PICTURES, check_suffix, plain, write_array
 from chainrule.model import AutoregressiveModel
+from chainrule.runs import formats
 from chainrule.tasks.classify import class_prior, classify, classify_progressively
 from chainrule.tasks.describe import describe
 from chainrule.tasks.marginal import marginal
@@ -54,18 +55,18 @@ def run_evaluate(options: dict[str, Any]) -> None:
         print(json.dumps(plain(result.as_dict() | figures | about | {"split": options["split"]})))
         return
     print(f"{dataset.description}, {options['split']}: {result.examples} examples")
-    if dataset.text is not None:
-        unit = dataset.text.vocabulary.unit
+    if formats.text(dataset) is not None:
+        unit = formats.text(dataset).vocabulary.unit
         each = f"{figures[f'nats_per_{unit}']:.4f} nats or {figures[f'bits_per_{unit}']:.4f} bits per {unit}"
         print(f"{result.nats:.4f} nats per example; {each}, perplexity {figures['perplexity']:.4f}")
         if figures.get("unknown_characters"):
             print(f"{figures['unknown_characters']} characters are new to the model, and read as one unknown symbol")
-    elif dataset.series is not None:
+    elif formats.series(dataset) is not None:
         print(f"{figures['nats_per_value']:.4f} nats per value")
-    elif dataset.audio is not None:
+    elif formats.audio(dataset) is not None:
         each = f"{figures['nats_per_sample']:.4f} nats or {figures['bits_per_sample']:.4f} bits per sample"
         print(f"{result.nats:.4f} +- {result.nats_stderr:.4f} nats per recording; {each}")
-    elif dataset.schema is not None:
+    elif formats.schema(dataset) is not None:
         print(f"{result.nats:.4f} +- {result.nats_stderr:.4f} nats per row, in the file's units")
     else:
         print(f"{result.nats:.4f} +- {result.nats_stderr:.4f} nats, {result.bits_per_dim:.4f} bits per dimension")

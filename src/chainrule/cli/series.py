@@ -16,7 +16,7 @@ from chainrule.cli.writing import FRAMES, check_suffix
 from chainrule.data.read.frames import write_frame
 from chainrule.data.schema import Column
 from chainrule.data.sequences import Recordings
-from chainrule.data.series import draws_frame, read_values, series_column
+from chainrule.data.series import SeriesFormat, draws_frame, read_values
 from chainrule.model import AutoregressiveModel
 from chainrule.sequence import sequence_model
 from chainrule.tasks.sample import sample
@@ -32,7 +32,7 @@ LENGTH = 24
 def series_of(config: dict[str, Any]) -> Column | None:
     """The column that a run was fitted on as a series; None if it was none."""
     series = config.get("data", {}).get("series")
-    return None if series is None else series_column(series)
+    return None if series is None else SeriesFormat.from_config(series).column
 
 
 def sample_series(options: dict[str, Any], model: AutoregressiveModel, column: Column, drawing: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,9 @@ class AudioFormat:
     [0, 128, 255]
     """
 
+    kind: ClassVar[str] = "audio"
+    key: ClassVar[str] = "audio"
+
     sample_rate: int
     levels: int = 256
 
@@ -48,8 +51,13 @@ class AudioFormat:
 
     @property
     def config(self) -> dict[str, Any]:
-        """Plain values that `AudioFormat` takes."""
+        """Plain values that `from_config` takes."""
         return asdict(self)
+
+    @classmethod
+    def from_config(cls, config: Any) -> AudioFormat:
+        """The format that `config` describes."""
+        return cls(**config)
 
     @property
     def words(self) -> str:
@@ -105,23 +113,10 @@ def dataset(
         labels: Their classes, if there are any.
         classes: The names of the classes.
     """
-    provenance = origin | {
-        "levels": audio.levels,
-        "audio": audio.config,
-        "splits": {split: len(examples) for split, examples in splits.items()},
-        "samples_of_splits": {split: examples.num_variables for split, examples in splits.items()},
-    }
+    samples = {split: examples.num_variables for split, examples in splits.items()}
+    named = {"classes": list(classes)} if classes else {}
     return Dataset(
-        name=name,
-        description=f"{description}, {audio.words}",
-        event_shape=splits["train"].event_shape,
-        levels=audio.levels,
-        train=splits["train"],
-        valid=splits["valid"],
-        test=splits["test"],
-        provenance=provenance | ({"classes": list(classes)} if classes else {}),
-        labels=labels,
-        audio=audio,
+        name, f"{description}, {audio.words}", audio, splits, origin | {"samples_of_splits": samples} | named, labels
     )
 
 

@@ -1,57 +1,72 @@
-"""What every data set is: three splits of examples, read batch by batch."""
+"""Data sets: three splits of examples of one format."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from chainrule.data.examples import Examples, Rows
+from chainrule.data.formats import Format
 
-if TYPE_CHECKING:
-    from chainrule.data.audio import AudioFormat
-    from chainrule.data.schema import Column, TableSchema
-    from chainrule.data.text import TextFormat
+SPLITS = ("train", "valid", "test")
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Named splits of examples of one shape.
+    """Train, valid and test examples of one format.
 
     Attributes:
         name: The data set's name, or the path it was read from.
         description: One line; for images it names the binarisation.
-        event_shape: ``(columns,)`` or ``(channels, height, width)``.
-        levels: How many values a variable takes; 2 is binary.
-        train: Examples to learn from.
-        valid: Examples to choose by.
-        test: Examples to report on.
-        provenance: Plain values that say where the examples come from; recorded beside every result.
+        format: The kind of data, with what the reader found out about it.
+        splits: The examples to learn from, ``train``, to choose by, ``valid``, and to report on, ``test``.
+        origin: Plain values that say where the examples come from and how they were split.
         labels: Class of every example, ``(N,)`` int64 per split, where there are classes.
-        text: How text became symbols, where the examples are text.
-        audio: How samples became levels, where the examples are recordings.
-        schema: The kinds of the columns, where the examples are rows of a table with numbers, categories and gaps;
-            ``levels`` is then 0.
-        series: The kind of its values, where the examples are parts of one time series; ``levels`` is then 0.
     """
 
     name: str
     description: str
-    event_shape: tuple[int, ...]
-    levels: int
-    train: Examples
-    valid: Examples
-    test: Examples
-    provenance: dict[str, Any]
-    labels: dict[str, Tensor] | None = None
-    text: TextFormat | None = None
-    audio: AudioFormat | None = None
-    schema: TableSchema | None = None
-    series: Column | None = None
+    format: Format
+    splits: Mapping[str, Examples]
+    origin: Mapping[str, Any]
+    labels: Mapping[str, Tensor] | None = None
+
+    @property
+    def train(self) -> Examples:
+        """Examples to learn from."""
+        return self.splits["train"]
+
+    @property
+    def valid(self) -> Examples:
+        """Examples to choose by."""
+        return self.splits["valid"]
+
+    @property
+    def test(self) -> Examples:
+        """Examples to report on."""
+        return self.splits["test"]
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """Shape of one example: ``(columns,)``, ``(channels, height, width)`` or ``(window,)``."""
+        return self.train.event_shape
+
+    @property
+    def levels(self) -> int:
+        """The number of values that a variable takes; 0 where values are not levels."""
+        return self.format.levels
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Plain values that say what the examples are and where they come from; recorded beside every result."""
+        levels = {"levels": self.levels} if self.levels else {}
+        sizes = {"splits": {split: len(examples) for split, examples in self.splits.items()}}
+        return {**self.origin, **levels, "kind": self.format.kind, self.format.key: self.format.config, **sizes}
 
     def split(self, name: str) -> Examples:
         """The examples of the split ``name``: train, valid or test.
@@ -59,10 +74,9 @@ class Dataset:
         Raises:
             ValueError: If there is no such split.
         """
-        splits = {"train": self.train, "valid": self.valid, "test": self.test}
-        if name not in splits:
-            raise ValueError(f"split expects train, valid or test, got {name!r}{nearest(name, splits)}")
-        return splits[name]
+        if name not in self.splits:
+            raise ValueError(f"split expects train, valid or test, got {name!r}{nearest(name, SPLITS)}")
+        return self.splits[name]
 
     def classes(self, split: str) -> Tensor:
         """The class of every example of a split, ``(N,)``.
@@ -76,7 +90,7 @@ class Dataset:
         return self.labels[split]
 
 
-def nearest(word: str, choices: Sequence[str] | dict[str, Any]) -> str:
+def nearest(word: str, choices: Iterable[str]) -> str:
     """A hint ``; did you mean 'x'?``, or nothing where no choice resembles ``word``.
 
     >>> nearest("mnits", ["digits", "mnist"])

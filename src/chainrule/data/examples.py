@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, final
 
@@ -13,23 +13,22 @@ import torch.utils.data
 from numpy.typing import NDArray
 from torch import Tensor
 
+from chainrule.batch import BatchSource
+
 Indices = int | slice | range | Sequence[int] | NDArray[Any] | Tensor
 Rows = NDArray[np.int64]
 
 
-class Examples(torch.utils.data.Dataset[Tensor], ABC):
+class Examples(torch.utils.data.Dataset[Tensor], BatchSource):
     """The examples of one split, read when they are asked for.
 
     To add a kind of data, write `__len__` and `read`. ``examples[indices]`` takes a list, a slice, a
     range or a tensor and gives a float32 tensor ``(k, *event_shape)`` whose values are the integers
-    0 to levels - 1; one integer gives one example ``(*event_shape)``.
+    0 to levels - 1; one integer gives one example ``(*event_shape)``. `batches` and `in_order` give what a model reads.
 
     Args:
         event_shape: Shape of one example.
     """
-
-    ragged = False
-    """Whether examples have lengths of their own, so that only one by one they are not filled up."""
 
     def __init__(self, event_shape: Sequence[int]) -> None:
         self.event_shape = tuple(int(size) for size in event_shape)
@@ -46,6 +45,13 @@ class Examples(torch.utils.data.Dataset[Tensor], ABC):
     @abstractmethod
     def read(self, positions: Rows) -> Tensor:
         """The examples at ``positions`` ``(k,)``, each from 0 to len - 1: a float32 tensor ``(k, *event_shape)``."""
+
+    def count(self, value: float) -> int:
+        """The number of variables, of all examples together, that have ``value``."""
+        return sum(
+            int(((batch.x == value) if batch.counted is None else (batch.x == value) & batch.counted).sum())
+            for batch in self.in_order(256, history=math.inf)
+        )
 
     @final
     def __getitem__(self, indices: Indices) -> Tensor:

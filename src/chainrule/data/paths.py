@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.data import NAMES
-from chainrule.data.dataset import Dataset, nearest, split_rows
+from chainrule.data.dataset import SPLITS, Dataset, nearest, split_rows
 from chainrule.data.examples import ArrayExamples, Rows
-from chainrule.data.read.arrays import SPLITS, event_shape, read_npz
+from chainrule.data.formats import format_of_levels
+from chainrule.data.read.arrays import event_shape, read_npz
 from chainrule.data.read.folders import find_files
 from chainrule.data.read.rows import SUFFIXES, check_is_file, read_rows
 from chainrule.data.read.values import Levels
@@ -124,26 +125,15 @@ def _dataset(
     size = "x".join(map(str, shape)) + (" columns" if len(shape) == 1 else "")
     name = path.resolve().name
     total = sum(len(examples) for examples in splits.values())
-    provenance: dict[str, Any] = {
+    origin: dict[str, Any] = {
         "path": str(path.resolve()),
-        "levels": found,
         "levels_from": "the largest value" if levels is None else "the argument",
         "binarisation": "none: values as in the file",
-        "splits": {split: len(examples) for split, examples in splits.items()},
     }
     if seed is not None:
-        provenance["split_seed"] = seed
+        origin["split_seed"] = seed
     description = f"{name}: {total} examples of {size}, {found} levels, values as in the file"
-    return Dataset(
-        name=name,
-        description=description,
-        event_shape=shape,
-        levels=found,
-        train=splits["train"],
-        valid=splits["valid"],
-        test=splits["test"],
-        provenance=provenance,
-    )
+    return Dataset(name, description, format_of_levels(shape, found), splits, origin)
 
 
 def _largest(array: Levels) -> int:

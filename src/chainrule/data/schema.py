@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars
@@ -88,7 +88,15 @@ class TableSchema:
         columns: All of them, those that are left out too.
     """
 
+    kind: ClassVar[str] = "table"
+    key: ClassVar[str] = "schema"
+
     columns: tuple[Column, ...]
+
+    @property
+    def levels(self) -> int:
+        """0: the values of columns are not levels."""
+        return 0
 
     @property
     def used(self) -> list[Column]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars
@@ -26,6 +27,35 @@ SHARES = (0.8, 0.9)
 LEAST = 10
 
 
+@dataclass(frozen=True)
+class SeriesFormat:
+    """A time series.
+
+    Attributes:
+        column: The name, the kind and the range of its values.
+    """
+
+    kind: ClassVar[str] = "series"
+    key: ClassVar[str] = "series"
+
+    column: Column
+
+    @property
+    def levels(self) -> int:
+        """0: the values of a series are not levels."""
+        return 0
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Plain values that `from_config` takes."""
+        return TableSchema((self.column,)).config
+
+    @classmethod
+    def from_config(cls, config: Any) -> SeriesFormat:
+        """The format that `config` describes."""
+        return cls(TableSchema.from_config(config).columns[0])
+
+
 def load_series(path: Path, column: str, window: int | None = None) -> Dataset:
     """The values of ``column``: the first 80 % train, the next tenth validates, and the last one is the test.
 
@@ -46,31 +76,17 @@ def load_series(path: Path, column: str, window: int | None = None) -> Dataset:
         split: Recordings(part, np.array([len(part)]), [split], window, silence=float(values[0]))
         for split, part in parts.items()
     }
+    name = path.resolve().name
     return Dataset(
-        name=path.resolve().name,
-        description=f"{path.resolve().name}: {len(values)} values of {column!r} ({about.kind}), in their sequence",
-        event_shape=(window,),
-        levels=0,
-        train=splits["train"],
-        valid=splits["valid"],
-        test=splits["test"],
-        provenance={
+        name,
+        f"{name}: {len(values)} values of {column!r} ({about.kind}), in their sequence",
+        SeriesFormat(about),
+        splits,
+        {
             "path": str(path.resolve()),
-            "series": series_config(about),
             "samples_of_splits": {split: len(part) for split, part in parts.items()},
         },
-        series=about,
     )
-
-
-def series_config(column: Column) -> dict[str, Any]:
-    """Plain values that `series_column` takes."""
-    return TableSchema((column,)).config
-
-
-def series_column(config: dict[str, Any]) -> Column:
-    """The column that `series_config` wrote."""
-    return TableSchema.from_config(config).columns[0]
 
 
 def read_values(path: Path, column: str, about: Column | None = None) -> NDArray[np.float64]:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from chainrule.data.dataset import Dataset, split_rows
+from chainrule.data.dataset import SPLITS, Dataset, split_rows
 from chainrule.data.examples import Examples
-from chainrule.data.read.arrays import SPLITS
 from chainrule.data.read.text import boundary, check_text, read_bytes, read_text, symbols_of
 from chainrule.data.sequences import Documents, Stream
 from chainrule.data.vocabulary import KINDS, Vocabulary
@@ -31,8 +30,16 @@ class TextFormat:
         documents: Whether an example is a line, ended by the symbol of its end, or a window of one long stream.
     """
 
+    kind: ClassVar[str] = "text"
+    key: ClassVar[str] = "text"
+
     vocabulary: Vocabulary
     documents: bool
+
+    @property
+    def levels(self) -> int:
+        """The number of symbols."""
+        return len(self.vocabulary)
 
     @property
     def config(self) -> dict[str, Any]:
@@ -54,7 +61,8 @@ class TextFormat:
         return (b"\n" if self.documents else b"\n\n").join(texts)
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> TextFormat:
+    def from_config(cls, config: Any) -> TextFormat:
+        """The format that `config` describes."""
         return cls(Vocabulary(config["vocabulary"]["characters"]), config["documents"])
 
 
@@ -99,29 +107,18 @@ def load_text(
     else:
         splits, symbols = _stream(path, vocabulary, window, parts)
     text = TextFormat(symbols, documents)
-    shape = splits["train"].event_shape
     kind = "documents, one a line" if documents else f"one stream, in windows of {window}"
     counts = {split: examples.num_variables for split, examples in splits.items()}
-    provenance: dict[str, Any] = {
-        "path": str(path.resolve()),
-        "levels": len(symbols),
-        "text": text.config,
-        "splits": {split: len(examples) for split, examples in splits.items()},
-        f"{symbols.kind}_of_splits": counts,
-    }
+    origin: dict[str, Any] = {"path": str(path.resolve()), f"{symbols.kind}_of_splits": counts}
     if documents:
-        provenance["split_seed"] = seed
+        origin["split_seed"] = seed
     total = sum(counts[split] for split in SPLITS if split != "test" or splits["test"] is not splits["valid"])
     return Dataset(
-        name=name or path.resolve().name,
-        description=description or f"{path.name}: {total} {symbols.kind}, {kind}",
-        event_shape=shape,
-        levels=len(symbols),
-        train=splits["train"],
-        valid=splits["valid"],
-        test=splits["test"],
-        provenance=provenance,
-        text=text,
+        name or path.resolve().name,
+        description or f"{path.name}: {total} {symbols.kind}, {kind}",
+        text,
+        splits,
+        origin,
     )
 
 

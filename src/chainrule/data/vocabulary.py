@@ -34,6 +34,12 @@ class Vocabulary:
         self._points = np.array(points, dtype="<u4")
         self._known = self._points[:-1]
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Vocabulary) and self.characters == other.characters
+
+    def __hash__(self) -> int:
+        return hash(self.characters)
+
     def __len__(self) -> int:
         return 256 if self.characters is None else len(self.characters)
 

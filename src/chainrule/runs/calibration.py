@@ -14,6 +14,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from chainrule.runs import formats
 from chainrule.atomic import write_atomically
 from chainrule.data.sequences import Recordings
 from chainrule.data.dataset import Dataset
@@ -67,15 +68,15 @@ def _log_probs(model: AutoregressiveModel, dataset: Dataset, split: str) -> Tens
     rows = np.random.RandomState(0).permutation(len(examples))[:EXAMPLES]
     if isinstance(examples, Recordings):
         sequence = sequence_model(model)
-        if dataset.series is not None:
+        if formats.series(dataset) is not None:
             return -torch.cat(list(stream_surprisals(sequence, [next(examples.each())[-SYMBOLS:]])))
         rows = rows[: 1 + int(np.searchsorted(examples.lengths[rows].cumsum(), SYMBOLS))]
         clips = [examples.levels[examples.starts[row] : examples.ends[row]] for row in rows]
         log_probs, _ = sequence_log_probs(sequence, clips, _classes(model, dataset, split, rows))
         return log_probs / torch.from_numpy(examples.lengths[rows])
     if isinstance(examples, Stream) and reads_streams(model):
-        assert dataset.text is not None
-        lines = stream_lines(model, dataset.text.vocabulary, [np.asarray(examples.symbols[:SYMBOLS])])
+        assert formats.text(dataset) is not None
+        lines = stream_lines(model, formats.text(dataset).vocabulary, [np.asarray(examples.symbols[:SYMBOLS])])
         return torch.tensor([-line.nats.mean() for line in lines], dtype=torch.float64)
     if isinstance(examples, Documents) and model.any_length:
         return _document_means(model, examples, rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from chainrule.runs import formats
 from chainrule.data.sequences import Recordings
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
@@ -40,14 +41,14 @@ def unit_figures(evaluation: Evaluation, dataset: Dataset, examples: Examples) -
 
     Of recordings, nats and bits per sample.
     """
-    if dataset.audio is not None:
+    if formats.audio(dataset) is not None:
         nats = evaluation.nats * evaluation.examples / evaluation.variables
         return {"nats_per_sample": nats, "bits_per_sample": nats / math.log(2), "samples": evaluation.variables}
-    if dataset.series is not None:
+    if formats.series(dataset) is not None:
         return {"nats_per_value": evaluation.nats * evaluation.examples / evaluation.variables}
-    if dataset.text is None:
+    if formats.text(dataset) is None:
         return {}
-    vocabulary = dataset.text.vocabulary
+    vocabulary = formats.text(dataset).vocabulary
     nats = evaluation.nats * evaluation.examples / evaluation.variables
     figures = {
         f"nats_per_{vocabulary.unit}": nats,

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from chainrule.runs import formats
 from chainrule import models, plots
 from chainrule.runs import folder
 from chainrule.atomic import write_atomically
@@ -158,19 +159,19 @@ def _finish(model: Model, settings: Settings, dataset: Dataset, out: Path, recor
     if not isinstance(model, AutoregressiveModel):
         return Run(model, dataset, folder.read_config(out))
     # One line of a text may be far longer than the others.
-    longest = model.num_variables if dataset.audio is not None else LONGEST_SAMPLE
-    count = CLIPS if dataset.audio is not None or dataset.series is not None else 64
+    longest = model.num_variables if formats.audio(dataset) is not None else LONGEST_SAMPLE
+    count = CLIPS if formats.audio(dataset) is not None or formats.series(dataset) is not None else 64
     context = None if model.num_classes is None else torch.arange(count) % model.num_classes
     length = min(model.num_variables, longest) if model.any_length else None
     samples = sample(model, count, seed=0, context=context, length=length).cpu()
-    if dataset.series is not None:
-        write_frame(draws_frame(samples, dataset.series), out / "samples.csv")
-    elif dataset.schema is not None:
-        write_frame(dataset.schema.decode(samples.numpy()), out / "samples.csv")
-    elif dataset.text is not None:
-        write_atomically(out / "samples.txt", dataset.text.join(samples))
-    elif dataset.audio is not None:
-        write_wav(out / "samples.wav", samples, dataset.audio)
+    if formats.series(dataset) is not None:
+        write_frame(draws_frame(samples, formats.series(dataset)), out / "samples.csv")
+    elif formats.schema(dataset) is not None:
+        write_frame(formats.schema(dataset).decode(samples.numpy()), out / "samples.csv")
+    elif formats.text(dataset) is not None:
+        write_atomically(out / "samples.txt", formats.text(dataset).join(samples))
+    elif formats.audio(dataset) is not None:
+        write_wav(out / "samples.wav", samples, formats.audio(dataset))
     else:
         examples = dataset.train[: len(samples)]
         plots.data_beside_samples(examples, samples, out / "samples.png", levels=dataset.levels)
@@ -180,11 +181,11 @@ def _finish(model: Model, settings: Settings, dataset: Dataset, out: Path, recor
 def _independent_nats(model: Model, dataset: Dataset) -> float:
     """The NLL of independent variables; for a model that reads streams or recordings, of independent symbols."""
     train, valid = dataset.train, dataset.valid
-    if dataset.series is not None and isinstance(train, Recordings) and isinstance(valid, Recordings):
+    if formats.series(dataset) is not None and isinstance(train, Recordings) and isinstance(valid, Recordings):
         rows = [part.levels[:, None].astype("float32") for part in (train, valid)]
-        return TableSchema((dataset.series,)).independent_nats(*rows)
-    if dataset.schema is not None:
-        return dataset.schema.independent_nats(train[:].numpy(), valid[:].numpy())
+        return TableSchema((formats.series(dataset),)).independent_nats(*rows)
+    if formats.schema(dataset) is not None:
+        return formats.schema(dataset).independent_nats(train[:].numpy(), valid[:].numpy())
     single = isinstance(train, Recordings) or reads_streams(model)
     if single and isinstance(train, Stream | Recordings) and isinstance(valid, Stream | Recordings):
         train, valid = train.single(), valid.single()

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 import yaml
 
+from chainrule.runs import formats
 from chainrule import conditionals, data, models
 from chainrule.conditionals import Bernoulli, Categorical, Conditional, DiscretizedLogisticMixture, GaussianMixture
 from chainrule.conditionals.real import Real
@@ -75,10 +76,10 @@ def conditional_for(dataset: Dataset, settings: Settings) -> Conditional:
     arguments = {
         key.removeprefix("conditional."): value for key, value in settings.items() if key.startswith("conditional.")
     }
-    if dataset.series is not None:
-        return dataset.series.conditional(_real(settings, arguments) or GaussianMixture())
-    if dataset.schema is not None:
-        return dataset.schema.conditional(_real(settings, arguments))
+    if formats.series(dataset) is not None:
+        return formats.series(dataset).conditional(_real(settings, arguments) or GaussianMixture())
+    if formats.schema(dataset) is not None:
+        return formats.schema(dataset).conditional(_real(settings, arguments))
     if "conditional" in settings:
         family = getattr(conditionals, settings["conditional"])
         takes = inspect.signature(family).parameters
@@ -97,9 +98,9 @@ def conditional_for(dataset: Dataset, settings: Settings) -> Conditional:
         raise ValueError(f"conditional.{next(iter(arguments))} expects a conditional to be named, got none")
     if dataset.levels == 2:
         return Bernoulli()
-    if dataset.audio is not None and dataset.levels == LINEAR:
+    if formats.audio(dataset) is not None and dataset.levels == LINEAR:
         return DiscretizedLogisticMixture(dataset.levels)
-    symbols = dataset.text is not None or dataset.audio is not None
+    symbols = formats.text(dataset) is not None or formats.audio(dataset) is not None
     one_hot = dataset.levels <= ONE_HOT_UP_TO or symbols
     return Categorical(dataset.levels, encoding="one_hot" if one_hot else "scalar")
 
@@ -127,13 +128,13 @@ def build(settings: Settings, dataset: Dataset) -> AutoregressiveModel:
     arguments |= {"event_shape": dataset.event_shape, "conditional": conditional_for(dataset, settings)}
     chosen = model_class(settings["model"])
     of_sequences, takes = issubclass(chosen, SequenceModel), inspect.signature(chosen).parameters
-    if (dataset.audio or dataset.series) is not None and not of_sequences:
+    if (formats.audio(dataset) or formats.series(dataset)) is not None and not of_sequences:
         raise ValueError(f"recordings and series expect a model of sequences (WaveNet, RNN), got {settings['model']}")
-    if dataset.text is not None and dataset.text.documents:
+    if formats.text(dataset) is not None and formats.text(dataset).documents:
         if of_sequences and "end_symbol" not in takes:
             raise ValueError(f"documents expect a model that can end them (RNN), got {settings['model']}")
         if "end_symbol" in takes:
-            arguments["end_symbol"] = dataset.text.vocabulary.end
+            arguments["end_symbol"] = formats.text(dataset).vocabulary.end
     if "order" in arguments and "order" not in takes:
         raise ValueError(
             f"orders expects a model that takes an order, got {settings['model']}, which has one of its own"

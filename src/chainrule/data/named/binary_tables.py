@@ -9,10 +9,10 @@ References:
 
 from __future__ import annotations
 
-from chainrule.data.dataset import Dataset, check_levels
+from chainrule.data.dataset import SPLITS, Dataset, check_levels
 from chainrule.data.examples import ArrayExamples
+from chainrule.data.formats import RowsFormat
 from chainrule.data.named import files
-from chainrule.data.read.arrays import SPLITS
 from chainrule.data.read.delimited import read_delimited
 
 URL = "https://raw.githubusercontent.com/arranger1044/DEBD/master/datasets"
@@ -62,19 +62,4 @@ def load(name: str, description: str, levels: int | None) -> Dataset:
         if values.shape[1:] != shape:
             raise ValueError(f"{path}: expected {shape[0]} columns, got {values.shape[1]}")
         splits[split] = ArrayExamples(values, shape)
-    provenance = {
-        "name": name,
-        "levels": 2,
-        "binarisation": description,
-        "splits": {split: len(examples) for split, examples in splits.items()},
-    }
-    return Dataset(
-        name=name,
-        description=description,
-        event_shape=shape,
-        levels=2,
-        train=splits["train"],
-        valid=splits["valid"],
-        test=splits["test"],
-        provenance=provenance,
-    )
+    return Dataset(name, description, RowsFormat(2), splits, {"name": name, "binarisation": description})

@@ -11,6 +11,7 @@ import torch
 
 from chainrule.data.dataset import Dataset, check_levels, split_rows
 from chainrule.data.examples import ArrayExamples
+from chainrule.data.formats import ImageFormat
 
 EVENT_SHAPE = (1, 8, 8)
 SPLIT_SEED = 0
@@ -26,21 +27,11 @@ def load(name: str, description: str, levels: int | None) -> Dataset:
     pixels, classes = load_digits(return_X_y=True)
     values = (pixels >= 8).astype(np.uint8) if binary else pixels.astype(np.uint8)
     rows = split_rows(len(values), SPLIT_SEED, name)
-    provenance = {
-        "name": name,
-        "levels": fixed,
-        "binarisation": description,
-        "split_seed": SPLIT_SEED,
-        "splits": {split: len(which) for split, which in rows.items()},
-    }
     return Dataset(
-        name=name,
-        description=description,
-        event_shape=EVENT_SHAPE,
-        levels=fixed,
-        train=ArrayExamples(values, EVENT_SHAPE, rows["train"]),
-        valid=ArrayExamples(values, EVENT_SHAPE, rows["valid"]),
-        test=ArrayExamples(values, EVENT_SHAPE, rows["test"]),
-        provenance=provenance,
-        labels={split: torch.from_numpy(classes[which].astype(np.int64)) for split, which in rows.items()},
+        name,
+        description,
+        ImageFormat(fixed),
+        {split: ArrayExamples(values, EVENT_SHAPE, which) for split, which in rows.items()},
+        {"name": name, "binarisation": description, "split_seed": SPLIT_SEED},
+        {split: torch.from_numpy(classes[which].astype(np.int64)) for split, which in rows.items()},
     )

@@ -26,6 +26,7 @@ from torch import Tensor
 
 from chainrule.data.dataset import Dataset, check_levels
 from chainrule.data.examples import ArrayExamples, DynamicExamples, Examples
+from chainrule.data.formats import ImageFormat
 from chainrule.data.named import files
 
 URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
@@ -104,16 +105,10 @@ def _versions(name: str, levels: int, train: Images, test: Images) -> dict[str, 
 def _dataset(
     name: str, description: str, levels: int, splits: dict[str, Examples], labels: dict[str, Tensor] | None
 ) -> Dataset:
-    provenance: dict[str, Any] = {
-        "name": name,
-        "levels": levels,
-        "binarisation": description,
-        "splits": {split: len(examples) for split, examples in splits.items()},
-    }
+    origin: dict[str, Any] = {"name": name, "binarisation": description}
     if name in ("mnist", "mnist-dynamic"):
-        provenance["binarisation_seed"] = 0
-    train, valid, test = splits["train"], splits["valid"], splits["test"]
-    return Dataset(name, description, EVENT_SHAPE, levels, train, valid, test, provenance=provenance, labels=labels)
+        origin["binarisation_seed"] = 0
+    return Dataset(name, description, ImageFormat(levels), splits, origin, labels)
 
 
 def _larochelle(name: str, description: str) -> Dataset:

@@ -15,6 +15,7 @@ import torch
 
 from chainrule.data.dataset import Dataset, check_levels
 from chainrule.data.examples import ArrayExamples
+from chainrule.data.formats import ImageFormat
 from chainrule.data.named import files
 
 FILE = "caltech101_silhouettes_28_split1.mat"
@@ -43,21 +44,11 @@ def load(name: str, description: str, levels: int | None) -> Dataset:
         if values.shape != (COUNTS[split], 784) or values.max() > 1:
             raise ValueError(f"{path}: expected {COUNTS[split]} {split} rows of 784 bits, got the shape {values.shape}")
     upright = {split: 1 - values.reshape(-1, 28, 28).swapaxes(1, 2) for split, values in splits.items()}
-    provenance = {
-        "name": name,
-        "levels": 2,
-        "binarisation": description,
-        "inverted": True,
-        "splits": dict(COUNTS),
-    }
     return Dataset(
-        name=name,
-        description=description,
-        event_shape=EVENT_SHAPE,
-        levels=2,
-        train=ArrayExamples(upright["train"], EVENT_SHAPE),
-        valid=ArrayExamples(upright["valid"], EVENT_SHAPE),
-        test=ArrayExamples(upright["test"], EVENT_SHAPE),
-        provenance=provenance,
-        labels={split: torch.from_numpy(numbers - 1) for split, numbers in classes.items()},
+        name,
+        description,
+        ImageFormat(2),
+        {split: ArrayExamples(images, EVENT_SHAPE) for split, images in upright.items()},
+        {"name": name, "binarisation": description, "inverted": True},
+        {split: torch.from_numpy(numbers - 1) for split, numbers in classes.items()},
     )

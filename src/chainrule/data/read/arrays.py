@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.data.dataset import SPLITS
 from chainrule.data.read.values import BLOCK_BYTES, Block, Levels, check, smallest_type
-
-SPLITS = ("train", "valid", "test")
 
 
 def read_npy(path: Path, levels: int | None = None) -> Levels:

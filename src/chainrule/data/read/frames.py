@@ -61,18 +61,8 @@ def dataset_of_frame(
     splits = {split: ArrayExamples(x, (x.shape[1],), np.asarray(own)) for split, own in rows.items()}
     kinds = [column.kind for column in schema.used]
     counted = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
-    sizes = {split: len(examples) for split, examples in splits.items()}
-    return Dataset(
-        name=name,
-        description=f"{name}: {len(frame)} rows of {len(kinds)} columns ({counted}), in the file's units",
-        event_shape=(x.shape[1],),
-        levels=0,
-        train=splits["train"],
-        valid=splits["valid"],
-        test=splits["test"],
-        provenance=origin | {"schema": schema.config, "splits": sizes},
-        schema=schema,
-    )
+    description = f"{name}: {len(frame)} rows of {len(kinds)} columns ({counted}), in the file's units"
+    return Dataset(name, description, schema, splits, origin)
 
 
 def _told(schema: str | dict[str, Any] | None) -> dict[str, Any] | None:

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples, Rows
+from chainrule.data.formats import ImageFormat
 from chainrule.data.read.folders import labels_of, parts_of, roots_of
 from chainrule.data.read.rows import SUFFIXES as TABLE_SUFFIXES
 
@@ -82,30 +83,17 @@ def load_images(folder: Path, *, levels: int | None, seed: int, skip_unreadable:
     shape = common_shape(sorted({path for paths in parts.values() for path in paths}))
     labels, classes = labels_of(parts, roots)
     quantised = "values as in the files" if levels == 256 else f"quantised to floor(value * {levels} / 256)"
-    provenance: dict[str, Any] = {
-        "path": str(folder.resolve()),
-        "levels": levels,
-        "binarisation": quantised,
-        "splits": {split: len(paths) for split, paths in parts.items()},
-    }
+    origin: dict[str, Any] = {"path": str(folder.resolve()), "binarisation": quantised}
     if roots["train"] == roots["valid"]:
-        provenance["split_seed"] = seed
+        origin["split_seed"] = seed
     if skipped:
-        provenance["skipped"] = [str(path.relative_to(folder)) for path in skipped]
+        origin["skipped"] = [str(path.relative_to(folder)) for path in skipped]
     if classes:
-        provenance["classes"] = classes
+        origin["classes"] = classes
     name, total = folder.resolve().name, sum(map(len, parts.values()))
-    return Dataset(
-        name=name,
-        description=f"{name}: {total} images {'x'.join(map(str, shape))}, {levels} levels, {quantised}",
-        event_shape=shape,
-        levels=levels,
-        train=ImageExamples(parts["train"], shape, levels),
-        valid=ImageExamples(parts["valid"], shape, levels),
-        test=ImageExamples(parts["test"], shape, levels),
-        provenance=provenance,
-        labels=labels,
-    )
+    description = f"{name}: {total} images {'x'.join(map(str, shape))}, {levels} levels, {quantised}"
+    splits = {split: ImageExamples(paths, shape, levels) for split, paths in parts.items()}
+    return Dataset(name, description, ImageFormat(levels), splits, origin, labels)
 
 
 def decode(path: Path, mode: str) -> NDArray[np.uint8]:
