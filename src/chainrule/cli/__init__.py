@@ -1,6 +1,6 @@
 """The command line: a thin shell over the library.
 
-``main`` turns every foreseeable failure into one line on standard error and an exit status: 2 for bad
+`main` turns every foreseeable failure into one line on standard error and an exit status: 2 for bad
 input, 1 for a training that can't go on, 130 for Ctrl-C.
 """
 
@@ -10,8 +10,9 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from importlib import import_module
 
-from chainrule.cli.flags import parse
+from chainrule.cli.options import parse
 from chainrule.cli.parser import UsageError
 
 __all__ = ["main"]
@@ -45,18 +46,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: list[str]) -> int:
-    options = parse(argv)
-    if options is None:
+    parsed = parse(argv)
+    if parsed is None:
         return 0
-    from chainrule.cli import listings
-
-    command = options.pop("command")
-    if command in listings.COMMANDS:
-        listings.COMMANDS[command](options)
-    else:
-        from chainrule.cli import commands  # imports torch
-
-        commands.COMMANDS[command](options)
+    command, options = parsed
+    module, _, function = command.run.partition(":")
+    getattr(import_module(f"chainrule.cli.{module}"), function)(options)  # most of these modules import torch
     sys.stdout.flush()
     return 0
 

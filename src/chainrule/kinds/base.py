@@ -16,8 +16,9 @@ from torch import Tensor
 
 from chainrule.conditionals import Conditional
 from chainrule.data.dataset import Dataset
-from chainrule.data.examples import Examples
+from chainrule.data.examples import Examples, Rows
 from chainrule.data.formats import Format
+from chainrule.data.write import check_suffix
 from chainrule.kinds.requests import Completing, Source
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.tasks.evaluate import Evaluation, log_prob
@@ -32,7 +33,8 @@ class Items:
 
     Attributes:
         names: Columns that say which each item is, ``k`` entries each; none where an item is known by its number.
-        log_probs: Log p in nats, float64 ``(k,)``; of lines and recordings the mean over their symbols or samples.
+        log_probs: Log p in nats, float64 ``(k,)``; of items that differ in length the mean over their variables.
+        sizes: The number of variables of each item, ``(k,)``, where ``log_probs`` are means; else None.
         notes: Sentences for the user, each with ``{}`` where its count goes; counts of all items are added up.
         partial: Items of which only a part is scored, so that they can't be compared with whole ones, ``(k,)``.
         compressed: Gives the nats that a general compressor makes of each item; None where it says nothing.
@@ -40,6 +42,7 @@ class Items:
 
     names: dict[str, list[Any]]
     log_probs: Tensor
+    sizes: Tensor | None = None
     notes: Counter[str] = field(default_factory=Counter)
     partial: Tensor | None = None
     compressed: Callable[[], Tensor] | None = None
@@ -56,8 +59,10 @@ class Kind(ABC):
         formats: The class of its formats.
         files: The files that ``sample --out`` writes, in words.
         suffixes: Their suffixes.
+        samples_file: The name of the file of samples that `fit` leaves in a run folder.
         num_samples: How many examples `sample` draws by default.
-        prints: True if samples and scores can go to the terminal instead of a file.
+        prints_samples: True if samples can be printed instead of written into a file.
+        prints_scores: True if scores can be printed, a JSON object for each item, instead of written into a file.
         has_levels: True if values are ordered levels, so that a small change of a value is defined.
         has_parts: The names that ``score --per`` takes, that of a whole item first.
         compressible: True if a general compressor's size says how complex an item is.
@@ -67,8 +72,10 @@ class Kind(ABC):
     formats: ClassVar[type[Format]]
     files: ClassVar[str]
     suffixes: ClassVar[tuple[str, ...]]
+    samples_file: ClassVar[str]
     num_samples: ClassVar[int] = 64
-    prints: ClassVar[bool] = False
+    prints_samples: ClassVar[bool] = False
+    prints_scores: ClassVar[bool] = False
     has_levels: ClassVar[bool] = False
     has_parts: ClassVar[tuple[str, ...]] = ()
     compressible: ClassVar[bool] = True
@@ -103,18 +110,23 @@ class Kind(ABC):
 
     # Reading
 
-    def reading(self, *, named: bool) -> dict[str, Any]:
-        """Settings with which other data are read in the format of this one.
+    def reading(self, settings: Mapping[str, Any], *, named: bool) -> dict[str, Any]:
+        """Settings of `chainrule.data.load` with which other data are read in this format; None where nothing is said.
 
         Args:
+            settings: Those that a run was fitted with.
             named: True if it is a named set, whose reading is fixed.
         """
         return {}
 
+    def check_name(self, kind: str, where: str) -> None:
+        """Raise ``ValueError`` where data of the kind named ``kind``, read from ``where``, can't be of this one."""
+        if kind != self.name:
+            raise ValueError(f"--data expects {self.name}, as the run was fitted on {self.name}, got {where}")
+
     def check_like(self, other: Kind, where: str) -> None:
         """Raise ``ValueError`` unless data of the kind ``other``, read from ``where``, are in this one's format."""
-        if other.name != self.name and not (self.has_levels and other.has_levels):
-            raise ValueError(f"--data expects {self.name}, as the run was fitted on {self.name}, got {where}")
+        self.check_name(other.name, where)
 
     @abstractmethod
     def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
@@ -142,13 +154,25 @@ class Kind(ABC):
             raise ValueError(f"--prompt expects a model of text, got one that was fitted on other data ({self.name})")
         return None
 
+    def check_out(self, path: Path) -> None:
+        """Raise ``ValueError``, before any work is done, where samples can't be written to ``path``."""
+        check_suffix(path, self.suffixes)
+
+    def printer(self, prompt: str) -> Callable[[Tensor], None]:
+        """Gives a function that prints the prompt, and then the values of one example as they are drawn."""
+        raise ValueError(f"sample expects --out, {self.files}")
+
+    def print(self, x: Tensor) -> None:
+        """Print samples ``(N, *event_shape)`` on standard output."""
+        raise ValueError(f"sample expects --out, {self.files}")
+
     @abstractmethod
     def write(self, x: Tensor, path: Path) -> str:
         """Write samples ``(N, *event_shape)`` completely or not at all, and say what was written, in a few words."""
 
     @abstractmethod
-    def leave_samples(self, model: AutoregressiveModel, dataset: Dataset, folder: Path) -> str:
-        """Draw samples of a fitted model, write them into its run folder, and return the file's name."""
+    def leave_samples(self, model: AutoregressiveModel, dataset: Dataset, folder: Path) -> None:
+        """Draw samples of a fitted model, and write them as `samples_file` into its run folder."""
 
     @abstractmethod
     def complete(self, model: AutoregressiveModel, request: Completing) -> list[str]:
@@ -181,28 +205,43 @@ class Kind(ABC):
             ValueError: If the source does not hold such items.
         """
 
-    def write_parts(self, model: AutoregressiveModel, source: Source, per: str | None, out: Path | None) -> list[str]:
-        """Write -log p(x_t | x_<t) of every part of the items (pixels, cells, characters), and say what was written.
+    def is_of_parts(self, per: str | None, out: Path | None) -> bool:
+        """True if ``score --per PER --out OUT`` asks for the parts of items, such as pixels, and not for the items."""
+        return per is not None and per not in self.has_parts[:1]
+
+    def score_parts(self, model: AutoregressiveModel, source: Source, per: str | None, out: Path | None) -> list[str]:
+        """Write or print -log p(x_t | x_<t) of every part of the items, and return sentences that say what was written.
 
         Raises:
             ValueError: If ``per`` or the suffix of ``out`` is none that this kind has.
         """
-        raise ValueError(f"--per expects a run on text or on a table, got one on data of the kind {self.name}")
+        raise ValueError(
+            f"--per expects a run on text or on a table with kinds of columns, got one on data of the kind {self.name}"
+        )
 
-    def is_of_parts(self, per: str | None, out: Path | None) -> bool:
-        """True if ``score --per PER --out OUT`` asks for the parts of items and not for the items."""
-        return per is not None and per not in self.has_parts[:1]
+    def total(self, count: int, nats: float) -> str:
+        """The scores of all items together, in words, of ``count`` variables with ``nats`` together."""
+        return f"{count} variables, {nats:.2f} nats"
+
+    def printed(self, row: dict[str, Any]) -> dict[str, Any]:
+        """A row of scores as it is printed."""
+        return row
 
     def calibration_log_probs(self, model: AutoregressiveModel, dataset: Dataset, split: str) -> Tensor:
         """Log p of items of a split, chosen at random, as `items` gives it: what new items are compared with."""
         examples = dataset.split(split)
-        rows = np.random.RandomState(0).permutation(len(examples))[:CALIBRATION]
+        rows = random_rows(len(examples))
         context = None if model.num_classes is None else dataset.classes(split)[torch.from_numpy(rows)]
         return log_prob(model, examples[rows], context=context)
 
     def about(self, model: Model, receptive_field: int | None) -> tuple[list[str], dict[str, Any]]:
         """More that `describe` says of a model of this kind: lines for a person, and values for JSON."""
         return [], {}
+
+
+def random_rows(count: int) -> Rows:
+    """The examples of a split of ``count`` that a calibration looks at, in random order."""
+    return np.random.RandomState(0).permutation(count)[:CALIBRATION]
 
 
 def per_unit(evaluation: Evaluation) -> tuple[float, float]:

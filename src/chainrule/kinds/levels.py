@@ -17,7 +17,7 @@ from chainrule.kinds.observed import observed_variables
 from chainrule.data.write import ARRAYS, check_suffix, write_array, write_levels
 from chainrule.kinds.base import Items, Kind
 from chainrule.kinds.families import family_of_levels, refuse_arguments
-from chainrule.kinds.requests import Completing, Source, one_class
+from chainrule.kinds.requests import Completing, Source
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.tasks.anomaly import compressed_nats
 from chainrule.tasks.complete import COLLAPSE, Completion, completion
@@ -43,6 +43,7 @@ class LevelsKind(Kind):
 
     files = "a file to write"
     suffixes = (*PICTURES, *ARRAYS)
+    samples_file = "samples.png"
     has_levels = True
 
     def conditional(self, family: str | None, arguments: Mapping[str, Any]) -> Conditional:
@@ -57,19 +58,24 @@ class LevelsKind(Kind):
     def independent_nats(self, dataset: Dataset, model: Model) -> float:
         return independent_nats(dataset.train, dataset.valid, self.format.levels)
 
+    def reading(self, settings: Mapping[str, Any], *, named: bool) -> dict[str, Any]:
+        return {"levels": settings.get("levels")}
+
+    def check_name(self, kind: str, where: str) -> None:
+        if kind not in ("image", "rows"):  # the shape, which is checked too, tells them apart
+            super().check_name(kind, where)
+
     def write(self, x: Tensor, path: Path) -> str:
-        check_suffix(path, self.suffixes)
         if path.suffix in PICTURES:
             plots.sample_grid(x, path, levels=self.format.levels)
         else:
             write_levels(x, path, self.format.levels)
         return f"{len(x)} examples"
 
-    def leave_samples(self, model: AutoregressiveModel, dataset: Dataset, folder: Path) -> str:
+    def leave_samples(self, model: AutoregressiveModel, dataset: Dataset, folder: Path) -> None:
         context = None if model.num_classes is None else torch.arange(self.num_samples) % model.num_classes
         x = sample(model, self.num_samples, seed=0, context=context).cpu()
-        plots.data_beside_samples(dataset.train[: len(x)], x, folder / "samples.png", levels=self.format.levels)
-        return "samples.png"
+        plots.data_beside_samples(dataset.train[: len(x)], x, folder / self.samples_file, levels=self.format.levels)
 
     def complete(self, model: AutoregressiveModel, request: Completing) -> list[str]:
         if request.observe is None or request.mean or request.length is not None:
@@ -82,7 +88,8 @@ class LevelsKind(Kind):
         observed = observed_variables(request.observe, model)
         settings = request.drawing.settings()
         seed = settings.pop("seed")
-        settings |= {"particles": request.particles, "context": one_class(model, request.source.label, len(truth))}
+        context = None if given.context is None else given.context[: len(truth)]
+        settings |= {"particles": request.particles, "context": context}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # said below, for all draws
             done = [
@@ -95,9 +102,6 @@ class LevelsKind(Kind):
             write_levels(draws.flatten(0, 1), request.out, self.format.levels, truth=truth, observed=observed)
         said = [f"wrote {len(draws)} x {len(truth)} completions to {request.out}; {done[0].method}"]
         return said + _effective_size(done)
-
-    def figures(self, evaluation: Evaluation, examples: Any) -> dict[str, Any]:
-        return {}
 
     def summary(self, evaluation: Evaluation, figures: Mapping[str, Any]) -> list[str]:
         nats = f"{evaluation.nats:.4f} +- {evaluation.nats_stderr:.4f} nats"
@@ -124,13 +128,13 @@ class LevelsKind(Kind):
         pictured = out is not None and out.suffix in (*PICTURES, ".npz", ".npy")
         return pictured or super().is_of_parts(per, out)
 
-    def write_parts(self, model: AutoregressiveModel, source: Source, per: str | None, out: Path | None) -> list[str]:
+    def score_parts(self, model: AutoregressiveModel, source: Source, per: str | None, out: Path | None) -> list[str]:
         if per is not None or out is None:
-            return super().write_parts(model, source, per, out)
-        check_suffix(out, (*PICTURES, *ARRAYS))
+            return super().score_parts(model, source, per, out)
+        check_suffix(out, (*PICTURES, ".npz", ".npy"))
         given = source.open(self, model)
-        examples = source.first(given.examples)
-        x = examples if source.limit is not None or out.suffix not in PICTURES else examples[:MAPS]
+        x = source.first(given.examples)
+        x = x[:MAPS] if source.limit is None and out.suffix in PICTURES else x
         nats = surprisals(model, x, None if given.context is None else given.context[: len(x)]).cpu()
         if out.suffix in PICTURES:
             plots.surprisal_map(x, nats, out, levels=self.format.levels)

@@ -39,13 +39,19 @@ class Given:
 
     Attributes:
         examples: The examples.
-        context: Their classes ``(N,)``, for a model that is conditioned on classes.
+        context: The classes ``(N,)`` that they are conditioned on; None for a model without classes.
+        labels: Their own classes ``(N,)``, where the data have classes.
         names: The names of their files, where each example is a file.
+        description: The data in a line.
+        about: The data as plain values, for JSON.
     """
 
     examples: Examples
     context: Tensor | None
+    labels: Tensor | None
     names: list[str] | None
+    description: str
+    about: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -72,23 +78,31 @@ class Source:
         if self.limit is not None and self.limit < 1:
             raise ValueError(f"n expects at least 1, got {self.limit}")
 
-    def open(self, kind: Kind, model: Model) -> Given:
-        """The examples, all of them, with their classes for a model that is conditioned on classes.
+    def open(self, kind: Kind, model: Model, *, conditioned: bool = True) -> Given:
+        """The examples, all of them.
+
+        Args:
+            kind: The kind of the run.
+            model: The run's model.
+            conditioned: False where the task needs no classes to condition on, such as classification.
 
         Raises:
             ValueError: If the data are no examples of the model, or have no classes that it needs.
         """
         if self.path is not None:
             examples, names = kind.read(self.path, model, self.settings)
-            return Given(examples, one_class(model, self.label, len(examples)), names)
+            context = one_class(model, self.label, len(examples)) if conditioned else None
+            return Given(examples, context, None, names, str(self.path), {"data": str(self.path)})
         dataset = self.load()
         examples = dataset.split(self.split)
+        context, labels = None, None if dataset.labels is None else dataset.labels[self.split]
+        if conditioned and self.label is not None:
+            context = one_class(model, self.label, len(examples))
+        elif conditioned and model.num_classes is not None:
+            context = dataset.classes(self.split)
         names = list(getattr(examples, "names", [])) or None
-        if model.num_classes is None:
-            return Given(examples, None, names)
-        if self.label is not None:
-            return Given(examples, one_class(model, self.label, len(examples)), names)
-        return Given(examples, dataset.classes(self.split), names)
+        about = {"data": dataset.name, "split": self.split}
+        return Given(examples, context, labels, names, f"{dataset.description}, {self.split}", about)
 
     def count(self, examples: Examples) -> int:
         """How many of ``examples`` are asked for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,6 +26,12 @@ class SequenceKind(Kind):
 
     def summary(self, evaluation: Evaluation, figures: Mapping[str, Any]) -> list[str]:
         return [f"{figures[f'nats_per_{self.unit}']:.4f} nats per {self.unit}"]
+
+    def total(self, count: int, nats: float) -> str:
+        """The scores of all items together, in words, of ``count`` variables with ``nats`` together."""
+        mean = nats / count
+        bits = f"{mean:.4f} nats or {mean / math.log(2):.4f} bits per {self.unit}, perplexity {math.exp(mean):.3f}"
+        return f"{count} {self.unit}s, {nats:.2f} nats, {bits}"
 
     def sample_length(self, model: AutoregressiveModel) -> int | None:
         """The length of the samples that a run is left with; None for a model of one length."""

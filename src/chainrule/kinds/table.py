@@ -54,6 +54,7 @@ class TableKind(Kind):
     formats = TableSchema
     files = "a .csv or .parquet file"
     suffixes = FRAMES
+    samples_file = "samples.csv"
     has_parts = ("row", "cell")
     compressible = False
     format: TableSchema
@@ -67,21 +68,19 @@ class TableKind(Kind):
     def independent_nats(self, dataset: Dataset, model: Model) -> float:
         return self.format.independent_nats(dataset.train[:].numpy(), dataset.valid[:].numpy())
 
-    def reading(self, *, named: bool) -> dict[str, Any]:
+    def reading(self, settings: Mapping[str, Any], *, named: bool) -> dict[str, Any]:
         return {} if named else {"schema": self.format}
 
     def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
         return read_table_whole(path, self.format), None
 
     def write(self, x: Tensor, path: Path) -> str:
-        check_suffix(path, self.suffixes)
         write_frame(self.format.decode(x.cpu().numpy()), path)
         return f"{len(x)} rows"
 
-    def leave_samples(self, model: AutoregressiveModel, dataset: Dataset, folder: Path) -> str:
+    def leave_samples(self, model: AutoregressiveModel, dataset: Dataset, folder: Path) -> None:
         context = None if model.num_classes is None else torch.arange(self.num_samples) % model.num_classes
-        self.write(sample(model, self.num_samples, seed=0, context=context), folder / "samples.csv")
-        return "samples.csv"
+        self.write(sample(model, self.num_samples, seed=0, context=context), folder / self.samples_file)
 
     def complete(self, model: AutoregressiveModel, request: Completing) -> list[str]:
         path = request.source.path
@@ -139,9 +138,9 @@ class TableKind(Kind):
             partial = torch.from_numpy((np.isnan(x) & unmissing).any(axis=1) & possible)
             impossible = int((log_probs == -math.inf).sum())
             notes = Counter({GAPS: int(partial.sum()), ESTIMATES: estimates, UNSEEN: impossible})
-            yield Items({}, log_probs, notes, partial)
+            yield Items({}, log_probs, notes=notes, partial=partial)
 
-    def write_parts(self, model: AutoregressiveModel, source: Source, per: str | None, out: Path | None) -> list[str]:
+    def score_parts(self, model: AutoregressiveModel, source: Source, per: str | None, out: Path | None) -> list[str]:
         if per != "cell":
             raise ValueError(f"--per expects row or cell, as the run was fitted on a table, got {per!r}")
         if out is None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import inspect
 import itertools
 import json
 import math
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -20,9 +20,10 @@ from chainrule.atomic import write_atomically
 from chainrule.conditionals import Categorical, Conditional
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
+from chainrule.data.sequences import Stream
 from chainrule.data.read.text import check_text, read_text_whole
 from chainrule.data.text import TextFormat
-from chainrule.kinds.base import Items, per_unit
+from chainrule.kinds.base import Items, per_unit, random_rows
 from chainrule.kinds.families import family_of_levels, refuse_arguments
 from chainrule.kinds.lines import Part, document_means, scored_lines, stream_lines, symbol_texts
 from chainrule.kinds.requests import Completing, Source, one_class
@@ -32,6 +33,9 @@ from chainrule.sequence import SequenceModel, reads_streams
 from chainrule.tasks.evaluate import Evaluation
 from chainrule.tasks.independent import independent_nats
 from chainrule.tasks.sample import sample
+
+SYMBOLS = 2**18
+"""Symbols of a stream that a calibration looks at, at most."""
 
 LINES = 1024
 """Lines whose scores are given at once."""
@@ -49,7 +53,9 @@ class TextKind(SequenceKind):
     formats = TextFormat
     files = "a .txt file"
     suffixes = (".txt",)
-    prints = True
+    samples_file = "samples.txt"
+    prints_samples = True
+    prints_scores = True
     has_parts = ("line", "character")
     format: TextFormat
 
@@ -63,7 +69,7 @@ class TextKind(SequenceKind):
     def model_arguments(self, model: type[Model]) -> dict[str, Any]:
         if not self.format.documents:
             return {}
-        ends = getattr(model, "ends_documents", False)
+        ends = "end_symbol" in inspect.signature(model).parameters
         if issubclass(model, SequenceModel) and not ends:
             raise ValueError(f"documents expect a model that can end them (RNN), got {model.__name__}")
         return {"end_symbol": self.format.vocabulary.end} if ends else {}
@@ -74,8 +80,9 @@ class TextKind(SequenceKind):
             train, valid = train.single(), valid.single()
         return independent_nats(train, valid, len(self.format.vocabulary))
 
-    def reading(self, *, named: bool) -> dict[str, Any]:
-        return {"vocabulary": self.format.vocabulary}
+    def reading(self, settings: Mapping[str, Any], *, named: bool) -> dict[str, Any]:
+        vocabulary, documents = self.format.vocabulary, self.format.documents or None
+        return {"vocabulary": vocabulary, "documents": documents, "window": settings.get("window")}
 
     def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
         return read_text_whole(path, self.format, model.num_variables), None
@@ -112,11 +119,10 @@ class TextKind(SequenceKind):
 
         return show
 
-    def leave_samples(self, model: AutoregressiveModel, dataset: Dataset, folder: Path) -> str:
+    def leave_samples(self, model: AutoregressiveModel, dataset: Dataset, folder: Path) -> None:
         context = None if model.num_classes is None else torch.arange(self.num_samples) % model.num_classes
         x = sample(model, self.num_samples, seed=0, context=context, length=self.sample_length(model))
-        write_atomically(folder / "samples.txt", self.format.join(x.cpu()))
-        return "samples.txt"
+        write_atomically(folder / self.samples_file, self.format.join(x.cpu()))
 
     def complete(self, model: AutoregressiveModel, request: Completing) -> list[str]:
         path = request.source.path
@@ -181,10 +187,12 @@ class TextKind(SequenceKind):
             yield Items(
                 names={
                     "line": [part.line for part in parts],
+                    "column": [part.column for part in parts],
                     "symbols": [len(part.symbols) for part in parts],
                     "text": [vocabulary.decode(part.symbols).removesuffix("\n") for part in parts],
                 },
                 log_probs=torch.tensor([-part.nats.mean() for part in parts], dtype=torch.float64),
+                sizes=torch.tensor([len(part.symbols) for part in parts]),
                 notes=Counter({UNKNOWN: sum(map(self.count_unknown, symbols))}),
                 compressed=lambda symbols=symbols: compressed_per_symbol(symbols, len(vocabulary)),  # type: ignore[misc]
             )
@@ -202,13 +210,45 @@ class TextKind(SequenceKind):
             raise ValueError("score expects the run of one model of sequences, such as RNN, that was fitted on text")
         return scored_lines(model, self.format, source.path)
 
+    def printed(self, row: dict[str, Any]) -> dict[str, Any]:
+        return {("length" if name == "symbols" else name): value for name, value in row.items()}
+
+    def score_parts(self, model: AutoregressiveModel, source: Source, per: str | None, out: Path | None) -> list[str]:
+        if per not in ("character", "color"):
+            raise ValueError(f"--per expects line or character, got {per!r}")
+        if out is not None:
+            raise ValueError("score expects no --out with --per character or --color, which print")
+        total, count, unknown = 0.0, 0, 0
+        for part in itertools.islice(self.lines(model, source), source.limit):
+            total, count = total + part.nats.sum(), count + len(part.nats)
+            unknown += self.count_unknown(part.symbols)
+            texts = symbol_texts(self.format.vocabulary, part.symbols)
+            if per == "color":
+                print("".join(map(_coloured, texts, part.nats)), end="", flush=True)
+            else:
+                for column, (text, nats) in enumerate(zip(texts, part.nats, strict=True), part.column):
+                    print(json.dumps({"line": part.line, "column": column, "text": text, "nats": round(nats, 4)}))
+        return [self.total(count, total), *([UNKNOWN.format(unknown)] if unknown else [])]
+
     def count_unknown(self, symbols: Any) -> int:
         """The number of ``symbols`` that stand for characters which the vocabulary lacks."""
         unknown = self.format.vocabulary.unknown
         return 0 if unknown is None else int((symbols == unknown).sum())
 
     def calibration_log_probs(self, model: AutoregressiveModel, dataset: Dataset, split: str) -> Tensor:
-        raise NotImplementedError
+        examples = dataset.split(split)
+        if not (isinstance(model, SequenceModel) and model.any_length):
+            return super().calibration_log_probs(model, dataset, split)
+        if isinstance(examples, Stream):
+            lines = stream_lines(model, self.format.vocabulary, [np.asarray(examples.symbols[:SYMBOLS])])
+            return torch.tensor([-line.nats.mean() for line in lines], dtype=torch.float64)
+        return document_means(model, examples, random_rows(len(examples)))
+
+
+def _coloured(symbol: str, nats: float) -> str:
+    """``symbol`` on a background whose colour says how surprising it is."""
+    colour = COLOURS[min(int(nats), len(COLOURS) - 1)]
+    return f"\x1b[30;48;5;{colour}m{symbol.removesuffix(chr(10))}\x1b[0m" + ("\n" if symbol == "\n" else "")
 
 
 def _batched(parts: Iterator[Part], size: int) -> Iterator[list[Part]]:

@@ -6,17 +6,19 @@ A recipe is a YAML file of flat keys, equal to the flags of ``chainrule fit`` wi
 
 from chainrule.runs.calibration import read_calibration
 from chainrule.runs.evaluation import evaluate_split
+from chainrule.runs.opened import OpenRun, open_run
 from chainrule.runs.result import machine, reproduce
 from chainrule.runs.run import Run, run
-from chainrule.runs.settings import READING, Settings, own_classes, read
+from chainrule.runs.settings import Settings, model_class, read
 
 __all__ = [
-    "READING",
+    "OpenRun",
     "Run",
     "Settings",
     "evaluate_split",
     "machine",
-    "own_classes",
+    "model_class",
+    "open_run",
     "read",
     "read_calibration",
     "reproduce",

@@ -9,42 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from chainrule.runs import formats
-from chainrule import models, plots
-from chainrule.runs import folder
-from chainrule.atomic import write_atomically
-from chainrule.data.sequences import Recordings
-from chainrule.data.read.recordings import write_wav
+from chainrule import data, models, plots
 from chainrule.data.dataset import Dataset
-from chainrule.data.read.frames import write_frame
-from chainrule.data.schema import TableSchema
-from chainrule.data.series import draws_frame
-from chainrule.data.sequences import Stream
+from chainrule.kinds import kind_of
 from chainrule.model import AutoregressiveModel, Model
+from chainrule.runs import folder
 from chainrule.runs.calibration import calibrate, write_calibration
-from chainrule.runs.settings import (
-    ENSEMBLE,
-    READING,
-    Settings,
-    build,
-    load_data,
-    member_settings,
-    own_classes,
-)
-from chainrule.sequence import reads_streams
+from chainrule.runs.settings import ENSEMBLE, Settings, build, load_data, member_settings, model_class
 from chainrule.tasks.evaluate import evaluate
-from chainrule.tasks.independent import independent_nats
-from chainrule.tasks.sample import sample
 from chainrule.training import fit, is_first_process
-
-LONGEST_SAMPLE = 1024
-"""Variables of the samples of a sequence that a run is left with, at most."""
-
-CLIPS = 8
-"""Recordings that a run is left with."""
 
 RESUMABLE = ("max_minutes", "patience", "device", "devices", "strategy", "verbose", "published")
 """Settings that may differ between a training and its resumption."""
@@ -88,12 +63,10 @@ def run(settings: Settings, out: str | Path, *, resume: bool = False, verbose: b
             raise ValueError(f"{name} expects at least 1, got {number}")
     if count == variants == 1 and not settings.get("orders"):
         return _run_one(settings, dataset, out, resume=resume, verbose=verbose)
-    if isinstance(dataset.train, Recordings):
-        raise ValueError(
-            "members, orders and variants expect other data than recordings or series, which no ensemble reads yet"
-        )
+    kind_of(dataset).check_ensemble()
     if _resumes(settings, out, resume):
-        return Run(folder.load(out, classes=own_classes(settings)), dataset, folder.read_config(out))
+        own = model_class(settings["model"])
+        return Run(folder.load(out, classes={own.__name__: own}), dataset, folder.read_config(out))
     # Members that do not fit together, or have too few variants, are refused before any of them is fitted.
     planned = [generative(build(member, dataset)) for member in member_settings(settings)]
     models.Ensemble(models=planned, variants=variants)
@@ -114,7 +87,7 @@ def run(settings: Settings, out: str | Path, *, resume: bool = False, verbose: b
         "device": records[0]["device"],
         "valid_nats": valid.nats,
         "valid_nats_of_members": valid.member_nats,
-        "independent_valid_nats": _independent_nats(ensemble, dataset),
+        "independent_valid_nats": kind_of(dataset).independent_nats(dataset, ensemble),
     }
     return _finish(ensemble, settings, dataset, out, record)
 
@@ -127,7 +100,7 @@ def _run_one(settings: Settings, dataset: Dataset, out: Path, *, resume: bool, v
         own = {type(model).__name__: type(model)}
         return Run(folder.load(out, classes=own), dataset, config)
     training = {key: value for key, value in settings.items() if "." not in key}
-    for key in ("model", "conditional", "data", "published", *READING, *ENSEMBLE):
+    for key in ("model", "conditional", "data", "published", *data.READING, *ENSEMBLE):
         training.pop(key, None)
     training |= {f"{split}_context": _classes(settings, dataset, split) for split in ("train", "valid")}
     if is_first_process():
@@ -141,7 +114,7 @@ def _run_one(settings: Settings, dataset: Dataset, out: Path, *, resume: bool, v
         "device": fitted.device,
     }
     if isinstance(model, AutoregressiveModel):
-        record |= {"valid_nats": fitted.best_nats, "independent_valid_nats": _independent_nats(model, dataset)}
+        record |= {"valid_nats": fitted.best_nats, "independent_valid_nats": kind_of(dataset).independent_nats(dataset, model)}
     else:
         record |= {"valid_loss": fitted.best_nats}
     if is_first_process():
@@ -158,38 +131,8 @@ def _finish(model: Model, settings: Settings, dataset: Dataset, out: Path, recor
     folder.save(model.cpu(), out, settings=settings, data=dataset.provenance, training=record)
     if not isinstance(model, AutoregressiveModel):
         return Run(model, dataset, folder.read_config(out))
-    # One line of a text may be far longer than the others.
-    longest = model.num_variables if formats.audio(dataset) is not None else LONGEST_SAMPLE
-    count = CLIPS if formats.audio(dataset) is not None or formats.series(dataset) is not None else 64
-    context = None if model.num_classes is None else torch.arange(count) % model.num_classes
-    length = min(model.num_variables, longest) if model.any_length else None
-    samples = sample(model, count, seed=0, context=context, length=length).cpu()
-    if formats.series(dataset) is not None:
-        write_frame(draws_frame(samples, formats.series(dataset)), out / "samples.csv")
-    elif formats.schema(dataset) is not None:
-        write_frame(formats.schema(dataset).decode(samples.numpy()), out / "samples.csv")
-    elif formats.text(dataset) is not None:
-        write_atomically(out / "samples.txt", formats.text(dataset).join(samples))
-    elif formats.audio(dataset) is not None:
-        write_wav(out / "samples.wav", samples, formats.audio(dataset))
-    else:
-        examples = dataset.train[: len(samples)]
-        plots.data_beside_samples(examples, samples, out / "samples.png", levels=dataset.levels)
+    kind_of(dataset).leave_samples(model, dataset, out)
     return Run(model, dataset, folder.read_config(out))
-
-
-def _independent_nats(model: Model, dataset: Dataset) -> float:
-    """The NLL of independent variables; for a model that reads streams or recordings, of independent symbols."""
-    train, valid = dataset.train, dataset.valid
-    if formats.series(dataset) is not None and isinstance(train, Recordings) and isinstance(valid, Recordings):
-        rows = [part.levels[:, None].astype("float32") for part in (train, valid)]
-        return TableSchema((formats.series(dataset),)).independent_nats(*rows)
-    if formats.schema(dataset) is not None:
-        return formats.schema(dataset).independent_nats(train[:].numpy(), valid[:].numpy())
-    single = isinstance(train, Recordings) or reads_streams(model)
-    if single and isinstance(train, Stream | Recordings) and isinstance(valid, Stream | Recordings):
-        train, valid = train.single(), valid.single()
-    return independent_nats(train, valid, dataset.levels)
 
 
 def _resumes(settings: Settings, out: Path, resume: bool) -> bool:

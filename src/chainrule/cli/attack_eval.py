@@ -1,4 +1,4 @@
-"""``chainrule attack-eval``: what attacks do to a classifier, and what a fitted model tells and mends of them."""
+"""``chainrule attack-eval``: attack a classifier, and see how a fitted model detects and mends the attacks."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from chainrule import plots, runs
+from chainrule import plots
 from chainrule.atomic import write_atomically
 from chainrule.attacks.words import in_words
-from chainrule.cli.loading import dataset_of, load_background, load_run
+from chainrule.cli.opening import background_of, check_folder, opened_likelihood
 from chainrule.cli.parser import UsageError, suggestion
 from chainrule.data.dataset import Dataset
 from chainrule.model import AutoregressiveModel
+from chainrule.runs import OpenRun, machine
 from chainrule.runs.folder import versions
 from chainrule.signatures import convert
 from chainrule.training import fit
@@ -35,8 +36,7 @@ BATCH = 128
 def run_attack_eval(options: dict[str, Any]) -> None:
     """``chainrule attack-eval``."""
     out = options["out"]
-    if out is not None and (out.suffix or out.is_file() or not out.parent.is_dir()):
-        raise UsageError(f"--out expects a folder in one that exists, got {out}")
+    check_folder(out)
     names, epsilons = _attacks(options)
     defence, about = _defence(options, epsilons)
     clean, attacks = defence.clean(), []
@@ -46,7 +46,7 @@ def run_attack_eval(options: dict[str, Any]) -> None:
     rows = [done.as_dict() for done in attacks]
     words = in_words(clean, rows, defence.epsilon / (defence.levels - 1))
     found = {"clean": clean, "attacks": rows, "words": words}
-    report = about | found | {"machine": runs.machine(), "versions": versions()}
+    report = about | found | {"machine": machine(), "versions": versions()}
     if options["json"]:
         print(json.dumps(report))
     else:
@@ -54,7 +54,7 @@ def run_attack_eval(options: dict[str, Any]) -> None:
     if out is not None:
         out.mkdir(exist_ok=True)
         write_atomically(out / "report.json", (json.dumps(report, indent=2) + "\n").encode())
-        _draw(out, defence, attacks)
+        _plot(out, defence, attacks)
         print(f"wrote report.json, log-likelihoods.png and examples.png in {out}", file=sys.stderr)
 
 
@@ -93,10 +93,10 @@ def _defence(options: dict[str, Any], epsilons: list[float]) -> tuple[Defence, d
     """The model before the classifier, and what they are."""
     from chainrule.attacks.evaluation import Defence
 
-    model, config = load_run(options)
-    calibration = runs.read_calibration(options["run"], options["calibration"])
-    background = None if options["background"] is None else load_background(options, model, config)
-    dataset = _labelled_images(options, config, model, epsilons)
+    run, model = opened_likelihood(options)
+    calibration = run.calibration(options["calibration"])
+    background = None if options["background"] is None else background_of(run, options)[1]
+    dataset = _labelled_images(run, options, epsilons)
     scale = dataset.levels - 1
     classes = 1 + max(int(dataset.classes(split).max()) for split in ("train", "valid", "test"))
     labels = dataset.classes(options["split"])[: options["n"]]
@@ -129,11 +129,9 @@ def _defence(options: dict[str, Any], epsilons: list[float]) -> tuple[Defence, d
     }
 
 
-def _labelled_images(
-    options: dict[str, Any], config: dict[str, Any], model: AutoregressiveModel, epsilons: list[float]
-) -> Dataset:
+def _labelled_images(run: OpenRun, options: dict[str, Any], epsilons: list[float]) -> Dataset:
     """The data that was asked for, which must be images with classes, of enough levels for the epsilons."""
-    dataset = dataset_of(options["data"], config, model)
+    dataset = run.dataset(options["data"])
     if len(dataset.event_shape) != 3:
         raise UsageError(f"attack-eval expects images, got examples of shape {dataset.event_shape}")
     if dataset.labels is None:
@@ -189,8 +187,8 @@ def _table(attacks: list[Attacked]) -> str:
     return "\n".join([header, *lines])
 
 
-def _draw(out: Path, defence: Defence, attacks: list[Attacked]) -> None:
-    """Histograms of log p of clean and attacked images, and rows of images, attacked ones and purified ones."""
+def _plot(out: Path, defence: Defence, attacks: list[Attacked]) -> None:
+    """Plot histograms of log p of clean and attacked images, and rows of images, attacked ones and purified ones."""
     strongest = {done.attack: done for done in sorted(attacks, key=lambda done: done.epsilon or 0)}
     log_probs = {"clean": defence.log_probs, "purified": defence.log_prob(defence.purified)}
     log_probs |= {done.name: done.log_probs for done in strongest.values()}

@@ -1,0 +1,24 @@
+"""``chainrule complete``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chainrule.cli.opening import drawing_of, opened_likelihood, say, source_of
+from chainrule.kinds.requests import Completing
+
+EXAMPLES = 8
+"""Examples of a split that are completed by default."""
+
+
+def run_complete(options: dict[str, Any]) -> None:
+    """Fill in the unknown variables of examples, and write them in the form in which the data came."""
+    run, model = opened_likelihood(options)
+    limit = EXAMPLES if options["n"] is None and options["file"] is None else options["n"]
+    names = ("out", "observe", "draws", "mean", "length", "particles")
+    request = Completing(
+        source=source_of(run, options, limit),
+        drawing=drawing_of(options),
+        **{name: options[name] for name in names},
+    )
+    say(run.kind.complete(model, request))

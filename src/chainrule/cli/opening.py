@@ -1,0 +1,88 @@
+"""The run and the data that a command line names."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from chainrule.cli.parser import UsageError
+from chainrule.data import NAMES
+from chainrule.kinds.requests import Drawing, Source
+from chainrule.model import AutoregressiveModel
+from chainrule.runs import OpenRun, model_class, open_run
+
+
+def opened(options: dict[str, Any]) -> OpenRun:
+    """The run that was asked for, whose model may have no likelihood."""
+    return open_run(options["run"], device=options["device"], classes=_own_classes(options["model"]))
+
+
+def opened_likelihood(options: dict[str, Any]) -> tuple[OpenRun, AutoregressiveModel]:
+    """The run that was asked for, and its model, which must have a likelihood."""
+    run = opened(options)
+    model = run.likelihood
+    if options.get("label") is not None and model.num_classes is None:
+        raise UsageError(f"--class expects a model with num_classes, got one without, in {options['run']}")
+    return run, model
+
+
+def background_of(run: OpenRun, options: dict[str, Any]) -> tuple[OpenRun, AutoregressiveModel]:
+    """The run that ``--background`` names, and its model."""
+    other = open_run(options["background"], device=options["device"], classes=_own_classes(options["model"]))
+    return other, run.check_background(other)
+
+
+def _own_classes(name: str | None) -> dict[str, type]:
+    """The user's own class that ``--model`` names, by its name."""
+    if name is None:
+        return {}
+    if ":" not in name:
+        raise UsageError(f"--model expects package.module:Class, your own class, got {name!r}")
+    own = model_class(name)
+    return {own.__name__: own}
+
+
+def source_of(run: OpenRun, options: dict[str, Any], limit: int | None = None) -> Source:
+    """The data that was asked for: all of the file DATA, or a split of a data set."""
+    path, data = options.get("file"), options["data"]
+    if path is not None and data is not None:
+        raise UsageError(f"expected DATA or --data, got both: {path} and {data}")
+    if str(path) in NAMES:
+        path, data = None, str(path)
+    return Source(
+        path=path,
+        load=lambda: run.dataset(data),
+        split=options["split"],
+        settings=run.settings,
+        label=options.get("label"),
+        limit=limit,
+    )
+
+
+def drawing_of(options: dict[str, Any]) -> Drawing:
+    """How values are drawn."""
+    return Drawing(**{name: options[name] for name in ("seed", "temperature", "top_k", "top_p", "greedy")})
+
+
+def say(lines: Iterable[str]) -> None:
+    """Print lines on standard error."""
+    for line in lines:
+        print(line, file=sys.stderr)
+
+
+def print_json(values: dict[str, Any]) -> None:
+    """Print one JSON object on standard output, with null for what JSON has no number for."""
+    finite = {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in values.items()
+    }
+    print(json.dumps(finite))
+
+
+def check_folder(path: Path | None) -> None:
+    """Raise ``UsageError`` unless ``path`` is a folder, or can be one in a folder that exists."""
+    if path is not None and (path.suffix or path.is_file() or not path.parent.is_dir()):
+        raise UsageError(f"--out expects a folder in one that exists, got {path}")

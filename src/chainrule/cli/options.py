@@ -1,0 +1,272 @@
+"""The one table of commands and their options. Imports nothing slow: help and wrong options answer at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chainrule.cli.fit_options import add_fit
+from chainrule.cli.parser import Parser, UsageError, suggestion
+
+SCORES = ("nll", "pvalue", "typicality", "ratio", "complexity")
+"""The scores of `chainrule.tasks.anomaly`, which imports torch."""
+
+OBSERVE = "top-half, bottom-half, first-half, a fraction such as 0.25, or a file of a mask"
+PICTURE = "a .png, .pdf or .svg file"
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "run": {"type": Path, "metavar": "RUN", "help": "a run folder, as `chainrule fit` wrote it"},
+    "file": {
+        "type": Path,
+        "nargs": "?",
+        "metavar": "DATA",
+        "help": "a file or a folder, all of it; a named set, its --split",
+    },
+    "--device": {"default": "auto", "help": "auto, cpu, cuda or mps (default auto)"},
+    "--model": {"metavar": "MODULE:CLASS", "help": "your own class, of a run that was fitted with it"},
+    "--data": {"help": "a named data set, a file or a folder (default: what the run was fitted on)"},
+    "--split": {"default": "test", "help": "train, valid or test (default test)"},
+    "--batch-size": {"type": int, "default": 256, "help": "examples per pass (default 256)"},
+    "--json": {"action": "store_true", "help": "print JSON on standard output, and nothing else there"},
+    "--out": {"type": Path, "help": "the file to write"},
+    "--class": {"type": int, "dest": "label", "help": "given this class, of a model with num_classes"},
+    "-n": {"type": int, "help": "how many examples (default all)"},
+    "--seed": {"type": int, "default": 0, "help": "the same seed gives the same values (default 0)"},
+    "--temperature": {"type": float, "default": 1.0, "help": "below 1 sharpens the conditionals (default 1)"},
+    "--top-k": {"type": int, "help": "draw from the k most probable values only"},
+    "--top-p": {"type": float, "help": "draw from the most probable values of this total probability only"},
+    "--greedy": {"action": "store_true", "help": "take the most probable value of every variable"},
+    "--prompt": {"help": "of text, how every example begins"},
+    "--length": {"type": int, "help": "of sequences, how many values to draw (default: the model's event)"},
+    "--precision": {
+        "default": "32-true",
+        "help": "32-true, or bf16-mixed: faster for many examples of a wide model",
+    },
+    "--observe": {"help": OBSERVE},
+    "--mean": {"action": "store_true", "help": "of a table, the mean or most frequent value of the draws"},
+    "--particles": {"type": int, "default": 16, "help": "walks of each completion that can't be exact (default 16)"},
+    "--draws": {"type": int, "help": "completions of each example (default 1; with --mean or of a series 100)"},
+    "--repeats": {"type": int, "default": 8, "help": "estimates that the standard error is of (default 8)"},
+    "--score": {"metavar": "NAME", "help": f"how strange: {', '.join(SCORES)} (default nll)"},
+    "--background": {"type": Path, "metavar": "RUN0", "help": "of ratio, the run that it is compared with"},
+    "--calibration": {"default": "train", "help": "what p-values compare with: train or valid (default train)"},
+    "--group": {"type": int, "metavar": "N", "help": "of typicality, score N neighbours at a time"},
+    "--per": {"help": "what a score is of: of text line or character, of a table row or cell (default line, row)"},
+    "--color": {"action": "store_true", "help": "of text, print it in colours, as in a terminal, instead of JSON"},
+    "--prior": {
+        "default": "train",
+        "help": "p(c): train, how often each class is trained on, or uniform (default train)",
+    },
+    "--epsilon": {
+        "type": float,
+        "required": True,
+        "metavar": "LEVELS",
+        "help": "the greatest change of a value, of 256 say 16",
+    },
+    "--threshold": {
+        "type": float,
+        "metavar": "P",
+        "help": "purify only examples whose p-value is below this, in (0, 1)",
+    },
+    "--attacks": {"default": "[fgsm, pgd, bpda]", "help": "some of fgsm, bim, pgd, deepfool, cw, bpda"},
+    "--epsilons": {"default": "[0.1, 0.2, 0.3]", "help": "greatest changes, as shares of the range"},
+    "--purify-epsilon": {"type": float, "help": "how far purification may go (default: the largest)"},
+    "--classifier": {
+        "metavar": "package.module:name",
+        "help": "a torch module of images in [0, 1] (default: a small one, trained on the same data)",
+    },
+    "--folder": {"type": Path, "help": "a folder of results (default: those of the project)"},
+    "--results": {"type": Path, "default": Path("results"), "help": "where to record (default results)"},
+    "recipe": {"help": "a recipe's file, or its name, such as mnist/made"},
+    "table": {"type": Path, "metavar": "FILE", "help": "a .csv, .data or .parquet file whose columns have names"},
+}
+"""Every option of the commands but those of ``fit``, which follow from the model: the arguments of argparse."""
+
+Use = str | tuple[str, dict[str, Any]]
+"""An option that a command takes: its name, and what differs for this command."""
+
+RUN: tuple[Use, ...] = ("run", "--device", "--model")
+DATA: tuple[Use, ...] = ("file", "--data", "--split")
+DRAWING: tuple[Use, ...] = ("--class", "--seed", "--temperature", "--top-k", "--top-p", "--greedy")
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command.
+
+    Attributes:
+        summary: One sentence that says what it does.
+        run: The function that does it, as ``module:function`` below `chainrule.cli`.
+        options: The options that it takes; or a function that adds them to a parser, given the command line.
+    """
+
+    summary: str
+    run: str
+    options: tuple[Use, ...] | Callable[[Parser, list[str]], None]
+
+
+def _out(help: str, **more: Any) -> Use:
+    return ("--out", {"help": help} | more)
+
+
+def _count(help: str, default: int) -> Use:
+    return ("-n", {"default": default, "help": f"{help} (default {default})"})
+
+
+COMMANDS: dict[str, Command] = {
+    "fit": Command("Fit a model to data by maximum likelihood.", "fit:run_fit", add_fit),
+    "evaluate": Command(
+        "Mean negative log-likelihood of data under a fitted model.",
+        "evaluate:run_evaluate",
+        (*RUN, *DATA, "--class", "--batch-size", "--json"),
+    ),
+    "sample": Command(
+        "Draw examples from a fitted model.",
+        "sample:run_sample",
+        (
+            *RUN,
+            ("-n", {"help": "how many examples (default 64; of text 1, of audio and series 8)"}),
+            _out("of images and levels a .png, .pdf, .svg, .npz, .npy or .csv file; of a table or series .csv or .parquet; "
+                 "of text .txt, or none to print; of audio .wav or a folder"),
+            "--prompt", "--length", "--precision", *DRAWING,
+        ),
+    ),
+    "score": Command(
+        "How strange each image, row, line, recording or value is to a fitted model.",
+        "score:run_score",
+        (
+            *RUN, *DATA, "--score", "--per", "--background", "--calibration", "--group", "-n",
+            _out("a .csv or .parquet file of scores; of images and levels also a .png, .pdf or .svg of how surprising each "
+                 "pixel is, or a .npz or .npy of that; of text and audio none to print"),
+            "--class", "--color", "--json",
+        ),
+    ),
+    "purify": Command(
+        "PixelDefend: move images, within a small distance, to where a model finds them probable.",
+        "purify:run_purify",
+        (
+            *RUN, *DATA, "--epsilon", "--threshold", "--calibration",
+            ("-n", {"help": "how many examples (default all; in a picture 16)"}), "--class",
+            _out("a folder of .png files, a .npz, .npy or .csv, or a .png of both", required=True),
+        ),
+    ),
+    "attack-eval": Command(
+        "Accuracy of a classifier under attack, and how a fitted model detects and mends attacks.",
+        "attack_eval:run_attack_eval",
+        (
+            *RUN, "--data", "--split", _count("how many images", 200), "--attacks", "--epsilons", "--purify-epsilon",
+            ("--threshold", {"default": 0.05, "help": "adaptive: purify below this p-value (default 0.05)"}),
+            "--classifier", ("--background", {"help": "for the score ratio: see score"}), "--calibration",
+            ("--seed", {"help": "of the classifier and the attacks (default 0)"}),
+            _out("a folder for the report and pictures"), "--json",
+        ),
+    ),
+    "complete": Command(
+        "Fill in the unknown variables of examples.",
+        "complete:run_complete",
+        (
+            *RUN,
+            ("file", {"metavar": "FILE", "help": "of a table, rows with empty cells; of text and series, the beginning"}),
+            "--data", "--split", ("-n", {"help": "how many examples (default 8; of a file all)"}), "--observe", "--mean",
+            "--particles", "--draws",
+            ("--length", {"help": "of text and series, how many values to go on with (of a series default 24)"}),
+            _out("as that of sample", required=True), *DRAWING,
+        ),
+    ),
+    "marginal": Command(
+        "How probable the known part of examples is, whatever the rest.",
+        "marginal:run_marginal",
+        (
+            *RUN, *DATA, _count("how many examples", 8), ("--observe", {"required": True}),
+            ("--particles", {"default": 64, "help": "walks of each estimate, where it can't be exact (default 64)"}),
+            "--repeats", "--class", "--seed", "--json",
+        ),
+    ),
+    "classify": Command(
+        "Classes of examples by Bayes' rule, from a model with num_classes.",
+        "classify:run_classify",
+        (
+            *RUN, *DATA, "--prior",
+            _out(".npz, .npy, .csv: p(c | x) of all examples; .png, .pdf, .svg: p(c | x_<t) of the first n"),
+            _count("examples in the picture", 4), "--batch-size", "--json",
+        ),
+    ),
+    "represent": Command(
+        "Features of examples from a model's hidden layers.",
+        "represent:run_represent",
+        (*RUN, *DATA, "--class", "--batch-size",
+         _out("a .npz (with the classes, if any), .npy or .csv file", required=True)),
+    ),
+    "conditionals": Command(
+        "Draw examples beside the conditional means of their variables.",
+        "conditionals:run_conditionals",
+        (*RUN, *DATA, _count("how many examples", 25), "--class", ("--seed", {"help": "seed of the samples (default 0)"}),
+         _out(PICTURE, required=True)),
+    ),
+    "describe": Command(
+        "Size and cost of a fitted model.",
+        "describe:run_describe",
+        (*RUN, _out(f"of images, {PICTURE} of what a pixel depends on"), "--json"),
+    ),
+    "schema": Command(
+        "What the columns of a table are taken as.",
+        "schema:run_schema",
+        ("table", _out("write it, to edit and give to fit --schema", metavar="YAML")),
+    ),
+    "models": Command("List the models and their arguments.", "listings:list_models", ("--json",)),
+    "datasets": Command("List the named data sets.", "listings:list_datasets", ("--json",)),
+    "results": Command("List what the recipes measured.", "listings:list_results", ("--folder", "--json")),
+    "reproduce": Command(
+        "Run a recipe, evaluate the test split once, and record the result.",
+        "fit:run_reproduce",
+        ("recipe", _out("the run folder (default runs/RECIPE)"), "--results", "--json"),
+    ),
+}  # fmt: skip
+
+
+def parse(argv: list[str]) -> tuple[Command, dict[str, Any]] | None:
+    """The command of a command line and its options; None where help or the version was printed.
+
+    Raises:
+        UsageError: If there is no such command or option, or a value is of the wrong type.
+    """
+    if not argv or argv[0] in ("-h", "--help"):
+        print(_overview())
+        return None
+    if argv[0] in ("-V", "--version"):
+        from importlib.metadata import version
+
+        print(f"chainrule {version('chainrule')}")
+        return None
+    name, rest = argv[0], argv[1:]
+    if name not in COMMANDS:
+        raise UsageError(f"expected a command ({', '.join(COMMANDS)}), got {name!r}{suggestion(name, COMMANDS)}")
+    try:
+        options = parser_of(name, rest).parse(rest)
+    except SystemExit:  # argparse has printed the help
+        return None
+    return COMMANDS[name], options
+
+
+def parser_of(name: str, argv: list[str]) -> Parser:
+    """The parser of the command ``name``; ``argv`` may name a model, whose arguments are then options."""
+    command = COMMANDS[name]
+    parser = Parser(prog=f"chainrule {name}", description=command.summary)
+    if callable(command.options):
+        command.options(parser, argv)
+        return parser
+    for use in command.options:
+        option, more = (use, {}) if isinstance(use, str) else use
+        parser.add_argument(option, **OPTIONS[option] | more)
+    return parser
+
+
+def _overview() -> str:
+    width = max(map(len, COMMANDS))
+    lines = "\n".join(f"  {name:{width}}  {command.summary}" for name, command in COMMANDS.items())
+    return (
+        "chainrule: exact-likelihood autoregressive models, p(x) = prod_t p(x_t | x_<t)\n\n"
+        f"usage: chainrule COMMAND ...\n\n{lines}\n\n`chainrule COMMAND --help` says more."
+    )

@@ -1,0 +1,71 @@
+"""``chainrule purify``: PixelDefend, from files to files."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from chainrule import plots
+from chainrule.cli.opening import opened_likelihood, say, source_of
+from chainrule.cli.parser import UsageError
+from chainrule.data.write import ARRAYS, check_suffix, write_images, write_levels
+from chainrule.tasks.purify import purify, purify_improbable
+
+SHOWN = 16
+"""Examples of a picture by default."""
+
+
+def run_purify(options: dict[str, Any]) -> None:
+    """Purify examples, and write them as images, as an array, or as a picture beside what they were."""
+    out, epsilon = options["out"], options["epsilon"]
+    if out.suffix:
+        check_suffix(out, (*plots.FORMATS, *ARRAYS))
+    elif out.is_file() or not out.parent.is_dir():
+        raise UsageError(f"--out expects a folder in one that exists, or a file {' '.join(ARRAYS)}, got {out}")
+    run, model = opened_likelihood(options)
+    if not run.kind.has_levels or model.conditional.values is None:
+        raise UsageError("purify expects a run on images or on rows of levels, got one on other data")
+    if not out.suffix and len(model.event_shape) != 3:
+        expected = f"a file {' '.join(ARRAYS)} of examples {model.event_shape}"
+        raise UsageError(f"--out expects {expected}, got the folder {out}")
+    pictured = out.suffix in plots.FORMATS
+    source = source_of(run, options, SHOWN if options["n"] is None and pictured else options["n"])
+    given = source.open(run.kind, model)
+    files = None if out.suffix else _files(out, given.names, source.path)
+    x = source.first(given.examples)
+    context = None if given.context is None else given.context[: len(x)]
+    if options["threshold"] is None:
+        chosen = torch.ones(len(x), dtype=torch.bool)
+        purified = purify(model, x, epsilon, context=context).cpu()
+    else:
+        calibration, threshold = run.calibration(options["calibration"]), options["threshold"]
+        purified, chosen = purify_improbable(
+            model, x, epsilon, calibration=calibration, threshold=threshold, context=context
+        )
+    levels = len(model.conditional.values)
+    if pictured:
+        plots.side_by_side({"given": x, "purified": purified}, out, levels=levels)
+    elif files is None:
+        write_levels(purified, out, levels)
+    else:
+        write_images(purified, files, levels)
+    moved = (purified != x).flatten(1).double().mean(1)[chosen]
+    share = f", {moved.mean():.1%} of their values changed" if len(moved) else ""
+    say([f"purified {int(chosen.sum())} of {len(x)} examples{share}; wrote {out}"])
+
+
+def _files(out: Path, names: list[str] | None, given: Path | None) -> Iterator[Path]:
+    """The files to write into the folder ``out``, a name each; those that were given are not written over."""
+    if names is None:
+        return (out / f"{number}.png" for number in itertools.count(1))
+    if given is not None and out.resolve() == (given if given.is_dir() else given.parent).resolve():
+        raise UsageError(f"--out expects another folder than that of what is purified, got {out}")
+    files = [out / Path(name).with_suffix(".png") for name in names]
+    if len(set(files)) < len(files):
+        twice = next(file for file in files if files.count(file) > 1)
+        raise UsageError(f"--out expects files whose names differ in more than the suffix, got {twice.name} twice")
+    return iter(files)

@@ -1,0 +1,20 @@
+"""``chainrule represent``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chainrule.cli.opening import opened, say, source_of
+from chainrule.data.write import ARRAYS, check_suffix, write_array
+from chainrule.tasks.represent import represent
+
+
+def run_represent(options: dict[str, Any]) -> None:
+    """Write the features of examples, with their classes if they have any."""
+    check_suffix(options["out"], ARRAYS)
+    run = opened(options)
+    given = source_of(run, options).open(run.kind, run.model)
+    features = represent(run.model, given.examples, context=given.context, batch_size=options["batch_size"])
+    more = {} if given.labels is None else {"classes": given.labels}
+    write_array("features", features.numpy(), options["out"], **more)
+    say([f"wrote {features.shape[1]} features of {len(features)} examples to {options['out']}"])

@@ -1,0 +1,25 @@
+"""``chainrule schema``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from chainrule.atomic import write_atomically
+from chainrule.cli.opening import say
+from chainrule.data.infer import sketch
+from chainrule.data.read.table import read_frame
+from chainrule.data.write import check_suffix
+
+
+def run_schema(options: dict[str, Any]) -> None:
+    """Print what the columns of a table are taken as, and write it, to be edited."""
+    path, out = options["table"], options["out"]
+    schema, reasons = sketch(read_frame(path), path.name)
+    print(schema)
+    say(f"ignored: {reason}" for reason in reasons)
+    if out is not None:
+        check_suffix(out, (".yaml", ".yml"))
+        write_atomically(out, yaml.safe_dump(schema.config, sort_keys=False, allow_unicode=True).encode())
+        say([f"wrote {out}: edit it, and give it to fit as --schema"])

@@ -1,0 +1,192 @@
+"""Recordings: sounds of any lengths, whose samples are levels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from chainrule.conditionals import Categorical, Conditional, DiscretizedLogisticMixture
+from chainrule.data.audio import LINEAR, AudioFormat
+from chainrule.data.dataset import Dataset
+from chainrule.data.examples import Examples
+from chainrule.data.read.recordings import read_recordings_whole, write_wav
+from chainrule.data.sequences import Recordings
+from chainrule.kinds.base import Items, Kind, per_unit, random_rows
+from chainrule.kinds.families import family_of_levels, refuse_arguments
+from chainrule.kinds.observed import observed_share
+from chainrule.kinds.requests import Completing, Source, one_class
+from chainrule.kinds.sequence import SequenceKind, compressed_per_symbol, require_sequence_model
+from chainrule.model import AutoregressiveModel, Model
+from chainrule.tasks.evaluate import Evaluation, log_prob
+from chainrule.tasks.independent import independent_nats
+from chainrule.tasks.sample import sample
+
+SAMPLES = 2**18
+"""Samples that a calibration looks at, at most, by whole recordings."""
+
+BATCH = 64
+"""Recordings whose scores are given at once."""
+
+
+class AudioKind(SequenceKind):
+    """Recordings at one sample rate."""
+
+    name = "audio"
+    formats = AudioFormat
+    files = "a .wav file, or a folder for a file each"
+    suffixes = ("", ".wav")
+    samples_file = "samples.wav"
+    num_samples = 8
+    prints_scores = True
+    format: AudioFormat
+
+    def conditional(self, family: str | None, arguments: Mapping[str, Any]) -> Conditional:
+        levels = self.format.levels
+        if family is not None:
+            return family_of_levels(family, arguments, levels)
+        refuse_arguments(arguments)
+        return DiscretizedLogisticMixture(levels) if levels == LINEAR else Categorical(levels, encoding="one_hot")
+
+    def model_arguments(self, model: type[Model]) -> dict[str, Any]:
+        require_sequence_model(model, "recordings")
+        return {}
+
+    def check_ensemble(self) -> None:
+        raise ValueError(
+            "members, orders and variants expect other data than recordings or series, which no ensemble reads yet"
+        )
+
+    def independent_nats(self, dataset: Dataset, model: Model) -> float:
+        return independent_nats(dataset.train.single(), dataset.valid.single(), self.format.levels)
+
+    def reading(self, settings: Mapping[str, Any], *, named: bool) -> dict[str, Any]:
+        reading = {"levels": self.format.levels, "window": settings.get("window")}
+        own = {"sample_rate": self.format.sample_rate, "trim_silence": settings.get("trim_silence")}
+        return reading | ({} if named else own)
+
+    def check_like(self, other: Kind, where: str) -> None:
+        super().check_like(other, where)
+        if other.format != self.format:
+            got = f"{other.format.sample_rate} Hz, {other.format.words}"
+            raise ValueError(
+                f"--data expects recordings, {self.format.sample_rate} Hz, {self.format.words}, as the run was fitted "
+                f"on, got {got}"
+            )
+
+    def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
+        return read_recordings_whole(path, self.format, trim_silence=bool(settings.get("trim_silence")))
+
+    def check_out(self, path: Path) -> None:
+        """Raise ``ValueError``, before any work is done, where recordings can't be written to ``path``."""
+        if path.suffix not in self.suffixes:
+            raise ValueError(f"--out expects a .wav file or a folder, got {path}")
+        if not path.parent.is_dir():
+            raise ValueError(f"--out expects to be in a folder that exists, got {path}")
+        if path.suffix == "" and path.is_file():
+            raise ValueError(f"--out expects a folder, got the file {path}")
+
+    def write(self, x: Tensor, path: Path) -> str:
+        if path.suffix == ".wav":
+            write_wav(path, x, self.format)
+        else:
+            path.mkdir(exist_ok=True)
+            for i, clip in enumerate(x):
+                write_wav(path / f"{i}.wav", [clip], self.format)
+        return f"{len(x)} recordings of {x.shape[1] / self.format.sample_rate:.2f} s"
+
+    def leave_samples(self, model: AutoregressiveModel, dataset: Dataset, folder: Path) -> None:
+        context = None if model.num_classes is None else torch.arange(self.num_samples) % model.num_classes
+        write_wav(folder / self.samples_file, sample(model, self.num_samples, seed=0, context=context).cpu(), self.format)
+
+    def complete(self, model: AutoregressiveModel, request: Completing) -> list[str]:
+        if request.observe is None or request.mean or request.length is not None:
+            raise ValueError(
+                "complete expects --observe, first-half or a fraction, no --mean and no --length, of recordings"
+            )
+        if request.out.suffix:
+            raise ValueError(
+                f"complete expects a folder as --out, as the run was fitted on recordings, got {request.out}"
+            )
+        share = observed_share(request.observe, "first-half or a fraction, of recordings")
+        self.check_out(request.out)
+        given = request.source.open(self, model)
+        recordings, draws = given.examples, request.draws or 1
+        count = request.source.count(recordings)
+        for i in range(count):
+            whole = recordings[i]
+            known = round(share * len(whole))
+            completed = torch.stack([whole] * draws)
+            if known < len(whole):
+                context = None if given.context is None else given.context[i].expand(draws)
+                settings = request.drawing.settings() | {"prefix": whole[:known], "length": len(whole) - known}
+                completed = sample(model, draws, context=context, **settings).cpu()
+            name = Path(given.names[i] if given.names else str(i))
+            stem = f"{i}-{name.with_suffix('').as_posix().replace('/', '-')}"
+            request.out.mkdir(exist_ok=True)
+            write_wav(request.out / f"{stem}.wav", [whole], self.format)
+            for draw, x in enumerate(completed):
+                write_wav(request.out / f"{stem}-completed-{draw}.wav", [x], self.format)
+        return [
+            f"wrote {draws} x {count} completions, and the {count} recordings, to {request.out}; "
+            "exact: what is known comes first"
+        ]
+
+    @property
+    def unit(self) -> str:
+        return "sample"
+
+    def figures(self, evaluation: Evaluation, examples: Examples) -> dict[str, Any]:
+        nats, bits = per_unit(evaluation)
+        return {"nats_per_sample": nats, "bits_per_sample": bits, "samples": evaluation.variables}
+
+    def summary(self, evaluation: Evaluation, figures: Mapping[str, Any]) -> list[str]:
+        each = f"{figures['nats_per_sample']:.4f} nats or {figures['bits_per_sample']:.4f} bits per sample"
+        return [f"{evaluation.nats:.4f} +- {evaluation.nats_stderr:.4f} nats per recording; {each}"]
+
+    def items(self, model: AutoregressiveModel, source: Source) -> Iterator[Items]:
+        given = source.open(self, model)
+        recordings = _recordings(given.examples)
+        count = source.count(recordings)
+        for start in range(0, count, BATCH):
+            some = recordings.take(np.arange(start, min(start + BATCH, count)))
+            context = None if given.context is None else given.context[start : start + len(some)]
+            lengths = torch.from_numpy(some.lengths)
+            clips = list(some.each())
+            log_probs = log_prob(model, some, context=context).double() / lengths
+            yield Items(
+                names={
+                    "file": some.names,
+                    "samples": lengths.tolist(),
+                    "bits_per_sample": (-log_probs / math.log(2)).tolist(),
+                },
+                log_probs=log_probs,
+                sizes=lengths,
+                compressed=lambda clips=clips: compressed_per_symbol(clips, self.format.levels),  # type: ignore[misc]
+            )
+
+    def calibration_log_probs(self, model: AutoregressiveModel, dataset: Dataset, split: str) -> Tensor:
+        recordings = _recordings(dataset.split(split))
+        rows = random_rows(len(recordings))
+        rows = rows[: 1 + int(np.searchsorted(recordings.lengths[rows].cumsum(), SAMPLES))]
+        context = None if model.num_classes is None else dataset.classes(split)[torch.from_numpy(rows)]
+        some = recordings.take(rows)
+        return log_prob(model, some, context=context).double() / torch.from_numpy(some.lengths)
+
+    def about(self, model: Model, receptive_field: int | None) -> tuple[list[str], dict[str, Any]]:
+        if receptive_field is None:
+            return [], {}
+        seconds = receptive_field / self.format.sample_rate
+        said = f"receptive field: {receptive_field:,} samples, {1e3 * seconds:.0f} ms"
+        return [said], {"receptive_field_seconds": seconds}
+
+
+def _recordings(examples: Examples) -> Recordings:
+    if not isinstance(examples, Recordings):
+        raise ValueError(f"expected recordings, as the run was fitted on such, got {type(examples).__name__}")
+    return examples

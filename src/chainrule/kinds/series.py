@@ -1,0 +1,126 @@
+"""Time series: a column of a table as one long sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars
+import torch
+from torch import Tensor
+
+from chainrule.conditionals import Conditional, GaussianMixture
+from chainrule.data.dataset import Dataset
+from chainrule.data.examples import Examples
+from chainrule.data.schema import TableSchema
+from chainrule.data.sequences import Recordings
+from chainrule.data.series import SeriesFormat, draws_frame, read_series_whole
+from chainrule.data.write import FRAMES, check_suffix, write_frame
+from chainrule.kinds.base import Items, Kind, per_unit
+from chainrule.kinds.families import family_of_reals, refuse_arguments
+from chainrule.kinds.requests import Completing, Source
+from chainrule.kinds.sequence import SequenceKind, require_sequence_model
+from chainrule.model import AutoregressiveModel, Model
+from chainrule.sequence import sequence_model
+from chainrule.tasks.evaluate import Evaluation
+from chainrule.tasks.sample import sample
+from chainrule.tasks.score import stream_surprisals
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+FORECASTS = 100
+"""Draws of a forecast by default."""
+LENGTH = 24
+"""Values that are forecast by default."""
+VALUES = 2**18
+"""Values that a calibration looks at, at most, the last ones."""
+
+
+class SeriesKind(SequenceKind):
+    """One column of a table, in the order of time."""
+
+    name = "series"
+    formats = SeriesFormat
+    files = "a .csv or .parquet file"
+    suffixes = FRAMES
+    samples_file = "samples.csv"
+    num_samples = 8
+    compressible = False
+    format: SeriesFormat
+
+    def conditional(self, family: str | None, arguments: Mapping[str, Any]) -> Conditional:
+        if family is not None:
+            return self.format.column.conditional(family_of_reals(family, arguments))
+        refuse_arguments(arguments)
+        return self.format.column.conditional(GaussianMixture())
+
+    def model_arguments(self, model: type[Model]) -> dict[str, Any]:
+        require_sequence_model(model, "a series")
+        return {}
+
+    def check_ensemble(self) -> None:
+        raise ValueError(
+            "members, orders and variants expect other data than recordings or series, which no ensemble reads yet"
+        )
+
+    def independent_nats(self, dataset: Dataset, model: Model) -> float:
+        train, valid = (_series(part)[:, None].float().numpy() for part in (dataset.train, dataset.valid))
+        return TableSchema((self.format.column,)).independent_nats(train, valid)
+
+    def reading(self, settings: Mapping[str, Any], *, named: bool) -> dict[str, Any]:
+        return {"series": self.format.column.name, "window": settings.get("window")}
+
+    def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
+        return read_series_whole(path, self.format, model.num_variables), None
+
+    def write(self, x: Tensor, path: Path) -> str:
+        write_frame(draws_frame(x.cpu(), self.format.column), path)
+        return f"{len(x)} series of {x.shape[1]} values"
+
+    def leave_samples(self, model: AutoregressiveModel, dataset: Dataset, folder: Path) -> None:
+        self.write(sample(model, self.num_samples, seed=0, length=self.sample_length(model)), folder / self.samples_file)
+
+    def complete(self, model: AutoregressiveModel, request: Completing) -> list[str]:
+        check_suffix(request.out, FRAMES)
+        if request.observe is not None:
+            raise ValueError("complete expects no --observe, as the run was fitted on a series: all of it is known")
+        past = self._values(model, request.source).to(model.dtype)
+        length, count = request.length if request.length is not None else LENGTH, request.draws or FORECASTS
+        drawn = sample(model, count, prefix=past, length=length, **request.drawing.settings())
+        draws = drawn[:, len(past) :].double().cpu()
+        columns = {"step": np.arange(1, length + 1), "mean": draws.mean(0).numpy()}
+        for share in QUANTILES:
+            columns[f"{share:.0%}"] = draws.quantile(share, dim=0).numpy()
+        write_frame(polars.DataFrame(columns), request.out)
+        return [
+            f"wrote the mean and quantiles of {count} draws of the {length} values after the {len(past)} known to "
+            f"{request.out}; exact draws: what is known comes first"
+        ]
+
+    @property
+    def unit(self) -> str:
+        return "value"
+
+    def figures(self, evaluation: Evaluation, examples: Examples) -> dict[str, Any]:
+        return {"nats_per_value": per_unit(evaluation)[0]}
+
+    def items(self, model: AutoregressiveModel, source: Source) -> Iterator[Items]:
+        values = self._values(model, source)[: source.limit]
+        nats = torch.cat(list(stream_surprisals(sequence_model(model), [values.float()])))
+        yield Items({"value": values.tolist()}, -nats.double(), sizes=torch.ones(len(nats), dtype=torch.long))
+
+    def calibration_log_probs(self, model: AutoregressiveModel, dataset: Dataset, split: str) -> Tensor:
+        values = _series(dataset.split(split))[-VALUES:].float()
+        return -torch.cat(list(stream_surprisals(sequence_model(model), [values])))
+
+    def _values(self, model: AutoregressiveModel, source: Source) -> Tensor:
+        """The values of the series, in order, ``(N,)``."""
+        return _series(source.open(self, model).examples)
+
+
+def _series(examples: Examples) -> Tensor:
+    """The values of a series ``(N,)``, in double precision."""
+    if not isinstance(examples, Recordings):
+        raise ValueError(f"expected a series, as the run was fitted on one, got {type(examples).__name__}")
+    return torch.from_numpy(next(examples.each()))

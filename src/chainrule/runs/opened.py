@@ -1,0 +1,132 @@
+"""Open a run: its model, what it was fitted on, and the kind of data that it is for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chainrule import data
+from chainrule.data.dataset import Dataset
+from chainrule.devices import check_device
+from chainrule.kinds import Kind, kind_of, kind_of_run
+from chainrule.model import AutoregressiveModel, Model
+from chainrule.runs.calibration import read_calibration
+from chainrule.runs.folder import load, read_config
+from chainrule.tasks.anomaly import Calibration
+
+
+@dataclass(frozen=True)
+class OpenRun:
+    """A run folder that is in use.
+
+    Attributes:
+        folder: The run folder.
+        model: Its model, in evaluation mode.
+        config: What its ``config.json`` says.
+        kind: The kind of data that it was fitted on, bound to their format.
+    """
+
+    folder: Path
+    model: Model
+    config: dict[str, Any]
+    kind: Kind
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings that it was fitted with."""
+        settings: dict[str, Any] = self.config.get("settings", {})
+        return settings
+
+    @property
+    def likelihood(self) -> AutoregressiveModel:
+        """Its model, which must have a likelihood.
+
+        Raises:
+            ValueError: If it has none.
+        """
+        if not isinstance(self.model, AutoregressiveModel):
+            name = type(self.model).__name__
+            raise ValueError(
+                f"expected a model with a likelihood, got the {name} in {self.folder}: it has a loss, but no p(x) to "
+                "evaluate, draw from or compare by (`represent` and `describe` take it); MADE is an autoencoder that has"
+            )
+        return self.model
+
+    def dataset(self, spec: str | None = None) -> Dataset:
+        """The data set ``spec``, read in the format of the run; by default the one that it was fitted on.
+
+        Raises:
+            ValueError: If the run does not say what it was fitted on, or the data are not of its format or shape.
+        """
+        imposed = self.kind.reading(self.settings, named=spec in data.NAMES)
+        if spec is None:
+            spec, reading = self._own_data()
+            imposed = reading | self.kind.reading(self.settings, named=spec in data.NAMES)
+        elif (kind := data.kind_of_name(spec)) is not None:
+            self.kind.check_name(kind, spec)
+        chosen = {name: value for name, value in imposed.items() if value is not None}
+        dataset = data.load(spec, seed=self.settings.get("seed", 0), **chosen)
+        self.kind.check_like(kind_of(dataset), spec)
+        if not self.model.any_length and dataset.event_shape != self.model.event_shape:
+            expected, got = self.model.event_shape, dataset.event_shape
+            raise ValueError(f"--data expects examples of shape {expected}, got {got} in {spec}")
+        return dataset
+
+    def _own_data(self) -> tuple[str, dict[str, Any]]:
+        """The data that the run was fitted on, and how they were read."""
+        if "data" not in self.settings:
+            raise ValueError("expected --data, for this run does not say what it was fitted on")
+        spec = self.settings["data"]
+        if spec not in data.NAMES:  # a path that was relative then is where it was, wherever this process runs
+            spec = self.config.get("data", {}).get("path", spec)
+        return spec, {name: self.settings.get(name) for name in data.READING}
+
+    def calibration(self, split: str) -> Calibration:
+        """Log p of the examples of ``split``, train or valid, that it was calibrated with.
+
+        Raises:
+            ValueError: If the run has none, or its file is damaged.
+        """
+        return read_calibration(self.folder, split)
+
+    def check_background(self, other: OpenRun) -> AutoregressiveModel:
+        """The model of ``other``, as the background of a likelihood ratio with this run's.
+
+        Raises:
+            ValueError: If it is of other examples, values, classes or data.
+        """
+        model, background = self.likelihood, other.likelihood
+        if background.event_shape != model.event_shape and not background.any_length:
+            expected, got = model.event_shape, background.event_shape
+            raise ValueError(f"--background expects examples of shape {expected}, got {got}")
+        if repr(background.conditional) != repr(model.conditional) or background.num_classes != model.num_classes:
+            raise ValueError(
+                f"--background expects values of {model.conditional} and {model.num_classes or 'no'} classes, "
+                f"got {background.conditional} and {background.num_classes or 'none'}"
+            )
+        if other.kind.format != self.kind.format:
+            raise ValueError(
+                f"--background expects a run on the same data as {self.folder}, got another {other.kind.format.key}"
+            )
+        return background
+
+
+def open_run(
+    folder: str | Path, *, device: str = "auto", classes: Mapping[str, type] | None = None
+) -> OpenRun:
+    """Open the run in ``folder``; nothing that it names is imported or run.
+
+    Args:
+        folder: A run folder.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+        classes: Models and conditionals of your own, by name; see `chainrule.load`.
+
+    Raises:
+        ValueError: If a file is missing or damaged, or names a class that is neither chainrule's nor in ``classes``.
+    """
+    chosen = check_device(device)
+    config = read_config(folder)
+    model = load(folder, classes=classes).to(chosen)
+    return OpenRun(Path(folder), model, config, kind_of_run(config.get("data", {}), model))
