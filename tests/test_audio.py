@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from chainrule.training.recordings import PieceBatches, pieces_of, recording_loader
 from command_line import refused
 from numpy.typing import NDArray
 
@@ -25,7 +26,6 @@ from chainrule.data.read.recordings import decode, write_wav
 from chainrule.data.sequences import Recordings
 from chainrule.models import MADE, RNN, WaveNet
 from chainrule.tasks.score import surprisals
-from chainrule.training.recordings import PieceBatches, pieces_of, recording_loader
 
 RATE = 8000
 

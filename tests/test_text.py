@@ -10,6 +10,7 @@ from unittest import mock
 import numpy as np
 import pytest
 import torch
+from chainrule.training.streams import Lanes, StreamLikelihood, stream_loader
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +23,6 @@ from chainrule.data.sequences import Documents, Stream
 from chainrule.data.text import lines_of
 from chainrule.models import MADE, RNN
 from chainrule.runs import evaluate_split
-from chainrule.training.streams import Lanes, StreamLikelihood, stream_loader
 
 LINES = ["anna", "ben", "", "zoë", "al", "eve", "bo", "cy", "dee", "éva", "ann", "bea", "cleo"]
 

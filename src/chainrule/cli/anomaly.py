@@ -31,7 +31,7 @@ from chainrule.model import AutoregressiveModel
 from chainrule.runs.lines import scored_lines
 from chainrule.sequence import reads_streams, sequence_model
 from chainrule.tasks.anomaly import SCORES, anomaly_scores, compressed_nats
-from chainrule.tasks.evaluate import log_prob, sequence_log_probs
+from chainrule.tasks.evaluate import log_prob
 from chainrule.tasks.score import stream_surprisals
 
 BATCH = 256
@@ -141,7 +141,7 @@ def _things(options: dict[str, Any], model: AutoregressiveModel, config: dict[st
     levels = levels_of(model)
     if isinstance(examples, Recordings):
         clips = [examples.levels[examples.starts[row] : examples.ends[row]] for row in range(count)]
-        log_probs, _ = sequence_log_probs(sequence_model(model), clips, context)
+        log_probs = log_prob(model, examples.subset(np.arange(count)), context=context)
         named["samples"] = [len(clip) for clip in clips]
         return Things(
             named, log_probs / torch.tensor(named["samples"]), [], complexity=lambda: _per_symbol(clips, levels)

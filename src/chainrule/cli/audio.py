@@ -19,8 +19,8 @@ from chainrule.data.read.recordings import write_wav
 from chainrule.data.sequences import Recordings
 from chainrule.model import AutoregressiveModel
 from chainrule.sequence import sequence_model
-from chainrule.tasks.evaluate import sequence_log_probs
 from chainrule.tasks.sample import sample
+from chainrule.tasks.score import stream_surprisals
 
 
 def audio_format(config: dict[str, Any]) -> AudioFormat | None:
@@ -99,8 +99,7 @@ def score_audio(options: dict[str, Any], model: AutoregressiveModel, config: dic
         if i == options["n"]:
             break
         context = None if classes is None else classes[i : i + 1]
-        log_prob, _ = sequence_log_probs(sequence_model(model), [levels], context)
-        nats = -log_prob.item()
+        nats = next(stream_surprisals(sequence_model(model), [levels], context)).sum().item()
         bits = nats / len(levels) / math.log(2)
         row = {
             "name": examples.names[i],

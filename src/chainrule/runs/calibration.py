@@ -1,11 +1,14 @@
-"""What log p of the data that a model was fitted on is like: kept with a run, so that other data can be compared.
+"""The distribution of log p over the data that a model was fitted on: kept with a run, to compare other data with it.
 
-Of text the things that are compared are lines, and of recordings each recording, both by the mean of log p of their
-symbols or samples, for longer ones would be less probable whatever they say; of a time series its values.
+What is compared are examples; of a text that is a stream, its lines; of a time series, its values. Where examples differ
+in length (lines, documents, recordings), it is the mean of log p over the symbols or samples of each: otherwise a longer
+one would be less probable whatever it says.
 """
 
 from __future__ import annotations
 
+import itertools
+import math
 from pathlib import Path
 
 import numpy as np
@@ -15,28 +18,28 @@ import torch
 from torch import Tensor
 
 from chainrule.atomic import write_atomically
-from chainrule.data.sequences import Recordings
 from chainrule.data.dataset import Dataset
-from chainrule.data.examples import Rows
-from chainrule.data.sequences import Documents, Stream
+from chainrule.data.examples import Examples
+from chainrule.data.sequences import CHUNK
+from chainrule.data.vocabulary import Vocabulary
 from chainrule.model import AutoregressiveModel
 from chainrule.runs.lines import stream_lines
-from chainrule.sequence import reads_streams, sequence_model
+from chainrule.sequence import SequenceModel, reads_streams, sequence_model
 from chainrule.tasks.anomaly import Calibration
-from chainrule.tasks.evaluate import log_prob, sequence_log_probs
-from chainrule.tasks.score import stream_surprisals, surprisals
+from chainrule.tasks.evaluate import log_prob
+from chainrule.tasks.score import stream_surprisals
 
 FILE = "calibration.safetensors"
 SPLITS = ("train", "valid")
 EXAMPLES = 2000
-"""Examples of a split that are looked at, at most, chosen at random."""
+"""Examples of a split that are read, at most, chosen at random."""
 SYMBOLS = 2**18
-"""Symbols of a stream, or samples of recordings, that are looked at, at most."""
+"""Symbols of a stream, values of a series, or about so many samples of recordings that are read, at most."""
 QUANTILES = 1001
 
 
 def calibrate(model: AutoregressiveModel, dataset: Dataset) -> dict[str, Calibration]:
-    """What log p of examples of training and of validation is like."""
+    """The distributions of log p over the training and the validation data, each by at most `QUANTILES` quantiles."""
     return {split: Calibration.of(_log_probs(model, dataset, split), QUANTILES) for split in SPLITS}
 
 
@@ -63,34 +66,45 @@ def read_calibration(folder: str | Path, split: str) -> Calibration:
 
 
 def _log_probs(model: AutoregressiveModel, dataset: Dataset, split: str) -> Tensor:
+    """Log p of what is compared, see above, float64 ``(N,)``."""
     examples = dataset.split(split)
+    if dataset.series is not None:
+        return value_log_probs(model, examples)
+    if dataset.text is not None and not dataset.text.documents and reads_streams(model):
+        return line_log_probs(model, examples, dataset.text.vocabulary)
+    classes = None if model.num_classes is None else dataset.classes(split)
+    per_variable = dataset.audio is not None or (dataset.text is not None and model.any_length)
+    return example_log_probs(model, examples, classes, per_variable=per_variable)
+
+
+def example_log_probs(
+    model: AutoregressiveModel, examples: Examples, classes: Tensor | None, *, per_variable: bool
+) -> Tensor:
+    """Log p(x) of at most `EXAMPLES` examples chosen at random, float64 ``(N,)`` nats.
+
+    Args:
+        model: Any model of the contract.
+        examples: Where to choose; of recordings, about `SYMBOLS` samples are read.
+        classes: The class of each of ``examples``, for a model with classes.
+        per_variable: Give the mean over the variables of each example, where examples differ in length.
+    """
     rows = np.random.RandomState(0).permutation(len(examples))[:EXAMPLES]
-    if isinstance(examples, Recordings):
-        sequence = sequence_model(model)
-        if dataset.series is not None:
-            return -torch.cat(list(stream_surprisals(sequence, [next(examples.each())[-SYMBOLS:]])))
-        rows = rows[: 1 + int(np.searchsorted(examples.lengths[rows].cumsum(), SYMBOLS))]
-        clips = [examples.levels[examples.starts[row] : examples.ends[row]] for row in rows]
-        log_probs, _ = sequence_log_probs(sequence, clips, _classes(model, dataset, split, rows))
-        return log_probs / torch.from_numpy(examples.lengths[rows])
-    if isinstance(examples, Stream) and reads_streams(model):
-        assert dataset.text is not None
-        lines = stream_lines(model, dataset.text.vocabulary, [np.asarray(examples.symbols[:SYMBOLS])])
-        return torch.tensor([-line.nats.mean() for line in lines], dtype=torch.float64)
-    if isinstance(examples, Documents) and model.any_length:
-        return _document_means(model, examples, rows)
-    return log_prob(model, examples[rows], context=_classes(model, dataset, split, rows))
+    sizes = examples.sizes[rows]
+    if examples.ragged:
+        rows = rows[: 1 + int(np.searchsorted(sizes.cumsum(), SYMBOLS))]
+    context = None if classes is None else classes[torch.from_numpy(rows)]
+    log_probs = log_prob(model, examples.subset(rows), context=context).double()
+    return log_probs / torch.from_numpy(examples.sizes[rows]) if per_variable else log_probs
 
 
-def _classes(model: AutoregressiveModel, dataset: Dataset, split: str, rows: Rows) -> Tensor | None:
-    return None if model.num_classes is None else dataset.classes(split)[torch.from_numpy(rows)]
+def value_log_probs(model: AutoregressiveModel, series: Examples) -> Tensor:
+    """Log p of each of the last `SYMBOLS` values of a series, float64 ``(N,)`` nats."""
+    sequence = sequence_model(model)
+    return -torch.cat(list(stream_surprisals(sequence, [series[0][-SYMBOLS:]])))
 
 
-def _document_means(model: AutoregressiveModel, documents: Documents, rows: Rows) -> Tensor:
-    """The mean of log p of the symbols of each document, its end among them and what fills it up not."""
-    lengths, means = torch.from_numpy(documents.lengths[rows]) + 1, []
-    for part, length in zip(torch.from_numpy(rows).split(64), lengths.split(64), strict=True):
-        x = documents[part][:, : int(length.max())]
-        counts = torch.arange(x.shape[1]) < length[:, None]
-        means.append(-(surprisals(model, x).cpu().double() * counts).sum(1) / length)
-    return torch.cat(means)
+def line_log_probs(model: SequenceModel, stream: Examples, vocabulary: Vocabulary) -> Tensor:
+    """The mean log p of the symbols of each line at the beginning of a stream, float64 ``(N,)`` nats."""
+    chunks = itertools.islice(stream.in_order(1, history=math.inf), SYMBOLS // CHUNK)
+    lines = stream_lines(model, vocabulary, (batch.x[0].numpy() for batch in chunks))
+    return torch.tensor([-line.nats.mean() for line in lines], dtype=torch.float64)

@@ -1,60 +1,53 @@
-"""What a split of a data set says of a model, whatever kind of data it is."""
+"""Evaluation of a split of a data set, with figures in the unit of its kind of data."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from chainrule.data.sequences import Recordings
 from chainrule.data.dataset import Dataset
-from chainrule.data.examples import Examples
-from chainrule.data.sequences import Documents, Stream
 from chainrule.model import AutoregressiveModel
-from chainrule.sequence import reads_streams, sequence_model
-from chainrule.tasks.evaluate import Evaluation, evaluate, evaluate_sequences, evaluate_stream
+from chainrule.tasks.evaluate import Evaluation, evaluate
+
+UNIT_FIGURES = {
+    "character": ("nats_per_character", "bits_per_character", "perplexity", "characters"),
+    "byte": ("nats_per_byte", "bits_per_byte", "perplexity", "bytes"),
+    "sample": ("nats_per_sample", "bits_per_sample", "samples"),
+    "value": ("nats_per_value",),
+}
+"""The figures that are given per unit, of the units that have any."""
 
 
 def evaluate_split(
     model: AutoregressiveModel, dataset: Dataset, split: str, *, batch_size: int = 256
 ) -> tuple[Evaluation, dict[str, Any]]:
-    """The NLL of a split, and of text the figures per character or byte, as ``chainrule evaluate`` gives them.
+    """The NLL of a split, and the figures per unit (character, byte, sample, value), as ``chainrule evaluate`` gives them.
 
-    What fills a document up counts for nothing. A stream is one example for a model of sequences, which reads all of it
-    with one state; for other models its windows are independent examples, and what does not fill a window is left out.
-    A recording is an example, given its length.
+    See `chainrule.evaluate` for what an example and a variable are.
     """
     examples = dataset.split(split)
     context = None if model.num_classes is None else dataset.classes(split)
-    if isinstance(examples, Recordings):
-        evaluation = evaluate_sequences(sequence_model(model), examples.each(), context)
-    elif isinstance(examples, Stream) and reads_streams(model):
-        evaluation = evaluate_stream(model, examples.symbols)
-    else:
-        variables = None if isinstance(examples, Stream) else examples.num_variables
-        evaluation = evaluate(model, examples, context=context, batch_size=batch_size, variables=variables)
-    return evaluation, unit_figures(evaluation, dataset, examples)
+    evaluation = evaluate(model, examples, context=context, batch_size=batch_size)
+    figures = unit_figures(evaluation, _unit(dataset))
+    if dataset.text is not None and dataset.text.vocabulary.unknown is not None:
+        figures["unknown_characters"] = examples.count(dataset.text.vocabulary.unknown)
+    return evaluation, figures
 
 
-def unit_figures(evaluation: Evaluation, dataset: Dataset, examples: Examples) -> dict[str, Any]:
-    """Of text, nats, bits and perplexity per character or byte, and how many characters are unknown to the model.
-
-    Of recordings, nats and bits per sample.
-    """
-    if dataset.audio is not None:
-        nats = evaluation.nats * evaluation.examples / evaluation.variables
-        return {"nats_per_sample": nats, "bits_per_sample": nats / math.log(2), "samples": evaluation.variables}
-    if dataset.series is not None:
-        return {"nats_per_value": evaluation.nats * evaluation.examples / evaluation.variables}
-    if dataset.text is None:
-        return {}
-    vocabulary = dataset.text.vocabulary
+def unit_figures(evaluation: Evaluation, unit: str) -> dict[str, Any]:
+    """Nats, bits, perplexity and number of the ``unit``, those that `UNIT_FIGURES` lists; none of another unit."""
+    names = UNIT_FIGURES.get(unit, ())
     nats = evaluation.nats * evaluation.examples / evaluation.variables
-    figures = {
-        f"nats_per_{vocabulary.unit}": nats,
-        f"bits_per_{vocabulary.unit}": nats / math.log(2),
-        "perplexity": math.exp(nats),
-        f"{vocabulary.unit}s": evaluation.variables,
-    }
-    if vocabulary.unknown is not None and isinstance(examples, Stream | Documents):
-        figures["unknown_characters"] = examples.count(vocabulary.unknown)
-    return figures
+    figures = {f"nats_per_{unit}": nats, f"bits_per_{unit}": nats / math.log(2), f"{unit}s": evaluation.variables}
+    if "perplexity" in names:  # of values it may be larger than any float
+        figures["perplexity"] = math.exp(nats)
+    return {name: figures[name] for name in names}
+
+
+def _unit(dataset: Dataset) -> str:
+    """The name of a variable of the data."""
+    if dataset.text is not None:
+        return dataset.text.vocabulary.unit
+    if dataset.audio is not None:
+        return "sample"
+    return "dimension" if dataset.series is None else "value"

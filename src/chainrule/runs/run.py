@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
+import dataclasses
 import json
 import sys
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ from chainrule.sequence import reads_streams
 from chainrule.tasks.evaluate import evaluate
 from chainrule.tasks.independent import independent_nats
 from chainrule.tasks.sample import sample
-from chainrule.training import fit, is_first_process
+from chainrule.training import Training, fit, is_first_process
 
 LONGEST_SAMPLE = 1024
 """Variables of the samples of a sequence that a run is left with, at most."""
@@ -200,7 +200,7 @@ def _resumes(settings: Settings, out: Path, resume: bool) -> bool:
         raise ValueError(f"{out} already holds a run: choose another --out, or go on with it by --resume")
     config = folder.read_config(out)
     before = config.get("settings", {})
-    defaults = {name: parameter.default for name, parameter in inspect.signature(fit).parameters.items()}
+    defaults = dataclasses.asdict(Training())
     for key in sorted(settings.keys() | before.keys()):
         ours = json.loads(json.dumps(settings.get(key, defaults.get(key))))
         theirs = before.get(key, defaults.get(key))
