@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import math
 import zipfile
@@ -24,8 +25,8 @@ from chainrule.data.audio import AudioFormat, recordings
 from chainrule.data.read.recordings import decode, write_wav
 from chainrule.data.sequences import Recordings
 from chainrule.models import MADE, RNN, WaveNet
+from chainrule.sequence import history_of
 from chainrule.tasks.score import surprisals
-from chainrule.training.recordings import PieceBatches, pieces_of, recording_loader
 
 RATE = 8000
 
@@ -203,13 +204,13 @@ def of_lengths(*lengths: int, window: int = 20) -> Recordings:
     return recordings(arrays, list(map(str, lengths)), window, AudioFormat(RATE, 4))
 
 
-@pytest.mark.parametrize("history", [None, 0, 7])
-def test_pieces_count_every_sample_once(history: int | None) -> None:
+@pytest.mark.parametrize("history", [math.inf, 0, 7])
+def test_pieces_count_every_sample_once(history: float) -> None:
     data = of_lengths(5, 20, 21, 61)
     counted = [0] * data.num_variables
-    for index, begin, first, stop in pieces_of(data, history):
+    for index, begin, first, stop in data.pieces(history):
         assert 0 < stop - first <= data.window
-        assert begin == (0 if history is None else max(0, first - history))
+        assert begin == (0 if history == math.inf else max(0, first - history))
         for t in range(first, stop):
             counted[data.starts[index] + t] += 1
     assert counted == [1] * data.num_variables
@@ -223,21 +224,23 @@ def test_a_piece_has_the_conditionals_of_the_whole_recording(kind: str) -> None:
         WaveNet(**settings, layers=3, residual_channels=4, skip_channels=4) if kind == "wavenet" else RNN(**settings)
     )
     total = 0.0
-    for x, _, counts in recording_loader(data, None, 2, model.receptive_field):
-        total -= model(x).log_prob(x)[counts].sum().item()
+    for x, _, _, counted, continues in data.batches(2, history=history_of(model)):
+        assert continues is False
+        total -= model(x).log_prob(x)[counted].sum().item()
     whole = sum(float(surprisals(model, torch.from_numpy(x.astype("float32"))[None]).sum()) for x in data.each())
     assert total == pytest.approx(whole, rel=1e-5)
 
 
 def test_batches_depend_on_the_seed_and_the_epoch() -> None:
-    pieces = pieces_of(of_lengths(*range(1, 40)), 3)
-    batches = PieceBatches(pieces, 4, seed=1)
-    first = list(batches)
-    assert list(batches) == first
-    assert sorted(index for batch in first for index in batch) == list(range(len(pieces)))
-    batches.set_epoch(1)
-    assert list(batches) != first
+    data = of_lengths(*range(1, 40))
+    batches = data.batches(4, seed=1, history=3)
+    first = list(batches.plans)
+    assert list(data.batches(4, seed=1, history=3).plans) == first
+    assert sorted(piece for batch in first for piece in batch) == sorted(data.pieces(3))
+    assert list(data.batches(4, seed=1, epoch=1, history=3).plans) != first
     assert len(first) == len(batches)
+    parts = [data.batches(4, seed=1, history=3, part=(rank, 3)).plans for rank in range(3)]
+    assert [sorted(itertools.chain(*batch)) for batch in zip(*parts, strict=True)] == [sorted(batch) for batch in first]
 
 
 def test_other_models_are_refused() -> None:

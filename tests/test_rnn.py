@@ -4,15 +4,16 @@ import itertools
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 import chainrule
 from chainrule.conditionals import Bernoulli, Categorical
+from chainrule.data.sequences import Stream
 from chainrule.models import NADE, RNN
 from chainrule.nn.recurrent import LockedDropout, Recurrent
-from chainrule.tasks.evaluate import evaluate_stream
 from chainrule.tasks.score import stream_surprisals, surprisals
 from chainrule.testing import randomised
 
@@ -88,7 +89,7 @@ def test_every_symbol_of_a_stream_is_counted_once(cell: str) -> None:
     symbols = torch.randint(3, (2500,), generator=torch.Generator().manual_seed(1))
     whole = -model.log_prob(symbols[None].double()).item()
     model.train()
-    result = evaluate_stream(model, symbols)
+    result = chainrule.evaluate(model, Stream(symbols.numpy(), window=100))
     assert model.training, "as it was"
     model.eval()
     assert (result.variables, result.nats) == (2500, pytest.approx(whole, rel=1e-12))
@@ -217,7 +218,7 @@ def test_wrong_lengths() -> None:
     with pytest.raises(ValueError, match="sequences of any length, got one of events"):
         next(stream_surprisals(image, [torch.zeros(4)]))
     with pytest.raises(ValueError, match="at least one variable"):
-        evaluate_stream(model, torch.zeros(0))
+        chainrule.evaluate(model, Stream(np.zeros(0), window=3))
 
 
 def test_features_are_of_the_examples() -> None:

@@ -22,7 +22,9 @@ from chainrule.data.sequences import Documents, Stream
 from chainrule.data.text import TextFormat, lines_of
 from chainrule.models import MADE, RNN
 from chainrule.runs import evaluate_split
-from chainrule.training.streams import Lanes, StreamLikelihood, stream_loader
+from chainrule.sequence import history_of
+from chainrule.training import Training
+from chainrule.training.module import MaximumLikelihood
 
 LINES = ["anna", "ben", "", "zoë", "al", "eve", "bo", "cy", "dee", "éva", "ann", "bea", "cleo"]
 
@@ -139,24 +141,26 @@ def test_wrong_text(tmp_path: Path, content: str, options: dict[str, Any], messa
     ("count", "lanes", "window"), [(400, 4, 10), (403, 4, 10), (199, 8, 10), (35, 8, 10), (10, 3, 10)]
 )
 def test_lanes(count: int, lanes: int, window: int) -> None:
-    validation = Lanes(count, lanes, window, None)
-    pieces = [set(range(start, start + length)) for starts, length in validation for start in starts]
+    stream = Stream(np.arange(count), window)
+    validation = list(stream.batches(lanes, history=math.inf))
+    pieces = [set(row.tolist()) for batch in validation for row in batch.x]
     covered = set().union(*pieces)
-    assert sum(map(len, pieces)) == len(covered) > count - validation.lanes, "each symbol once"
-    training = Lanes(count, lanes, window, seed=1)
-    batches = list(training)
+    assert sum(map(len, pieces)) == len(covered) > count - len(validation[0].x), "each symbol once"
+    training = stream.batches(lanes, seed=1, history=math.inf)
+    batches = [batch.x for batch in training]
     assert len(batches) == len(training)
-    assert all(length == window for _, length in batches)
-    firsts = np.array([starts for starts, _ in batches])
+    assert all(x.shape[1] == window for x in batches)
+    assert [batch.continues for batch in training] == [False] + [True] * (len(batches) - 1)
+    firsts = np.array([x[:, 0].tolist() for x in batches])
     assert (np.diff(firsts, axis=0) == window).all(), "a lane goes on where it was"
     assert firsts.min() >= 0
     assert firsts.max() + window <= count
-    assert list(training) == batches
-    training.set_epoch(1)
-    others = list(training)
-    spare = count - training.lanes * training.lane
-    assert (others != batches) == (spare > 1), "an epoch leaves another remainder out, where there is one"
-    assert training.lanes == max(1, min(lanes, count // (8 * window))), "no lane is shorter than eight windows"
+    assert all(torch.equal(batch.x, x) for batch, x in zip(training, batches, strict=True))
+    others = [batch.x for batch in stream.batches(lanes, seed=1, epoch=1, history=math.inf)]
+    spare = count - len(batches[0]) * len(batches) * window
+    different = not all(torch.equal(one, other) for one, other in zip(batches, others, strict=True))
+    assert different == (spare > 1), "an epoch leaves another remainder out, where there is one"
+    assert len(batches[0]) == max(1, min(lanes, count // (8 * window))), "no lane is shorter than eight windows"
 
 
 def test_the_state_is_carried_in_training_and_in_evaluation(tmp_path: Path) -> None:
@@ -166,9 +170,9 @@ def test_the_state_is_carried_in_training_and_in_evaluation(tmp_path: Path) -> N
     assert isinstance(data.valid, Stream)
     torch.manual_seed(0)
     model = RNN(event_shape=(8,), conditional=Categorical(data.levels), hidden_size=16, cell="gru")
-    module = StreamLikelihood(model, learning_rate=1.0, weight_decay=0.0, schedule="constant", warmup=0, total_steps=1)
-    windows = list(stream_loader(data.valid, 1))
-    carried = torch.cat([module.losses(batch, i) for i, batch in enumerate(windows)])
+    module = MaximumLikelihood(model, Training(), total_steps=1)
+    windows = list(data.valid.batches(1, history=history_of(model)))
+    carried = torch.cat([module.losses(batch) for batch in windows])
     whole = -model(x := torch.from_numpy(data.valid.symbols.astype(np.float32))[None]).log_prob(x)[0]
     assert torch.allclose(carried, whole, atol=1e-5), "windows of one lane are the whole stream"
     done = chainrule.fit(model, data.train, data.valid, max_epochs=2, batch_size=1, verbose=False)

@@ -14,10 +14,11 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 import chainrule
+from chainrule.batch import as_source
 from chainrule.conditionals import Bernoulli, Categorical
 from chainrule.models import FVSBN, MADE, NADE, RNN, Table
-from chainrule.training import TrainingError
-from chainrule.training.module import Batches, MaximumLikelihood, perturbed
+from chainrule.training import Training, TrainingError
+from chainrule.training.module import MaximumLikelihood, perturbed
 
 SHAPE = (8,)
 
@@ -251,6 +252,7 @@ def test_a_damaged_checkpoint_is_not_resumed(data: Tensor, tmp_path: Path) -> No
         ({"max_minutes": 0.0}, "max_minutes expects a positive number, got 0.0"),
         ({"gradient_clip": float("nan")}, "gradient_clip expects a positive number, got nan"),
         ({"seed": -1}, "seed expects at least 0, got -1"),
+        ({"max_epoch": 3}, "fit expects one of its settings .*, got max_epoch; did you mean 'max_epochs'?"),
         ({"device": "gpu7"}, "device expects one of those here, auto, cpu.*; got 'gpu7'"),
     ],
 )
@@ -265,13 +267,16 @@ def test_no_examples(data: Tensor) -> None:
 
 
 def test_batches_cover_every_example_once_and_differ_by_epoch() -> None:
-    batches = Batches(23, 5, seed=0)
-    first = list(batches)
+    source = as_source(torch.arange(23.0)[:, None])
+    batches = source.batches(5, seed=0, context=torch.arange(23))
+    first = [batch.item.tolist() for batch in batches]
     assert sorted(index for batch in first for index in batch) == list(range(23))
     assert len(first) == len(batches) == 5
-    assert first == list(batches)
-    batches.set_epoch(1)
-    assert first != list(batches)
+    assert first == [batch.item.tolist() for batch in source.batches(5, seed=0)]
+    assert first != [batch.item.tolist() for batch in source.batches(5, seed=0, epoch=1)]
+    for batch in batches:
+        assert batch.x[:, 0].tolist() == batch.context.tolist() == batch.item.tolist()
+        assert (batch.counted, batch.continues) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -279,7 +284,7 @@ def test_batches_cover_every_example_once_and_differ_by_epoch() -> None:
     [("constant", [0.5, 1, 1, 1]), ("linear", [0.5, 1, 0.5, 0]), ("cosine", [0.5, 1, 0.5, 0])],
 )
 def test_schedules(schedule: str, rates: list[float]) -> None:
-    module = MaximumLikelihood(made(), learning_rate=1.0, weight_decay=0.0, schedule=schedule, warmup=2, total_steps=12)
+    module = MaximumLikelihood(made(), Training(learning_rate=1.0, schedule=schedule, warmup=2), total_steps=12)
     assert [module._rate(step) for step in (0, 1, 7, 12)] == pytest.approx(rates)
 
 

@@ -37,27 +37,39 @@ REQUIRED = object()
 
 @cache
 def arguments_of(file: str, name: str) -> tuple[Argument, ...]:
-    """Keyword-only arguments of the function ``name``, or of the constructor of the class ``name``, in ``file``.
+    """The keyword-only arguments of ``name`` in ``file``: a function, a class with a constructor, or a dataclass.
 
     >>> [argument.name for argument in arguments_of("models/fvsbn.py", "FVSBN")]
     ['event_shape', 'conditional', 'dropout', 'order', 'num_classes']
+    >>> arguments_of("training/settings.py", "Training")[0]
+    Argument(name='seed', annotation='int', default=0, help='Seed of the shuffling and of all noise in training.')
     """
     node = _find(file, name)
-    function = node
-    if isinstance(node, ast.ClassDef):
-        function = next(item for item in node.body if isinstance(item, ast.FunctionDef) and item.name == "__init__")
-    assert isinstance(function, ast.FunctionDef)
     texts = _argument_texts(ast.get_docstring(node) or "")
-    pairs = zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True)
     return tuple(
         Argument(
-            argument.arg,
-            ast.unparse(argument.annotation) if argument.annotation else "Any",
+            argument,
+            ast.unparse(annotation) if annotation else "Any",
             REQUIRED if default is None else ast.literal_eval(default),
-            texts.get(argument.arg, ""),
+            texts.get(argument, ""),
         )
-        for argument, default in pairs
+        for argument, annotation, default in _parameters(node)
     )
+
+
+def _parameters(node: ast.ClassDef | ast.FunctionDef) -> list[tuple[str, ast.expr | None, ast.expr | None]]:
+    """The name, the annotation and the default of each keyword-only parameter, or of each field of a dataclass."""
+    if isinstance(node, ast.ClassDef):
+        constructors = [item for item in node.body if isinstance(item, ast.FunctionDef) and item.name == "__init__"]
+        if not constructors:
+            return [
+                (item.target.id, item.annotation, item.value)
+                for item in node.body
+                if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)
+            ]
+        node = constructors[0]
+    pairs = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+    return [(argument.arg, argument.annotation, default) for argument, default in pairs]
 
 
 def summary_of(file: str, name: str) -> str:

@@ -1,7 +1,7 @@
 """The settings of a fit: which there are, and what a recipe and the flags say. Imports nothing slow.
 
-They are the arguments of `chainrule.fit` and of the chosen model's constructor, read from their source, so they are
-written down in one place only.
+They are those of `chainrule.training.Training` and the arguments of the chosen model's constructor, read from their
+source, so they are written down in one place only.
 """
 
 from __future__ import annotations
@@ -12,11 +12,9 @@ from chainrule import models
 from chainrule.cli.parser import UsageError, suggestion
 from chainrule.signatures import Argument, arguments_of, convert
 
-FIT = ("training/fit.py", "fit")
+TRAINING = ("training/settings.py", "Training")
 FROM_DATA = ("event_shape", "conditional", "end_symbol")
 """Constructor arguments that the data decides."""
-NOT_SETTINGS = ("out", "resume", "verbose", "train_context", "valid_context")
-"""Arguments of `chainrule.fit` that are no settings of a recipe."""
 READING = {
     "levels": "int | None",
     "documents": "bool",
@@ -90,4 +88,4 @@ def settings_from(options: dict[str, Any], recipe: dict[str, Any]) -> dict[str, 
 
 def training_arguments() -> list[Argument]:
     """The settings of `chainrule.fit`."""
-    return [argument for argument in arguments_of(*FIT) if argument.name not in NOT_SETTINGS]
+    return list(arguments_of(*TRAINING))

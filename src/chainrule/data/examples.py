@@ -13,7 +13,7 @@ import torch.utils.data
 from numpy.typing import NDArray
 from torch import Tensor
 
-from chainrule.batch import BatchSource
+from chainrule.batch import BatchSource, IndexedSource
 
 Indices = int | slice | range | Sequence[int] | NDArray[Any] | Tensor
 Rows = NDArray[np.int64]
@@ -41,6 +41,15 @@ class Examples(torch.utils.data.Dataset[Tensor], BatchSource):
     def num_variables(self) -> int:
         """The number of variables of all examples together."""
         return len(self) * math.prod(self.event_shape)
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """The number of variables of each example, ``(N,)``; what fills an example up does not count."""
+        return np.full(len(self), math.prod(self.event_shape), dtype=np.int64)
+
+    def subset(self, rows: Rows) -> BatchSource:
+        """The examples at ``rows`` ``(k,)``, read once and held in memory."""
+        return IndexedSource(self[rows])
 
     @abstractmethod
     def read(self, positions: Rows) -> Tensor:

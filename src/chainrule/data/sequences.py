@@ -144,12 +144,15 @@ class Documents(Examples):
     @property
     def num_variables(self) -> int:
         """The number of symbols of all documents, their ends included; what fills them up does not count."""
-        return int(self.lengths.sum()) + len(self)
+        return int(self.sizes.sum())
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        return self.lengths + 1
 
     def counted(self, item: Tensor) -> Tensor:
         """The symbols of each document and its end; what fills it up does not count."""
-        ended = torch.from_numpy(self.lengths[item.numpy()] + 1)
-        return torch.arange(self.event_shape[0]) < ended[:, None]
+        return torch.arange(self.event_shape[0]) < torch.from_numpy(self.sizes[item.numpy()])[:, None]
 
     def text(self, position: int) -> str:
         """A line, without its end."""
@@ -207,6 +210,14 @@ class Recordings(Examples):
     @property
     def num_variables(self) -> int:
         return len(self.levels)
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        return self.lengths
+
+    def subset(self, rows: Rows) -> Recordings:
+        parts, names = [self.levels[self.starts[row] : self.ends[row]] for row in rows], [self.names[i] for i in rows]
+        return Recordings(np.concatenate(parts), self.lengths[rows].cumsum(), names, self.window, self.silence)
 
     def read(self, positions: Rows) -> Tensor:
         return self._spans([(int(self.starts[position]), int(self.ends[position])) for position in positions])
@@ -302,7 +313,13 @@ class Recordings(Examples):
 
 
 def _chunks(values: NDArray[Any], item: Tensor, context: Tensor | None) -> Iterator[Batch]:
-    """One sequence ``(n,)`` as batches of one row, each going on where the one before ended."""
+    """One sequence ``(n,)`` as batches of one row, each going on where the one before ended.
+
+    Raises:
+        ValueError: If the sequence is empty.
+    """
+    if len(values) == 0:
+        raise ValueError("expected at least one variable, got none")
     for start in range(0, len(values), CHUNK):
         x = torch.from_numpy(values[start : start + CHUNK].astype(np.float32))[None]
         yield Batch(x, context, item, continues=start > 0)

@@ -17,7 +17,7 @@ from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.read.recordings import read_recordings_whole, write_wav
 from chainrule.data.sequences import Recordings
-from chainrule.kinds.base import Items, Kind, per_unit, random_rows
+from chainrule.kinds.base import Items, Kind, figures_per
 from chainrule.kinds.families import family_of_levels, refuse_arguments
 from chainrule.kinds.observed import observed_share
 from chainrule.kinds.requests import Completing, Source, one_class
@@ -26,9 +26,6 @@ from chainrule.model import AutoregressiveModel, Model
 from chainrule.tasks.evaluate import Evaluation, log_prob
 from chainrule.tasks.independent import independent_nats
 from chainrule.tasks.sample import sample
-
-SAMPLES = 2**18
-"""Samples that a calibration looks at, at most, by whole recordings."""
 
 BATCH = 64
 """Recordings whose scores are given at once."""
@@ -142,8 +139,7 @@ class AudioKind(SequenceKind):
         return "sample"
 
     def figures(self, evaluation: Evaluation, examples: Examples) -> dict[str, Any]:
-        nats, bits = per_unit(evaluation)
-        return {"nats_per_sample": nats, "bits_per_sample": bits, "samples": evaluation.variables}
+        return figures_per(self.unit, evaluation)
 
     def summary(self, evaluation: Evaluation, figures: Mapping[str, Any]) -> list[str]:
         each = f"{figures['nats_per_sample']:.4f} nats or {figures['bits_per_sample']:.4f} bits per sample"
@@ -154,7 +150,7 @@ class AudioKind(SequenceKind):
         recordings = _recordings(given.examples)
         count = source.count(recordings)
         for start in range(0, count, BATCH):
-            some = recordings.take(np.arange(start, min(start + BATCH, count)))
+            some = recordings.subset(np.arange(start, min(start + BATCH, count)))
             context = None if given.context is None else given.context[start : start + len(some)]
             lengths = torch.from_numpy(some.lengths)
             clips = list(some.each())
@@ -171,12 +167,7 @@ class AudioKind(SequenceKind):
             )
 
     def calibration_log_probs(self, model: AutoregressiveModel, dataset: Dataset, split: str) -> Tensor:
-        recordings = _recordings(dataset.split(split))
-        rows = random_rows(len(recordings))
-        rows = rows[: 1 + int(np.searchsorted(recordings.lengths[rows].cumsum(), SAMPLES))]
-        context = None if model.num_classes is None else dataset.classes(split)[torch.from_numpy(rows)]
-        some = recordings.take(rows)
-        return log_prob(model, some, context=context).double() / torch.from_numpy(some.lengths)
+        return self.example_log_probs(model, dataset, split, per_variable=True)
 
     def about(self, model: Model, receptive_field: int | None) -> tuple[list[str], dict[str, Any]]:
         if receptive_field is None:

@@ -16,15 +16,18 @@ from torch import Tensor
 
 from chainrule.conditionals import Conditional
 from chainrule.data.dataset import Dataset
-from chainrule.data.examples import Examples, Rows
+from chainrule.data.examples import Examples
 from chainrule.data.formats import Format
 from chainrule.data.write import check_suffix
 from chainrule.kinds.requests import Completing, Source
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.tasks.evaluate import Evaluation, log_prob
 
-CALIBRATION = 2000
-"""Examples of a split that a calibration looks at, at most."""
+EXAMPLES = 2000
+"""Examples of a split that a calibration reads, at most, chosen at random."""
+
+SYMBOLS = 2**18
+"""Symbols of a stream, values of a series, or about so many samples of recordings that a calibration reads, at most."""
 
 
 @dataclass(frozen=True)
@@ -228,23 +231,35 @@ class Kind(ABC):
         return row
 
     def calibration_log_probs(self, model: AutoregressiveModel, dataset: Dataset, split: str) -> Tensor:
-        """Log p of items of a split, chosen at random, as `items` gives it: what new items are compared with."""
+        """Log p of items of a split, as `items` gives it, float64 ``(N,)``: new items are compared with these."""
+        return self.example_log_probs(model, dataset, split, per_variable=False)
+
+    def example_log_probs(
+        self, model: AutoregressiveModel, dataset: Dataset, split: str, *, per_variable: bool
+    ) -> Tensor:
+        """Log p(x) of at most `EXAMPLES` examples of a split, chosen at random, float64 ``(N,)`` nats.
+
+        Args:
+            model: The model.
+            dataset: The data set; of recordings, about `SYMBOLS` samples are read.
+            split: Which split.
+            per_variable: Give the mean over the variables of each example, where examples differ in length.
+        """
         examples = dataset.split(split)
-        rows = random_rows(len(examples))
+        rows = np.random.RandomState(0).permutation(len(examples))[:EXAMPLES]
+        if examples.ragged:
+            rows = rows[: 1 + int(np.searchsorted(examples.sizes[rows].cumsum(), SYMBOLS))]
         context = None if model.num_classes is None else dataset.classes(split)[torch.from_numpy(rows)]
-        return log_prob(model, examples[rows], context=context)
+        log_probs = log_prob(model, examples.subset(rows), context=context).double()
+        return log_probs / torch.from_numpy(examples.sizes[rows]) if per_variable else log_probs
 
     def about(self, model: Model, receptive_field: int | None) -> tuple[list[str], dict[str, Any]]:
         """More that `describe` says of a model of this kind: lines for a person, and values for JSON."""
         return [], {}
 
 
-def random_rows(count: int) -> Rows:
-    """The examples of a split of ``count`` that a calibration looks at, in random order."""
-    return np.random.RandomState(0).permutation(count)[:CALIBRATION]
-
-
-def per_unit(evaluation: Evaluation) -> tuple[float, float]:
-    """Nats and bits per variable, of examples that differ in length."""
+def figures_per(unit: str, evaluation: Evaluation, *, perplexity: bool = False) -> dict[str, Any]:
+    """Nats and bits per ``unit``, and the number of units; perplexity on demand, as of values it may be any size."""
     nats = evaluation.nats * evaluation.examples / evaluation.variables
-    return nats, nats / math.log(2)
+    figures = {f"nats_per_{unit}": nats, f"bits_per_{unit}": nats / math.log(2), f"{unit}s": evaluation.variables}
+    return figures | ({"perplexity": math.exp(nats)} if perplexity else {})

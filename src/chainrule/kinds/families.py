@@ -9,17 +9,6 @@ from typing import Any
 from chainrule import conditionals
 from chainrule.conditionals import Conditional, real
 
-FAMILIES = (
-    "Bernoulli",
-    "Categorical",
-    "DiscretizedLogisticMixture",
-    "Gaussian",
-    "GaussianMixture",
-    "LogisticMixture",
-)
-"""The families that ``fit --conditional`` takes."""
-
-
 def family_of_levels(family: str, arguments: Mapping[str, Any], levels: int) -> Conditional:
     """The conditional ``family`` of values 0 to ``levels`` - 1.
 
@@ -54,8 +43,8 @@ def refuse_arguments(arguments: Mapping[str, Any]) -> None:
 
 
 def _class_of(family: str) -> type[Conditional]:
-    if family not in FAMILIES:
-        raise ValueError(f"conditional expects {', '.join(FAMILIES)}, got {family!r}")
+    if family not in conditionals.__all__:
+        raise ValueError(f"conditional expects one of {', '.join(conditionals.__all__)}, got {family!r}")
     chosen: type[Conditional] = getattr(conditionals, family)
     return chosen
 

@@ -11,10 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from chainrule.data.examples import Rows
-from chainrule.data.sequences import Documents
 from chainrule.data.text import TextFormat, lines_of
 from chainrule.data.read.text import read_symbols, read_text
 from chainrule.data.vocabulary import Vocabulary
@@ -138,16 +135,6 @@ def _scored_together(model: SequenceModel, batch: list[tuple[int, Symbols]]) -> 
     x = torch.nn.utils.rnn.pad_sequence(lines, batch_first=True, padding_value=float(batch[0][1][-1]))
     for (number, symbols), nats in zip(batch, surprisals(model, x).cpu(), strict=True):
         yield Part(number, 1, symbols, nats[: len(symbols)].double().numpy())
-
-
-def document_means(model: SequenceModel, documents: Documents, rows: Rows) -> Tensor:
-    """The mean of log p of the symbols of each document at ``rows``, its end included, float64 ``(k,)``."""
-    lengths, means = torch.from_numpy(documents.lengths[rows]) + 1, []
-    for part, length in zip(torch.from_numpy(rows).split(64), lengths.split(64), strict=True):
-        x = documents[part][:, : int(length.max())]
-        counts = torch.arange(x.shape[1]) < length[:, None]
-        means.append(-(surprisals(model, x).cpu().double() * counts).sum(1) / length)
-    return torch.cat(means)
 
 
 def symbol_texts(vocabulary: Vocabulary, symbols: Symbols) -> list[str]:

@@ -18,7 +18,7 @@ from chainrule.data.schema import TableSchema
 from chainrule.data.sequences import Recordings
 from chainrule.data.series import SeriesFormat, draws_frame, read_series_whole
 from chainrule.data.write import FRAMES, check_suffix, write_frame
-from chainrule.kinds.base import Items, Kind, per_unit
+from chainrule.kinds.base import SYMBOLS, Items, figures_per
 from chainrule.kinds.families import family_of_reals, refuse_arguments
 from chainrule.kinds.requests import Completing, Source
 from chainrule.kinds.sequence import SequenceKind, require_sequence_model
@@ -33,8 +33,6 @@ FORECASTS = 100
 """Draws of a forecast by default."""
 LENGTH = 24
 """Values that are forecast by default."""
-VALUES = 2**18
-"""Values that a calibration looks at, at most, the last ones."""
 
 
 class SeriesKind(SequenceKind):
@@ -103,7 +101,7 @@ class SeriesKind(SequenceKind):
         return "value"
 
     def figures(self, evaluation: Evaluation, examples: Examples) -> dict[str, Any]:
-        return {"nats_per_value": per_unit(evaluation)[0]}
+        return {"nats_per_value": figures_per(self.unit, evaluation)["nats_per_value"]}
 
     def items(self, model: AutoregressiveModel, source: Source) -> Iterator[Items]:
         values = self._values(model, source)[: source.limit]
@@ -111,7 +109,7 @@ class SeriesKind(SequenceKind):
         yield Items({"value": values.tolist()}, -nats.double(), sizes=torch.ones(len(nats), dtype=torch.long))
 
     def calibration_log_probs(self, model: AutoregressiveModel, dataset: Dataset, split: str) -> Tensor:
-        values = _series(dataset.split(split))[-VALUES:].float()
+        values = _series(dataset.split(split))[-SYMBOLS:].float()
         return -torch.cat(list(stream_surprisals(sequence_model(model), [values])))
 
     def _values(self, model: AutoregressiveModel, source: Source) -> Tensor:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,12 +19,12 @@ from chainrule.atomic import write_atomically
 from chainrule.conditionals import Categorical, Conditional
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
-from chainrule.data.sequences import Stream
+from chainrule.data.sequences import CHUNK
 from chainrule.data.read.text import check_text, read_text_whole
 from chainrule.data.text import TextFormat
-from chainrule.kinds.base import Items, per_unit, random_rows
+from chainrule.kinds.base import SYMBOLS, Items, figures_per
 from chainrule.kinds.families import family_of_levels, refuse_arguments
-from chainrule.kinds.lines import Part, document_means, scored_lines, stream_lines, symbol_texts
+from chainrule.kinds.lines import Part, scored_lines, stream_lines, symbol_texts
 from chainrule.kinds.requests import Completing, Source, one_class
 from chainrule.kinds.sequence import SequenceKind, compressed_per_symbol
 from chainrule.model import AutoregressiveModel, Model
@@ -33,9 +32,6 @@ from chainrule.sequence import SequenceModel, reads_streams
 from chainrule.tasks.evaluate import Evaluation
 from chainrule.tasks.independent import independent_nats
 from chainrule.tasks.sample import sample
-
-SYMBOLS = 2**18
-"""Symbols of a stream that a calibration looks at, at most."""
 
 LINES = 1024
 """Lines whose scores are given at once."""
@@ -163,14 +159,7 @@ class TextKind(SequenceKind):
         return self.format.vocabulary.unit
 
     def figures(self, evaluation: Evaluation, examples: Examples) -> dict[str, Any]:
-        nats, bits = per_unit(evaluation)
-        unknown = self.format.vocabulary.unknown
-        figures = {
-            f"nats_per_{self.unit}": nats,
-            f"bits_per_{self.unit}": bits,
-            "perplexity": math.exp(nats),
-            f"{self.unit}s": evaluation.variables,
-        }
+        figures, unknown = figures_per(self.unit, evaluation, perplexity=True), self.format.vocabulary.unknown
         return figures | ({} if unknown is None else {"unknown_characters": examples.count(unknown)})
 
     def summary(self, evaluation: Evaluation, figures: Mapping[str, Any]) -> list[str]:
@@ -236,13 +225,11 @@ class TextKind(SequenceKind):
         return 0 if unknown is None else int((symbols == unknown).sum())
 
     def calibration_log_probs(self, model: AutoregressiveModel, dataset: Dataset, split: str) -> Tensor:
-        examples = dataset.split(split)
-        if not (isinstance(model, SequenceModel) and model.any_length):
-            return super().calibration_log_probs(model, dataset, split)
-        if isinstance(examples, Stream):
-            lines = stream_lines(model, self.format.vocabulary, [np.asarray(examples.symbols[:SYMBOLS])])
-            return torch.tensor([-line.nats.mean() for line in lines], dtype=torch.float64)
-        return document_means(model, examples, random_rows(len(examples)))
+        if self.format.documents or not reads_streams(model):
+            return self.example_log_probs(model, dataset, split, per_variable=model.any_length)
+        chunks = itertools.islice(dataset.split(split).in_order(1, history=math.inf), SYMBOLS // CHUNK)
+        lines = stream_lines(model, self.format.vocabulary, (batch.x[0].numpy() for batch in chunks))
+        return torch.tensor([-line.nats.mean() for line in lines], dtype=torch.float64)
 
 
 def _coloured(symbol: str, nats: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
+import dataclasses
 import json
 import sys
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from chainrule.runs import folder
 from chainrule.runs.calibration import calibrate, write_calibration
 from chainrule.runs.settings import ENSEMBLE, Settings, build, load_data, member_settings, model_class
 from chainrule.tasks.evaluate import evaluate
-from chainrule.training import fit, is_first_process
+from chainrule.training import Training, fit, is_first_process
 
 RESUMABLE = ("max_minutes", "patience", "device", "devices", "strategy", "verbose", "published")
 """Settings that may differ between a training and its resumption."""
@@ -144,7 +144,7 @@ def _resumes(settings: Settings, out: Path, resume: bool) -> bool:
         raise ValueError(f"{out} already holds a run: choose another --out, or go on with it by --resume")
     config = folder.read_config(out)
     before = config.get("settings", {})
-    defaults = {name: parameter.default for name, parameter in inspect.signature(fit).parameters.items()}
+    defaults = dataclasses.asdict(Training())
     for key in sorted(settings.keys() | before.keys()):
         ours = json.loads(json.dumps(settings.get(key, defaults.get(key))))
         theirs = before.get(key, defaults.get(key))

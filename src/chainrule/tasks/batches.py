@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from chainrule.batch import as_source
 from chainrule.model import Model
+
+
+@contextlib.contextmanager
+def evaluation_mode(*models: Model) -> Iterator[None]:
+    """Put ``models`` in evaluation mode, and back afterwards in the mode that each had."""
+    modes = [model.training for model in models]
+    try:
+        for model in models:
+            model.eval()
+        yield
+    finally:
+        for model, training in zip(models, modes, strict=True):
+            model.train(training)
 
 
 def of_batches(
@@ -26,21 +41,11 @@ def of_batches(
     Raises:
         ValueError: If there are no examples, the batch size is below 1, or the context does not fit.
     """
-    if len(examples) == 0:
+    source = as_source(examples)
+    if len(source) == 0:
         raise ValueError("expected at least one example, got none")
-    if batch_size < 1:
-        raise ValueError(f"batch_size expects at least 1, got {batch_size}")
-    batch_size = 1 if getattr(examples, "ragged", False) else batch_size
-    context = model.check_context(context, len(examples))
-    training, device = model.training, model.device
-    model.eval()
-    results = []
-    try:
-        with torch.inference_mode():
-            for start in range(0, len(examples), batch_size):
-                part = slice(start, start + batch_size)
-                x = torch.as_tensor(examples[part]).to(device)
-                results.append(function(x, None if context is None else context[part]).cpu())
-    finally:
-        model.train(training)
+    context = model.check_context(context, len(source))
+    with evaluation_mode(model), torch.inference_mode():
+        batches = source.in_order(batch_size, context=context)
+        results = [function(batch.x.to(model.device), batch.context).cpu() for batch in batches]
     return torch.cat(results).clone()  # outside of inference mode: an ordinary tensor

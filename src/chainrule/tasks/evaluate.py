@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from chainrule.batch import BatchSource, as_source
 from chainrule.model import AutoregressiveModel
-from chainrule.sequence import SequenceModel
-from chainrule.tasks.batches import of_batches
-from chainrule.tasks.score import stream_surprisals
+from chainrule.sequence import history_of, sequence_model
+from chainrule.tasks.batches import evaluation_mode
+from chainrule.tasks.score import CarriedSurprisals
 
 
 @dataclass(frozen=True)
@@ -45,39 +46,27 @@ class Evaluation:
 
 
 def evaluate(
-    model: AutoregressiveModel,
-    examples: Any,
-    *,
-    context: Tensor | None = None,
-    batch_size: int = 256,
-    variables: int | None = None,
+    model: AutoregressiveModel, examples: Any, *, context: Tensor | None = None, batch_size: int = 256
 ) -> Evaluation:
-    """The mean NLL of ``examples`` under ``model``, each example counted once.
+    """The mean NLL of ``examples`` under ``model``; each example and each variable counts once.
+
+    A stream is one example for a model of sequences, which reads all of it with one state; any other model takes its
+    windows for independent examples. Recordings are examples of their own lengths. What fills a document up is no
+    variable.
 
     Args:
         model: Any model of the contract.
-        examples: ``(N, *event_shape)``: a tensor, an array, or a data set that gives a batch for a slice.
+        examples: A tensor or an array ``(N, *event_shape)``, or a split of a data set, which may be larger than memory.
         context: What each example is conditioned on: classes ``(N,)``.
         batch_size: Examples per parallel pass.
-        variables: How many variables all examples have, where it is not as many as they have values (documents that
-            are filled up with their end). `chainrule.evaluate_split` knows, and reads a stream as one sequence.
 
     Raises:
         ValueError: If there are no examples, or they don't fit the model.
     """
-    members = [log_prob(member, examples, context=context, batch_size=batch_size) for member in model.members]
-    if members:
-        log_probs = torch.stack(members).double().logsumexp(0) - math.log(len(members))
-    else:
-        log_probs = log_prob(model, examples, context=context, batch_size=batch_size).double()
-    if variables is None:
-        ragged = getattr(examples, "ragged", False)
-        variables = examples.num_variables if ragged else torch.as_tensor(examples[:1]).numel() * len(log_probs)
-    return _evaluation(log_probs, variables, tuple(-member.double().mean().item() for member in members))
-
-
-def _evaluation(log_probs: Tensor, variables: int, member_nats: tuple[float, ...] = ()) -> Evaluation:
-    """What log-probabilities ``(N,)`` of examples with so many variables together say."""
+    members = model.members or (model,)
+    joints, variables = _log_probs(members, as_source(examples), context, batch_size)
+    joints = joints.double()
+    log_probs = joints.logsumexp(0) - math.log(len(joints)) if model.members else joints[0]
     count, nats = len(log_probs), -log_probs.mean().item()
     return Evaluation(
         nats=nats,
@@ -85,61 +74,47 @@ def _evaluation(log_probs: Tensor, variables: int, member_nats: tuple[float, ...
         bits_per_dim=nats * count / (variables * math.log(2)),
         examples=count,
         variables=variables,
-        member_nats=member_nats,
+        member_nats=tuple((-joints.mean(1)).tolist()) if model.members else (),
     )
-
-
-def evaluate_stream(model: SequenceModel, symbols: Any) -> Evaluation:
-    """The NLL of one long sequence as one example: the state is carried through all of it, no variable is left out.
-
-    Args:
-        model: A model of sequences of any length.
-        symbols: ``(N,)``, an array, which may be memory-mapped, or a tensor.
-
-    Raises:
-        ValueError: If there are no symbols, or they don't fit the model.
-    """
-    if len(symbols) == 0:
-        raise ValueError("expected at least one variable, got none")
-    pieces = (symbols[start : start + 2**16] for start in range(0, len(symbols), 2**16))
-    nats = sum(part.sum().item() for part in stream_surprisals(model, pieces))
-    return Evaluation(nats, math.nan, nats / (len(symbols) * math.log(2)), examples=1, variables=len(symbols))
-
-
-def evaluate_sequences(model: SequenceModel, sequences: Iterable[Any], context: Tensor | None = None) -> Evaluation:
-    """The mean NLL of sequences of any lengths, each an example by itself, given its length.
-
-    Args:
-        model: A model of sequences of any length.
-        sequences: Tensors or arrays ``(m,)``.
-        context: The class of each, ``(N,)``.
-
-    Raises:
-        ValueError: If there are no sequences, or they don't fit the model.
-    """
-    return _evaluation(*sequence_log_probs(model, sequences, context))
-
-
-def sequence_log_probs(
-    model: SequenceModel, sequences: Iterable[Any], context: Tensor | None = None
-) -> tuple[Tensor, int]:
-    """Log p of each of ``sequences`` in nats, float64 ``(N,)``, and how many variables they have together."""
-    log_probs, variables = [], 0
-    for i, sequence in enumerate(sequences):
-        own = None if context is None else context[i : i + 1]
-        log_probs.append(-torch.cat(list(stream_surprisals(model, [sequence], own))).sum())
-        variables += len(sequence)
-    if not log_probs:
-        raise ValueError("expected at least one sequence, got none")
-    return torch.stack(log_probs), variables
 
 
 def log_prob(
     model: AutoregressiveModel, examples: Any, *, context: Tensor | None = None, batch_size: int = 256
 ) -> Tensor:
-    """Log p(x) in nats, ``(N,)``, of any number of examples, a batch at a time and without gradients.
+    """Log p(x) in nats, ``(N,)`` on the CPU, of examples of any form and number, without gradients.
+
+    Args:
+        model: Any model of the contract.
+        examples: As those of `evaluate`.
+        context: What each example is conditioned on: classes ``(N,)``.
+        batch_size: Examples per parallel pass.
 
     Raises:
         ValueError: If there are no examples, or they or the context don't fit the model.
     """
-    return of_batches(model.log_prob, model, examples, context=context, batch_size=batch_size)
+    return _log_probs((model,), as_source(examples), context, batch_size)[0][0]
+
+
+def _log_probs(
+    models: Sequence[AutoregressiveModel], source: BatchSource, context: Tensor | None, batch_size: int
+) -> tuple[Tensor, int]:
+    """Log p(x) of every example under each of M ``models`` ``(M, N)``, and how many variables the examples have."""
+    model, columns, variables = models[0], [], 0
+    carried = None
+    for batch in source.in_order(batch_size, history=history_of(model, ragged=source.ragged), context=context):
+        variables += batch.x.numel() if batch.counted is None else int(batch.counted.sum())
+        if batch.continues is None:
+            x = batch.x.to(model.device)
+            with evaluation_mode(*models), torch.inference_mode():
+                found = [each.log_prob(x, batch.context) for each in models]
+            columns.append(torch.stack(found).cpu())
+            continue
+        carried = carried or CarriedSurprisals(sequence_model(model))
+        nats = carried(batch).sum(1)
+        if batch.continues:
+            columns[-1] -= nats
+        else:
+            columns.append(-nats[None])
+    if not columns:
+        raise ValueError("expected at least one example, got none")
+    return torch.cat(columns, dim=1).clone(), variables  # an ordinary tensor, made outside of inference mode

@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from chainrule.model import AutoregressiveModel
-from chainrule.sequence import SequenceModel
+from chainrule.batch import Batch, as_source
+from chainrule.model import AutoregressiveModel, State
+from chainrule.sequence import SequenceModel, history_of, sequence_model
+from chainrule.tasks.batches import evaluation_mode
 from chainrule.walk import PIECE
 
 
@@ -23,13 +25,74 @@ def surprisals(model: AutoregressiveModel, x: Tensor, context: Tensor | None = N
     if len(model.components) > 1:
         raise ValueError(f"surprisals expects a model of one order, got {type(model).__name__} over several")
     x = model.check(x.to(model.device))
-    training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            return -model(x, model.check_context(context, len(x))).log_prob(x)
-    finally:
-        model.train(training)
+    with evaluation_mode(model), torch.no_grad():
+        return -model(x, model.check_context(context, len(x))).log_prob(x)
+
+
+def surprisals_in_order(
+    model: AutoregressiveModel, examples: Any, *, context: Tensor | None = None, batch_size: int = 256
+) -> Iterator[tuple[int, Tensor]]:
+    """-log p(x_t | x_<t) in nats of every variable of examples of any form, each once and given all of its past.
+
+    Args:
+        model: Any model of the contract.
+        examples: A tensor or an array ``(N, *event_shape)``, or a split of a data set, which may be larger than memory.
+        context: What each example is conditioned on: classes ``(N,)``.
+        batch_size: Examples per parallel pass.
+
+    Yields:
+        The index of an example and its nats, float64 on the CPU: of the shape of the event; of a sequence ``(k,)``,
+        where a long one comes in several parts, one after the other. What fills a document up is left out.
+
+    Raises:
+        ValueError: If the examples or the context don't fit the model, or it has no conditionals.
+    """
+    source = as_source(examples)
+    sequence = None
+    for batch in source.in_order(batch_size, history=history_of(model, ragged=source.ragged), context=context):
+        if batch.continues is None:
+            nats = surprisals(model, batch.x, batch.context).double().cpu()
+        else:
+            sequence = sequence or CarriedSurprisals(sequence_model(model))
+            nats = sequence(batch)
+        for i, (item, row) in enumerate(zip(batch.item.tolist(), nats, strict=True)):
+            yield item, row if batch.counted is None else row[batch.counted[i]]
+
+
+class CarriedSurprisals:
+    """-log p(x_t | x_<t) of pieces of sequences, whose state is carried from batch to batch.
+
+    Args:
+        model: A model of sequences of any length.
+
+    Raises:
+        ValueError: If the model does not take sequences of any length.
+    """
+
+    def __init__(self, model: SequenceModel) -> None:
+        if not model.any_length:
+            raise ValueError(f"expected a model of sequences of any length, got one of events {model.event_shape}")
+        self.model = model
+        self._state: State = None
+        self._previous: Tensor | None = None
+
+    def __call__(self, batch: Batch) -> Tensor:
+        """The nats of the variables of the next batch, float64 ``(B, k)`` on the CPU.
+
+        Raises:
+            ValueError: If a value is not one of the conditional's, or the context does not fit.
+        """
+        model, nats = self.model, []
+        with evaluation_mode(model), torch.no_grad():
+            if not batch.continues:
+                count = len(batch.x)
+                self._state, self._previous = model.start(count, model.check_context(batch.context, count)), None
+            for piece in batch.x.split(PIECE, dim=1):
+                x = model.check(piece.to(model.device))
+                distribution, self._state = model.advance(self._state, self._previous, x)
+                self._previous = x[:, -1]
+                nats.append(-distribution.log_prob(x).double().cpu())
+        return torch.cat(nats, dim=1)
 
 
 def stream_surprisals(model: SequenceModel, pieces: Iterable[Any], context: Tensor | None = None) -> Iterator[Tensor]:
@@ -48,19 +111,7 @@ def stream_surprisals(model: SequenceModel, pieces: Iterable[Any], context: Tens
     Raises:
         ValueError: If the model does not take sequences of any length, or a value is not of its conditional.
     """
-    if not model.any_length:
-        raise ValueError(f"expected a model of sequences of any length, got one of events {model.event_shape}")
-    training, previous = model.training, None
-    state = model.start(1, model.check_context(context, 1))
-    for piece in pieces:
-        nats = []
+    carried, item = CarriedSurprisals(model), torch.zeros(1, dtype=torch.long)
+    for i, piece in enumerate(pieces):
         values = piece if isinstance(piece, Tensor) else torch.from_numpy(np.array(piece, dtype=np.float32))
-        model.eval()
-        for part in values.split(PIECE):
-            x = model.check(part.unsqueeze(0).to(model.device))
-            with torch.no_grad():
-                distribution, state = model.advance(state, previous, x)
-                previous = x[:, -1]
-                nats.append(-distribution.log_prob(x)[0].double().cpu())
-        model.train(training)
-        yield torch.cat(nats)
+        yield carried(Batch(values[None], context, item, continues=i > 0))[0]

@@ -3,5 +3,6 @@
 from chainrule.training.fit import Fit, fit
 from chainrule.training.module import TrainingError
 from chainrule.training.processes import is_first_process
+from chainrule.training.settings import Training
 
-__all__ = ["Fit", "TrainingError", "fit", "is_first_process"]
+__all__ = ["Fit", "Training", "TrainingError", "fit", "is_first_process"]

@@ -1,4 +1,4 @@
-"""What happens beside the optimiser's steps: history, progress, time limit, reproducible epochs."""
+"""Callbacks beside the optimiser's steps: history, progress, time limit, reproducible epochs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import lightning.pytorch as lightning
 import torch
 
 from chainrule.atomic import replacing
-from chainrule.training.module import epoch_seed
-from chainrule.training.processes import processes
+from chainrule.batch import epoch_seed
+from chainrule.training.loader import Loader
+from chainrule.training.processes import is_first_process, processes
 
 FIELDS = ("epoch", "train_nats", "valid_nats", "minutes")
 """The columns of ``metrics.csv``."""
@@ -24,12 +25,14 @@ class History(lightning.Callback):
 
     Args:
         path: The CSV file, rewritten after every epoch, or None.
-        verbose: Whether to print a line per epoch on standard error.
-        unit: What the losses are measured in.
+        verbose: True to show progress: a bar if standard error is a terminal, else a line per epoch there.
+        unit: The unit of the losses.
     """
 
     def __init__(self, path: Path | None, verbose: bool, unit: str) -> None:
-        self.path, self.verbose, self.unit = path, verbose, unit
+        self.path, self.unit = path, unit
+        self.bar = verbose and sys.stderr.isatty()
+        self.lines = verbose and not self.bar and is_first_process()
         self.rows: list[dict[str, float]] = []
         self.minutes_before = 0.0
         self._started = time.monotonic()
@@ -51,7 +54,7 @@ class History(lightning.Callback):
         self.rows[-1] |= {"train_nats": float(trainer.callback_metrics["train_nats"]), "minutes": self.minutes}
         if self.path is not None:
             write_history(self.rows, self.path, self.unit)
-        if self.verbose:
+        if self.lines:
             row = self.rows[-1]
             best = " *" if row["valid_nats"] <= min(other["valid_nats"] for other in self.rows) else ""
             line = "epoch {epoch:4.0f}   train {train_nats:9.3f}   valid {valid_nats:9.3f} {unit}   {minutes:6.1f} min"
@@ -65,7 +68,7 @@ class History(lightning.Callback):
 
 
 def write_history(rows: list[dict[str, float]], path: Path, unit: str) -> None:
-    """Write ``metrics.csv`` completely or not at all; a column of losses that are no nats is called ``_loss``."""
+    """Write ``metrics.csv`` completely or not at all; losses that are not in nats have columns called ``_loss``."""
     with replacing(path) as temporary, temporary.open("w", newline="") as file:
         header = [field if unit == "nats" else field.replace("_nats", "_loss") for field in FIELDS]
         csv.writer(file).writerow(header)
@@ -73,15 +76,21 @@ def write_history(rows: list[dict[str, float]], path: Path, unit: str) -> None:
 
 
 class SeededEpochs(lightning.Callback):
-    """Seeds torch at the start of every epoch, so that noise (dropout, dynamic binarisation) survives a resume.
+    """Makes every epoch a function of the seed and its number, so that a resumed training sees the same one.
 
+    It tells the loader which epoch it is, for the shuffle, and seeds torch for noise (dropout, dynamic binarisation).
     Each process has noise of its own.
+
+    Args:
+        seed: Seed of the training.
+        loader: The batches of training.
     """
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
+    def __init__(self, seed: int, loader: Loader) -> None:
+        self.seed, self.loader = seed, loader
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        self.loader.set_epoch(trainer.current_epoch)
         torch.manual_seed(epoch_seed(self.seed, trainer.current_epoch) + processes()[0])
 
 

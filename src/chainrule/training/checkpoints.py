@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or not there."""
+"""Checkpoints that are written completely or not at all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chainrule.atomic import replacing
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
-    """A full disk or a Ctrl-C leaves the checkpoint before."""
+    """Writes each checkpoint completely or not at all: a full disk or a Ctrl-C leaves the one before."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         with replacing(Path(path)) as temporary:
@@ -25,8 +25,8 @@ class Keeper(ModelCheckpoint):
     """Keeps the best epoch in ``best.ckpt`` and the last in ``last.ckpt``, wherever the run folder was moved to.
 
     Args:
-        folder: Where they are.
-        validate_every: Of every so many epochs, the last is validated and kept.
+        folder: The folder of both.
+        validate_every: Epochs from one validation, after which the epoch is kept, to the next.
     """
 
     def __init__(self, folder: Path, validate_every: int) -> None:
@@ -41,7 +41,7 @@ class Keeper(ModelCheckpoint):
         )
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Without its paths: a state from another folder would otherwise forget the best score."""
+        """Take the state but not its paths: a run that was moved would otherwise forget its best score."""
         assert self.dirpath is not None
         best = str(Path(self.dirpath) / "best.ckpt")
         score = state_dict["best_model_score"]
@@ -51,7 +51,7 @@ class Keeper(ModelCheckpoint):
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """What a checkpoint holds, on the CPU.
+    """Read the epoch and the weights of a checkpoint, on the CPU.
 
     Raises:
         ValueError: If the file is missing or damaged.

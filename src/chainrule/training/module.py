@@ -1,24 +1,20 @@
-"""What Lightning needs to know of a model and of its data."""
+"""The one LightningModule: maximum likelihood, of batches of any form."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import lightning.pytorch as lightning
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
 
-from chainrule.model import Model
+from chainrule.batch import Batch
+from chainrule.model import Model, State
+from chainrule.sequence import sequence_model
 from chainrule.training.processes import mean_of_all, processes
-
-Data = Dataset[Any] | Tensor
-"""Examples ``(N, *event_shape)``: a tensor, or a data set that gives a batch for a list of indices."""
-
-Batch = tuple[Tensor, Tensor | None]
-"""Examples ``(B, *event_shape)`` and their classes ``(B,)``, if there are classes."""
+from chainrule.training.settings import Training
+from chainrule.walk import map_state
 
 
 class TrainingError(RuntimeError):
@@ -26,95 +22,103 @@ class TrainingError(RuntimeError):
 
 
 class MaximumLikelihood(lightning.LightningModule):
-    """Minimises the mean of the model's loss, in nats per example, by AdamW.
+    """Minimises the mean loss of the model by AdamW: per example, or per variable of sequences read piece by piece.
 
     Args:
         model: The model to train, in place.
-        learning_rate: The highest learning rate.
-        weight_decay: Decoupled weight decay of the weights; biases are left alone.
-        schedule: ``"constant"``, ``"cosine"`` or ``"linear"`` (both to zero).
-        warmup: Optimiser steps during which the learning rate rises from zero.
+        settings: The settings of the training.
         total_steps: Optimiser steps of the whole training.
-        compile: Whether the model's loss is compiled.
-        perturb: Share of the values that are replaced before each step, see `perturbed`.
     """
 
-    def __init__(
-        self,
-        model: Model,
-        *,
-        learning_rate: float,
-        weight_decay: float,
-        schedule: str,
-        warmup: int,
-        total_steps: int,
-        compile: bool = False,
-        perturb: float = 0.0,
-    ) -> None:
+    _carried: tuple[State, Tensor]
+
+    def __init__(self, model: Model, settings: Training, total_steps: int) -> None:
         super().__init__()
-        self.model = model
-        self.perturb = perturb
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.schedule = schedule
-        self.warmup = warmup
-        self.total_steps = total_steps
-        # Two shapes at most: the last batch of an epoch may be smaller.
-        self._loss = torch.compile(model.loss, dynamic=False) if compile else model.loss
+        self.model, self.settings, self.total_steps = model, settings, total_steps
+        self._loss, self._surprisals = model.loss, self._parallel_surprisals
+        if settings.compile:
+            # Whole examples come in two shapes at most: the last batch of an epoch may be smaller.
+            self._loss = torch.compile(self._loss, dynamic=False)
+            self._surprisals = torch.compile(self._surprisals, dynamic=True)
 
-    def losses(self, batch: Batch, batch_index: int) -> Tensor:
-        """What is minimised the mean of, ``(k,)``."""
-        return self._loss(*batch)
+    def losses(self, batch: Batch) -> Tensor:
+        """The losses whose mean is minimised: of each example ``(B,)``, or of each variable that counts ``(k,)``."""
+        return self._loss(batch.x, batch.context) if batch.continues is None else self._sequence_losses(batch)
 
-    def validation_losses(self, batch: Batch, batch_index: int) -> Tensor:
-        """What the epoch to keep is chosen by the mean of, ``(k,)``."""
-        return self.model.validation_loss(*batch)
+    def validation_losses(self, batch: Batch) -> Tensor:
+        """The losses by whose mean the epoch to keep is chosen; shaped as `losses`."""
+        if batch.continues is None:
+            return self.model.validation_loss(batch.x, batch.context)
+        return self._sequence_losses(batch)
 
-    def training_step(self, batch: Any, batch_index: int) -> Tensor:
-        if self.perturb:
-            x, *rest = batch
-            batch = (perturbed(x, self.perturb, self.model.conditional.values, self.model.end_symbol), *rest)
-        losses = self.losses(batch, batch_index)
+    def _sequence_losses(self, batch: Batch) -> Tensor:
+        """-log p(x_t | x_<t) in nats of the variables that count, ``(k,)``.
+
+        Pieces that bring their history are one parallel pass. Of the others the state is carried from batch to batch,
+        and gradients go back to the beginning of a piece only (truncated back-propagation).
+        """
+        model = sequence_model(self.model)
+        x = model.check(batch.x)
+        context = model.check_context(batch.context, len(x))
+        if batch.counted is not None:
+            return self._surprisals(x, context)[batch.counted]
+        state, previous = self._carried if batch.continues else (model.start(len(x), context), None)
+        distribution, state = model.advance(state, previous, x)
+        self._carried = map_state(Tensor.detach, state), x[:, -1]
+        return -distribution.log_prob(x).flatten()
+
+    def _parallel_surprisals(self, x: Tensor, context: Tensor | None) -> Tensor:
+        nats: Tensor = -self.model(x, context).log_prob(x)
+        return nats
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        settings = self.settings
+        if settings.perturb:
+            x = perturbed(batch.x, settings.perturb, self.model.conditional.values, self.model.end_symbol)
+            batch = batch._replace(x=x)
+        losses = self.losses(batch)
         mean, count = mean_of_all(losses.detach())
         if not math.isfinite(mean):
             raise TrainingError(
-                f"the loss became {mean} at step {self.global_step}: "
-                f"lower the learning rate (now {self.learning_rate:g}) or clip gradients; earlier checkpoints are kept"
+                f"the loss became {mean} at step {self.global_step}: lower the learning rate "
+                f"(now {settings.learning_rate:g}) or clip gradients; earlier checkpoints are kept"
             )
         self.log("train_nats", mean, on_step=False, on_epoch=True, batch_size=count)
         # Gradients are averaged over the processes, whose parts of a batch may differ in size.
         return losses.sum() * (processes()[1] / count)
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
-        mean, count = mean_of_all(self.validation_losses(batch, batch_index))
+        mean, count = mean_of_all(self.validation_losses(batch))
         self.log("valid_nats", mean, batch_size=count)
 
     def configure_optimizers(self) -> Any:
+        settings = self.settings
         weights = [parameter for parameter in self.model.parameters() if parameter.dim() > 1]
         biases = [parameter for parameter in self.model.parameters() if parameter.dim() <= 1]
-        groups = [{"params": weights, "weight_decay": self.weight_decay}, {"params": biases, "weight_decay": 0.0}]
+        groups = [{"params": weights, "weight_decay": settings.weight_decay}, {"params": biases, "weight_decay": 0.0}]
         # A fused step would unscale the gradients of mixed precision by itself, too late to clip them.
         fused = "mixed" not in str(self.trainer.precision)
-        optimizer = torch.optim.AdamW(groups, lr=self.learning_rate, fused=fused)
+        optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate, fused=fused)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def _rate(self, step: int) -> float:
         """The share of the highest learning rate at an optimiser step."""
-        if step < self.warmup:
-            return (step + 1) / self.warmup
-        progress = min((step - self.warmup) / max(self.total_steps - self.warmup, 1), 1.0)
-        if self.schedule == "cosine":
+        warmup, schedule = self.settings.warmup, self.settings.schedule
+        if step < warmup:
+            return (step + 1) / warmup
+        progress = min((step - warmup) / max(self.total_steps - warmup, 1), 1.0)
+        if schedule == "cosine":
             return 0.5 * (1 + math.cos(math.pi * progress))
-        return 1 - progress if self.schedule == "linear" else 1.0
+        return 1 - progress if schedule == "linear" else 1.0
 
 
 def perturbed(x: Tensor, share: float, values: Tensor | None, end: int | None = None) -> Tensor:
     """``x`` ``(B, ...)`` with a share of its values, chosen at random, replaced by values drawn at random.
 
-    Drawn from the listed ``values``, each as probable (that which was there among them), or, where there are none, from
-    the same variable of the other examples. The draws are torch's global generator's. The value ``end``, that of the
-    end of an example, neither comes nor goes.
+    Each is drawn uniformly from the listed ``values``, the one that it replaces included, or, where none are listed,
+    from the same variable of the batch's examples. The draws are torch's global generator's. The value ``end``, that of
+    the end of an example, neither comes nor goes.
     """
     chosen = (torch.rand(x.shape) < share).to(x.device)
     if values is None:
@@ -123,55 +127,3 @@ def perturbed(x: Tensor, share: float, values: Tensor | None, end: int | None = 
         values = values if end is None else values[values != end]
         drawn = values[torch.randint(len(values), x.shape)].to(device=x.device, dtype=x.dtype)
     return torch.where(chosen if end is None else chosen & (x != end), drawn, x)
-
-
-class Batches(Sampler[list[int]]):
-    """Index lists of the batches of an epoch; the shuffle depends on nothing but the seed and the epoch.
-
-    Lightning calls `set_epoch`, so that a resumed training sees the batches it would have seen. Of several
-    processes each gets its part of every batch: together they see the batches that one process would.
-    """
-
-    def __init__(self, count: int, batch_size: int, seed: int | None) -> None:
-        self.count, self.batch_size, self.seed, self.epoch = count, batch_size, seed, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return math.ceil(self.count / self.batch_size)
-
-    def __iter__(self) -> Iterator[list[int]]:
-        if self.seed is None:
-            indices = torch.arange(self.count)
-        else:
-            generator = torch.Generator().manual_seed(epoch_seed(self.seed, self.epoch))
-            indices = torch.randperm(self.count, generator=generator)
-        rank, world = processes()
-        return (batch[rank::world].tolist() for batch in indices.split(self.batch_size))
-
-
-def epoch_seed(seed: int, epoch: int) -> int:
-    """A seed of its own for every epoch of a seeded training."""
-    return (seed * 1_000_003 + epoch) % 2**63
-
-
-def loader(data: Data, context: Tensor | None, batch_size: int, seed: int | None = None) -> DataLoader[Any]:
-    """Whole batches of ``data`` and its classes, shuffled where a seed is given: one indexing each, no collation."""
-    examples = Contextual(data, context)
-    batches = Batches(len(examples), batch_size, seed)
-    # A generator of its own, because a loader draws from the global one whenever it is started.
-    return DataLoader(examples, sampler=batches, batch_size=None, generator=torch.Generator())
-
-
-class Contextual(Dataset[Batch]):
-    """Examples beside what they are conditioned on, as a data set that gives a batch for a list of indices."""
-
-    def __init__(self, data: Data, context: Tensor | None) -> None:
-        self.data, self.context = data, context
-
-    def __len__(self) -> int:
-        return len(self.data)  # type: ignore[arg-type]
-
-    def __getitem__(self, index: Any) -> Batch:
-        return self.data[index], None if self.context is None else self.context[index]

@@ -8,22 +8,22 @@ from torch import Tensor, distributed
 
 
 def processes() -> tuple[int, int]:
-    """Which process this is, and of how many that train together."""
+    """The index of this process, and the number of those that train together."""
     if distributed.is_available() and distributed.is_initialized():
         return distributed.get_rank(), distributed.get_world_size()
     return 0, 1
 
 
 def is_first_process() -> bool:
-    """Whether this is the one of the processes that train together which writes files and speaks.
+    """True in the one process that writes files and prints.
 
-    The others, which ``--devices`` or ``torchrun`` started, run the same program beside it.
+    The others that train with it, which ``--devices`` or ``torchrun`` started, run the same program beside it.
     """
     return not rank_zero_only.rank  # type: ignore[attr-defined]
 
 
 def mean_of_all(losses: Tensor) -> tuple[float, int]:
-    """The mean of ``losses`` ``(B,)``, and their number, over all processes; each example counts once."""
+    """The mean and the number of the ``losses`` ``(B,)`` of all processes; each loss counts once."""
     total = torch.stack([losses.double().sum(), losses.new_tensor(len(losses), dtype=torch.double)])
     if processes()[1] > 1:
         distributed.all_reduce(total)

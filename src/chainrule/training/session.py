@@ -1,4 +1,4 @@
-"""Around a training: Ctrl-C that leaves cleanly, and quiet libraries."""
+"""Ctrl-C that leaves a training cleanly, and libraries that keep quiet during it."""
 
 from __future__ import annotations
 

@@ -1,0 +1,101 @@
+"""The settings of a training, and their bounds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal, Self
+
+from chainrule.data.dataset import nearest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """The settings of `chainrule.fit`.
+
+    Args:
+        seed: Seed of the shuffling and of all noise in training.
+        max_epochs: Passes over the training examples, at most.
+        max_minutes: Minutes of training, at most.
+        batch_size: Examples per optimiser step (128 by default); of a stream, lanes; of recordings, pieces (8).
+        learning_rate: The highest learning rate of AdamW.
+        weight_decay: Decoupled weight decay of the weights.
+        schedule: How the learning rate falls over ``max_epochs``.
+        warmup: Optimiser steps during which it rises first.
+        gradient_clip: Largest norm of a gradient; None for no limit.
+        averaging: Decay of an exponential moving average of the weights, such as 0.999, which is then
+            what is validated and kept; None for no averaging.
+        patience: Validations without a better validation NLL after which training ends; None for never.
+        validate_every: Epochs from one validation to the next, where validating costs more than training.
+        perturb: Share of the values of training that are replaced at random, such as 0.1. The model then learns less of
+            what its examples mean than of what all data of their kind have in common: it is the background model of a
+            likelihood ratio (`chainrule score --score ratio`; Ren et al. 2019).
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+        devices: Processes that train together, each on its part of every batch.
+        strategy: Lightning's name of how they do, such as ``"ddp"``.
+        precision: Lightning's name of the arithmetic.
+        compile: Compile the training loss first, which takes a minute, and a C++ compiler: models with gates then train
+            up to twice as fast, others no faster.
+
+    Raises:
+        ValueError: If a setting is out of range; the message says expected and got.
+    """
+
+    seed: int = 0
+    max_epochs: int = 50
+    max_minutes: float | None = None
+    batch_size: int | None = None
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    schedule: Literal["constant", "cosine", "linear"] = "cosine"
+    warmup: int = 0
+    gradient_clip: float | None = None
+    averaging: float | None = None
+    patience: int | None = None
+    validate_every: int = 1
+    perturb: float = 0.0
+    device: str = "auto"
+    devices: int = 1
+    strategy: str = "auto"
+    precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true"] = "32-true"
+    compile: bool = False
+
+    def __post_init__(self) -> None:
+        least = {"max_epochs": 1, "batch_size": 1, "patience": 1, "validate_every": 1, "devices": 1}
+        for name, bound in (least | {"seed": 0, "warmup": 0, "weight_decay": 0}).items():
+            number = getattr(self, name)
+            if number is not None and not number >= bound:
+                raise ValueError(f"{name} expects at least {bound}, got {number}")
+        for name in ("learning_rate", "max_minutes", "gradient_clip"):
+            size = getattr(self, name)
+            if size is not None and not 0 < size < math.inf:
+                raise ValueError(f"{name} expects a positive number, got {size}")
+        if self.schedule not in ("constant", "cosine", "linear"):
+            raise ValueError(f"schedule expects 'constant', 'cosine' or 'linear', got {self.schedule!r}")
+        if self.averaging is not None and not 0 < self.averaging < 1:
+            raise ValueError(f"averaging expects a decay between 0 and 1, got {self.averaging}")
+        if not 0 <= self.perturb < 1:
+            raise ValueError(f"perturb expects a share in [0, 1), got {self.perturb}")
+        if self.max_epochs % self.validate_every:
+            raise ValueError(
+                f"validate_every expects a divisor of max_epochs, {self.max_epochs}, got {self.validate_every}"
+            )
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Self:
+        """The settings that are given by name, the others by default.
+
+        Raises:
+            ValueError: If there is no such setting, or one is out of range.
+
+        >>> Training.of({"seed": 3}).seed
+        3
+        """
+        names = {field.name: field for field in fields(cls)}
+        for name in settings:
+            if name not in names:
+                raise ValueError(
+                    f"fit expects one of its settings ({', '.join(names)}), got {name}{nearest(name, names)}"
+                )
+        return cls(**settings)
