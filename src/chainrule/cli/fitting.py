@@ -13,6 +13,7 @@ from chainrule.cli.settings import settings_from
 from chainrule.cli.writing import plain
 from chainrule.model import AutoregressiveModel
 from chainrule.runs import folder
+from chainrule.shipped import shipped_folder
 from chainrule.tasks.describe import describe
 from chainrule.training import is_first_process
 
@@ -77,10 +78,10 @@ def _interruptible(action: Callable[[], Any], advice: str) -> Any:
 
 
 def _recipe(name: str) -> Path:
-    """A recipe by its path, or by its name below ``recipes``."""
-    for path in (Path(name), Path("recipes", f"{name}.yaml")):
+    """Find a recipe by its path, or by its name among those that are shipped."""
+    folder = shipped_folder("recipes")
+    for path in (Path(name), folder / f"{name}.yaml"):
         if path.is_file():
             return path
-    names = [str(path.relative_to("recipes").with_suffix("")) for path in sorted(Path("recipes").glob("*/*.yaml"))]
-    known = f" or one of {', '.join(names)}" if names else "; there is no folder recipes here"
-    raise UsageError(f"no recipe {name!r}{suggestion(name, names)}; expected a file{known}")
+    names = [path.relative_to(folder).with_suffix("").as_posix() for path in sorted(folder.glob("*/*.yaml"))]
+    raise UsageError(f"no recipe {name!r}{suggestion(name, names)}; expected a file or one of {', '.join(names)}")

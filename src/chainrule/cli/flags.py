@@ -244,12 +244,16 @@ def _listing(parser: Parser, argv: list[str]) -> None:
 
 
 def _results(parser: Parser, argv: list[str]) -> None:
-    parser.add_argument("--folder", type=Path, default=Path("results"), help="where results are (default results)")
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        help="a folder of results (default: those shipped with chainrule, and those of `reproduce` in ./results)",
+    )
     _json(parser)
 
 
 def _reproduce(parser: Parser, argv: list[str]) -> None:
-    parser.add_argument("recipe", help="a recipe's file, or its name below recipes/, such as mnist/made")
+    parser.add_argument("recipe", help="a recipe's file, or the name of one that is shipped, such as mnist/made")
     parser.add_argument("--out", type=Path, help="the run folder (default runs/RECIPE)")
     parser.add_argument("--results", type=Path, default=Path("results"), help="where to record (default results)")
     _json(parser)
