@@ -1,69 +1,76 @@
 # Every target sets up what it needs in .venv; nothing else has to be installed by hand.
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := pip install --quiet --disable-pip-version-check
+# Two processes with a thread each; the tests of a file stay together, since they share what they fitted.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: install demo test bench bench-tables bench-compressors bench-tasks bench-anomalies readme clean
+.PHONY: install install-bench lint check test laws oldest demo bench bench-attacks readme clean
 
 install: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	$(BIN)/$(PIP) -c constraints.txt -e '.[test]'
 	touch $@
 
 # Fits MADE and NADE on the digits that scikit-learn ships, and draws what they learnt.
 demo: install
 	$(BIN)/python examples/digits.py --out runs/demo
 
-test: install
+lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+# Under a minute: lint, and a bit of everything.
+check: lint
+	$(PYTEST) -m quick
+
+# Under six minutes: lint and every test but the full product of the laws.
+test: lint
+	$(PYTEST) -m "not laws"
+
+# The laws on the full product of models, conditionals and orders.
+laws: install
+	$(PYTEST) -m laws
+
+# Before a release: the tests with the oldest versions that pyproject.toml claims.
+oldest: .venv-oldest/installed
+	OMP_NUM_THREADS=1 .venv-oldest/bin/python -m pytest -n 2 --dist loadfile -m "not laws"
+
+.venv-oldest/installed: pyproject.toml constraints-oldest.txt
+	python3.11 -m venv .venv-oldest
+	.venv-oldest/bin/$(PIP) -c constraints-oldest.txt -e '.[test]'
+	touch $@
 
 # Speed on this machine, into results/.
-bench: install
-	$(BIN)/python benchmarks/speed.py --out results
-	$(BIN)/python benchmarks/growth.py --out results
-	$(BIN)/python benchmarks/text.py --out results
-	$(BIN)/python benchmarks/memory.py --out results
-	$(BIN)/python benchmarks/images.py --out results
-	$(BIN)/python benchmarks/audio.py --out results
-	$(BIN)/python benchmarks/mixed.py --out results
+bench: bench-speed bench-growth bench-text bench-memory bench-images bench-audio bench-mixed
 
-# Wine in ten folds (half an hour), and the picture of densities of two variables.
-bench-tables: install
-	$(BIN)/python benchmarks/tables.py --out results
-	$(BIN)/python benchmarks/densities.py --out results
+# One benchmark, benchmarks/NAME.py, into results/. Those below first make the runs that they look at.
+bench-%: install
+	$(BIN)/python benchmarks/$*.py --out results
 
-# Lossless compressors on the test images; for the folder see recipes/cifar10-jpeg.
-bench-compressors: install
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
-	$(BIN)/python benchmarks/compressors.py --out results
+bench-completion: $(foreach name,mnist/made mnist/eonade-2-layers,runs/$(name)/model.safetensors)
+bench-writing: $(foreach name,names wikitext2 shakespeare,runs/$(name)/lstm/model.safetensors)
+bench-pictures: $(foreach name,pixel-cnn gated-pixel-cnn pixel-cnn-plus-plus pixel-cnn-classes,runs/mnist/$(name)/model.safetensors)
+bench-listening: runs/fsdd/wavenet/model.safetensors
+bench-strange bench-attacks: $(foreach name,pixel-cnn background,runs/mnist-grey/$(name)/model.safetensors)
+bench-compressors: install-bench
 
-# How well classes are told, hidden units describe, hidden pixels are completed, what the models of text write, those of images draw and that of digits says; the last four by the runs of recipes.
-bench-tasks: install
-	$(BIN)/python benchmarks/classes.py --out results
-	$(BIN)/chainrule reproduce mnist/made
-	$(BIN)/chainrule reproduce mnist/eonade-2-layers
-	$(BIN)/python benchmarks/completion.py --out results
-	for recipe in names wikitext2 shakespeare; do $(BIN)/chainrule reproduce $$recipe/lstm; done
-	$(BIN)/python benchmarks/writing.py --out results
-	for recipe in pixel-cnn gated-pixel-cnn pixel-cnn-plus-plus pixel-cnn-classes; do $(BIN)/chainrule reproduce mnist/$$recipe; done
-	$(BIN)/python benchmarks/pictures.py --out results
-	$(BIN)/chainrule reproduce fsdd/wavenet
-	$(BIN)/python benchmarks/listening.py --out results
+runs/%/model.safetensors: | install
+	$(BIN)/chainrule reproduce $*
 
-# Anomalies, attacks and purification on grey MNIST and others, an hour and a half with its two runs.
-bench-anomalies: install
-	for recipe in pixel-cnn background; do $(BIN)/chainrule reproduce mnist-grey/$$recipe; done
+bench-attacks: install
 	$(BIN)/chainrule attack-eval runs/mnist-grey/pixel-cnn --background runs/mnist-grey/background -n 500 --attacks '[fgsm, bim, pgd, deepfool, cw, bpda]' --purify-epsilon 0.4 --out results/benchmark-attacks
-	$(BIN)/python benchmarks/strange.py --out results
+
+install-bench: install
+	$(BIN)/$(PIP) -c constraints.txt -e '.[bench]'
 
 # The README's tables, from results/.
 readme: install
 	$(BIN)/python docs/tables.py
 
 clean:
-	rm -rf .venv runs build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-oldest runs build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -160,7 +160,7 @@ class TestFit:
         rows = np.random.RandomState(1).randint(0, 2, size=(20_000, 12)).astype(np.uint8)
         np.save(tmp_path / "data.npy", rows)
         fit = ["fit", "--model", "MADE", "--model.hidden_sizes", "[64]", "--model.dropout", "0.2"]
-        fit += ["--data", str(tmp_path / "data.npy"), "--max-epochs", "6", "--batch-size", "32", "--device", "cpu"]
+        fit += ["--data", str(tmp_path / "data.npy"), "--max-epochs", "3", "--batch-size", "32", "--device", "cpu"]
         out = tmp_path / "run"
         command = [sys.executable, "-m", "chainrule", *fit, "--out", str(out)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

@@ -115,9 +115,10 @@ def test_lines_are_those_of_the_file(
 
 def test_wrong_inputs(folder: Path, capsys: pytest.CaptureFixture[str], digits_run: Path) -> None:
     stream, documents = str(folder / "stream"), str(folder / "documents")
-    invalid, empty = folder / "invalid.txt", folder / "empty.txt"
+    invalid, empty, short = folder / "invalid.txt", folder / "empty.txt", folder / "short.txt"
     invalid.write_bytes(b"row " * 500 + b"\xff")
     empty.touch()
+    short.write_text("row\ngently down\nboat")
     assert "got 'é' at character 1" in refused(capsys, "sample", stream, "--prompt", "wé")
     assert "length expects at least 1, got 0" in refused(capsys, "sample", stream, "--length", "0", "--prompt", "row")
     assert "expects --json or --color, got both" in refused(capsys, "score", stream, str(invalid), "--json", "--color")
@@ -136,7 +137,7 @@ def test_wrong_inputs(folder: Path, capsys: pytest.CaptureFixture[str], digits_r
     fit = ["fit", *SMALL, "--out", str(folder / "new"), "--data"]
     assert "got an empty file" in refused(capsys, *fit, str(empty))
     assert "invalid byte at offset 2000" in refused(capsys, *fit, str(invalid))
-    assert "lower the window" in refused(capsys, *fit, str(folder / "part.txt"))
+    assert "lower the window" in refused(capsys, *fit, str(short))
     assert not (folder / "new").exists()
 
 

@@ -1,52 +1,50 @@
-"""Commands that fit a model: each runs a recipe and says what came of it."""
+"""``chainrule fit`` and ``chainrule reproduce``."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from chainrule import runs
+from chainrule.cli.opening import print_json
 from chainrule.cli.parser import UsageError, suggestion
 from chainrule.cli.settings import settings_from
-from chainrule.cli.writing import plain
+from chainrule.kinds import kind_of
 from chainrule.model import AutoregressiveModel
-from chainrule.runs import folder, formats
+from chainrule.runs.folder import WEIGHTS
+from chainrule.shipped import shipped_folder
 from chainrule.tasks.describe import describe
 from chainrule.training import is_first_process
 
 
 def run_fit(options: dict[str, Any]) -> None:
-    """``chainrule fit``."""
+    """Fit a model, leave its run folder, and say how good it is."""
     out, resume, as_json, config = (options.pop(name) for name in ("out", "resume", "json", "config"))
     settings = settings_from(options, runs.read(config) if config else {})
-    finished = (out / folder.WEIGHTS).exists()
+    finished = (out / WEIGHTS).exists()
     done = _interruptible(lambda: runs.run(settings, out, resume=resume), "; repeat the command with --resume to go on")
     if not is_first_process():
         return
     record = done.config["training"]
     if as_json:
-        print(json.dumps({"run": str(out), "model": settings["model"], **record}))
+        print_json({"run": str(out), "model": settings["model"], **record})
         return
     if resume and finished:
         print(f"{out} is finished already; nothing was left to do")
     where = f"at epoch {record['best_epoch']}, of 0 to {record['epochs'] - 1}, {record['minutes']:.1f} minutes"
-    print(f"{describe(done.model)}")
+    print(describe(done.model))
     if isinstance(done.model, AutoregressiveModel):
         independent = f"independent variables: {record['independent_valid_nats']:.3f}"
         print(f"validation NLL {record['valid_nats']:.3f} nats ({independent}) {where}")
     else:
         print(f"validation loss {record['valid_loss']:.3f} {done.model.loss_unit} {where}")
-    data = done.dataset
-    tables = formats.schema(data) or formats.series(data)
-    kinds = {"samples.txt": formats.text(data), "samples.wav": formats.audio(data), "samples.csv": tables}
-    samples = next((name for name, kind in kinds.items() if kind is not None), "samples.png")
+    samples = kind_of(done.dataset).samples_file
     print(f"{out} holds the model and {samples}; metrics.csv and training.png are beside each model that was fitted")
 
 
 def run_reproduce(options: dict[str, Any]) -> None:
-    """``chainrule reproduce``."""
+    """Run a recipe, evaluate the test split once, record the result, and print it."""
     path = _recipe(options["recipe"])
     settings = settings_from({}, runs.read(path))
     name = "/".join(path.with_suffix("").parts[-2:])
@@ -58,14 +56,13 @@ def run_reproduce(options: dict[str, Any]) -> None:
     if not is_first_process():
         return
     if options["json"]:
-        print(json.dumps(plain(result)))
+        print_json(result)
         return
     published = result["published"]
     beside = f" (published {published['nats']}, {published['source']})" if published else ""
-    unit = next((unit for unit in ("character", "byte", "sample") if f"nats_per_{unit}" in result), None)
-    if unit is None:
-        figure = f"{result['nats']:.3f} +- {result['nats_stderr']:.3f} nats"
-    else:
+    per = [key.removeprefix("bits_per_") for key in result if key.startswith("bits_per_") and key != "bits_per_dim"]
+    figure = f"{result['nats']:.3f} +- {result['nats_stderr'] or 0:.3f} nats"
+    for unit in per:
         figure = f"{result[f'nats_per_{unit}']:.4f} nats or {result[f'bits_per_{unit}']:.4f} bits per {unit}"
     print(f"{result['recipe']}: test NLL {figure}{beside}")
 
@@ -78,10 +75,10 @@ def _interruptible(action: Callable[[], Any], advice: str) -> Any:
 
 
 def _recipe(name: str) -> Path:
-    """A recipe by its path, or by its name below ``recipes``."""
-    for path in (Path(name), Path("recipes", f"{name}.yaml")):
+    """Find a recipe by its path, or by its name among those that are shipped."""
+    folder = shipped_folder("recipes")
+    for path in (Path(name), folder / f"{name}.yaml"):
         if path.is_file():
             return path
-    names = [str(path.relative_to("recipes").with_suffix("")) for path in sorted(Path("recipes").glob("*/*.yaml"))]
-    known = f" or one of {', '.join(names)}" if names else "; there is no folder recipes here"
-    raise UsageError(f"no recipe {name!r}{suggestion(name, names)}; expected a file{known}")
+    names = [path.relative_to(folder).with_suffix("").as_posix() for path in sorted(folder.glob("*/*.yaml"))]
+    raise UsageError(f"no recipe {name!r}{suggestion(name, names)}; expected a file or one of {', '.join(names)}")

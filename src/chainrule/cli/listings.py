@@ -1,4 +1,4 @@
-"""Commands that only list things, and so need not import torch."""
+"""Commands that only list things, and so do not import torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 from chainrule import models
 from chainrule.cli.settings import model_arguments
 from chainrule.data import NAMES
-from chainrule.signatures import REQUIRED, Argument, summary_of
+from chainrule.shipped import shipped_folder
+from chainrule.signatures import REQUIRED, summary_of
 
 RESULT_KEYS = (
     "recipe",
@@ -27,7 +28,7 @@ RESULT_KEYS = (
 
 
 def list_models(options: dict[str, Any]) -> None:
-    """Names, summaries and arguments of the models."""
+    """Print the name, summary and arguments of every model."""
     rows: list[dict[str, Any]] = [
         {
             "name": name,
@@ -53,12 +54,8 @@ def list_models(options: dict[str, Any]) -> None:
             print(f"    --model.{item['name']} ({item['type']}, default {item['default']}): {item['help']}")
 
 
-def _default(argument: Argument) -> Any:
-    return None if argument.default is REQUIRED else argument.default
-
-
 def list_datasets(options: dict[str, Any]) -> None:
-    """Names and descriptions of the data sets."""
+    """Print the name and description of every named data set."""
     if options["json"]:
         print(json.dumps([{"name": name, "description": text} for name, text in NAMES.items()]))
         return
@@ -68,23 +65,50 @@ def list_datasets(options: dict[str, Any]) -> None:
 
 
 def list_results(options: dict[str, Any]) -> None:
-    """What the recipes measured."""
-    rows = read_results(options["folder"])
+    """Print the test results of the recipes: of text and recordings, per character, byte or sample."""
+    folder = options["folder"]
+    rows = _shipped_and_own(Path("results")) if folder is None else read_results(folder)
     if options["json"]:
-        print(json.dumps([{key: row.get(key) for key in RESULT_KEYS} for row in rows]))
+        print(json.dumps([{key: row[key] for key in (*RESULT_KEYS, *_unit_figures(row))} for row in rows]))
         return
-    print(f"{'recipe':24} {'nats':>8} {'+-':>6} {'published':>10} {'minutes':>8}  dataset")
+    width = max((len(row["recipe"]) for row in rows), default=len("recipe"))
+    print(f"{'recipe':{width}} {'nats':>10} {'+-':>6}  {'per':9} {'published':>9} {'minutes':>8}  dataset")
     for row in rows:
-        published = row["published"]["nats"] if row.get("published") else ""
-        numbers = f"{row['nats']:8.2f} {row['nats_stderr']:6.2f} {published!s:>10} {row['minutes']:8.1f}"
-        print(f"{row['recipe']:24} {numbers}  {row['dataset']}")
+        figures = _unit_figures(row)
+        if figures:
+            nats, stderr, unit = _number(row[figures[0]], 4), "", figures[0].removeprefix("nats_per_")
+        else:
+            nats, stderr, unit = _number(row["nats"], 2), _number(row["nats_stderr"], 2), "example"
+        published = row["published"]["nats"] if row["published"] else ""
+        numbers = f"{nats:>10} {stderr:>6}  {unit:9} {published:>9} {_number(row['minutes'], 1):>8}"
+        print(f"{row['recipe']:{width}} {numbers}  {row['dataset']}")
+
+
+def _unit_figures(row: dict[str, Any]) -> list[str]:
+    """The keys of a result's figures per character, byte, sample or value, if it has any: nats, then bits."""
+    return [
+        key for start in ("nats_per_", "bits_per_") for key in row if key.startswith(start) and key != "bits_per_dim"
+    ]
+
+
+def _number(value: float | None, digits: int) -> str:
+    """A number as text; a missing one, such as the standard error of a single stream, is empty."""
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def _shipped_and_own(own: Path) -> list[dict[str, Any]]:
+    """The results that are shipped; one of the same recipe in ``own`` takes the place of the shipped one."""
+    shipped = shipped_folder("results")
+    folders = [shipped, own] if own.is_dir() and not own.samefile(shipped) else [shipped]
+    rows = {row["recipe"]: row for folder in folders for row in read_results(folder)}
+    return list(rows.values())
 
 
 def read_results(folder: Path) -> list[dict[str, Any]]:
-    """The results of recipes in ``folder``; what is not a recipe's, such as a benchmark, is left out.
+    """Read the results of recipes in ``folder``, and leave out other JSON files, such as those of benchmarks.
 
     Raises:
-        ValueError: If there is no such folder or a file in it is damaged.
+        ValueError: If there is no such folder, or a file in it is damaged.
     """
     if not folder.is_dir():
         raise ValueError(f"results expects a folder of results, got {folder}, which is none: name it by --folder")

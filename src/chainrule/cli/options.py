@@ -77,9 +77,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "metavar": "package.module:name",
         "help": "a torch module of images in [0, 1] (default: a small one, trained on the same data)",
     },
-    "--folder": {"type": Path, "help": "a folder of results (default: those of the project)"},
+    "--folder": {"type": Path, "help": "a folder of results (default: those shipped with chainrule, and those of `reproduce` in ./results)"},
     "--results": {"type": Path, "default": Path("results"), "help": "where to record (default results)"},
-    "recipe": {"help": "a recipe's file, or its name, such as mnist/made"},
+    "recipe": {"help": "a recipe's file, or the name of one that is shipped, such as mnist/made"},
     "table": {"type": Path, "metavar": "FILE", "help": "a .csv, .data or .parquet file whose columns have names"},
 }
 """Every option of the commands but those of ``fit``, which follow from the model: the arguments of argparse."""
