@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from importlib import import_module
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from chainrule.conditionals import Conditional
+from chainrule.data.dataset import Dataset
 from chainrule.model import Model
+from chainrule.training import fit
+
+STEPS, EPOCHS = 400, 4
+"""Optimiser steps and epochs that the small classifier is trained for, at least."""
+
+BATCH = 128
 
 
 class SmallClassifier(Model):
@@ -59,6 +67,30 @@ class SmallClassifier(Model):
     def loss(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         classes = cast(Tensor, self.check_context(context, len(x)))  # none are refused
         return nn.functional.cross_entropy(self(x), classes, reduction="none")
+
+
+def trained_classifier(
+    dataset: Dataset, conditional: Conditional, num_classes: int, *, seed: int, device: str, verbose: bool
+) -> tuple[SmallClassifier, dict[str, Any]]:
+    """A `SmallClassifier` trained on the images of a data set with classes, and its record as plain values."""
+    torch.manual_seed(seed)
+    small = SmallClassifier(event_shape=dataset.event_shape, conditional=conditional, num_classes=num_classes)
+    batches = math.ceil(len(dataset.train) / BATCH)
+    done = fit(
+        small,
+        dataset.train,
+        dataset.valid,
+        train_context=dataset.classes("train"),
+        valid_context=dataset.classes("valid"),
+        seed=seed,
+        device=device,
+        max_epochs=max(EPOCHS, math.ceil(STEPS / batches)),
+        batch_size=BATCH,
+        learning_rate=3e-3,
+        verbose=verbose,
+    )
+    record = {"parameters": small.num_parameters, "valid_nats": done.best_nats, "minutes": done.minutes}
+    return small, {"name": "SmallClassifier"} | record
 
 
 def own_classifier(path: str) -> nn.Module:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import nn
 
-from chainrule import plots
 from chainrule.atomic import write_atomically
 from chainrule.attacks.words import in_words
 from chainrule.cli.opening import background_of, check_folder, opened_likelihood
@@ -21,16 +18,9 @@ from chainrule.model import AutoregressiveModel
 from chainrule.runs import OpenRun, machine
 from chainrule.runs.folder import versions
 from chainrule.signatures import convert
-from chainrule.training import fit
 
 if TYPE_CHECKING:
-    from chainrule.attacks.evaluation import Attacked, Defence
-
-SHOWN = 10
-"""Images of the picture."""
-STEPS, EPOCHS = 400, 4
-"""Optimiser steps and epochs of the small classifier, at least."""
-BATCH = 128
+    from chainrule.attacks.evaluation import Defence
 
 
 def run_attack_eval(options: dict[str, Any]) -> None:
@@ -39,6 +29,8 @@ def run_attack_eval(options: dict[str, Any]) -> None:
     check_folder(out)
     names, epsilons = _attacks(options)
     defence, about = _defence(options, epsilons)
+    from chainrule.attacks.report import plot_attacks, table
+
     clean, attacks = defence.clean(), []
     for done in defence.all_attacks(names, epsilons, seed=options["seed"]):
         attacks.append(done)
@@ -50,11 +42,11 @@ def run_attack_eval(options: dict[str, Any]) -> None:
     if options["json"]:
         print(json.dumps(report))
     else:
-        print("\n".join([_table(attacks), *words]))
+        print("\n".join([*table(attacks), *words]))
     if out is not None:
         out.mkdir(exist_ok=True)
         write_atomically(out / "report.json", (json.dumps(report, indent=2) + "\n").encode())
-        _plot(out, defence, attacks)
+        plot_attacks(out, defence, attacks)
         print(f"wrote report.json, log-likelihoods.png and examples.png in {out}", file=sys.stderr)
 
 
@@ -148,54 +140,12 @@ def _classifier(
     options: dict[str, Any], model: AutoregressiveModel, dataset: Dataset, classes: int
 ) -> tuple[nn.Module, dict[str, Any]]:
     """The user's classifier, or a small one trained on the same data, and what it is."""
-    from chainrule.attacks.classifier import SmallClassifier, own_classifier
+    from chainrule.attacks.classifier import own_classifier, trained_classifier
 
     if options["classifier"] is not None:
         sys.path.insert(0, str(Path.cwd()))  # where ``python -m`` would look too
         own = own_classifier(options["classifier"]).to(model.device)
         return own, {"name": options["classifier"], "parameters": sum(part.numel() for part in own.parameters())}
-    torch.manual_seed(options["seed"])
-    small = SmallClassifier(event_shape=model.event_shape, conditional=model.conditional, num_classes=classes)
-    batches = math.ceil(len(dataset.train) / BATCH)
-    done = fit(
-        small,
-        dataset.train,
-        dataset.valid,
-        train_context=dataset.classes("train"),
-        valid_context=dataset.classes("valid"),
-        seed=options["seed"],
-        device=options["device"],
-        max_epochs=max(EPOCHS, math.ceil(STEPS / batches)),
-        batch_size=BATCH,
-        learning_rate=3e-3,
-        verbose=not options["json"],
-    )
-    about = {"parameters": small.num_parameters, "valid_nats": done.best_nats, "minutes": done.minutes}
-    return small.network.to(model.device), {"name": "SmallClassifier"} | about
-
-
-def _table(attacks: list[Attacked]) -> str:
-    """The report as lines of a terminal."""
-    scores = list(attacks[0].auc)
-    columns = f"{'attack':14} {'accuracy':>9} {'purified':>9} {'adaptive':>9} {'L-inf':>6} {'nats':>8}"
-    header = f"{columns}  AUC of {', '.join(scores)}"
-    lines = [
-        f"{done.name:14} {done.accuracy:9.1%} {done.purified_accuracy:9.1%} {done.adaptive_accuracy:9.1%} "
-        f"{done.linf:6.2f} {done.nats:8.1f}  " + "  ".join(f"{done.auc[score]:.3f}" for score in scores)
-        for done in attacks
-    ]
-    return "\n".join([header, *lines])
-
-
-def _plot(out: Path, defence: Defence, attacks: list[Attacked]) -> None:
-    """Plot histograms of log p of clean and attacked images, and rows of images, attacked ones and purified ones."""
-    strongest = {done.attack: done for done in sorted(attacks, key=lambda done: done.epsilon or 0)}
-    log_probs = {"clean": defence.log_probs, "purified": defence.log_prob(defence.purified)}
-    log_probs |= {done.name: done.log_probs for done in strongest.values()}
-    bits = {name: -found.double() / (math.log(2) * defence.x[0].numel()) for name, found in log_probs.items()}
-    plots.histograms(bits, out / "log-likelihoods.png", x_label="-log p(x), bits per dimension")
-    columns = {"clean": defence.x, "purified": defence.purified}
-    for done in strongest.values():
-        columns |= {done.name: done.images, f"{done.attack}, pur.": done.purified}
-    shown = {name: images[:SHOWN] for name, images in columns.items()}
-    plots.side_by_side(shown, out / "examples.png", levels=defence.levels)
+    settings = {"seed": options["seed"], "device": options["device"], "verbose": not options["json"]}
+    small, about = trained_classifier(dataset, model.conditional, classes, **settings)
+    return small.network.to(model.device), about

@@ -5,10 +5,18 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import shtab
 
+from chainrule.cli.options import COMMANDS, parser_of
+
 SHELLS = ("bash", "zsh", "fish")
+
+
+def run_completion(options: dict[str, Any]) -> None:
+    """Print the script of a shell."""
+    print(completion_script(options["shell"], {name: parser_of(name, []) for name in COMMANDS}))
 
 
 def completion_script(shell: str, commands: Mapping[str, argparse.ArgumentParser]) -> str:

@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from chainrule import models
 from chainrule.cli.settings import model_arguments
 from chainrule.data import NAMES
-from chainrule.shipped import shipped_folder
+from chainrule.shipped import RESULT_KEYS, read_results, shipped_and_own_results
 from chainrule.signatures import REQUIRED, summary_of
-
-RESULT_KEYS = (
-    "recipe",
-    "model",
-    "dataset",
-    "split",
-    "nats",
-    "nats_stderr",
-    "bits_per_dim",
-    "published",
-    "minutes",
-    "device",
-)
 
 
 def list_models(options: dict[str, Any]) -> None:
@@ -67,7 +53,7 @@ def list_datasets(options: dict[str, Any]) -> None:
 def list_results(options: dict[str, Any]) -> None:
     """Print the test results of the recipes: of text and recordings, per character, byte or sample."""
     folder = options["folder"]
-    rows = _shipped_and_own(Path("results")) if folder is None else read_results(folder)
+    rows = shipped_and_own_results(Path("results")) if folder is None else read_results(folder)
     if options["json"]:
         print(json.dumps([{key: row[key] for key in (*RESULT_KEYS, *_unit_figures(row))} for row in rows]))
         return
@@ -94,40 +80,3 @@ def _unit_figures(row: dict[str, Any]) -> list[str]:
 def _number(value: float | None, digits: int) -> str:
     """A number as text; a missing one, such as the standard error of a single stream, is empty."""
     return "" if value is None else f"{value:.{digits}f}"
-
-
-def _shipped_and_own(own: Path) -> list[dict[str, Any]]:
-    """The results that are shipped; one of the same recipe in ``own`` takes the place of the shipped one."""
-    shipped = shipped_folder("results")
-    folders = [shipped, own] if own.is_dir() and not own.samefile(shipped) else [shipped]
-    rows = {row["recipe"]: row for folder in folders for row in read_results(folder)}
-    return list(rows.values())
-
-
-def read_results(folder: Path) -> list[dict[str, Any]]:
-    """Read the results of recipes in ``folder``, and leave out other JSON files, such as those of benchmarks.
-
-    Raises:
-        ValueError: If there is no such folder, or a file in it is damaged.
-    """
-    if not folder.is_dir():
-        raise ValueError(f"results expects a folder of results, got {folder}, which is none: name it by --folder")
-    rows = []
-    for path in sorted(folder.glob("*.json")):
-        try:
-            content = json.loads(path.read_text())
-        except ValueError:
-            raise ValueError(f"{path} is damaged: it is no JSON") from None
-        if isinstance(content, dict) and "recipe" in content:
-            missing = [key for key in RESULT_KEYS if key not in content]
-            if missing:
-                raise ValueError(f"{path} expects a result with {', '.join(RESULT_KEYS)}; it has no {missing[0]}")
-            rows.append(content)
-    return rows
-
-
-COMMANDS: dict[str, Callable[[dict[str, Any]], None]] = {
-    "models": list_models,
-    "datasets": list_datasets,
-    "results": list_results,
-}

@@ -77,9 +77,13 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "metavar": "package.module:name",
         "help": "a torch module of images in [0, 1] (default: a small one, trained on the same data)",
     },
-    "--folder": {"type": Path, "help": "a folder of results (default: those shipped with chainrule, and those of `reproduce` in ./results)"},
+    "--folder": {
+        "type": Path,
+        "help": "a folder of results (default: those shipped with chainrule, and those of `reproduce` in ./results)",
+    },
     "--results": {"type": Path, "default": Path("results"), "help": "where to record (default results)"},
     "recipe": {"help": "a recipe's file, or the name of one that is shipped, such as mnist/made"},
+    "shell": {"metavar": "SHELL", "help": "bash, zsh or fish"},
     "table": {"type": Path, "metavar": "FILE", "help": "a .csv, .data or .parquet file whose columns have names"},
 }
 """Every option of the commands but those of ``fit``, which follow from the model: the arguments of argparse."""
@@ -222,6 +226,9 @@ COMMANDS: dict[str, Command] = {
         "Run a recipe, evaluate the test split once, and record the result.",
         "fit:run_reproduce",
         ("recipe", _out("the run folder (default runs/RECIPE)"), "--results", "--json"),
+    ),
+    "completion": Command(
+        "Print a script that completes commands and options in a shell.", "completion:run_completion", ("shell",)
     ),
 }  # fmt: skip
 

@@ -106,7 +106,9 @@ def _score(run: OpenRun, options: dict[str, Any]) -> Score:
     return score
 
 
-def _rows(pairs: Iterator[tuple[Items, Items | None]], score: Score, notes: Counter[str]) -> Iterator[tuple[Items, polars.DataFrame]]:
+def _rows(
+    pairs: Iterator[tuple[Items, Items | None]], score: Score, notes: Counter[str]
+) -> Iterator[tuple[Items, polars.DataFrame]]:
     """Items and a table of their scores; ``notes`` are added up."""
     first = 1
     for items, background in pairs:

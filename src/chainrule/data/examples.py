@@ -51,6 +51,10 @@ class Examples(torch.utils.data.Dataset[Tensor], BatchSource):
         """The examples at ``rows`` ``(k,)``, read once and held in memory."""
         return IndexedSource(self[rows])
 
+    def single(self) -> Examples:
+        """All values of all examples, as examples of one value each."""
+        return ArrayExamples(self[:].reshape(-1, 1).numpy(), (1,))
+
     @abstractmethod
     def read(self, positions: Rows) -> Tensor:
         """The examples at ``positions`` ``(k,)``, each from 0 to len - 1: a float32 tensor ``(k, *event_shape)``."""

@@ -20,7 +20,7 @@ from chainrule.data.sequences import Recordings
 from chainrule.kinds.base import Items, Kind, figures_per
 from chainrule.kinds.families import family_of_levels, refuse_arguments
 from chainrule.kinds.observed import observed_share
-from chainrule.kinds.requests import Completing, Source, one_class
+from chainrule.kinds.requests import Completing, Source
 from chainrule.kinds.sequence import SequenceKind, compressed_per_symbol, require_sequence_model
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.tasks.evaluate import Evaluation, log_prob
@@ -99,7 +99,9 @@ class AudioKind(SequenceKind):
 
     def leave_samples(self, model: AutoregressiveModel, dataset: Dataset, folder: Path) -> None:
         context = None if model.num_classes is None else torch.arange(self.num_samples) % model.num_classes
-        write_wav(folder / self.samples_file, sample(model, self.num_samples, seed=0, context=context).cpu(), self.format)
+        write_wav(
+            folder / self.samples_file, sample(model, self.num_samples, seed=0, context=context).cpu(), self.format
+        )
 
     def complete(self, model: AutoregressiveModel, request: Completing) -> list[str]:
         if request.observe is None or request.mean or request.length is not None:

@@ -9,6 +9,7 @@ from typing import Any
 from chainrule import conditionals
 from chainrule.conditionals import Conditional, real
 
+
 def family_of_levels(family: str, arguments: Mapping[str, Any], levels: int) -> Conditional:
     """The conditional ``family`` of values 0 to ``levels`` - 1.
 

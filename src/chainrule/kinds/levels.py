@@ -13,10 +13,10 @@ from torch import Tensor
 from chainrule import plots
 from chainrule.conditionals import Bernoulli, Categorical, Conditional
 from chainrule.data.dataset import Dataset
-from chainrule.kinds.observed import observed_variables
 from chainrule.data.write import ARRAYS, check_suffix, write_array, write_levels
 from chainrule.kinds.base import Items, Kind
 from chainrule.kinds.families import family_of_levels, refuse_arguments
+from chainrule.kinds.observed import observed_variables
 from chainrule.kinds.requests import Completing, Source
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.tasks.anomaly import compressed_nats

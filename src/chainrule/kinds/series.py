@@ -77,7 +77,9 @@ class SeriesKind(SequenceKind):
         return f"{len(x)} series of {x.shape[1]} values"
 
     def leave_samples(self, model: AutoregressiveModel, dataset: Dataset, folder: Path) -> None:
-        self.write(sample(model, self.num_samples, seed=0, length=self.sample_length(model)), folder / self.samples_file)
+        self.write(
+            sample(model, self.num_samples, seed=0, length=self.sample_length(model)), folder / self.samples_file
+        )
 
     def complete(self, model: AutoregressiveModel, request: Completing) -> list[str]:
         check_suffix(request.out, FRAMES)

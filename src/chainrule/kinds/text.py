@@ -19,8 +19,8 @@ from chainrule.atomic import write_atomically
 from chainrule.conditionals import Categorical, Conditional
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
-from chainrule.data.sequences import CHUNK
 from chainrule.data.read.text import check_text, read_text_whole
+from chainrule.data.sequences import CHUNK
 from chainrule.data.text import TextFormat
 from chainrule.kinds.base import SYMBOLS, Items, figures_per
 from chainrule.kinds.families import family_of_levels, refuse_arguments
@@ -150,9 +150,7 @@ class TextKind(SequenceKind):
             )
         separator = b"\n" if self.format.documents else b"\n\n"
         write_atomically(request.out, separator.join(completed) + b"\n")
-        return [
-            f"wrote {draws} x {len(beginnings)} completions to {request.out}; exact: what is known comes first"
-        ]
+        return [f"wrote {draws} x {len(beginnings)} completions to {request.out}; exact: what is known comes first"]
 
     @property
     def unit(self) -> str:

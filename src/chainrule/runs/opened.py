@@ -113,9 +113,7 @@ class OpenRun:
         return background
 
 
-def open_run(
-    folder: str | Path, *, device: str = "auto", classes: Mapping[str, type] | None = None
-) -> OpenRun:
+def open_run(folder: str | Path, *, device: str = "auto", classes: Mapping[str, type] | None = None) -> OpenRun:
     """Open the run in ``folder``; nothing that it names is imported or run.
 
     Args:

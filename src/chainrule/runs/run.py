@@ -114,7 +114,10 @@ def _run_one(settings: Settings, dataset: Dataset, out: Path, *, resume: bool, v
         "device": fitted.device,
     }
     if isinstance(model, AutoregressiveModel):
-        record |= {"valid_nats": fitted.best_nats, "independent_valid_nats": kind_of(dataset).independent_nats(dataset, model)}
+        record |= {
+            "valid_nats": fitted.best_nats,
+            "independent_valid_nats": kind_of(dataset).independent_nats(dataset, model),
+        }
     else:
         record |= {"valid_loss": fitted.best_nats}
     if is_first_process():

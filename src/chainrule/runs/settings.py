@@ -23,6 +23,7 @@ its own), ``orders`` (theirs, in turn) and ``variants`` (so many orders or masks
 ENSEMBLE = ("members", "orders", "variants")
 """Settings that make an ensemble."""
 
+
 def read(path: str | Path) -> Settings:
     """The settings of a recipe.
 
