@@ -28,7 +28,7 @@ def table(attacks: Sequence[Attacked]) -> list[str]:
 def plot_attacks(folder: Path, defence: Defence, attacks: Sequence[Attacked]) -> None:
     """Plot the strongest of each attack into ``folder``.
 
-    ``log-likelihoods.png`` has histograms of log p of clean, attacked and purified images, ``examples.png`` such images.
+    ``log-likelihoods.png`` has histograms of log p of clean, attacked and purified images, ``examples.png`` has images.
     """
     strongest = {done.attack: done for done in sorted(attacks, key=lambda done: done.epsilon or 0)}
     log_probs = {"clean": defence.log_probs, "purified": defence.log_prob(defence.purified)}

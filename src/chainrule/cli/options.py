@@ -79,7 +79,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "--folder": {
         "type": Path,
-        "help": "a folder of results (default: those shipped with chainrule, and those of `reproduce` in ./results)",
+        "help": "a folder of results (default: the shipped ones, and those in ./results)",
     },
     "--results": {"type": Path, "default": Path("results"), "help": "where to record (default results)"},
     "recipe": {"help": "a recipe's file, or the name of one that is shipped, such as mnist/made"},
@@ -132,8 +132,8 @@ COMMANDS: dict[str, Command] = {
         (
             *RUN,
             ("-n", {"help": "how many examples (default 64; of text 1, of audio and series 8)"}),
-            _out("of images and levels a .png, .pdf, .svg, .npz, .npy or .csv file; of a table or series .csv or .parquet; "
-                 "of text .txt, or none to print; of audio .wav or a folder"),
+            _out("of images and levels a .png, .pdf, .svg, .npz, .npy or .csv file; of a table or series .csv or "
+                 ".parquet; of text .txt, or none to print; of audio .wav or a folder"),
             "--prompt", "--length", "--precision", *DRAWING,
         ),
     ),
@@ -142,8 +142,8 @@ COMMANDS: dict[str, Command] = {
         "score:run_score",
         (
             *RUN, *DATA, "--score", "--per", "--background", "--calibration", "--group", "-n",
-            _out("a .csv or .parquet file of scores; of images and levels also a .png, .pdf or .svg of how surprising each "
-                 "pixel is, or a .npz or .npy of that; of text and audio none to print"),
+            _out("a .csv or .parquet file of scores; of images and levels also a .png, .pdf or .svg of how surprising "
+                 "each pixel is, or a .npz or .npy of that; of text and audio none to print"),
             "--class", "--color", "--json",
         ),
     ),
@@ -172,9 +172,9 @@ COMMANDS: dict[str, Command] = {
         "complete:run_complete",
         (
             *RUN,
-            ("file", {"metavar": "FILE", "help": "of a table, rows with empty cells; of text and series, the beginning"}),
-            "--data", "--split", ("-n", {"help": "how many examples (default 8; of a file all)"}), "--observe", "--mean",
-            "--particles", "--draws",
+            ("file", {"help": "a file; of a table, rows with empty cells; of text and series, the beginning"}),
+            "--data", "--split", ("-n", {"help": "how many examples (default 8; of a file all)"}), "--observe",
+            "--mean", "--particles", "--draws",
             ("--length", {"help": "of text and series, how many values to go on with (of a series default 24)"}),
             _out("as that of sample", required=True), *DRAWING,
         ),
@@ -206,8 +206,8 @@ COMMANDS: dict[str, Command] = {
     "conditionals": Command(
         "Draw examples beside the conditional means of their variables.",
         "conditionals:run_conditionals",
-        (*RUN, *DATA, _count("how many examples", 25), "--class", ("--seed", {"help": "seed of the samples (default 0)"}),
-         _out(PICTURE, required=True)),
+        (*RUN, *DATA, _count("how many examples", 25), "--class",
+         ("--seed", {"help": "seed of the samples (default 0)"}), _out(PICTURE, required=True)),
     ),
     "describe": Command(
         "Size and cost of a fitted model.",
