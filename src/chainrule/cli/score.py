@@ -24,6 +24,9 @@ from chainrule.tasks.anomaly import anomaly_scores
 STRANGEST = 5
 """Items that are named in the terminal."""
 
+Pairs = Iterator[tuple[Items, Items | None]]
+"""Items, and the same items as a background model has them, if there is one."""
+
 Score = Callable[[Items, Items | None], Tensor]
 """Gives the scores ``(k,)`` of items, and of the same items as a background model has them; NaN where there is none."""
 
@@ -49,7 +52,7 @@ def run_score(options: dict[str, Any]) -> None:
         check_suffix(out, FRAMES)
     if options["score"] == "complexity" and not kind.compressible:
         raise UsageError("--score complexity expects images, rows of levels, text or recordings, got numbers")
-    pairs: Iterator[tuple[Items, Items | None]] = ((items, None) for items in kind.items(model, source))
+    pairs: Pairs = ((items, None) for items in kind.items(model, source))
     if options["score"] == "ratio":
         other, background = background_of(run, options)
         pairs = zip(kind.items(model, source), other.kind.items(background, source), strict=True)
@@ -106,9 +109,7 @@ def _score(run: OpenRun, options: dict[str, Any]) -> Score:
     return score
 
 
-def _rows(
-    pairs: Iterator[tuple[Items, Items | None]], score: Score, notes: Counter[str]
-) -> Iterator[tuple[Items, polars.DataFrame]]:
+def _rows(pairs: Pairs, score: Score, notes: Counter[str]) -> Iterator[tuple[Items, polars.DataFrame]]:
     """Items and a table of their scores; ``notes`` are added up."""
     first = 1
     for items, background in pairs:
@@ -124,7 +125,7 @@ def _rows(
         yield items, polars.DataFrame(columns).fill_nan(None)
 
 
-def _write(options: dict[str, Any], pairs: Iterator[tuple[Items, Items | None]], score: Score) -> None:
+def _write(options: dict[str, Any], pairs: Pairs, score: Score) -> None:
     """Write a table of all items, and name the strangest."""
     notes: Counter[str] = Counter()
     frame = polars.concat(table for _, table in _rows(pairs, score, notes))
@@ -133,7 +134,7 @@ def _write(options: dict[str, Any], pairs: Iterator[tuple[Items, Items | None]],
     _finish(frame, options, notes)
 
 
-def _write_groups(run: OpenRun, options: dict[str, Any], pairs: Iterator[tuple[Items, Items | None]]) -> None:
+def _write_groups(run: OpenRun, options: dict[str, Any], pairs: Pairs) -> None:
     """Write the typicality of neighbours taken together."""
     size, notes = options["group"], Counter[str]()
     parts = [items for items, _ in pairs]
@@ -159,7 +160,7 @@ def _finish(frame: polars.DataFrame, options: dict[str, Any], notes: Counter[str
         )
 
 
-def _print(run: OpenRun, pairs: Iterator[tuple[Items, Items | None]], score: Score) -> None:
+def _print(run: OpenRun, pairs: Pairs, score: Score) -> None:
     """Print a JSON object for each item as it is scored, and then all of them together."""
     notes: Counter[str] = Counter()
     nats, count = 0.0, 0

@@ -1,8 +1,8 @@
 """Kinds of data: what examples are to their owner.
 
 A kind is the only place that knows what its data mean: what their values are called, how a file of them is read, which
-family of conditionals fits them, and how samples, completions and scores are written. Everything else asks the kind, and
-never asks which kind it is.
+family of conditionals fits them, and how samples, completions and scores are written. Everything else asks the kind,
+and never asks which kind it is.
 """
 
 from __future__ import annotations

@@ -40,6 +40,7 @@ class AudioKind(SequenceKind):
     suffixes = ("", ".wav")
     samples_file = "samples.wav"
     num_samples = 8
+    has_ensembles = False
     prints_scores = True
     format: AudioFormat
 
@@ -53,11 +54,6 @@ class AudioKind(SequenceKind):
     def model_arguments(self, model: type[Model]) -> dict[str, Any]:
         require_sequence_model(model, "recordings")
         return {}
-
-    def check_ensemble(self) -> None:
-        raise ValueError(
-            "members, orders and variants expect other data than recordings or series, which no ensemble reads yet"
-        )
 
     def independent_nats(self, dataset: Dataset, model: Model) -> float:
         return independent_nats(dataset.train.single(), dataset.valid.single(), self.format.levels)

@@ -66,6 +66,7 @@ class Kind(ABC):
         num_samples: How many examples `sample` draws by default.
         prints_samples: True if samples can be printed instead of written into a file.
         prints_scores: True if scores can be printed, a JSON object for each item, instead of written into a file.
+        has_ensembles: True if an ensemble can be fitted.
         has_levels: True if values are ordered levels, so that a small change of a value is defined.
         has_parts: The names that ``score --per`` takes, that of a whole item first.
         compressible: True if a general compressor's size says how complex an item is.
@@ -79,6 +80,7 @@ class Kind(ABC):
     num_samples: ClassVar[int] = 64
     prints_samples: ClassVar[bool] = False
     prints_scores: ClassVar[bool] = False
+    has_ensembles: ClassVar[bool] = True
     has_levels: ClassVar[bool] = False
     has_parts: ClassVar[tuple[str, ...]] = ()
     compressible: ClassVar[bool] = True
@@ -90,7 +92,7 @@ class Kind(ABC):
 
     @abstractmethod
     def conditional(self, family: str | None, arguments: Mapping[str, Any]) -> Conditional:
-        """The conditional of the variables: the ``family`` that the user names with its ``arguments``, or the usual one.
+        """The conditional of the variables: the ``family`` that the user names, or the usual one.
 
         Raises:
             ValueError: If the family does not fit the values, or does not take an argument.
@@ -103,9 +105,6 @@ class Kind(ABC):
             ValueError: If such a model can't be fitted to this kind.
         """
         return {}
-
-    def check_ensemble(self) -> None:
-        """Raise ``ValueError`` where no ensemble can be fitted to this kind."""
 
     @abstractmethod
     def independent_nats(self, dataset: Dataset, model: Model) -> float:

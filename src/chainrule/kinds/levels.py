@@ -80,7 +80,7 @@ class LevelsKind(Kind):
     def complete(self, model: AutoregressiveModel, request: Completing) -> list[str]:
         if request.observe is None or request.mean or request.length is not None:
             raise ValueError(
-                "complete expects --observe, no --mean and no --length, as the run was not fitted on a table or a series"
+                "complete expects --observe, no --mean and no --length, as the run was fitted on images or levels"
             )
         check_suffix(request.out, self.suffixes)
         given = request.source.open(self, model)

@@ -116,7 +116,8 @@ class Source:
         """
         if examples.ragged:
             raise ValueError(
-                "this command expects examples of one length, got recordings; sample, complete, score, classify take them"
+                "this command expects examples of one length, got recordings; sample, complete, score and classify "
+                "take them"
             )
         return examples[: self.count(examples)]
 

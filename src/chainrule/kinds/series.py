@@ -44,6 +44,7 @@ class SeriesKind(SequenceKind):
     suffixes = FRAMES
     samples_file = "samples.csv"
     num_samples = 8
+    has_ensembles = False
     compressible = False
     format: SeriesFormat
 
@@ -56,11 +57,6 @@ class SeriesKind(SequenceKind):
     def model_arguments(self, model: type[Model]) -> dict[str, Any]:
         require_sequence_model(model, "a series")
         return {}
-
-    def check_ensemble(self) -> None:
-        raise ValueError(
-            "members, orders and variants expect other data than recordings or series, which no ensemble reads yet"
-        )
 
     def independent_nats(self, dataset: Dataset, model: Model) -> float:
         train, valid = (_series(part)[:, None].float().numpy() for part in (dataset.train, dataset.valid))

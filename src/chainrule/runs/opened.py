@@ -50,7 +50,7 @@ class OpenRun:
             name = type(self.model).__name__
             raise ValueError(
                 f"expected a model with a likelihood, got the {name} in {self.folder}: it has a loss, but no p(x) to "
-                "evaluate, draw from or compare by (`represent` and `describe` take it); MADE is an autoencoder that has"
+                "evaluate, sample or compare by (`represent` and `describe` take it); MADE is an autoencoder that has"
             )
         return self.model
 

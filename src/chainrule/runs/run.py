@@ -63,7 +63,10 @@ def run(settings: Settings, out: str | Path, *, resume: bool = False, verbose: b
             raise ValueError(f"{name} expects at least 1, got {number}")
     if count == variants == 1 and not settings.get("orders"):
         return _run_one(settings, dataset, out, resume=resume, verbose=verbose)
-    kind_of(dataset).check_ensemble()
+    if not kind_of(dataset).has_ensembles:
+        raise ValueError(
+            "members, orders and variants expect other data than recordings or series, which no ensemble reads yet"
+        )
     if _resumes(settings, out, resume):
         own = model_class(settings["model"])
         return Run(folder.load(out, classes={own.__name__: own}), dataset, folder.read_config(out))

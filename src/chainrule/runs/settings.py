@@ -16,9 +16,11 @@ from chainrule.kinds import kind_of
 from chainrule.model import AutoregressiveModel
 
 Settings = dict[str, Any]
-"""What a recipe says: ``model``, ``model.<argument>``, ``conditional``, ``conditional.<argument>``, ``data``, how it is
-read (`chainrule.data.READING`), the settings of `chainrule.fit`, and of an ensemble: ``members`` (models to fit, each with a seed of
-its own), ``orders`` (theirs, in turn) and ``variants`` (so many orders or masks of each to average)."""
+"""The settings of a fit, by name.
+
+``model``, ``model.<argument>``, ``conditional``, ``conditional.<argument>`` and ``data``; how the data are read
+(`chainrule.data.READING`); the settings of `chainrule.fit`; and those of an ensemble: ``members`` (models to fit, each
+with a seed of its own), ``orders`` (theirs, in turn) and ``variants`` (orders or masks of each model to average)."""
 
 ENSEMBLE = ("members", "orders", "variants")
 """Settings that make an ensemble."""
