@@ -16,12 +16,11 @@ from test_data_frames import mixed
 from torch import Tensor
 
 import chainrule
-from chainrule.cli import flags, main
-from chainrule.cli.purifying import _write_pictures
+from chainrule.cli import main, options
 from chainrule.conditionals import Categorical
 from chainrule.data import load
 from chainrule.data.sequences import Recordings
-from chainrule.data.whole import read_whole
+from chainrule.data.write import write_images
 from chainrule.models import WaveNet
 from chainrule.runs import calibration, read_calibration
 from chainrule.tasks.anomaly import SCORES, compressed_nats
@@ -61,7 +60,7 @@ def nll(model: chainrule.AutoregressiveModel, x: Tensor) -> np.ndarray:
 
 
 def test_the_flags_name_every_score() -> None:
-    assert flags.SCORES == SCORES
+    assert options.SCORES == SCORES
 
 
 class TestImages:
@@ -172,7 +171,7 @@ class TestPurify:
     @pytest.mark.parametrize("levels", [2, 17, 200, 255, 256])
     def test_pictures_are_read_as_the_levels_they_were(self, tmp_path: Path, levels: int) -> None:
         x = torch.arange(levels).float().view(1, 1, 1, -1)
-        _write_pictures(x, iter([tmp_path / "x.png"]), levels)
+        write_images(x, iter([tmp_path / "x.png"]), levels)
         assert torch.equal(read_whole(tmp_path, (1, 1, levels), levels)[0][:], x)
         with Image.open(tmp_path / "x.png") as picture:
             assert (np.asarray(picture)[0, 0], np.asarray(picture)[0, -1]) == (0, 255)
@@ -276,7 +275,7 @@ def test_lines_of_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
         frame = scored(tmp_path / "s.parquet", run, tmp_path / "new.txt", "--score", "nll")
         assert frame["text"].to_list() == [*song.splitlines(), "wwwwww"]
         assert frame["symbols"].to_list() == [24, 23, 7]
-        x = torch.from_numpy(load(tmp_path / "song.txt").text.vocabulary.encode(song + "wwwwww\n")).float()
+        x = torch.from_numpy(load(tmp_path / "song.txt").format.vocabulary.encode(song + "wwwwww\n")).float()
         with torch.no_grad():
             model = chainrule.load(run)
             parts = [x[:24], x[24:47], x[47:]] if name == "documents" else [x]
@@ -320,7 +319,7 @@ def test_recordings(tmp_path: Path) -> None:
 
 
 def test_a_calibration_of_recordings_is_of_any_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibration, "SYMBOLS", 1000)
+    monkeypatch.setattr(base, "SYMBOLS", 1000)
     (tmp_path / "tones").mkdir()
     for i in range(40):  # the later, the louder
         soundfile.write(tmp_path / "tones" / f"{i:02}.wav", i / 40 * np.sin(np.arange(200) / 4), 8000)

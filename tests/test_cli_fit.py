@@ -113,7 +113,7 @@ class TestFit:
         out = str(tmp_path / "run")
         fit = ["fit", "--model", "own_models:Mine", "--model.dropout", "0.1", "--data", str(table)]
         assert main([*fit, "--out", out, *FAST]) == 0
-        assert main(["evaluate", out, "--json"]) == 0
+        assert main(["evaluate", out, "--model", "own_models:Mine", "--json"]) == 0
 
     def test_unwritable_folder_is_refused_before_training(self, capsys: pytest.CaptureFixture[str]) -> None:
         message = refused(capsys, "fit", "--model", "FVSBN", "--data", "digits", "--out", "/proc/nothing")
