@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chainrule import plots
+from chainrule.abilities import components_of
 from chainrule.cli.opening import opened_likelihood, print_json, say, source_of
 from chainrule.cli.parser import UsageError
 from chainrule.data.write import ARRAYS, check_suffix, write_array
@@ -22,7 +23,7 @@ def run_classify(options: dict[str, Any]) -> None:
     if options["prior"] not in PRIORS:
         raise UsageError(f"--prior expects train or uniform, got {options['prior']!r}")
     run, model = opened_likelihood(options)
-    if pictured and len(model.components) > 1:
+    if pictured and len(components_of(model)) > 1:
         raise UsageError(
             f"--out {out} expects a model of one order, to show p(c | x_<t) along it, "
             f"got a mixture over orders: write p(c | x) into one of {', '.join(ARRAYS)}"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule import runs
+from chainrule.abilities import loss_unit_of
 from chainrule.cli.opening import print_json
 from chainrule.cli.parser import UsageError, suggestion
 from chainrule.cli.settings import settings_from
@@ -38,7 +39,7 @@ def run_fit(options: dict[str, Any]) -> None:
         independent = f"independent variables: {record['independent_valid_nats']:.3f}"
         print(f"validation NLL {record['valid_nats']:.3f} nats ({independent}) {where}")
     else:
-        print(f"validation loss {record['valid_loss']:.3f} {done.model.loss_unit} {where}")
+        print(f"validation loss {record['valid_loss']:.3f} {loss_unit_of(done.model)} {where}")
     samples = kind_of(done.dataset).samples_file
     print(f"{out} holds the model and {samples}; metrics.csv and training.png are beside each model that was fitted")
 

@@ -12,6 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from chainrule import data, models, plots
+from chainrule.abilities import loss_unit_of
 from chainrule.data.dataset import Dataset
 from chainrule.kinds import kind_of
 from chainrule.model import AutoregressiveModel, Model
@@ -124,7 +125,7 @@ def _run_one(settings: Settings, dataset: Dataset, out: Path, *, resume: bool, v
     else:
         record |= {"valid_loss": fitted.best_nats}
     if is_first_process():
-        plots.training_curve(fitted.history, out / "training.png", model.loss_unit)
+        plots.training_curve(fitted.history, out / "training.png", loss_unit_of(model))
     return _finish(model, settings, dataset, out, record)
 
 

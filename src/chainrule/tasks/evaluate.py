@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from chainrule.abilities import members_of
 from chainrule.batch import BatchSource, as_source
 from chainrule.model import AutoregressiveModel
 from chainrule.sequence import history_of, sequence_model
@@ -63,10 +64,10 @@ def evaluate(
     Raises:
         ValueError: If there are no examples, or they don't fit the model.
     """
-    members = model.members or (model,)
-    joints, variables = _log_probs(members, as_source(examples), context, batch_size)
+    members = members_of(model)
+    joints, variables = _log_probs(members or (model,), as_source(examples), context, batch_size)
     joints = joints.double()
-    log_probs = joints.logsumexp(0) - math.log(len(joints)) if model.members else joints[0]
+    log_probs = joints.logsumexp(0) - math.log(len(joints)) if members else joints[0]
     count, nats = len(log_probs), -log_probs.mean().item()
     return Evaluation(
         nats=nats,
@@ -74,7 +75,7 @@ def evaluate(
         bits_per_dim=nats * count / (variables * math.log(2)),
         examples=count,
         variables=variables,
-        member_nats=tuple((-joints.mean(1)).tolist()) if model.members else (),
+        member_nats=tuple((-joints.mean(1)).tolist()) if members else (),
     )
 
 

@@ -7,9 +7,10 @@ import copy
 import torch
 from torch import Tensor
 
+from chainrule.abilities import members_of
 from chainrule.model import AutoregressiveModel
 from chainrule.nn.masked_linear import Masked
-from chainrule.sequence import SequenceModel
+from chainrule.sequence import SequenceModel, frame_size_of
 from chainrule.testing.probes import (
     PASSED,
     change,
@@ -237,7 +238,7 @@ def gradients_flow(model: AutoregressiveModel) -> str:
     _no_mixing(model, x[:EXAMPLES])
     log_prob = model.log_prob(x)
     (log_prob * torch.randn_like(log_prob)).sum().backward()
-    shared = any(isinstance(module, AutoregressiveModel) and module.members for module in model.modules())
+    shared = any(isinstance(module, AutoregressiveModel) and members_of(module) for module in model.modules())
     for module_name, module in model.named_modules():
         if shared:  # the masks of an ensemble's members differ, and their weights are the same
             break
@@ -267,7 +268,7 @@ def uses_its_context(model: AutoregressiveModel) -> str:
     Raises:
         AssertionError: If a class or the frames have no effect, or an example sees those of another.
     """
-    if model.frame_size is not None:
+    if frame_size_of(model) is not None:
         return _uses_frames(model)
     if model.num_classes is None:
         return "does not apply: no classes"

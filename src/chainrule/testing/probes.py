@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from chainrule.abilities import components_of
 from chainrule.model import AutoregressiveModel, State
+from chainrule.sequence import frame_size_of
 
 PASSED = "passed"
 
@@ -67,7 +69,6 @@ class Given(AutoregressiveModel):
 
     def __init__(self, *, model: AutoregressiveModel, context: Tensor) -> None:
         order = model.order.permutation.tolist()
-        self.takes_columns = model.takes_columns
         super().__init__(event_shape=model.event_shape, conditional=model.conditional, order=order)
         self.model, self.context = model, context
 
@@ -92,7 +93,7 @@ class Given(AutoregressiveModel):
 
 def contexts(model: AutoregressiveModel) -> list[Tensor | None]:
     """What the laws condition ``model`` on, ``(1, ...)`` each: the first and the last class, or frames; else None."""
-    if model.frame_size is not None:
+    if frame_size_of(model) is not None:
         return [random_context(model, 1)]
     if model.num_classes is not None:
         return [torch.tensor([label]) for label in sorted({0, model.num_classes - 1})]
@@ -101,14 +102,14 @@ def contexts(model: AutoregressiveModel) -> list[Tensor | None]:
 
 def random_context(model: AutoregressiveModel, count: int) -> Tensor | None:
     """Classes or frames of ``count`` examples, drawn at random, of a model that is conditioned on some."""
-    if model.frame_size is not None:
-        return torch.randn(count, model.num_variables, model.frame_size)
+    if (frame_size := frame_size_of(model)) is not None:
+        return torch.randn(count, model.num_variables, frame_size)
     return None if model.num_classes is None else torch.randint(model.num_classes, (count,))
 
 
 def not_walkable(model: AutoregressiveModel) -> str | None:
     """Why ``model`` has no conditionals, or None where it has."""
-    if len(model.components) > 1:
+    if len(components_of(model)) > 1:
         return "does not apply: a mixture over orders has no conditionals p(x_t | x_<t)"
     return None
 

@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.utils.data import Dataset
 
+from chainrule.abilities import loss_unit_of, validation_loss
 from chainrule.batch import as_source
 from chainrule.devices import check_device
 from chainrule.model import CountedModel, Model
@@ -125,7 +126,7 @@ def fit(
 def _history(out: Path | None, model: Model, verbose: bool) -> History:
     """The history of a training: the first process writes it to ``out`` and, where there is no bar, prints it."""
     written = out / "metrics.csv" if out is not None and is_first_process() else None
-    return History(written, verbose=verbose, unit=model.loss_unit)
+    return History(written, verbose=verbose, unit=loss_unit_of(model))
 
 
 def _trainer(training: Training, device: str, loader: Loader, history: History, keeper: Keeper) -> lightning.Trainer:
@@ -194,7 +195,7 @@ def _count(model: CountedModel, train: Loader, valid: Loader, out: str | Path | 
     with torch.no_grad():
         model.count((batch.x.to(model.device), batch.context) for batch in train)
         losses = [
-            [model.validation_loss(batch.x.to(model.device), batch.context).double() for batch in loader]
+            [validation_loss(model, batch.x.to(model.device), batch.context).double() for batch in loader]
             for loader in (train, valid)
         ]
     train_nats, valid_nats = (torch.cat(parts).mean().item() for parts in losses)
@@ -202,7 +203,7 @@ def _count(model: CountedModel, train: Loader, valid: Loader, out: str | Path | 
     row = {"epoch": 0, "train_nats": train_nats, "valid_nats": valid_nats, "minutes": minutes}
     if out is not None and is_first_process():
         Path(out).mkdir(parents=True, exist_ok=True)
-        write_history([row], Path(out) / "metrics.csv", model.loss_unit)
+        write_history([row], Path(out) / "metrics.csv", loss_unit_of(model))
     model.eval()
     return Fit([row], 0, valid_nats, minutes, str(model.device))
 

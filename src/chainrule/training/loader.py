@@ -8,7 +8,7 @@ from torch import Tensor
 
 from chainrule.batch import Batch, Batches, BatchSource
 from chainrule.model import Model
-from chainrule.sequence import history_of
+from chainrule.sequence import frame_size_of, history_of
 from chainrule.training.processes import processes
 
 
@@ -40,7 +40,7 @@ class Loader:
         devices: int = 1,
     ) -> None:
         self.history = history_of(model, ragged=examples.ragged)
-        if examples.ragged and model.frame_size is not None:
+        if examples.ragged and frame_size_of(model) is not None:
             raise ValueError(
                 "recordings expect a model of classes or of none, got one of frames, which pieces don't have"
             )

@@ -9,12 +9,13 @@ import lightning.pytorch as lightning
 import torch
 from torch import Tensor
 
+from chainrule.abilities import validation_loss
 from chainrule.batch import Batch
 from chainrule.model import Model, State
-from chainrule.sequence import sequence_model
+from chainrule.sequence import end_symbol_of, sequence_model
+from chainrule.state import detach
 from chainrule.training.processes import mean_of_all, processes
 from chainrule.training.settings import Training
-from chainrule.walk import map_state
 
 
 class TrainingError(RuntimeError):
@@ -48,7 +49,7 @@ class MaximumLikelihood(lightning.LightningModule):
     def validation_losses(self, batch: Batch) -> Tensor:
         """The losses by whose mean the epoch to keep is chosen; shaped as `losses`."""
         if batch.continues is None:
-            return self.model.validation_loss(batch.x, batch.context)
+            return validation_loss(self.model, batch.x, batch.context)
         return self._sequence_losses(batch)
 
     def _sequence_losses(self, batch: Batch) -> Tensor:
@@ -64,7 +65,7 @@ class MaximumLikelihood(lightning.LightningModule):
             return self._surprisals(x, context)[batch.counted]
         state, previous = self._carried if batch.continues else (model.start(len(x), context), None)
         distribution, state = model.advance(state, previous, x)
-        self._carried = map_state(Tensor.detach, state), x[:, -1]
+        self._carried = detach(state), x[:, -1]
         return -distribution.log_prob(x).flatten()
 
     def _parallel_surprisals(self, x: Tensor, context: Tensor | None) -> Tensor:
@@ -74,7 +75,7 @@ class MaximumLikelihood(lightning.LightningModule):
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         settings = self.settings
         if settings.perturb:
-            x = perturbed(batch.x, settings.perturb, self.model.conditional.values, self.model.end_symbol)
+            x = perturbed(batch.x, settings.perturb, self.model.conditional.values, end_symbol_of(self.model))
             batch = batch._replace(x=x)
         losses = self.losses(batch)
         mean, count = mean_of_all(losses.detach())
