@@ -15,7 +15,7 @@ from chainrule.conditionals import Categorical, Conditional, DiscretizedLogistic
 from chainrule.data.audio import LINEAR, AudioFormat
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
-from chainrule.data.read.recordings import read_recordings_whole, write_wav
+from chainrule.data.read.recordings import read_all, write_wav
 from chainrule.data.sequences import Recordings
 from chainrule.kinds.base import Items, Kind, figures_per
 from chainrule.kinds.families import family_of_levels, refuse_arguments
@@ -73,7 +73,7 @@ class AudioKind(SequenceKind):
             )
 
     def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
-        return read_recordings_whole(path, self.format, trim_silence=bool(settings.get("trim_silence")))
+        return read_all(path, self.format, trim_silence=bool(settings.get("trim_silence")))
 
     def check_out(self, path: Path) -> None:
         """Raise ``ValueError``, before any work is done, where recordings can't be written to ``path``."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from chainrule.data.examples import Examples
 from chainrule.data.formats import ImageFormat
-from chainrule.data.read.whole import read_images
+from chainrule.data.read import images
 from chainrule.kinds.levels import LevelsKind
 from chainrule.model import Model
 
@@ -20,4 +20,4 @@ class ImageKind(LevelsKind):
     formats = ImageFormat
 
     def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
-        return read_images(path, model.event_shape, self.format.levels)
+        return images.read_all(path, model.event_shape, self.format.levels)

@@ -8,7 +8,7 @@ from typing import Any
 
 from chainrule.data.examples import Examples
 from chainrule.data.formats import RowsFormat
-from chainrule.data.read.whole import read_images
+from chainrule.data.read import rows
 from chainrule.kinds.levels import LevelsKind
 from chainrule.model import Model
 
@@ -20,4 +20,4 @@ class RowsKind(LevelsKind):
     formats = RowsFormat
 
     def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
-        return read_images(path, model.event_shape, self.format.levels)
+        return rows.read_all(path, model.event_shape, self.format.levels)

@@ -16,7 +16,7 @@ from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.schema import TableSchema
 from chainrule.data.sequences import Recordings
-from chainrule.data.series import SeriesFormat, draws_frame, read_series_whole
+from chainrule.data.series import SeriesFormat, draws_frame, read_all
 from chainrule.data.write import FRAMES, check_suffix, write_frame
 from chainrule.kinds.base import SYMBOLS, Items, figures_per
 from chainrule.kinds.families import family_of_reals, refuse_arguments
@@ -66,7 +66,7 @@ class SeriesKind(SequenceKind):
         return {"series": self.format.column.name, "window": settings.get("window")}
 
     def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
-        return read_series_whole(path, self.format, model.num_variables), None
+        return read_all(path, self.format)
 
     def write(self, x: Tensor, path: Path) -> str:
         write_frame(draws_frame(x.cpu(), self.format.column), path)

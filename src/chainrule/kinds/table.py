@@ -17,7 +17,7 @@ from torch import Tensor
 from chainrule.conditionals import Conditional
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
-from chainrule.data.read.table import pieces_of, read_frame, read_table_whole
+from chainrule.data.read.table import pieces_of, read_all, read_frame
 from chainrule.data.schema import TableSchema
 from chainrule.data.write import FRAMES, check_suffix, write_frame
 from chainrule.kinds.base import Items, Kind
@@ -72,7 +72,7 @@ class TableKind(Kind):
         return {} if named else {"schema": self.format}
 
     def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
-        return read_table_whole(path, self.format), None
+        return read_all(path, self.format)
 
     def write(self, x: Tensor, path: Path) -> str:
         write_frame(self.format.decode(x.cpu().numpy()), path)
@@ -187,7 +187,7 @@ class TableKind(Kind):
             return
         left = math.inf if source.limit is None else source.limit
         first = 0
-        for piece in pieces_of(source.path, self.format.texts):
+        for piece in pieces_of(source.path, self.format):
             try:
                 x = self.format.encode(piece, source.path.name, gaps=True, unseen=True)
             except ValueError as error:

@@ -19,9 +19,9 @@ from chainrule.atomic import write_atomically
 from chainrule.conditionals import Categorical, Conditional
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
-from chainrule.data.read.text import check_text, read_text_whole
+from chainrule.data.read.text import check_text
 from chainrule.data.sequences import CHUNK
-from chainrule.data.text import TextFormat
+from chainrule.data.text import TextFormat, read_all
 from chainrule.kinds.base import SYMBOLS, Items, figures_per
 from chainrule.kinds.families import family_of_levels, refuse_arguments
 from chainrule.kinds.lines import Part, scored_lines, stream_lines, symbol_texts
@@ -81,7 +81,7 @@ class TextKind(SequenceKind):
         return {"vocabulary": vocabulary, "documents": documents, "window": settings.get("window")}
 
     def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
-        return read_text_whole(path, self.format, model.num_variables), None
+        return read_all(path, self.format, model.num_variables)
 
     def prefix(self, prompt: str | None) -> Tensor | None:
         if not prompt:

@@ -64,8 +64,8 @@ class OpenRun:
         if spec is None:
             spec, reading = self._own_data()
             imposed = reading | self.kind.reading(self.settings, named=spec in data.NAMES)
-        elif (kind := data.kind_of_name(spec)) is not None:
-            self.kind.check_name(kind, spec)
+        elif spec in data.NAMED:
+            self.kind.check_name(data.NAMED[spec].kind, spec)
         chosen = {name: value for name, value in imposed.items() if value is not None}
         dataset = data.load(spec, seed=self.settings.get("seed", 0), **chosen)
         self.kind.check_like(kind_of(dataset), spec)

@@ -1,0 +1,145 @@
+"""Every verb on every kind of data: it works, or refuses by name with the reason."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars
+import pytest
+import soundfile
+from command_line import refused
+
+from chainrule.cli import main
+from chainrule.data import load
+
+FOLDER = Path(__file__).parent / "data" / "runs_of_0.1"
+"""Small runs of every kind, and the files that they were fitted on."""
+
+FILES = {
+    "image": "digits.npy",
+    "rows": "rows.csv",
+    "table": "table.csv",
+    "series": "series.csv",
+    "stream": "text.txt",
+    "documents": "text.txt",
+    "audio": "audio",
+}
+SUFFIX = {"image": ".npy", "rows": ".csv", "stream": ".txt", "documents": ".txt", "audio": ""}
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("digits") / "digits.npy"
+    np.save(path, load("digits").test[:30].numpy().astype(np.uint8))
+    return path
+
+
+@pytest.fixture
+def data(digits: Path, request: pytest.FixtureRequest) -> str:
+    name = request.node.callspec.params["name"]
+    return str(digits if name == "image" else FOLDER / "data" / FILES[name])
+
+
+def count(name: str) -> int:
+    """The examples in all of a file."""
+    return {"image": 30, "rows": 40, "table": 40, "series": 1, "stream": 1, "documents": 20, "audio": 4}[name]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_evaluate_takes_all_of_a_file(name: str, data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", str(FOLDER / name), data, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["examples"] == count(name)
+    assert result["nats"] > 0
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_sample_writes_the_form_in_which_the_data_came(name: str, tmp_path: Path) -> None:
+    out = tmp_path / f"samples{SUFFIX.get(name, '.csv')}"
+    length = ["--length", "12"] if name in ("series", "stream", "audio") else []
+    assert main(["sample", str(FOLDER / name), "-n", "3", *length, "--out", str(out)]) == 0
+    if name == "audio":
+        assert soundfile.info(out / "2.wav").frames == 12
+    elif name in ("stream", "documents"):
+        assert out.read_text()
+    elif name == "image":
+        assert np.load(out).shape == (3, 1, 8, 8)
+    elif name == "rows":
+        assert np.loadtxt(out, delimiter=",").shape == (3, 4)
+    else:
+        frame = polars.read_csv(out)
+        assert frame.shape == ((12, 3) if name == "series" else (3, 3))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_complete_keeps_what_is_known(name: str, data: str, tmp_path: Path) -> None:
+    run, out = str(FOLDER / name), tmp_path / f"completed{SUFFIX.get(name, '.csv')}"
+    observe = ["--observe", "0.5"] if name in ("image", "rows", "audio") else []
+    given, length = data, []
+    if name == "table":
+        given = str(tmp_path / "gaps.csv")
+        polars.read_csv(data).with_columns(colour=polars.lit(None)).write_csv(given)
+    elif name in ("stream", "documents"):
+        given = str(tmp_path / "beginnings.txt")
+        Path(given).write_text("row, row\ngently\n")
+        length = ["--length", "9"]
+    assert main(["complete", run, given, *observe, *length, "--out", str(out)]) == 0
+    if name in ("image", "rows"):
+        known = np.load(given) if name == "image" else np.loadtxt(given, delimiter=",", skiprows=1)
+        completed = np.load(out) if name == "image" else np.loadtxt(out, delimiter=",")
+        half = known[0].size // 2
+        assert completed.shape == known.shape
+        assert (completed.reshape(len(known), -1)[:, :half] == known.reshape(len(known), -1)[:, :half]).all()
+    elif name == "table":
+        filled = polars.read_csv(out)
+        assert filled["height"].to_list() == polars.read_csv(data)["height"].to_list()
+        assert set(filled["colour"]) <= {"red", "green", "blue"}
+    elif name == "series":
+        assert len(polars.read_csv(out)) == 24
+    elif name == "stream":
+        text = out.read_text()
+        assert text.startswith("row, row\ngently\n")
+        assert len(text) == len("row, row\ngently\n") + 9 + 1
+    elif name == "documents":
+        assert [line[:3] for line in out.read_text().splitlines()] == ["row", "gen"]
+    else:
+        assert len(list(out.iterdir())) == 2 * 4
+
+
+@pytest.mark.parametrize("score", ["nll", "pvalue"])
+@pytest.mark.parametrize("name", FILES)
+def test_score_has_a_row_for_every_item(name: str, data: str, score: str, tmp_path: Path) -> None:
+    out = tmp_path / "scores.csv"
+    assert main(["score", str(FOLDER / name), data, "--score", score, "--out", str(out)]) == 0
+    frame = polars.read_csv(out)
+    items = {"series": 60, "stream": 20}.get(name, count(name))
+    assert frame["number"].to_list() == list(range(1, items + 1))
+    assert {"log_prob", "score"} <= set(frame.columns)
+    plain = tmp_path / "plain.csv"
+    assert main(["score", str(FOLDER / name), data, "--out", str(plain)]) == 0
+    assert polars.read_csv(plain)["log_prob"].equals(frame["log_prob"]), "--score nll is the default"
+    if score == "nll":
+        assert polars.read_csv(plain).equals(frame)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_represent_and_classify_work_or_name_the_model(
+    name: str, data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, out = str(FOLDER / name), str(tmp_path / "features.npy")
+    model = {"image": "FVSBN", "rows": "NADE", "table": "MADE", "audio": "WaveNet"}.get(name, "RNN")
+    if name == "image":
+        assert "got FVSBN, which has none" in refused(capsys, "represent", run, data, "--out", out)
+    else:
+        assert main(["represent", run, data, "--out", out]) == 0
+        assert len(np.load(out)) >= 1
+        capsys.readouterr()
+    assert f"got a {model} without" in refused(capsys, "classify", run, data)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_other_data_is_refused_by_name(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    other = "digits" if name != "image" else "names"
+    message = refused(capsys, "evaluate", str(FOLDER / name), "--data", other)
+    assert "--data expects" in message
+    assert other in message
