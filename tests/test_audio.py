@@ -208,7 +208,7 @@ def of_lengths(*lengths: int, window: int = 20) -> Recordings:
 def test_pieces_count_every_sample_once(history: float) -> None:
     data = of_lengths(5, 20, 21, 61)
     counted = [0] * data.num_variables
-    for index, begin, first, stop in data.pieces(history):
+    for index, begin, first, stop in data.chunks(history):
         assert 0 < stop - first <= data.window
         assert begin == (0 if history == math.inf else max(0, first - history))
         for t in range(first, stop):
@@ -236,7 +236,7 @@ def test_batches_depend_on_the_seed_and_the_epoch() -> None:
     batches = data.batches(4, seed=1, history=3)
     first = list(batches.plans)
     assert list(data.batches(4, seed=1, history=3).plans) == first
-    assert sorted(piece for batch in first for piece in batch) == sorted(data.pieces(3))
+    assert sorted(chunk for batch in first for chunk in batch) == sorted(data.chunks(3))
     assert list(data.batches(4, seed=1, epoch=1, history=3).plans) != first
     assert len(first) == len(batches)
     parts = [data.batches(4, seed=1, history=3, part=(rank, 3)).plans for rank in range(3)]

@@ -1,4 +1,4 @@
-"""The form in which examples reach a model: batches of whole examples, or of pieces of long sequences."""
+"""The form in which examples reach a model: batches of whole examples, or of chunks of long sequences."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ class Batch(NamedTuple):
     """Rows that a model reads at once.
 
     Attributes:
-        x: Whole examples ``(B, *event_shape)``, or pieces of sequences ``(B, k)``.
+        x: Whole examples ``(B, *event_shape)``, or chunks of sequences ``(B, k)``.
         context: What each row is conditioned on: classes ``(B,)`` or frames ``(B, F, frame_size)``; None for nothing.
         item: Which example each row belongs to, ``(B,)``.
         counted: Which variables count, booleans of the shape of ``x``; None if all do. A variable that does not
             count fills its row up, or is the history of those that do.
-        continues: None if the rows are whole examples. False if they are pieces that begin anew. True if each row goes
+        continues: None if the rows are whole examples. False if they are chunks that begin anew. True if each row goes
             on where the same row of the batch before ended, so that the model's state is carried on.
     """
 
@@ -52,7 +52,7 @@ class Batches:
 class BatchSource(ABC):
     """Examples that are read batch by batch, for training and in order.
 
-    Write `__len__` and `__getitem__`; examples are then read whole. Examples that are read piece by piece override
+    Write `__len__` and `__getitem__`; examples are then read whole. Examples that are read chunk by chunk override
     `batches` and `in_order` too.
     """
 

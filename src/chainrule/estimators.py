@@ -1,4 +1,4 @@
-"""scikit-learn's face of a density: an estimator of p(x) of numeric rows, and a detector of rows that are strange.
+"""Estimators for scikit-learn: the density p(x) of numeric rows, and a detector of outliers among them.
 
 By default a MADE with a mixture of Gaussians for each column (`chainrule.models.MADE`), fitted by maximum likelihood on
 standardised columns; densities are in the rows' own units.
@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 
 
 class _Fitted(BaseEstimator):  # type: ignore[misc]
-    """What both estimators share: the arguments of the model and of its training, and log p."""
+    """The part that both estimators have in common: the model, its training and log p."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class _Fitted(BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
 
     def _fit(self, X: ArrayLike) -> Floats:
-        """Fit the model, and give the rows back, as they were checked."""
+        """Fit the model, and return the rows ``(n_samples, n_features)`` once they are checked."""
         rows: Floats = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         if not isinstance(self.hidden_sizes, Sequence):
             raise ValueError(f"hidden_sizes expects a sequence of integers, got {self.hidden_sizes!r}")
@@ -87,7 +87,7 @@ class _Fitted(BaseEstimator):  # type: ignore[misc]
         return torch.from_numpy((rows - self.mean_) / self.scale_)
 
     def score_samples(self, X: ArrayLike) -> Floats:
-        """Log p of each row, in nats and in the rows' own units; lower is stranger.
+        """Log p of each row, as nats and with densities in the rows' own units; outliers have low values.
 
         Args:
             X: ``(n_samples, n_features)``.
@@ -105,7 +105,7 @@ class _Fitted(BaseEstimator):  # type: ignore[misc]
 
 
 class ChainRuleDensity(DensityMixin, _Fitted):  # type: ignore[misc]
-    """An estimator of the density of numeric rows, with the meanings of scikit-learn's `KernelDensity`.
+    """Estimates the density of numeric rows; its methods mean the same as those of scikit-learn's `KernelDensity`.
 
     Args:
         hidden_sizes: Units of each hidden layer of the MADE.
@@ -116,7 +116,7 @@ class ChainRuleDensity(DensityMixin, _Fitted):  # type: ignore[misc]
         learning_rate: The highest learning rate.
         patience: Epochs without a better validation after which training ends.
         validation_fraction: Share of the rows on which the epoch to keep is chosen.
-        random_state: Of the split, the weights and the training.
+        random_state: Seed of the split, the weights and the training.
 
     >>> import numpy as np
     >>> rows = np.random.RandomState(0).normal(size=(500, 2))
@@ -151,21 +151,21 @@ class ChainRuleDensity(DensityMixin, _Fitted):  # type: ignore[misc]
 
 
 class ChainRuleDetector(OutlierMixin, _Fitted):  # type: ignore[misc]
-    """A detector of strange rows by their density, with the meanings of scikit-learn's outlier detectors.
+    """Detects outliers by their density; its methods mean the same as those of scikit-learn's outlier detectors.
 
     A row is an outlier if its log p is below that of a share ``contamination`` of the training rows.
 
     Args:
         contamination: That share, in (0, 0.5].
-        hidden_sizes: As the other arguments, see `ChainRuleDensity`.
-        components: See there.
-        dropout: See there.
-        max_epochs: See there.
-        batch_size: See there.
-        learning_rate: See there.
-        patience: See there.
-        validation_fraction: See there.
-        random_state: See there.
+        hidden_sizes: Units of each hidden layer of the MADE.
+        components: Gaussians in the mixture of each column.
+        dropout: Probability with which a hidden unit is dropped in training.
+        max_epochs: Passes over the training rows, at most.
+        batch_size: Rows of an optimiser step.
+        learning_rate: The highest learning rate.
+        patience: Epochs without a better validation after which training ends.
+        validation_fraction: Share of the rows on which the epoch to keep is chosen.
+        random_state: Seed of the split, the weights and the training.
     """
 
     def __init__(

@@ -24,11 +24,10 @@ CHUNK = 2**16
 """Values of a long sequence that are read at once, in order."""
 
 SORTED = 16
-"""Batches of pieces that are sorted by length together, so that little has to be filled up."""
+"""Batches of chunks that are sorted by length together, so that little has to be filled up."""
 
 MULTIPLE = 512
-"""Batches of pieces are filled up to a multiple of this length, so that kernels prepared for a length are used again;
-each that is kept takes memory."""
+"""Pads every batch of chunks to a multiple of this length: each length needs a kernel, and kernels take memory."""
 
 
 class Stream(Examples):
@@ -56,9 +55,9 @@ class Stream(Examples):
         return len(self.symbols)
 
     def read(self, positions: Rows) -> Tensor:
-        return self.windows(positions * self.window, self.window)
+        return self._windows(positions * self.window, self.window)
 
-    def windows(self, starts: Sequence[int] | Rows, length: int) -> Tensor:
+    def _windows(self, starts: Sequence[int] | Rows, length: int) -> Tensor:
         """The symbols from each of ``starts`` on, ``(k, length)``."""
         places = np.asarray(starts, dtype=np.int64)[:, None] + np.arange(length)
         return torch.from_numpy(self.symbols[places].astype(np.float32))
@@ -101,7 +100,7 @@ class Stream(Examples):
         contexts = None if context is None else context[item]
 
         def read(begin: int) -> Batch:
-            x = self.windows(starts + begin, min(self.window, lane - begin))
+            x = self._windows(starts + begin, min(self.window, lane - begin))
             return Batch(x, contexts, item, continues=begin > 0)
 
         return Batches(range(0, lane, self.window), read, carried=True)
@@ -112,7 +111,7 @@ class Stream(Examples):
             yield from super().in_order(size, context=context)
             return
         check_length(context, 1)
-        yield from _chunks(self.symbols, torch.zeros(1, dtype=torch.long), context)
+        yield from _carried(self.symbols, torch.zeros(1, dtype=torch.long), context)
 
     def single(self) -> Stream:
         """The same symbols as examples of one symbol each."""
@@ -167,8 +166,8 @@ class Documents(Examples):
         return x
 
 
-class Piece(NamedTuple):
-    """A part of a recording that a batch of training has as a row.
+class Chunk(NamedTuple):
+    """A part of a recording, which is a row of a batch in training.
 
     Attributes:
         recording: Which recording.
@@ -190,7 +189,7 @@ class Recordings(Examples):
         levels: The samples of all of them, one after another, ``(N,)``; of a series its numbers.
         ends: Where each of them ends, ``(R,)``.
         names: What each is called, ``R`` of them.
-        window: Samples that a piece counts in training, at most.
+        window: Samples that a chunk counts in training, at most.
         silence: The level of silence; of a series any of its values.
     """
 
@@ -226,19 +225,19 @@ class Recordings(Examples):
         """The samples of one recording after the other, ``(m,)``."""
         return (self.levels[start:stop] for start, stop in zip(self.starts, self.ends, strict=True))
 
-    def pieces(self, history: float) -> list[Piece]:
-        """All recordings, cut into equal pieces that count at most ``window`` samples; each sample counts once.
+    def chunks(self, history: float) -> list[Chunk]:
+        """All recordings, cut into equal chunks that count at most ``window`` samples; each sample counts once.
 
-        A piece is read from ``history`` samples before on, ``math.inf`` for its recording's beginning, so that its
+        A chunk is read from ``history`` samples before on, ``math.inf`` for its recording's beginning, so that its
         conditionals are those of the whole recording.
         """
-        pieces = []
+        chunks = []
         for recording, length in enumerate(self.lengths.tolist()):
             count = math.ceil(length / self.window)
             cuts = [length * i // count for i in range(count + 1)]
             for first, stop in itertools.pairwise(cuts):
-                pieces.append(Piece(recording, int(max(0, first - history)), first, stop))
-        return pieces
+                chunks.append(Chunk(recording, int(max(0, first - history)), first, stop))
+        return chunks
 
     def batches(
         self,
@@ -250,7 +249,7 @@ class Recordings(Examples):
         context: Tensor | None = None,
         part: tuple[int, int] = (0, 1),
     ) -> Batches:
-        """Pieces of similar length, each with the history that its model looks back to.
+        """Chunks of similar length, each with the history that its model looks back to.
 
         Raises:
             ValueError: If the model reads whole examples of one length, or ``context`` does not fit.
@@ -258,8 +257,8 @@ class Recordings(Examples):
         if history is None:
             raise ValueError("recordings expect a model of sequences of any length, got history=None")
         check_length(context, len(self))
-        pieces = self.pieces(history)
-        lengths = torch.tensor([piece.stop - piece.begin for piece in pieces])
+        chunks = self.chunks(history)
+        lengths = torch.tensor([chunk.stop - chunk.begin for chunk in chunks])
         if seed is None:
             batches = list(lengths.argsort(stable=True).split(size))
         else:
@@ -270,7 +269,7 @@ class Recordings(Examples):
             batches = [batches[i] for i in torch.randperm(len(batches), generator=generator).tolist()]
         rank, world = part
         return Batches(
-            [[pieces[i] for i in batch[rank::world].tolist()] for batch in batches],
+            [[chunks[i] for i in batch[rank::world].tolist()] for batch in batches],
             lambda some: self._batch(some, context),
         )
 
@@ -282,19 +281,19 @@ class Recordings(Examples):
             if history is None:
                 yield Batch(self[[i]], own, item)
             else:
-                yield from _chunks(levels, item, own)
+                yield from _carried(levels, item, own)
 
     def single(self) -> ArrayExamples:
         """All samples as examples of one sample each."""
         return ArrayExamples(self.levels, (1,))
 
-    def _batch(self, pieces: Sequence[Piece], context: Tensor | None) -> Batch:
-        item = torch.tensor([piece.recording for piece in pieces], dtype=torch.long)
+    def _batch(self, chunks: Sequence[Chunk], context: Tensor | None) -> Batch:
+        item = torch.tensor([chunk.recording for chunk in chunks], dtype=torch.long)
         starts = self.starts[item.numpy()].tolist()
-        spans = [(start + piece.begin, start + piece.stop) for start, piece in zip(starts, pieces, strict=True)]
+        spans = [(start + chunk.begin, start + chunk.stop) for start, chunk in zip(starts, chunks, strict=True)]
         x = self._spans(spans, MULTIPLE)
         places = torch.arange(x.shape[1])
-        edges = torch.tensor([(piece.first - piece.begin, piece.stop - piece.begin) for piece in pieces]).view(-1, 2)
+        edges = torch.tensor([(chunk.first - chunk.begin, chunk.stop - chunk.begin) for chunk in chunks]).view(-1, 2)
         counted = (places >= edges[:, :1]) & (places < edges[:, 1:])
         return Batch(x, None if context is None else context[item], item, counted, continues=False)
 
@@ -312,7 +311,7 @@ class Recordings(Examples):
         return x
 
 
-def _chunks(values: NDArray[Any], item: Tensor, context: Tensor | None) -> Iterator[Batch]:
+def _carried(values: NDArray[Any], item: Tensor, context: Tensor | None) -> Iterator[Batch]:
     """One sequence ``(n,)`` as batches of one row, each going on where the one before ended.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Density estimation: how probable a model finds given examples."""
+"""Density estimation: the likelihood of given examples under a model."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Evaluation:
         nats: Mean of -log p(x), in nats per example.
         nats_stderr: Standard error of that mean over the examples.
         bits_per_dim: Bits per variable: ``nats / (n log 2)``, n being the mean number of variables of an example.
-        examples: How many examples were evaluated.
-        variables: How many variables they have together.
-        member_nats: Of an ensemble, what each member gives by itself.
+        examples: The number of examples.
+        variables: The number of variables of all of them together.
+        member_nats: The ``nats`` of each member of an ensemble by itself.
     """
 
     nats: float
@@ -39,7 +39,7 @@ class Evaluation:
     member_nats: tuple[float, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values; the members only where there are any."""
+        """The attributes as plain values; ``member_nats`` only if the model is an ensemble."""
         values = asdict(self)
         if not self.member_nats:
             del values["member_nats"]

@@ -61,7 +61,7 @@ def surprisals_in_order(
 
 
 class CarriedSurprisals:
-    """-log p(x_t | x_<t) of pieces of sequences, whose state is carried from batch to batch.
+    """-log p(x_t | x_<t) of chunks of sequences, whose state is carried from batch to batch.
 
     Args:
         model: A model of sequences of any length.
@@ -88,31 +88,31 @@ class CarriedSurprisals:
             if not batch.continues:
                 count = len(batch.x)
                 self._state, self._previous = model.start(count, model.check_context(batch.context, count)), None
-            for piece in batch.x.split(PIECE, dim=1):
-                x = model.check(piece.to(model.device))
+            for values in batch.x.split(PIECE, dim=1):
+                x = model.check(values.to(model.device))
                 distribution, self._state = model.advance(self._state, self._previous, x)
                 self._previous = x[:, -1]
                 nats.append(-distribution.log_prob(x).double().cpu())
         return torch.cat(nats, dim=1)
 
 
-def stream_surprisals(model: SequenceModel, pieces: Iterable[Any], context: Tensor | None = None) -> Iterator[Tensor]:
-    """-log p(x_t | x_<t) in nats of one long sequence that is read piece by piece.
+def stream_surprisals(model: SequenceModel, chunks: Iterable[Any], context: Tensor | None = None) -> Iterator[Tensor]:
+    """-log p(x_t | x_<t) in nats of one long sequence that is read chunk by chunk.
 
-    The state is carried from piece to piece, so that each variable is given all of those before it.
+    The state is carried from chunk to chunk, so that each variable is given all of those before it.
 
     Args:
         model: A model of sequences of any length.
-        pieces: The sequence in order, cut anywhere: tensors or arrays ``(m,)``.
+        chunks: The sequence in order, cut anywhere: tensors or arrays ``(m,)``.
         context: What it is conditioned on: a class ``(1,)``.
 
     Yields:
-        The nats of every piece, float64 ``(m,)`` on the CPU.
+        The nats of every chunk, float64 ``(m,)`` on the CPU.
 
     Raises:
         ValueError: If the model does not take sequences of any length, or a value is not of its conditional.
     """
     carried, item = CarriedSurprisals(model), torch.zeros(1, dtype=torch.long)
-    for i, piece in enumerate(pieces):
-        values = piece if isinstance(piece, Tensor) else torch.from_numpy(np.array(piece, dtype=np.float32))
+    for i, chunk in enumerate(chunks):
+        values = chunk if isinstance(chunk, Tensor) else torch.from_numpy(np.array(chunk, dtype=np.float32))
         yield carried(Batch(values[None], context, item, continues=i > 0))[0]

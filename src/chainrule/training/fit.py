@@ -74,7 +74,7 @@ def fit(
     fitted by counting (`Table`, `BayesNet`) reads the examples once, and needs none of the settings.
 
     A `SequenceModel` reads a stream in ``batch_size`` lanes, whose states it carries from window to window (truncated
-    back-propagation), and recordings in pieces with their history; losses are then per variable.
+    back-propagation), and recordings in chunks with their history; losses are then per variable.
 
     Args:
         model: Any model of the contract.
@@ -88,20 +88,13 @@ def fit(
         **settings: Settings of the training by name, such as ``max_epochs=20``; `Training` documents them all.
 
     Raises:
-        ValueError: If there are no examples, a setting is unknown or out of range, or the model cannot read the
-            examples.
+        ValueError: If a setting is unknown or out of range, or there are no examples that the model can read.
         TrainingError: If the loss is no longer a finite number.
         KeyboardInterrupt: On Ctrl-C; the last checkpoint stays in ``out``.
     """
     training = Training.of(settings)
     device = check_device(training.device)
-    sources = {"train": as_source(train), "valid": as_source(valid)}
-    for name, source in sources.items():
-        if len(source) < 1:
-            raise ValueError(f"{name} expects at least one example, got none")
-    size = training.batch_size or sources["train"].usual_batch_size
-    train_loader = Loader(model, sources["train"], train_context, size, training.seed, training.devices)
-    valid_loader = Loader(model, sources["valid"], valid_context, size, None, training.devices)
+    train_loader, valid_loader = _loaders(model, (train, valid), (train_context, valid_context), training)
     torch.manual_seed(training.seed)
     if training.compile:
         _check_compiler(train_loader, device)
@@ -113,7 +106,8 @@ def fit(
     module = MaximumLikelihood(model, training, total_steps=training.max_epochs * len(train_loader))
     with contextlib.ExitStack() as stack:
         folder = Path(out if out is not None else stack.enter_context(tempfile.TemporaryDirectory()))
-        history = _history(folder if out is not None else None, model, verbose)
+        written = folder / "metrics.csv" if out is not None and is_first_process() else None
+        history = History(written, verbose=verbose, unit=loss_unit_of(model))
         keeper = Keeper(folder / "checkpoints", training.validate_every)
         stack.enter_context(quiet())
         trainer = _trainer(training, device, train_loader, history, keeper)
@@ -123,10 +117,23 @@ def fit(
     return Fit(history.rows, int(row["epoch"]), row["valid_nats"], history.minutes, str(trainer.strategy.root_device))
 
 
-def _history(out: Path | None, model: Model, verbose: bool) -> History:
-    """The history of a training: the first process writes it to ``out`` and, where there is no bar, prints it."""
-    written = out / "metrics.csv" if out is not None and is_first_process() else None
-    return History(written, verbose=verbose, unit=loss_unit_of(model))
+def _loaders(
+    model: Model, examples: tuple[Data, Data], contexts: tuple[Tensor | None, Tensor | None], training: Training
+) -> tuple[Loader, Loader]:
+    """The batches of training and of validation.
+
+    Raises:
+        ValueError: If there are no examples, or the model cannot read them.
+    """
+    train, valid = map(as_source, examples)
+    for name, source in {"train": train, "valid": valid}.items():
+        if len(source) < 1:
+            raise ValueError(f"{name} expects at least one example, got none")
+    size = training.batch_size or train.usual_batch_size
+    return (
+        Loader(model, train, contexts[0], size, training.seed, training.devices),
+        Loader(model, valid, contexts[1], size, None, training.devices),
+    )
 
 
 def _trainer(training: Training, device: str, loader: Loader, history: History, keeper: Keeper) -> lightning.Trainer:

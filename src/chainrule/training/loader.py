@@ -18,7 +18,7 @@ class Loader:
     `set_epoch` says which epoch the next iteration reads.
 
     Args:
-        model: Decides whether examples are read whole or piece by piece.
+        model: Decides whether examples are read whole or chunk by chunk.
         examples: What to read.
         context: What each example is conditioned on, ``(N, ...)``.
         size: Rows of an optimiser step.
@@ -42,7 +42,7 @@ class Loader:
         self.history = history_of(model, ragged=examples.ragged)
         if examples.ragged and frame_size_of(model) is not None:
             raise ValueError(
-                "recordings expect a model of classes or of none, got one of frames, which pieces don't have"
+                "recordings expect a model of classes or of none, got one of frames, which chunks don't have"
             )
         self.examples, self.context, self.size, self.seed, self.epoch = examples, context, size, seed, 0
         epoch = self._batches((0, devices))

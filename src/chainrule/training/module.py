@@ -23,7 +23,7 @@ class TrainingError(RuntimeError):
 
 
 class MaximumLikelihood(lightning.LightningModule):
-    """Minimises the mean loss of the model by AdamW: per example, or per variable of sequences read piece by piece.
+    """Minimises the mean loss of the model by AdamW: per example, or per variable of sequences read chunk by chunk.
 
     Args:
         model: The model to train, in place.
@@ -55,8 +55,8 @@ class MaximumLikelihood(lightning.LightningModule):
     def _sequence_losses(self, batch: Batch) -> Tensor:
         """-log p(x_t | x_<t) in nats of the variables that count, ``(k,)``.
 
-        Pieces that bring their history are one parallel pass. Of the others the state is carried from batch to batch,
-        and gradients go back to the beginning of a piece only (truncated back-propagation).
+        Chunks that bring their history are one parallel pass. Of the others the state is carried from batch to batch,
+        and gradients go back to the beginning of a chunk only (truncated back-propagation).
         """
         model = sequence_model(self.model)
         x = model.check(batch.x)

@@ -18,7 +18,7 @@ class Training:
         seed: Seed of the shuffling and of all noise in training.
         max_epochs: Passes over the training examples, at most.
         max_minutes: Minutes of training, at most.
-        batch_size: Examples per optimiser step (128 by default); of a stream, lanes; of recordings, pieces (8).
+        batch_size: Examples per optimiser step (128 by default); of a stream, lanes; of recordings, chunks (8).
         learning_rate: The highest learning rate of AdamW.
         weight_decay: Decoupled weight decay of the weights.
         schedule: How the learning rate falls over ``max_epochs``.
