@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test bench bench-tables bench-compressors bench-tasks bench-anomalies readme clean
+.PHONY: install demo test bench bench-tables bench-compressors bench-tasks bench-anomalies results-tables docs clean
 
 install: .venv/installed
 
@@ -61,9 +61,14 @@ bench-anomalies: install
 	$(BIN)/chainrule attack-eval runs/mnist-grey/pixel-cnn --background runs/mnist-grey/background -n 500 --attacks '[fgsm, bim, pgd, deepfool, cw, bpda]' --purify-epsilon 0.4 --out results/benchmark-attacks
 	$(BIN)/python benchmarks/strange.py --out results
 
-# The README's tables, from results/.
-readme: install
-	$(BIN)/python docs/tables.py
+# The tables of README.md and docs/results.md, from results/.
+results-tables: install
+	$(BIN)/python tools/tables
+
+# The documentation, into build/docs. Warnings are errors.
+docs: install
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	$(BIN)/sphinx-build -W --keep-going -q docs build/docs
 
 clean:
 	rm -rf .venv runs build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -42,5 +42,6 @@ def _literal(text: str) -> nodes.literal_block:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the directive."""
     app.add_directive("command-help", CommandHelp)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
