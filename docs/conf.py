@@ -15,6 +15,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "myst_parser",
     "command_help",
+    "docstrings",
 ]
 exclude_patterns = ["extensions"]
 html_theme = "furo"
@@ -22,6 +23,8 @@ html_title = "chainrule"
 
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
+
+smartquotes = False  # they would change the formulas of docstrings
 
 # A name in single backticks is a link where there is such an object, and else code.
 default_role = "py:obj"
