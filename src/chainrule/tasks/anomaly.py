@@ -5,7 +5,7 @@ Of log p(x) of an example and log p(x_1), ..., log p(x_N) of examples from train
 - nll: -log p(x);
 - pvalue: 1 - (1 + #{i: log p(x_i) <= log p(x)}) / (N + 1), one less PixelDefend's p-value, which is uniform for
   examples that are drawn as those of training;
-- typicality: |-log p(x) - mean of -log p(x_i)|, as examples that are too probable are strange too;
+- typicality: ``|-log p(x) - mean of -log p(x_i)|``, as examples that are too probable are strange too;
 - ratio: log p_0(x) - log p(x), where p_0 is a background model, that knows what all data of the kind have in common;
 - complexity: -log p(x) less the nats of a compressor, for what is simple is probable whatever it is.
 
@@ -74,7 +74,7 @@ class Calibration:
         return (1 + below.double()) / (len(self.log_probs) + 1)
 
     def typicality(self, log_probs: Tensor, group: int = 1) -> Tensor:
-        """|mean of -log p of a group - that of training|, ``(B / group,)`` nats; the groups are neighbours.
+        """``|mean of -log p of a group - that of training|``, ``(B / group,)`` nats; the groups are neighbours.
 
         Raises:
             ValueError: If the examples do not make whole groups.

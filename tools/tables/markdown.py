@@ -1,4 +1,4 @@
-"""What all tables of the README are made with."""
+"""The parts that all tables share."""
 
 SPEED = [
     "model",

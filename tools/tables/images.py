@@ -1,8 +1,8 @@
-"""The README's tables on images with many levels and on the speed of image models."""
+"""Tables of images with many levels, and of the speed of image models."""
 
 from typing import Any
 
-from table_parts import SPEED, table
+from markdown import SPEED, table
 
 MANY_LEVELS = ("mnist-grey", "cifar10-jpeg")
 """Data sets whose results are bits per dimension, beside those of compressors."""

@@ -1,8 +1,8 @@
-"""The README's tables of real and mixed columns."""
+"""Tables of real and mixed columns."""
 
 from typing import Any
 
-from table_parts import table
+from markdown import table
 
 COLOURS = ("red", "white")
 

@@ -1,14 +1,14 @@
-"""The README's tables on anomalies, attacks and purification."""
+"""Tables of anomalies, attacks and purification."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-from table_parts import table
+from markdown import table
 
 from chainrule.attacks.words import in_words
 
-REPORT = Path(__file__).resolve().parent.parent / "results" / "benchmark-attacks" / "report.json"
+REPORT = Path(__file__).resolve().parents[2] / "results" / "benchmark-attacks" / "report.json"
 SCORES = ("nll", "pvalue", "pvalue by validation", "typicality", "typicality of 10", "complexity", "ratio")
 ATTACKED = ("nll", "pvalue", "typicality", "complexity", "ratio")
 

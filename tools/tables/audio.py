@@ -1,8 +1,8 @@
-"""The README's tables of recordings."""
+"""Tables of recordings."""
 
 from typing import Any
 
-from table_parts import table
+from markdown import table
 
 
 def bits(results: list[dict[str, Any]]) -> str:

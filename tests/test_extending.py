@@ -1,0 +1,89 @@
+"""docs/extending.md is true: its steps are followed in a copy of the tree, and what they add is used."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+BLOCK = re.compile(r"^```python\n# ((?:src|tests)/\S+\.py)(?:, (in (\w+)|among the imports))?\n(.*?)^```$", re.M | re.S)
+
+
+def follow(page: str, tree: Path) -> list[str]:
+    """Write the files and insert the lines that ``page`` asks for, and return their paths."""
+    paths = []
+    for path, place, name, text in BLOCK.findall(page):
+        file = tree / path
+        if not place:
+            assert not file.exists(), f"{path} is there already"
+            file.write_text(text)
+        else:
+            opening = rf"^{name}\b.*[\[{{(]$" if name else r"^from __future__ .*$|(?=^from )"
+            before = file.read_text()
+            found = re.search(opening, before, re.M)
+            assert found, f"{path} has no place {place!r}"
+            end = found.end()
+            file.write_text(f"{before[:end]}\n{text.rstrip()}\n{before[end:].removeprefix(chr(10))}")
+        paths.append(path)
+    return paths
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the tree to which everything of the page was added."""
+    copy = tmp_path_factory.mktemp("tree")
+    shutil.copytree(ROOT / "src", copy / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    (copy / "tests").mkdir()
+    shutil.copy(ROOT / "tests" / "zoo.py", copy / "tests")
+    assert len(follow((ROOT / "docs" / "extending.md").read_text(), copy)) >= 12
+    return copy
+
+
+def run(tree: Path, *words: str) -> str:
+    """What a Python process prints that imports the copy."""
+    settings = os.environ | {"PYTHONPATH": f"{tree / 'src'}{os.pathsep}{tree / 'tests'}", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, *words], cwd=tree, env=settings, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_model_and_the_conditional_keep_the_laws(tree: Path) -> None:
+    script = """
+import zoo
+from chainrule.testing import check_model
+added = [name for name in zoo.ZOO if ("MeanPast" in name or name.startswith("FVSBN, Binomial")) and "(4,)" in name]
+assert any("MeanPast, Binomial" in name for name in added), added
+for name in added:
+    check_model(zoo.ZOO[name]())
+print(len(added))
+"""
+    assert int(run(tree, "-c", script)) >= 5
+
+
+def test_the_set_is_fitted_with_the_model(tree: Path) -> None:
+    words = "fit --model MeanPast --data parity --max-epochs 1 --model.hidden_size 4 --out fitted"
+    run(tree, "-m", "chainrule", *words.split())
+    assert "nats" in run(tree, "-m", "chainrule", "evaluate", "fitted")
+    assert "parity" in run(tree, "-m", "chainrule", "datasets")
+
+
+def test_the_format_is_read(tree: Path) -> None:
+    (tree / "rows.json").write_text("[[0, 1], [2, 3]]")
+    script = "from pathlib import Path; from chainrule.data.read.json_rows import read_json_rows as read"
+    assert run(tree, "-c", f"{script}; print(read(Path('rows.json')).tolist())").strip() == "[[0, 1], [2, 3]]"
+
+
+def test_the_task_is_a_name_of_the_package(tree: Path) -> None:
+    script = """
+import chainrule
+from chainrule.conditionals import Bernoulli
+from chainrule.models import Table
+model = Table(event_shape=(3,), conditional=Bernoulli())
+nats, error = chainrule.entropy(model)
+assert abs(nats - 3 * 0.6931) < 1e-3, nats  # a table without counts is uniform
+"""
+    run(tree, "-c", script)

@@ -1,0 +1,91 @@
+"""Writes the tables of README.md and docs/results.md from ``results/``: every number there was measured by a program.
+
+A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``. Run it as ``python tools/tables``. With
+``--check`` it writes nothing and ends with status 1 where a page is out of date.
+"""
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import anomalies
+import audio
+import binary
+import columns
+import headline
+import images
+import speed
+import tasks
+import texts
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = (ROOT / "README.md", ROOT / "docs" / "results.md")
+
+TABLES = {
+    "headline": headline.figures,
+    "likelihoods": binary.likelihoods,
+    "binary": binary.binary_tables,
+    "completion": tasks.completion,
+    "classes": tasks.classes,
+    "probes": tasks.probes,
+    "speed": speed.speed,
+    "machine": speed.machine,
+    "texts": texts.texts,
+    "writing": texts.writing,
+    "textspeed": texts.textspeed,
+    "bits": images.bits,
+    "imagemean": images.mean,
+    "imagespeed": images.speed,
+    "audio": audio.bits,
+    "listening": audio.listening,
+    "audiospeed": audio.speed,
+    "wine": columns.wine,
+    "foldswon": columns.folds_won,
+    "winerecipes": columns.recipes,
+    "removed": columns.removed,
+    "toldapart": columns.told_apart,
+    "strange": anomalies.strange,
+    "attacks": anomalies.attacks,
+    "pvalues": anomalies.pvalues,
+}
+
+
+def read_results() -> list[dict[str, Any]]:
+    """All reports in ``results/``."""
+    return [json.loads(path.read_text()) for path in sorted((ROOT / "results").glob("*.json"))]
+
+
+def with_tables(text: str, results: list[dict[str, Any]]) -> str:
+    """The page ``text`` with each of its tables written anew."""
+    return re.sub(
+        r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)",
+        lambda match: match[1] + TABLES[match[2]](results) + "\n" + match[3],
+        text,
+        flags=re.DOTALL,
+    )
+
+
+def main() -> int:
+    """Write the tables, or compare them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="compare only, and fail where a page is out of date")
+    check = parser.parse_args().check
+    results, stale = read_results(), False
+    for page in PAGES:
+        before = page.read_text()
+        after = with_tables(before, results)
+        if before == after:
+            continue
+        stale = True
+        if check:
+            print(f"{page.name} is not what results/ says: run `make tables`", file=sys.stderr)
+        else:
+            page.write_text(after)
+    return int(stale and check)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
