@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 import chainrule
+from chainrule.abilities import validation_loss
 from chainrule.conditionals import Bernoulli, Categorical, Conditional
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.models import Autoencoder
@@ -70,7 +71,7 @@ def test_losses_code_and_reconstruction(conditional: Conditional, shape: tuple[i
 
     chosen = probabilities.gather(2, x.flatten(1).long()[..., None]).squeeze(2)
     torch.testing.assert_close(model.loss(x), -chosen.log().sum(1))
-    torch.testing.assert_close(model.validation_loss(x), model.loss(x))
+    torch.testing.assert_close(validation_loss(model, x), model.loss(x))
     assert model.reconstruct(x).equal(probabilities.argmax(2).view(x.shape).double())
 
     squared = autoencoder(**arguments, reconstruction="squared_error")
@@ -134,13 +135,11 @@ def test_it_can_be_fitted_saved_and_loaded(reconstruction: str, tmp_path) -> Non
         lambda model, x: model.start(2),
         lambda model, x: model.step(None, None),
         lambda model, x: model.order,
-        lambda model, x: model.members,
-        lambda model, x: model.components,
         lambda model, x: chainrule.sample(model, 1),
         lambda model, x: chainrule.evaluate(model, x),
         lambda model, x: chainrule.complete(model, x, torch.tensor([True, False, False, False])),
     ],
-    ids=["forward", "log_prob", "start", "step", "order", "members", "components", "sample", "evaluate", "complete"],
+    ids=["forward", "log_prob", "start", "step", "order", "sample", "evaluate", "complete"],
 )
 def test_it_says_why_it_is_no_generative_model(ask) -> None:
     model = Autoencoder(event_shape=(4,), conditional=Bernoulli())

@@ -9,9 +9,9 @@ from torch import Tensor
 from chainrule.conditionals import Bernoulli, Categorical, Conditional
 from chainrule.model import AutoregressiveModel
 from chainrule.models import MLP
+from chainrule.state import select
 from chainrule.tasks.describe import describe
 from chainrule.testing import randomised
-from chainrule.walk import select_items
 
 CONDITIONALS = [Bernoulli(), Categorical(3), Categorical(3, "scalar")]
 LINE_ORDERS = ["raster", "reversed", "random:1"]
@@ -135,7 +135,7 @@ def test_states_can_be_branched(num_classes: int | None) -> None:
             for t, value in enumerate(x.flip(1).unbind(1)):
                 if t == 2:
                     assert previous is not None
-                    state, previous = select_items(state, kept), previous[kept]
+                    state, previous = select(state, kept), previous[kept]
                 distribution, state = model.step(state, previous)
                 rows = slice(None) if t < 2 else kept
                 torch.testing.assert_close(distribution.logits, expected[rows, t])

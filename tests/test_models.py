@@ -12,8 +12,8 @@ from chainrule.model import AutoregressiveModel
 from chainrule.models import FVSBN, MADE, NADE
 from chainrule.models.made import hidden_degrees
 from chainrule.models.nade import BLOCK
+from chainrule.state import select
 from chainrule.testing import randomised
-from chainrule.walk import select_items
 
 CONDITIONALS = [Bernoulli(), Categorical(3), Categorical(4, "scalar")]
 SIZES = [1, 2, 5]
@@ -289,14 +289,14 @@ def test_a_batch_of_none_has_no_log_probabilities() -> None:
 
 @pytest.mark.parametrize("kind", [FVSBN, NADE, MADE])
 def test_states_can_be_branched(kind: type[AutoregressiveModel]) -> None:
-    """`select_items` selects items of the batch; the selected ones go on as if they had been alone."""
+    """`select` selects items of the batch; the selected ones go on as if they had been alone."""
     model = randomised(kind(event_shape=(4,), conditional=Bernoulli(), order="reversed")).double()
     x = torch.tensor([[0, 1, 1, 0], [1, 1, 0, 1], [0, 0, 1, 1]], dtype=torch.float64)
     with torch.no_grad():
         state, previous = model.start(3), None
         for t, value in enumerate(x.flip(1).unbind(1)):
             if t == 2:
-                state, previous = select_items(state, torch.tensor([2, 0])), previous[[2, 0]]
+                state, previous = select(state, torch.tensor([2, 0])), previous[[2, 0]]
             kept = value if t < 2 else value[[2, 0]]
             distribution, state = model.step(state, previous)
             expected = model(x).logits[:, 3 - t]

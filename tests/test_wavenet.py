@@ -113,7 +113,7 @@ def test_the_compiled_step_is_the_plain_one(arguments: dict[str, Any], batch_siz
             distribution, state = model.step(state, previous)
             stepped.append(distribution.logits)
             previous = value
-        assert isinstance(state[2].fast, FastStep)
+        assert isinstance(state[2].value.fast, FastStep)
         torch.testing.assert_close(torch.stack(stepped, dim=1), model(x, context).logits, rtol=1e-4, atol=1e-5)
 
 
@@ -151,10 +151,10 @@ def test_the_compiled_step_computes_tanh_to_single_precision() -> None:
 def test_gradients_double_precision_and_bfloat16_take_the_plain_step() -> None:
     model = wavenet()
     _, state = model.step(model.start(1), None)
-    assert not isinstance(state[2].fast, FastStep)
+    assert not isinstance(state[2].value.fast, FastStep)
     with torch.no_grad():
         _, state = model.double().step(model.start(1), None)
-        assert not isinstance(state[2].fast, FastStep)
+        assert not isinstance(state[2].value.fast, FastStep)
     assert chainrule.sample(model.float(), 2, seed=0, precision="bf16-mixed").shape == (2, 12)
 
 

@@ -13,14 +13,10 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from chainrule.conditionals import Conditional
-from chainrule.nn.checks import check_classes, check_frames
+from chainrule.nn.checks import check_classes
 from chainrule.nn.masked_linear import Masked
 from chainrule.order import Order, OrderSpec
-
-State = Any
-"""What a step hands to the next: a nested tuple of tensors whose first dimension is the batch, and of
-plain values (a position, a list of weights, None) that all items of the batch share. `walk.map_state` visits its
-tensors."""
+from chainrule.state import State as State
 
 
 class Model(nn.Module, ABC):
@@ -43,16 +39,8 @@ class Model(nn.Module, ABC):
     growth: str = ""
     """How the number of parameters grows with the number of variables n."""
 
-    takes_columns: bool = False
-    """Whether each variable may have a conditional of its own (`Columns`)."""
-
-    end_symbol: int | None = None
-    """The value that ends an example, of a model of documents."""
-
-    frame_size: int | None = None
-    """Numbers of a frame, of a model whose context is a sequence of frames and no class."""
-
     def __new__(cls, *_: Any, **arguments: Any) -> Self:
+        _check_names(cls, arguments)
         model = super().__new__(cls)
         model._arguments = arguments
         return model
@@ -65,8 +53,6 @@ class Model(nn.Module, ABC):
         if num_classes is not None and num_classes < 1:
             raise ValueError(f"num_classes expects at least 1, got {num_classes}")
         conditional.check_event(self.event_shape)
-        if not (conditional.uniform or self.takes_columns):
-            raise ValueError(f"{type(self).__name__} expects one conditional of all variables, got {conditional!r}")
         self.conditional = conditional
         self.num_classes = num_classes
 
@@ -82,7 +68,7 @@ class Model(nn.Module, ABC):
 
     @property
     def any_length(self) -> bool:
-        """Whether a sequence of any length is an example, and not only one of ``event_shape``."""
+        """True if a sequence of any length is an example, and not only one of ``event_shape``."""
         return False
 
     @property
@@ -93,36 +79,44 @@ class Model(nn.Module, ABC):
     @property
     def config(self) -> dict[str, Any]:
         """The constructor's arguments, defaults included: enough to build an untrained copy."""
-        bound = inspect.signature(type(self)).bind_partial(**self._arguments)
+        signature = inspect.signature(type(self))
+        bound = signature.bind_partial(**self._arguments)
         bound.apply_defaults()
-        return dict(bound.arguments)
+        config = dict(bound.arguments)
+        for name, parameter in signature.parameters.items():
+            if parameter.kind is inspect.Parameter.VAR_KEYWORD:  # **kwargs, which go to the class above
+                config |= config.pop(name)
+        return config
 
     @property
     def num_parameters(self) -> int:
-        """Trainable numbers, those that a mask holds at zero left out."""
+        """The number of trainable numbers, without those that a mask holds at zero."""
         masked = sum(module.num_masked for module in self.modules() if isinstance(module, Masked))
         return sum(parameter.numel() for parameter in self.parameters()) - masked
 
     @abstractmethod
     def loss(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """What training minimises the mean of, ``(B,)``."""
-
-    @property
-    def loss_unit(self) -> str:
-        """What the loss is measured in."""
-        return "nats"
-
-    def validation_loss(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """What the epoch to keep is chosen by, ``(B,)``; by default the loss."""
-        return self.loss(x, context)
+        """The loss of each example, ``(B,)``; training minimises its mean."""
 
     def features(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """What the hidden layers say of the examples ``x``, ``(B, k)``; which layers, each model documents.
+        """Hidden units ``(B, k)`` that represent the examples ``x``; each model documents which.
 
         Raises:
             ValueError: If the model has no hidden layer.
         """
         raise ValueError(f"features expects a model with hidden layers, got {type(self).__name__}, which has none")
+
+    @final
+    def check(self, x: Tensor) -> Tensor:
+        """``x`` in this model's dtype. While the model is exported or compiled, only the shape is checked.
+
+        Raises:
+            ValueError: If the shape or a value does not fit the model; the message says expected and got.
+        """
+        self.check_shape(x)
+        if not torch.compiler.is_compiling():
+            self.conditional.check(x)
+        return x.to(self.dtype)
 
     @final
     def check_shape(self, x: Tensor) -> None:
@@ -134,24 +128,13 @@ class Model(nn.Module, ABC):
             expected = ", ".join(map(str, sizes))
             raise ValueError(f"{type(self).__name__} expects examples of shape ({expected}), got {tuple(x.shape)}")
 
-    @final
-    def check(self, x: Tensor) -> Tensor:
-        """``x`` as this model's dtype, or ``ValueError`` saying what was expected and what came."""
-        self.check_shape(x)
-        self.conditional.check(x)
-        return x.to(self.dtype)
-
-    @final
     def check_context(self, context: Tensor | None, batch_size: int) -> Tensor | None:
-        """The classes ``(B,)`` as int64, or the frames ``(B, F, frame_size)``, on this model's device.
+        """The classes ``(B,)`` as int64, on this model's device; None if it has no classes.
 
         Raises:
-            ValueError: If they are not what the model is conditioned on; the message says expected and got.
+            ValueError: If the model is conditioned on something else; the message says expected and got.
         """
-        name = type(self).__name__
-        if self.frame_size is not None:
-            return check_frames(context, batch_size, self.frame_size, name).to(device=self.device, dtype=self.dtype)
-        classes = check_classes(context, batch_size, self.num_classes, name)
+        classes = check_classes(context, batch_size, self.num_classes, type(self).__name__)
         return None if classes is None else classes.to(device=self.device, dtype=torch.long)
 
     def empty(self, *shape: int) -> Tensor:
@@ -164,7 +147,8 @@ class AutoregressiveModel(Model):
 
     To add a model, write `forward`: the conditionals of all variables of given examples at once.
     Everything else then works. Override `start` and `step` together if one conditional can be had
-    for less than a whole `forward`; `chainrule.testing.check_model` proves that both agree.
+    for less than a whole `forward`; `chainrule.testing.check_model` proves that both agree. See `chainrule.state` for
+    what a state may be, and `chainrule.abilities` for what a model may do beyond this contract.
 
     Args:
         event_shape: Shape of one example: ``(n,)`` or ``(channels, height, width)``.
@@ -228,83 +212,37 @@ class AutoregressiveModel(Model):
     def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Log p(x) = sum_t log p(x_t | x_<t) in nats, ``(B,)``, of examples ``(B, *event_shape)``.
 
-        Of an ensemble: the log of the mean of its members' p(x).
+        It can be exported (`torch.export`) and compiled as one graph (``torch.compile(fullgraph=True)``).
 
         Raises:
-            ValueError: If the shape is another than the event's or a value is not of the conditional's.
+            ValueError: If the shape or a value does not fit the model; see `check`.
         """
         x = self.check(x)
-        context = self.check_context(context, len(x))
-        if not self.members:
-            return self(x, context).log_prob(x).flatten(1).sum(1)
-        joints = torch.stack([member.log_prob(x, context) for member in self.members])
-        return joints.logsumexp(0) - math.log(len(joints))
+        return self._log_prob(x, self.check_context(context, len(x)))
+
+    def _log_prob(self, x: Tensor, context: Tensor | None) -> Tensor:
+        """As `log_prob`, of checked examples."""
+        return self(x, context).log_prob(x).flatten(1).sum(1)
 
     def loss(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """What training minimises the mean of, ``(B,)``: -log p(x), or an unbiased estimate of a mean of such."""
+        """The loss of each example, ``(B,)``: -log p(x), or an unbiased estimate of a mean of such."""
         return -self.log_prob(x, context)
-
-    @final
-    def validation_loss(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        return -self.log_prob(x, context)
-
-    @property
-    def members(self) -> Sequence[AutoregressiveModel]:
-        """The models whose joint probabilities this one averages; none unless it is an ensemble."""
-        return ()
-
-    @property
-    def components(self) -> Sequence[AutoregressiveModel]:
-        """The models to walk along: this one, or the members of an ensemble whose orders differ.
-
-        The joint probability is the mean of the components'. A mixture over orders has no conditionals that
-        can be computed in any one order, so a task walks along one of its components.
-        """
-        return (self,)
-
-    @property
-    def one_joint(self) -> bool:
-        """Whether what `reordered` gives has this model's joint probability, and not one of its own."""
-        return False
-
-    def variant(self, index: int) -> AutoregressiveModel:
-        """One of the models that share these weights (another order, another mask); 0 is this model itself.
-
-        Raises:
-            ValueError: If there is no such variant.
-        """
-        if index != 0:
-            raise ValueError(f"{type(self).__name__} has one variant, 0, got {index}")
-        return self
-
-    def reordered(self, order: OrderSpec) -> AutoregressiveModel | None:
-        """This model with its variables generated in another order, or None where it has only its own.
-
-        See `one_joint` for whether p(x) stays what it is.
-        """
-        return None
-
-    def lookahead(self, x: Tensor, observed: Tensor, context: Tensor | None = None) -> Tensor | None:
-        """How probable the known values that come later are, given each value of each variable.
-
-        With these, a walk that draws x_t with probability proportional to p(x_t | x_<t) times exp(lookahead)
-        draws from p(unknown | known) exactly, whatever is known.
-
-        Args:
-            x: Examples ``(B, *event_shape)``.
-            observed: Which variables are known, booleans ``event_shape``.
-            context: What the examples are conditioned on.
-
-        Returns:
-            ``(B, n, K)`` in nats, along the order, for K listed values; -inf at values that a known variable does
-            not have. None where it can't be had.
-        """
-        return None
 
 
 class CountedModel(AutoregressiveModel):
-    """A model whose parameters are had by counting: no gradient is needed to fit it."""
+    """A model that is fitted by counting, without gradients."""
 
     @abstractmethod
     def count(self, batches: Iterable[tuple[Tensor, Tensor | None]]) -> None:
         """Set the parameters from all ``(x, context)`` of the training examples, read once."""
+
+
+def _check_names(model: type[Model], arguments: Iterable[str]) -> None:
+    """Raise ``TypeError`` where a constructor has no such arguments, saying which it has."""
+    parameters = inspect.signature(model).parameters.values()
+    if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters):
+        return
+    known = [parameter.name for parameter in parameters]
+    for name in arguments:
+        if name not in known:
+            raise TypeError(f"{model.__name__} takes no argument {name!r}, it takes {', '.join(known)}")

@@ -1,24 +1,54 @@
-"""The contract of models that read a sequence of any length, a piece at a time."""
+"""The contract of models that read a sequence of any length, a chunk at a time."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import TypeGuard
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from chainrule.model import AutoregressiveModel, Model, State
+from chainrule.conditionals import Conditional
+from chainrule.model import AutoregressiveModel, Model
+from chainrule.order import OrderSpec
+from chainrule.state import State
 
 
 class SequenceModel(AutoregressiveModel):
     """An autoregressive model whose parallel pass can start from any state.
 
     `step` gives one conditional and a state; `advance` gives those of k variables at once, and the same state as k
-    steps. A long text or recording is so read a piece at a time, with p(x) as exact as in one pass. An event of one
+    steps. A long text or recording is so read a chunk at a time, with p(x) as exact as in one pass. An event of one
     dimension, in raster order, may have any length: ``event_shape`` is then only the length that is sampled by default.
+
+    Args:
+        event_shape: Shape of one example.
+        conditional: The family of p(x_t | x_<t), the same for all variables.
+        order: In which sequence the variables are generated.
+        num_classes: The number of classes that an example can be conditioned on; None for no classes.
+
+    Raises:
+        ValueError: As of `AutoregressiveModel`, and if variables have conditionals of their own (`Columns`).
     """
+
+    end_symbol: int | None = None
+    """The value that ends an example, of a model of documents."""
+
+    frame_size: int | None = None
+    """Numbers of a frame, of a model whose context is a sequence of frames and not a class."""
+
+    def __init__(
+        self,
+        *,
+        event_shape: Sequence[int],
+        conditional: Conditional,
+        order: OrderSpec = "raster",
+        num_classes: int | None = None,
+    ) -> None:
+        super().__init__(event_shape=event_shape, conditional=conditional, order=order, num_classes=num_classes)
+        conditional.require_uniform(type(self).__name__)
 
     @property
     def any_length(self) -> bool:
@@ -26,7 +56,7 @@ class SequenceModel(AutoregressiveModel):
 
     @property
     def receptive_field(self) -> int | None:
-        """How many variables before x_t its conditional looks at; None for all."""
+        """The number of variables before x_t that its conditional sees; None for all."""
         return None
 
     @abstractmethod
@@ -43,7 +73,7 @@ class SequenceModel(AutoregressiveModel):
         """
 
     def draw(self, state: State, previous: Tensor | None, steps: int) -> tuple[Tensor, State]:
-        """Values ``(B, steps)`` drawn from the next conditionals, and the state of the last step.
+        """Sample values ``(B, steps)`` from the next conditionals; also return the state of the last step.
 
         A model may know a faster way than a step at a time; with the same random numbers it draws the same values.
         """
@@ -56,7 +86,7 @@ class SequenceModel(AutoregressiveModel):
 
 
 def reads_streams(model: Model) -> TypeGuard[SequenceModel]:
-    """Whether ``model`` reads a long sequence a piece at a time, given all before; others read its windows."""
+    """True if ``model`` reads a long sequence a chunk at a time, given all before; others read its windows."""
     return isinstance(model, SequenceModel) and model.any_length
 
 
@@ -72,3 +102,13 @@ def sequence_model(model: Model) -> SequenceModel:
             got += f" of events {model.event_shape} in an order of its own"
         raise ValueError(f"recordings expect a model of sequences of any length (WaveNet, RNN), got {got}")
     return model
+
+
+def end_symbol_of(model: Model) -> int | None:
+    """The value that ends an example of ``model``; None if it is no model of documents."""
+    return model.end_symbol if isinstance(model, SequenceModel) else None
+
+
+def frame_size_of(model: Model) -> int | None:
+    """The numbers of a frame that ``model`` is conditioned on; None if its context is no sequence of frames."""
+    return model.frame_size if isinstance(model, SequenceModel) else None

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from chainrule.model import AutoregressiveModel, State
+from chainrule.model import AutoregressiveModel
 from chainrule.sequence import SequenceModel
+from chainrule.state import select as select_items
 
 PIECE = 1024
 """Variables of a long sequence that are computed at once, to bound memory."""
@@ -17,20 +18,14 @@ PIECE = 1024
 Choose = Callable[[int, Distribution], Tensor]
 """Gives the values ``(B,)`` of variable t from ``(t, p(x_t | x_<t))``; t counts along the order."""
 
-
-def drawn(t: int, distribution: Distribution) -> Tensor:
-    """The `Choose` that draws each value from its conditional."""
-    return distribution.sample()
-
-
 Select = Callable[[int], Tensor | None]
-"""Says, once variable t is chosen, which items of the batch go on: indices ``(B,)``, or None for all as they are."""
+"""Gives the items of the batch that go on once variable t is chosen: indices ``(B,)``, or None for all of them."""
 
 
 def walk(
     model: AutoregressiveModel,
     batch_size: int,
-    choose: Choose,
+    choose: Choose | None = None,
     context: Tensor | None = None,
     *,
     select: Select | None = None,
@@ -42,7 +37,7 @@ def walk(
     Args:
         model: Whose conditionals to walk along.
         batch_size: The number B of examples that are built side by side.
-        choose: See `Choose`.
+        choose: See `Choose`; None samples every value from its conditional.
         context: What the examples are conditioned on: classes ``(B,)``.
         select: See `Select`; None to let every item go on.
         prefix: Values ``(B, k)`` of the first k variables, which are not chosen. A `SequenceModel` reads many of them
@@ -73,16 +68,16 @@ def walk(
         for value in chosen:
             _, state = model.step(state, previous)
             previous = value
-    if choose is drawn and select is None and isinstance(model, SequenceModel) and len(chosen) < n:
+    if choose is None and select is None and isinstance(model, SequenceModel) and len(chosen) < n:
         values, _ = model.draw(state, previous, n - len(chosen))
         sequence = torch.cat([known, values], dim=1)
         return sequence if model.any_length else model.order.unflatten(sequence)
     for t in range(len(chosen), n):
         distribution, state = model.step(state, previous)
-        previous = choose(t, distribution).to(dtype)
+        previous = (distribution.sample() if choose is None else choose(t, distribution)).to(dtype)
         chosen.append(previous)
         if select is not None and (kept := select(t)) is not None:
-            state = select_items(state, kept)
+            state = select_items(state, kept, len(previous))
             chosen = list(torch.stack(chosen).index_select(1, kept))
             previous = chosen[-1]
     sequence = torch.stack(chosen, dim=1)
@@ -96,21 +91,3 @@ def _length(model: AutoregressiveModel, length: int | None) -> int:
         least = "at least 1" if model.any_length else f"{model.num_variables}, the number of its variables"
         raise ValueError(f"length expects {least}, got {length}")
     return length
-
-
-def map_state(function: Callable[[Tensor], Tensor], state: State) -> State:
-    """``state`` with ``function`` applied to its tensors.
-
-    >>> map_state(lambda tensor: tensor[:1], (torch.zeros(3, 2), (4, None)))
-    (tensor([[0., 0.]]), (4, None))
-    """
-    if isinstance(state, Tensor):
-        return function(state)
-    if isinstance(state, tuple):
-        return tuple(map_state(function, part) for part in state)
-    return state
-
-
-def select_items(state: State, indices: Tensor) -> State:
-    """``state`` of the items of the batch at ``indices``, which may repeat."""
-    return map_state(lambda tensor: tensor.index_select(0, indices), state)

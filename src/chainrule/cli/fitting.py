@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule import runs
+from chainrule.abilities import loss_unit_of
 from chainrule.cli.parser import UsageError, suggestion
 from chainrule.cli.settings import settings_from
 from chainrule.cli.writing import plain
@@ -37,7 +38,7 @@ def run_fit(options: dict[str, Any]) -> None:
         independent = f"independent variables: {record['independent_valid_nats']:.3f}"
         print(f"validation NLL {record['valid_nats']:.3f} nats ({independent}) {where}")
     else:
-        print(f"validation loss {record['valid_loss']:.3f} {done.model.loss_unit} {where}")
+        print(f"validation loss {record['valid_loss']:.3f} {loss_unit_of(done.model)} {where}")
     data = done.dataset
     kinds = {"samples.txt": data.text, "samples.wav": data.audio, "samples.csv": data.schema or data.series}
     samples = next((name for name, kind in kinds.items() if kind is not None), "samples.png")

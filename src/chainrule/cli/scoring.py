@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from chainrule import plots, runs
+from chainrule.abilities import components_of
 from chainrule.cli.anomaly import run_scores
 from chainrule.cli.audio import audio_format, score_audio
 from chainrule.cli.loading import (
@@ -142,7 +143,7 @@ def run_classify(options: dict[str, Any]) -> None:
     if options["prior"] not in ("train", "uniform"):
         raise UsageError(f"--prior expects train or uniform, got {options['prior']!r}")
     model, config = load_run(options)
-    if options["out"] and options["out"].suffix in PICTURES and len(model.components) > 1:
+    if options["out"] and options["out"].suffix in PICTURES and len(components_of(model)) > 1:
         raise UsageError(
             f"--out {options['out']} expects a model of one order, to show p(c | x_<t) along it, "
             f"got a mixture over orders: write p(c | x) into one of {', '.join(ARRAYS)}"

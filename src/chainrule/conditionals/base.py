@@ -8,20 +8,63 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Distribution, constraints
+from torch.distributions.constraints import Constraint
+
+from chainrule.conditionals.starting import smoothed_log_frequencies
+from chainrule.conditionals.support import Listed, is_in, probes_of, words_for
 
 
 class Conditional(ABC):
     """The family of p(x_t | x_<t): how numbers become a distribution, and values become features.
 
-    A model gives ``num_parameters`` numbers for every variable; `distribution` turns them into
-    p(x_t | x_<t). A model reads every earlier value as ``num_features`` numbers, made by
-    `encode`. To add a family, implement the two sizes and the four methods
-    below; every model then works with it.
+    A model gives ``num_parameters`` numbers for every variable; `distribution` turns them into p(x_t | x_<t). A model
+    reads every earlier value as ``num_features`` numbers, made by `encode`.
+
+    To add a family, write
+
+    1. ``num_parameters`` and ``num_features``;
+    2. `distribution`, `at` and `encode`. The Distribution needs ``log_prob``, in nats, and ``sample``; it accepts
+       parameters of single and of double precision;
+    3. which values there are: `values` if all can be listed, else `support` if it is not all real numbers, and `atoms`
+       if single values have a probability of their own beside a density;
+    4. `config`, if the constructor takes arguments.
+
+    Every model and every task then works with it; everything else has a default. What a default can't know may be
+    overridden: `parameters_of` (for `Table`, `BayesNet` and ensembles), `initial_parameters`, `check` and `log_probs`
+    (where there is a quicker way), and `probes` (where the support is none of torch's intervals).
 
     Attributes:
         num_parameters: Numbers that a model must produce per variable.
         num_features: Numbers that a model reads per variable.
+
+    Counts with more zeros than a Poisson distribution has:
+
+    >>> class ZeroInflated(Distribution):
+    ...     arg_constraints = {}
+    ...     def __init__(self, logit, log_rate):
+    ...         self.logit, self.log_rate = logit, log_rate
+    ...         super().__init__(logit.shape, validate_args=False)
+    ...     def log_prob(self, value):
+    ...         counted = torch.nn.functional.logsigmoid(-self.logit) + torch.distributions.Poisson(
+    ...             self.log_rate.exp(), validate_args=False
+    ...         ).log_prob(value)
+    ...         return torch.where(value == 0, torch.logaddexp(counted, self.logit.sigmoid().log()), counted)
+    ...     def sample(self, sample_shape=()):
+    ...         rate = self.log_rate.detach().exp().expand(*sample_shape, *self.batch_shape)
+    ...         return torch.poisson(rate) * torch.bernoulli(torch.sigmoid(-self.logit.detach()).expand_as(rate))
+    >>> class ZeroInflatedPoisson(Conditional):
+    ...     num_parameters, num_features = 2, 1
+    ...     support = constraints.nonnegative_integer
+    ...     def distribution(self, parameters):
+    ...         return ZeroInflated(*at_least_single(parameters).unbind(-1))
+    ...     def at(self, distribution, index):
+    ...         parts = distribution.logit, distribution.log_rate
+    ...         return ZeroInflated(*(part.flatten(1)[:, index] for part in parts))
+    ...     def encode(self, x):
+    ...         return x.log1p().unsqueeze(-1)
+    >>> ZeroInflatedPoisson().probes
+    tensor([0., 1., 2., 3.])
     """
 
     num_parameters: int
@@ -45,9 +88,63 @@ class Conditional(ABC):
     def encode(self, x: Tensor) -> Tensor:
         """Features ``(..., num_features)`` of the values ``x`` ``(...)``; the value 0 is all zeros."""
 
-    @abstractmethod
+    @property
+    def values(self) -> Tensor | None:
+        """All values that a variable can take, in increasing order; None if they can't be listed."""
+        return None
+
+    @property
+    def support(self) -> Constraint:
+        """The values that a variable can take, as a constraint of one variable, without its `atoms`.
+
+        By default the listed `values`, or all real numbers. Infinity is never a value.
+        """
+        return constraints.real if self.values is None else Listed(self.values)
+
+    @property
+    def atoms(self) -> Tensor | None:
+        """Values ``(k,)`` that have a probability of their own beside a density or a listed support; None if none has.
+
+        Such as NaN where a value may be missing, or 0 where a density of positive numbers is inflated at zero.
+        ``log_prob`` is there the log of a probability, not of a density.
+        """
+        return None
+
+    @property
+    def probes(self) -> Tensor:
+        """A few values of a variable, ``(k,)``: all where they can be listed, else some of the support and the atoms.
+
+        The first is in the support, and no atom.
+        """
+        some = probes_of(self.support)
+        return some if self.atoms is None else torch.cat([some, self.atoms.to(some)])
+
     def check(self, x: Tensor) -> None:
-        """Raise ``ValueError``, saying expected and got, where ``x`` has values outside the family's."""
+        """Raise ``ValueError``, saying expected and got, where a value of ``x`` is not in the support and no atom."""
+        numbers = x if torch.is_floating_point(x) else x.long()
+        valid = self.support.check(numbers) & numbers.isfinite()
+        expected = words_for(self.support)
+        if self.atoms is not None:
+            valid = valid | is_in(numbers, self.atoms)
+            expected += f", or {', '.join(_number(atom) for atom in self.atoms.tolist())}"
+        if not bool(valid.all()):
+            raise ValueError(f"{type(self).__name__} expects {expected}, got {numbers[~valid][0].item():g}")
+
+    def initial_parameters(self, x: Tensor) -> Tensor:
+        """The parameters with which a model that sees no other variable starts, given training values.
+
+        Their distribution has the frequencies of the data: of listed values those of each value, with one more example
+        spread over all of them, so that none is impossible. By default zeros, where values can't be listed.
+
+        Args:
+            x: Values ``(N,)`` of one variable or ``(N, n)`` of n, in the family's support.
+
+        Returns:
+            ``(num_parameters,)`` or ``(n, num_parameters)``.
+        """
+        if self.values is None or type(self).parameters_of is Conditional.parameters_of:
+            return torch.zeros(*x.shape[1:], self.num_parameters, device=x.device)
+        return self.parameters_of(smoothed_log_frequencies(x, self.values))
 
     def parameters_of(self, log_probs: Tensor) -> Tensor:
         """The ``parameters`` ``(..., num_parameters)`` that give the listed values ``log_probs`` ``(..., K)``.
@@ -91,26 +188,21 @@ class Conditional(ABC):
 
     @property
     def family(self) -> Conditional:
-        """The family itself, of one that `Columns` fills up to the size of the others."""
+        """The family without the padding that `Columns` adds."""
         return self
 
     @property
     def uniform(self) -> bool:
-        """Whether all variables have the same conditional, so that a model needs not know which variable it is at."""
+        """True if all variables have the same conditional, so that a model need not know which variable it is at."""
         return True
+
+    def require_uniform(self, owner: str) -> None:
+        """Raise ``ValueError``, in the name of ``owner``, if variables have conditionals of their own."""
+        if not self.uniform:
+            raise ValueError(f"{owner} expects one conditional of all variables, got {self!r}")
 
     def check_event(self, event_shape: tuple[int, ...]) -> None:  # noqa: B027  # most families fit any event
         """Raise ``ValueError``, saying expected and got, where the family can't be that of such events."""
-
-    @property
-    def probes(self) -> Tensor:
-        """A few values that a variable can take, for the laws to try: all of them, where they can be listed."""
-        return torch.tensor([-0.75, 0.0, 0.5, 1.0]) if self.values is None else self.values
-
-    @property
-    def values(self) -> Tensor | None:
-        """All values that a variable can take, in order, or None where they can't be listed."""
-        return None
 
     @property
     def config(self) -> dict[str, Any]:
@@ -131,12 +223,14 @@ def at_least_single(parameters: Tensor) -> Tensor:
     return parameters.float() if parameters.dtype in (torch.bfloat16, torch.float16) else parameters
 
 
+def _number(value: float) -> str:
+    return "NaN" if value != value else f"{value:g}"
+
+
 def check_integers(x: Tensor, count: int, family: str) -> None:
     """Raise ``ValueError`` unless every value of ``x`` is one of 0, 1, ..., count - 1."""
     numbers = x if torch.is_floating_point(x) else x.long()  # a comparison with 256 would wrap in bytes
     valid = (numbers >= 0) & (numbers < count) & (numbers == numbers.round())
     if not bool(valid.all()):
-        value = x[~valid][0].item()
-        number = "NaN" if value != value else f"{value:g}"
         expected = "0 or 1" if count == 2 else f"integers from 0 to {count - 1}"
-        raise ValueError(f"{family} expects values {expected}, got {number}")
+        raise ValueError(f"{family} expects values {expected}, got {_number(x[~valid][0].item())}")

@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Bernoulli as TorchBernoulli
-from torch.distributions import Distribution
+from torch.distributions import Distribution, constraints
+from torch.distributions.constraints import Constraint
 
 from chainrule.conditionals.base import Conditional, at_least_single, check_integers
 
@@ -43,6 +44,10 @@ class Bernoulli(Conditional):
     @property
     def values(self) -> Tensor:
         return torch.tensor([0.0, 1.0])
+
+    @property
+    def support(self) -> Constraint:
+        return constraints.boolean
 
 
 class _BernoulliOfLogits(TorchBernoulli):

@@ -8,7 +8,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 from torch.distributions import Categorical as TorchCategorical
-from torch.distributions import Distribution
+from torch.distributions import Distribution, constraints
+from torch.distributions.constraints import Constraint
 from torch.distributions.utils import lazy_property
 
 from chainrule.conditionals.base import Conditional, at_least_single, check_integers
@@ -70,6 +71,10 @@ class Categorical(Conditional):
     @property
     def values(self) -> Tensor:
         return torch.arange(self.categories, dtype=torch.get_default_dtype())
+
+    @property
+    def support(self) -> Constraint:
+        return constraints.integer_interval(0, self.categories - 1)
 
     @property
     def config(self) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Distribution, constraints
+from torch.distributions.constraints import Constraint
 
 from chainrule.conditionals.base import Conditional
 from chainrule.conditionals.wrapped import PLAIN, InUnits, Standardised, present
@@ -97,6 +98,21 @@ class Columns(Conditional):
             except ValueError as error:
                 raise ValueError(f"column {index + 1}: {error}") from None
 
+    @property
+    def support(self) -> Constraint:
+        """The supports of all variables, along the last dimension of an example."""
+        return constraints.stack([column.support for column in self.columns], dim=-1)
+
+    @property
+    def probes(self) -> Tensor:
+        """Raise ``ValueError``: each variable has its own, ``of(index).probes``."""
+        raise ValueError("probes expects one variable, got Columns: ask of(index).probes")
+
+    def initial_parameters(self, x: Tensor) -> Tensor:
+        """Those of each column, ``(n, num_parameters)``, of rows ``(N, n)``; zeros where a column needs fewer."""
+        own = [column.initial_parameters(x[:, index]) for index, column in enumerate(self.columns)]
+        return torch.stack([F.pad(part, (0, self.num_parameters - len(part))) for part in own])
+
     def __str__(self) -> str:
         counts = Counter(type(base).__name__ for base, index in self.groups for _ in index)
         return f"Columns of {', '.join(f'{count} {name}' for name, count in counts.items())}"
@@ -134,8 +150,20 @@ class _Padded(Conditional):
         return self.column.values
 
     @property
+    def support(self) -> Constraint:
+        return self.column.support
+
+    @property
+    def atoms(self) -> Tensor | None:
+        return self.column.atoms
+
+    @property
     def probes(self) -> Tensor:
         return self.column.probes
+
+    def initial_parameters(self, x: Tensor) -> Tensor:
+        own = self.column.initial_parameters(x)
+        return F.pad(own, (0, self.num_parameters - own.shape[-1]))
 
 
 class ByColumn(Distribution):

@@ -20,9 +20,11 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Distribution, constraints
+from torch.distributions.constraints import Constraint
 
 from chainrule.conditionals.base import Conditional, at_least_single, check_integers
+from chainrule.conditionals.starting import LOGISTIC_DEVIATION, spread
 
 LOG_SCALES = (-7.0, 7.0)
 """Bounds of log s: a scale of less than a tenth of a bin of 256, or of more than a thousand times the range of values,
@@ -94,6 +96,17 @@ class DiscretizedLogisticMixture(Conditional):
     @property
     def values(self) -> Tensor:
         return torch.arange(self.categories, dtype=torch.get_default_dtype())
+
+    @property
+    def support(self) -> Constraint:
+        return constraints.integer_interval(0, self.categories - 1)
+
+    def initial_parameters(self, x: Tensor) -> Tensor:
+        """Equally probable components at quantiles of the values, with the mean and the variance of all of them."""
+        means, deviation = spread(2 * x / (self.categories - 1) - 1, self.components)
+        scale = (deviation / LOGISTIC_DEVIATION).clamp(min=1 / (2 * (self.categories - 1)))  # half a bin's half-width
+        log_scales = scale.log().unsqueeze(-1).expand_as(means)
+        return torch.cat([torch.zeros_like(means), means, log_scales], dim=-1).float()
 
     @property
     def config(self) -> dict[str, Any]:

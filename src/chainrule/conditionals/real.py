@@ -26,6 +26,7 @@ from torch.distributions import Categorical as TorchCategorical
 from torch.distributions import Distribution, MixtureSameFamily, Normal
 
 from chainrule.conditionals.base import Conditional, at_least_single
+from chainrule.conditionals.starting import LOGISTIC_DEVIATION, spread
 
 MAX_SCALE = 1e6
 SPREAD = 1.5
@@ -40,6 +41,8 @@ class Real(Conditional):
     """
 
     num_features = 1
+    deviation = 1.0
+    """The standard deviation of a component of scale 1."""
 
     def __init__(self, components: int, min_scale: float) -> None:
         if components < 1:
@@ -80,10 +83,14 @@ class Real(Conditional):
     def encode(self, x: Tensor) -> Tensor:
         return x.asinh().unsqueeze(-1)
 
-    def check(self, x: Tensor) -> None:
-        finite = x.isfinite()
-        if not bool(finite.all()):
-            raise ValueError(f"{type(self).__name__} expects finite numbers, got {x[~finite][0].item()}")
+    def initial_parameters(self, x: Tensor) -> Tensor:
+        """Equally probable components at quantiles of the values, with the mean and the variance of all of them."""
+        means, deviation = spread(x, self.components)
+        log_scales = (deviation / self.deviation).clamp(self.min_scale, MAX_SCALE).log().unsqueeze(-1).expand_as(means)
+        if self.components == 1:
+            return torch.cat([means, log_scales], dim=-1).float()
+        offsets = torch.linspace(-SPREAD, SPREAD, self.components, dtype=means.dtype, device=means.device)
+        return torch.cat([torch.zeros_like(means), means - offsets, log_scales], dim=-1).float()
 
     @property
     def config(self) -> dict[str, Any]:
@@ -134,6 +141,8 @@ class LogisticMixture(Real):
         components: Logistics of the mixture.
         min_scale: The least scale of one.
     """
+
+    deviation = LOGISTIC_DEVIATION
 
     def __init__(self, components: int = 10, min_scale: float = 1e-3) -> None:
         super().__init__(components, min_scale)

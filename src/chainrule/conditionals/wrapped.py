@@ -9,9 +9,11 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Distribution, constraints
+from torch.distributions.constraints import Constraint
 
 from chainrule.conditionals.base import Conditional
+from chainrule.conditionals.support import Affine
 
 PLAIN: dict[str, Any] = {}
 
@@ -60,8 +62,21 @@ class Standardised(Conditional):
             raise ValueError(f"{error}{units}") from None
 
     @property
+    def support(self) -> Constraint:
+        inner = self.conditional.support
+        return inner if inner is constraints.real else Affine(inner, self.shift, self.scale)
+
+    @property
+    def atoms(self) -> Tensor | None:
+        inner = self.conditional.atoms
+        return None if inner is None else inner * self.scale + self.shift
+
+    @property
     def probes(self) -> Tensor:
         return self.conditional.probes * self.scale + self.shift
+
+    def initial_parameters(self, x: Tensor) -> Tensor:
+        return self.conditional.initial_parameters((x - self.shift) / self.scale)
 
     @property
     def config(self) -> dict[str, Any]:
@@ -136,8 +151,29 @@ class WithMissing(Conditional):
         self.conditional.check(x[~x.isnan()])
 
     @property
+    def support(self) -> Constraint:
+        return self.conditional.support
+
+    @property
+    def atoms(self) -> Tensor:
+        missing = torch.tensor([math.nan])
+        return missing if self.conditional.atoms is None else torch.cat([self.conditional.atoms, missing])
+
+    @property
     def probes(self) -> Tensor:
         return torch.cat([self.conditional.probes, torch.tensor([math.nan])])
+
+    def initial_parameters(self, x: Tensor) -> Tensor:
+        """Those of the values that are there, and the log-odds of the share of missing ones."""
+        if x.dim() == 2:
+            return torch.stack([self.initial_parameters(column) for column in x.unbind(1)])
+        missing = x.isnan()
+        share = (missing.sum() + 0.5) / (len(x) + 1)
+        given = x[~missing]
+        inner = torch.zeros(self.conditional.num_parameters, device=x.device)
+        if len(given):
+            inner = self.conditional.initial_parameters(given)
+        return torch.cat([inner, share.logit().to(inner).unsqueeze(0)])
 
     @property
     def config(self) -> dict[str, Any]:

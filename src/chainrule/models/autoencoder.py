@@ -24,16 +24,17 @@ from torch import Tensor, nn
 from torch.distributions import Categorical as TorchCategorical
 from torch.distributions import Distribution
 
+from chainrule.abilities import OwnUnit
 from chainrule.conditionals import Conditional
 from chainrule.model import Model
 from chainrule.nn.checks import activation_called, check_dropout
 
 
-class Autoencoder(Model):
+class Autoencoder(Model, OwnUnit):
     """An encoder and a decoder with its layers the other way round. It can be fitted, and `features` is the code.
 
-    It has a loss but no likelihood: `forward`, `log_prob`, `start`, `step`, `order`, `members` and `components` raise
-    a ``ValueError`` that says why, and so does every task that asks for one of them.
+    It has a loss but no likelihood: `forward`, `log_prob`, `start`, `step`, and `order` raise a ``ValueError`` that
+    says why, and so does every task that asks for one of them.
 
     Args:
         event_shape: Shape of one example.
@@ -73,6 +74,7 @@ class Autoencoder(Model):
         dropout: float = 0.0,
     ) -> None:
         super().__init__(event_shape=event_shape, conditional=conditional)
+        conditional.require_uniform(type(self).__name__)
         if len(hidden_sizes) == 0 or min(hidden_sizes) < 1:
             raise ValueError(f"hidden_sizes expects one or more sizes of at least 1, got {list(hidden_sizes)}")
         if reconstruction not in ("cross_entropy", "squared_error"):
@@ -96,7 +98,7 @@ class Autoencoder(Model):
         return hidden
 
     def decode(self, code: Tensor) -> Distribution:
-        """What the decoder makes of a code ``(B, hidden_sizes[-1])``: distributions of batch ``(B, *event_shape)``."""
+        """The outputs for a code ``(B, hidden_sizes[-1])``: distributions of batch shape ``(B, *event_shape)``."""
         *hidden_layers, output_layer = self.decoder
         hidden = code
         for layer in hidden_layers:
@@ -104,7 +106,7 @@ class Autoencoder(Model):
         return self.conditional.distribution(output_layer(hidden).unflatten(1, (*self.event_shape, -1)))
 
     def reconstruct(self, x: Tensor) -> Tensor:
-        """What the network gives back for the examples ``x``, of the same shape.
+        """The network's reconstruction of the examples ``x``, of the same shape.
 
         The most probable value of every output, or, of a network trained on the squared error, the listed value
         nearest to its mean; the mean itself where values can't be listed.
@@ -121,7 +123,7 @@ class Autoencoder(Model):
         return values[torch.stack([output.log_prob(value) for value in values]).argmax(0)]
 
     def loss(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """How far the outputs are from ``x``, summed over variables, ``(B,)``: no -log p(x), see the class.
+        """The error of the outputs, summed over variables, ``(B,)``: no -log p(x), see the class.
 
         The cross-entropy -sum_i log p(x_i; output_i) in nats, or the squared error sum_i (x_i - mean_i)^2.
 
@@ -172,16 +174,6 @@ class Autoencoder(Model):
     def order(self) -> NoReturn:
         """Raise ``ValueError``, for nothing comes before anything else."""
         _refuse("order")
-
-    @property
-    def members(self) -> NoReturn:
-        """Raise ``ValueError``, for there is no likelihood to average."""
-        _refuse("members")
-
-    @property
-    def components(self) -> NoReturn:
-        """Raise ``ValueError``, for there is nothing to walk along."""
-        _refuse("components")
 
 
 def _layers(sizes: Sequence[int]) -> nn.ModuleList:

@@ -27,8 +27,9 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from chainrule.abilities import FarSighted, LimitedPast
 from chainrule.conditionals import Conditional
-from chainrule.model import CountedModel, State
+from chainrule.model import CountedModel
 from chainrule.nn.conditional_tables import (
     ConditionalTables,
     PairCounts,
@@ -37,11 +38,12 @@ from chainrule.nn.conditional_tables import (
     require_examples,
 )
 from chainrule.order import Order, OrderSpec
+from chainrule.state import Shared, State
 
 Batches = Iterable[tuple[Tensor, Tensor | None]]
 
 
-class BayesNet(CountedModel):
+class BayesNet(CountedModel, FarSighted, LimitedPast):
     """A Bayesian network with tables, whose structure is given or learnt as Chow and Liu's tree.
 
     It is fitted by `count`. The attribute `parents` holds, for every variable, the positions of its parents, and
@@ -117,6 +119,13 @@ class BayesNet(CountedModel):
         self.positions = sequence
         self.tables = ConditionalTables(self.parents, self.conditional, self.num_classes)
 
+    def sees(self) -> Tensor:
+        """The parents of each variable, both counted along the order: booleans ``(n, n)``."""
+        edges = torch.zeros(self.num_variables, self.num_variables, dtype=torch.bool)
+        for child, parents in enumerate(self.parents):
+            edges[child, parents] = True
+        return edges[self.positions][:, self.positions]
+
     def count(self, batches: Batches) -> None:
         """Set the tables, and learn the structure if it is to be learnt, from all ``(x, context)``, read once.
 
@@ -160,15 +169,16 @@ class BayesNet(CountedModel):
 
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
         indices = torch.zeros(batch_size, self.num_variables, dtype=torch.long, device=self.device)
-        return -1, indices, context
+        return Shared(-1), indices, context
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
-        t, indices, context = state
+        position, indices, context = state
+        t = position.value
         if previous is not None:
             indices[:, self.positions[t]] = self.tables.indices(previous)
         t += 1
         parameters = self.tables.lookup(self.tables.row(self.positions[t], indices), context)
-        return self.conditional.distribution(parameters), (t, indices, context)
+        return self.conditional.distribution(parameters), (Shared(t), indices, context)
 
     @torch.no_grad()
     def lookahead(self, x: Tensor, observed: Tensor, context: Tensor | None = None) -> Tensor | None:

@@ -26,10 +26,12 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from chainrule.model import AutoregressiveModel, State
+from chainrule.abilities import Mixture, components_of, variant_of
+from chainrule.model import AutoregressiveModel
+from chainrule.state import State
 
 
-class Ensemble(AutoregressiveModel):
+class Ensemble(AutoregressiveModel, Mixture):
     """The mean of the joints of ``models``, of ``variants`` variants each.
 
     Members that generate in one order make a model like any other. Members of different orders make a mixture
@@ -52,7 +54,6 @@ class Ensemble(AutoregressiveModel):
     """
 
     growth = "the sum of its models"
-    takes_columns = True
 
     def __init__(self, *, models: Sequence[AutoregressiveModel], variants: int = 1) -> None:
         if not models:
@@ -74,9 +75,10 @@ class Ensemble(AutoregressiveModel):
         )
         self.models: Sequence[AutoregressiveModel] = nn.ModuleList(models)  # type: ignore[assignment]
         self.variants = variants
+        self._variants: tuple[Any, list[AutoregressiveModel]] | None = None
         # Where values can't be listed, a mixture is walked along one of its members, as over orders.
         self.in_one_order = self.conditional.values is not None and all(
-            len(member.components) == 1 and member.order.permutation.tolist() == order for member in self.members
+            len(components_of(member)) == 1 and member.order.permutation.tolist() == order for member in self.members
         )
 
     @property
@@ -91,16 +93,26 @@ class Ensemble(AutoregressiveModel):
     def members(self) -> Sequence[AutoregressiveModel]:
         if self.variants == 1:
             return list(self.models)
-        return [model.variant(index) for model in self.models for index in range(self.variants)]
+        # Variants take long to build, so they are kept as long as what they do not share with the models is the same.
+        key = self.device, self.dtype, [model.training for model in self.models]
+        if self._variants is None or self._variants[0] != key:
+            built = [variant_of(model, index) for model in self.models for index in range(self.variants)]
+            self._variants = key, built
+        return self._variants[1]
 
     @property
     def components(self) -> Sequence[AutoregressiveModel]:
         if self.in_one_order:
             return (self,)
-        parts = [member.components for member in self.members]
+        parts = [components_of(member) for member in self.members]
         # Components are equally probable, so those of a member that has few of them are repeated.
         count = math.lcm(*map(len, parts))
         return [component for own in parts for component in list(own) * (count // len(own))]
+
+    def _log_prob(self, x: Tensor, context: Tensor | None) -> Tensor:
+        """The log of the mean of the members' p(x)."""
+        joints = torch.stack([member.log_prob(x, context) for member in self.members])
+        return joints.logsumexp(0) - math.log(len(joints))
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
         """The conditionals of the mixture, each member weighted by its evidence.
@@ -118,10 +130,11 @@ class Ensemble(AutoregressiveModel):
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
         self._require_one_order()
         states = tuple(member.start(batch_size, context) for member in self.members)
-        return states, self.empty(batch_size, len(states)), None, [self.members]
+        return states, self.empty(batch_size, len(states)), None
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
-        states, evidence, tables, (members,) = state
+        states, evidence, tables = state
+        members = self.members
         if previous is not None:
             indices = self._indices(previous)[:, None, None].expand(-1, len(members), 1)
             evidence = evidence + tables.gather(-1, indices).squeeze(-1)
@@ -129,7 +142,7 @@ class Ensemble(AutoregressiveModel):
         distributions = [distribution for distribution, _ in steps]
         tables = torch.stack([self.conditional.log_probs(distribution) for distribution in distributions], dim=1)
         mixed = self.conditional.mixture(log_weights(evidence, 1).T, distributions)
-        return mixed, (tuple(own for _, own in steps), evidence, tables, [members])
+        return mixed, (tuple(own for _, own in steps), evidence, tables)
 
     def features(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         return torch.cat([member.features(x, context) for member in self.members], dim=1)

@@ -19,12 +19,13 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from chainrule.conditionals import Conditional
-from chainrule.model import AutoregressiveModel, State
+from chainrule.model import AutoregressiveModel
 from chainrule.nn.buffers import cut_rows, write_columns
 from chainrule.nn.checks import check_dropout
-from chainrule.nn.class_bias import ClassBias
+from chainrule.nn.class_bias import ClassBias, plus
 from chainrule.nn.masked_linear import MaskedLinear, degree_mask
 from chainrule.order import OrderSpec
+from chainrule.state import Shared, State
 
 
 class FVSBN(AutoregressiveModel):
@@ -50,7 +51,6 @@ class FVSBN(AutoregressiveModel):
     """
 
     growth = "n(n + 1)/2"
-    takes_columns = True
 
     def __init__(
         self,
@@ -76,23 +76,24 @@ class FVSBN(AutoregressiveModel):
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
         features = self.order.flatten(self.conditional.encode(x)).flatten(1)
-        parameters = self.regressions(self.dropout(features)) + self.class_bias(context)
+        parameters = plus(self.regressions(self.dropout(features)), self.class_bias(context))
         parameters = parameters.unflatten(1, (self.num_variables, -1))
         return self.conditional.distribution(self.order.unflatten(parameters))
 
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
         regressions = cut_rows(self.regressions.weight, self.regressions.bias, self.conditional.num_parameters)
         features = self.empty(batch_size, self.num_variables * self.conditional.num_features)
-        return -1, features, regressions, self.class_bias(context)
+        return Shared(-1), Shared(regressions), features, self.class_bias(context)
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
-        t, features, regressions, class_bias = state
+        position, regressions, features, class_bias = state
+        t = position.value
         f, p = self.conditional.num_features, self.conditional.num_parameters
         if previous is not None:
             features = write_columns(features, self.conditional_at(t).encode(previous), t * f)
         t += 1
-        weight, bias = regressions[t]
+        weight, bias = regressions.value[t]
         parameters = F.linear(features.narrow(1, 0, t * f), weight.narrow(1, 0, t * f), bias)
-        if isinstance(class_bias, Tensor):
+        if class_bias is not None:
             parameters = parameters + class_bias.narrow(1, t * p, p)
-        return self.conditional_at(t).distribution(parameters), (t, features, regressions, class_bias)
+        return self.conditional_at(t).distribution(parameters), (Shared(t), regressions, features, class_bias)

@@ -26,16 +26,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from chainrule.abilities import Varied
 from chainrule.conditionals import Conditional
-from chainrule.model import AutoregressiveModel, State
+from chainrule.model import AutoregressiveModel
 from chainrule.nn.buffers import cut_rows, write_columns
 from chainrule.nn.checks import activation_called, check_dropout
-from chainrule.nn.class_bias import ClassBias
+from chainrule.nn.class_bias import ClassBias, plus
 from chainrule.nn.masked_linear import MaskedLinear, degree_mask
 from chainrule.order import Order, OrderSpec
+from chainrule.state import Shared, State
 
 
-class MADE(AutoregressiveModel):
+class MADE(AutoregressiveModel, Varied):
     """An autoencoder of any depth whose weights are masked by the degrees of their units.
 
     `features` are the units of the last hidden layer.
@@ -60,7 +62,6 @@ class MADE(AutoregressiveModel):
     """
 
     growth = "about (n + 1)(h_1 + h_L)/2 + sum_l h_l h_(l+1)/2, linear in n at fixed hidden sizes"
-    takes_columns = True
 
     def __init__(
         self,
@@ -160,13 +161,13 @@ class MADE(AutoregressiveModel):
         """The last hidden layer."""
         hidden = features
         for i, layer in enumerate(self.hidden_layers):
-            hidden = layer(hidden) if i else layer(hidden) + self.hidden_class_bias(context)
+            hidden = layer(hidden) if i else plus(layer(hidden), self.hidden_class_bias(context))
             hidden = self.dropout(self.activate(hidden))
         return hidden
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
         features = self.conditional.encode(x.flatten(1)).flatten(1)
-        parameters = self.output_layer(self._hidden(features, context)) + self.output_class_bias(context)
+        parameters = plus(self.output_layer(self._hidden(features, context)), self.output_class_bias(context))
         if self.direct_layer is not None:
             parameters = parameters + self.direct_layer(features)
         return self.conditional.distribution(parameters.unflatten(1, (*self.event_shape, -1)))
@@ -184,14 +185,14 @@ class MADE(AutoregressiveModel):
         along_inputs = functools.partial(self.order.along, group=f)
         along_outputs = functools.partial(self.order.along, group=p)
         before: Callable[..., Tensor] = along_inputs
-        hidden_bias: Tensor | float = self.hidden_class_bias(context)
+        hidden_bias = self.hidden_class_bias(context)
         for layer, degrees in zip(self.hidden_layers, self._degrees(), strict=True):
             units = _sorted_by(degrees.to(self.device))
             ends = torch.searchsorted(degrees.sort().values, time).tolist()
             sizes = [*np.diff(ends, prepend=0).tolist(), layer.out_features - ends[-1]]
             layers.append(cut_rows(before(units(layer.weight, 0), 1), units(layer.bias, 0), sizes))
             known.append(ends)
-            if isinstance(hidden_bias, Tensor) and not layers[1:]:
+            if hidden_bias is not None and not layers[1:]:
                 hidden_bias = units(hidden_bias, 1)
             before = units
         weight = before(along_outputs(self.output_layer.weight, 0), 1)
@@ -200,10 +201,10 @@ class MADE(AutoregressiveModel):
         if self.direct_layer is not None:
             direct = [along_inputs(along_outputs(self.direct_layer.weight, 0), 1)]
         output_bias = self.output_class_bias(context)
-        biases = (hidden_bias, along_outputs(output_bias, 1) if isinstance(output_bias, Tensor) else 0.0)
+        biases = (hidden_bias, None if output_bias is None else along_outputs(output_bias, 1))
         features = self.empty(batch_size, self.num_variables * f)
         hidden = tuple(self.empty(batch_size, layer.out_features) for layer in self.hidden_layers)
-        return -1, features, hidden, biases, [layers, known, outputs, direct]
+        return Shared(-1), Shared((layers, known, outputs, direct)), features, hidden, biases
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
         """As `AutoregressiveModel.step`, but touching every weight that a mask lets live just once per example.
@@ -211,8 +212,9 @@ class MADE(AutoregressiveModel):
         Hidden units are sorted by degree, so those of degree t are neighbours, see a prefix of the layer
         before, and can be computed once x_t is known; no mask is needed.
         """
-        t, features, hidden, biases, weights = state
-        layers, known, outputs, direct = weights
+        position, weights, features, hidden, biases = state
+        t = position.value
+        layers, known, outputs, direct = weights.value
         f, p = self.conditional.num_features, self.conditional.num_parameters
         if previous is not None:
             features = write_columns(features, self.conditional_at(t).encode(previous), t * f)
@@ -224,19 +226,19 @@ class MADE(AutoregressiveModel):
             if new > old:
                 weight, bias = rows[t]
                 fresh = F.linear(below.narrow(1, 0, seen), weight.narrow(1, 0, seen), bias)
-                if isinstance(class_bias, Tensor):
+                if class_bias is not None:
                     fresh = fresh + class_bias.narrow(1, old, new - old)
                 units = write_columns(units, self.activate(fresh), old)
-            below, seen, class_bias = units, new, 0.0
+            below, seen, class_bias = units, new, None
             updated.append(units)
         weight, bias = outputs[t]
         parameters = F.linear(below.narrow(1, 0, seen), weight.narrow(1, 0, seen), bias)
-        if isinstance(biases[1], Tensor):
+        if biases[1] is not None:
             parameters = parameters + biases[1].narrow(1, t * p, p)
         if direct is not None:
             weight = direct[0].narrow(0, t * p, p).narrow(1, 0, t * f)
             parameters = parameters + F.linear(features.narrow(1, 0, t * f), weight)
-        return self.conditional_at(t).distribution(parameters), (t, features, tuple(updated), biases, weights)
+        return self.conditional_at(t).distribution(parameters), (Shared(t), weights, features, tuple(updated), biases)
 
 
 def _sorted_by(degrees: Tensor) -> Callable[..., Tensor]:

@@ -23,12 +23,13 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from chainrule.conditionals import Conditional
-from chainrule.model import AutoregressiveModel, State
+from chainrule.model import AutoregressiveModel
 from chainrule.nn.buffers import cut_rows, write_columns
 from chainrule.nn.checks import activation_called, check_dropout
-from chainrule.nn.class_bias import ClassBias
+from chainrule.nn.class_bias import ClassBias, plus
 from chainrule.nn.masked_linear import MaskedLinear, degree_mask
 from chainrule.order import OrderSpec
+from chainrule.state import Shared, State
 
 # Shape legend: B examples, n variables, f features and p parameters per variable, d hidden units per variable.
 
@@ -58,7 +59,6 @@ class MLP(AutoregressiveModel):
     """
 
     growth = "dn(n - 1)/2 + 2nd + n"
-    takes_columns = True
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class MLP(AutoregressiveModel):
     def _hidden(self, x: Tensor, context: Tensor | None) -> Tensor:
         """The hidden units ``(B, n d)``, along the order."""
         features = self.order.flatten(self.conditional.encode(x)).flatten(1)
-        return self.dropout(self.activate(self.hidden_layer(features) + self.class_bias(context)))
+        return self.dropout(self.activate(plus(self.hidden_layer(features), self.class_bias(context))))
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
         hidden_nBd = self._hidden(x, context).unflatten(1, (self.num_variables, -1)).transpose(0, 1)
@@ -115,20 +115,21 @@ class MLP(AutoregressiveModel):
         biases = self.output_bias.split(self.conditional.num_parameters)
         outputs = list(zip(biases, self.output_weight.unbind(0), strict=True))
         features = self.empty(batch_size, self.num_variables * self.conditional.num_features)
-        return -1, features, self.class_bias(context), [hidden, outputs]
+        return Shared(-1), Shared((hidden, outputs)), features, self.class_bias(context)
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
         """As `AutoregressiveModel.step`, but computing only the d units of the next variable, from what is known."""
-        t, features, class_bias, weights = state
-        hidden, outputs = weights
+        position, weights, features, class_bias = state
+        t = position.value
+        hidden, outputs = weights.value
         f, d = self.conditional.num_features, self.hidden_size
         if previous is not None:
             features = write_columns(features, self.conditional_at(t).encode(previous), t * f)
         t += 1
         weight, bias = hidden[t]
         sum_Bd = F.linear(features.narrow(1, 0, t * f), weight.narrow(1, 0, t * f), bias)
-        if isinstance(class_bias, Tensor):
+        if class_bias is not None:
             sum_Bd = sum_Bd + class_bias.narrow(1, t * d, d)
         bias, weight = outputs[t]
         parameters_Bp = torch.addmm(bias, self.activate(sum_Bd), weight)
-        return self.conditional_at(t).distribution(parameters_Bp), (t, features, class_bias, weights)
+        return self.conditional_at(t).distribution(parameters_Bp), (Shared(t), weights, features, class_bias)

@@ -26,12 +26,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from chainrule.abilities import Reorderable, Varied
 from chainrule.conditionals import Conditional
-from chainrule.model import AutoregressiveModel, State
+from chainrule.model import AutoregressiveModel
 from chainrule.nn.buffers import cut_rows
 from chainrule.nn.checks import activation_called, check_dropout
-from chainrule.nn.class_bias import ClassBias
+from chainrule.nn.class_bias import ClassBias, plus
 from chainrule.order import Order, OrderSpec
+from chainrule.state import Shared, State
 
 # Shape legend: B examples, n variables, f features and p parameters per variable, d hidden units,
 # k variables of a block, R distinct hidden states of a block.
@@ -41,7 +43,7 @@ BLOCK, SHORT_BLOCK = 32, 8
 products of its size squared for every hidden state, so it is short where no two variables share a state."""
 
 
-class NADE(AutoregressiveModel):
+class NADE(AutoregressiveModel, Reorderable, Varied):
     """A hidden layer of ``hidden_size`` units before every variable, all sharing one weight matrix.
 
     `features` are the hidden units (of the last layer) that have seen the whole example.
@@ -68,7 +70,6 @@ class NADE(AutoregressiveModel):
     """
 
     growth = "2nd + n + d"
-    takes_columns = True
 
     def __init__(
         self,
@@ -163,7 +164,7 @@ class NADE(AutoregressiveModel):
 
     def _bias(self, batch_size: int, context: Tensor | None) -> Tensor:
         """What the first layer adds up before anything is known, ``(B, d)``."""
-        return self.hidden_bias.expand(batch_size, -1) + self.class_bias(context)
+        return plus(self.hidden_bias.expand(batch_size, -1), self.class_bias(context))
 
     def _outputs(self) -> tuple[Tensor, Tensor]:
         """Weight and bias of the output layer along the order."""
@@ -182,15 +183,17 @@ class NADE(AutoregressiveModel):
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
         outputs = cut_rows(*self._outputs(), self.conditional.num_parameters)
         input_rows = list(self.order.along(self.input_weight, 0, self.num_inputs).split(self.num_inputs))
-        return -1, self._bias(batch_size, context), input_rows, outputs
+        return Shared(-1), Shared((input_rows, outputs)), self._bias(batch_size, context)
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
-        t, sum_Bd, input_rows, outputs = state
+        position, weights, sum_Bd = state
+        t = position.value
+        input_rows, outputs = weights.value
         if previous is not None:
             sum_Bd = torch.addmm(sum_Bd, self._inputs(previous, self.conditional_at(t)), input_rows[t])
         t += 1
         parameters_Bp = F.linear(self._deep(self.activate(sum_Bd)), *outputs[t])
-        return self.conditional_at(t).distribution(parameters_Bp), (t, sum_Bd, input_rows, outputs)
+        return self.conditional_at(t).distribution(parameters_Bp), (Shared(t), weights, sum_Bd)
 
     def loss(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """-log p(x), or, if order-agnostic, its estimate from a random set of known variables (equation 10 of 2014)."""
@@ -213,6 +216,10 @@ class NADE(AutoregressiveModel):
         bias = self._bias(len(x), self.check_context(context, len(x)))
         return self._deep(self.activate(bias + inputs @ self.input_weight))
 
+    @property
+    def one_joint(self) -> bool:
+        return False
+
     def reordered(self, order: OrderSpec) -> Self | None:
         """An order-agnostic model's view in another order: it shares all weights."""
         if not self.order_agnostic:
@@ -222,9 +229,11 @@ class NADE(AutoregressiveModel):
         view._arguments = {**self._arguments, "order": order}
         return view
 
-    def variant(self, index: int) -> AutoregressiveModel:
-        view = self.reordered(f"random:{index}") if index > 0 else None
-        return super().variant(index) if view is None else view
+    def variant(self, index: int) -> Self:
+        view = self if index == 0 else self.reordered(f"random:{index}") if index > 0 else None
+        if view is None:
+            raise ValueError(f"NADE expects the variant 0, or one above of an order-agnostic model, got {index}")
+        return view
 
 
 def random_subsets(batch_size: int, n: int, device: torch.device) -> tuple[Tensor, Tensor]:

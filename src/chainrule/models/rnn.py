@@ -24,12 +24,12 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from chainrule.conditionals import Conditional
-from chainrule.model import State
 from chainrule.nn.checks import check_dropout
 from chainrule.nn.class_bias import ClassBias
 from chainrule.nn.recurrent import LockedDropout, Recurrent
 from chainrule.order import OrderSpec
 from chainrule.sequence import SequenceModel
+from chainrule.state import State
 
 
 class RNN(SequenceModel):
@@ -165,11 +165,12 @@ class RNN(SequenceModel):
         parameters = F.pad(parameters, (0, 0, 0, x.shape[1] - parameters.shape[1]))
         return self._ended(parameters, after), (after[:, -1], hidden, class_input)
 
-    def _read(self, x: Tensor, class_input: Tensor | float) -> Tensor:
+    def _read(self, x: Tensor, class_input: Tensor | None) -> Tensor:
         """What the network reads of values: one-hot, as `Conditional.encode` leaves out the indicator of value 0."""
         features = self.conditional.encode(x)
         features = torch.cat([1 - features.sum(-1, keepdim=True), features], dim=-1)
-        return (features if self.embedding is None else self.embedding(features)) + class_input
+        read = features if self.embedding is None else self.embedding(features)
+        return read if class_input is None else read + class_input
 
     def _write(self, states: Tensor) -> Tensor:
         if self.output is None:
@@ -184,8 +185,8 @@ class RNN(SequenceModel):
         return torch.where(ended.unsqueeze(-1), self._at_end.to(parameters), parameters)
 
 
-def _over_time(class_input: Tensor | float) -> Tensor | float:
-    return class_input.unsqueeze(1) if isinstance(class_input, Tensor) else class_input
+def _over_time(class_input: Tensor | None) -> Tensor | None:
+    return None if class_input is None else class_input.unsqueeze(1)
 
 
 def _certain(conditional: Conditional, value: int | None) -> Tensor | None:

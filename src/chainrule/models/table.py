@@ -18,13 +18,15 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from chainrule.abilities import Reorderable
 from chainrule.conditionals import Conditional
-from chainrule.model import CountedModel, State
+from chainrule.model import CountedModel
 from chainrule.nn.conditional_tables import ConditionalTables, check_cells, check_prior, listed_values
 from chainrule.order import Order, OrderSpec
+from chainrule.state import Shared, State
 
 
-class Table(CountedModel):
+class Table(CountedModel, Reorderable):
     """The joint probabilities of a few variables, without any assumption.
 
     It is fitted by `count`, in any order the same up to the prior; `reordered` gives the same joint in another order,
@@ -85,15 +87,16 @@ class Table(CountedModel):
         return self.conditional.distribution(parameters.unflatten(1, self.event_shape))
 
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
-        return -1, torch.zeros(batch_size, dtype=torch.long, device=self.device), context
+        return Shared(-1), torch.zeros(batch_size, dtype=torch.long, device=self.device), context
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
-        t, row, context = state
+        position, row, context = state
+        t = position.value
         if previous is not None:
             row = row + self.tables.indices(previous) * self.tables.num_values**t
         t += 1
         parameters = self.tables.lookup(row + self.tables.starts[self.positions[t]], context)
-        return self.conditional.distribution(parameters), (t, row, context)
+        return self.conditional.distribution(parameters), (Shared(t), row, context)
 
     @property
     def one_joint(self) -> bool:

@@ -22,13 +22,13 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from chainrule.conditionals import Categorical, Conditional
-from chainrule.model import State
-from chainrule.nn.checks import check_counts
+from chainrule.nn.checks import check_counts, check_frames
 from chainrule.nn.class_bias import ClassBias
 from chainrule.nn.dilated import DilatedLayers
 from chainrule.nn.fast_dilated import FastStep, usable
 from chainrule.order import OrderSpec
 from chainrule.sequence import SequenceModel
+from chainrule.state import Shared, State
 
 MOST_READ = 1024
 """Values whose every reading is computed before the first step, at most."""
@@ -36,11 +36,11 @@ MOST_READ = 1024
 
 @dataclass(frozen=True)
 class _Prepared:
-    """What the steps of a state share.
+    """The weights as the steps use them, which all items of a batch share.
 
     Attributes:
-        rows: What the layers read of each value, ``(K, channels)``; None if they cannot be listed, or are too many.
-        fast: The compiled steps, or None.
+        rows: The input of the layers for each value, ``(K, channels)``; None if they can't be listed, or are too many.
+        fast: The weights laid out for the compiled steps; None if those can't be used.
     """
 
     rows: Tensor | None
@@ -136,52 +136,65 @@ class WaveNet(SequenceModel):
         if self.frame_gates is not None:
             gates = self.frame_gates(context)
         condition = None
-        if isinstance(gates, Tensor):
+        if gates is not None:
             condition = gates.view(batch_size, -1, len(self.net.layers), 2 * self.net.channels)
-        return (0, self.empty(batch_size, self.net.reach, self.net.channels)), condition, None
+        return (Shared(0), self.empty(batch_size, self.net.reach, self.net.channels)), condition, None
 
     def advance(self, state: State, previous: Tensor | None, x: Tensor) -> tuple[Distribution, State]:
         skips, state = self._pass(state, previous, x)
         return self.conditional.distribution(self.output(skips)), state
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
-        layers, condition, prepared = self._prepare(state)
+        layers, condition, shared = self._prepare(state)
+        prepared = shared.value
         x = self._read(prepared, previous, len(layers[1]))
-        own = None if condition is None else condition[:, self._frame(layers[0], condition.shape[1])]
+        own = None if condition is None else condition[:, self._frame(layers[0].value, condition.shape[1])]
         if prepared.fast is None:
             skips, layers = self.net.step(x, layers, own)
             parameters = self.output(skips)
         else:
             parameters, layers = prepared.fast(x, layers, own)
-        return self.conditional.distribution(parameters), (layers, condition, prepared)
+        return self.conditional.distribution(parameters), (layers, condition, shared)
 
     def draw(self, state: State, previous: Tensor | None, steps: int) -> tuple[Tensor, State]:
-        layers, condition, prepared = state = self._prepare(state)
+        layers, condition, shared = state = self._prepare(state)
+        prepared = shared.value
         if prepared.fast is None or prepared.rows is None or not isinstance(self.conditional, Categorical):
             return super().draw(state, previous, steps)
         if condition is not None:
-            self._frame(layers[0] + steps - 1, condition.shape[1])
+            self._frame(layers[0].value + steps - 1, condition.shape[1])
         x = self._read(prepared, previous, len(layers[1]))
         values, layers = prepared.fast.draw(x, layers, condition, self.hop, prepared.rows, steps)
-        return values.to(self.dtype), (layers, condition, prepared)
+        return values.to(self.dtype), (layers, condition, shared)
 
-    def _prepare(self, state: State) -> tuple[Any, Tensor | None, _Prepared]:
-        """``state`` with what all of its steps share, of the weights as they are at the first."""
-        layers, condition, prepared = state
-        if prepared is None:
+    def _prepare(self, state: State) -> tuple[Any, Tensor | None, Shared[_Prepared]]:
+        """``state`` with the weights that all of its steps share, as they are at the first."""
+        layers, condition, shared = state
+        if shared is None:
             values, buffer = self.conditional.values, layers[1]
             listed = values is not None and len(values) <= MOST_READ
             rows = self.input(self._encode(values.to(buffer))) if values is not None and listed else None
-            prepared = _Prepared(rows, FastStep(self.net, self.output) if usable(buffer) else None)
-        return layers, condition, prepared
+            shared = Shared(_Prepared(rows, FastStep(self.net, self.output) if usable(buffer) else None))
+        return layers, condition, shared
 
     def _read(self, prepared: _Prepared, previous: Tensor | None, batch_size: int) -> Tensor:
-        """What the layers read ``(B, channels)`` of the value before."""
+        """The input of the layers ``(B, channels)`` for the value before."""
         if previous is not None and prepared.rows is not None:
             return prepared.rows.index_select(0, previous.long())
         encoded = self.empty(batch_size, self.input.in_features) if previous is None else self._encode(previous)
         x: Tensor = self.input(encoded)
         return x
+
+    def check_context(self, context: Tensor | None, batch_size: int) -> Tensor | None:
+        """The classes ``(B,)``, or the frames ``(B, F, frame_size)``, on this model's device.
+
+        Raises:
+            ValueError: If the model is conditioned on something else; the message says expected and got.
+        """
+        if self.frame_size is None:
+            return super().check_context(context, batch_size)
+        frames = check_frames(context, batch_size, self.frame_size, type(self).__name__)
+        return frames.to(device=self.device, dtype=self.dtype)
 
     def features(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         x = self.check(x)
@@ -197,7 +210,8 @@ class WaveNet(SequenceModel):
         if previous is None:
             encoded = torch.cat([torch.zeros_like(encoded[:, :1]), encoded[:, 1:]], dim=1)
         if condition is not None and self.frame_gates is not None:
-            frames = [self._frame(t, condition.shape[1]) for t in range(layers[0], layers[0] + x.shape[1])]
+            first_time = layers[0].value
+            frames = [self._frame(t, condition.shape[1]) for t in range(first_time, first_time + x.shape[1])]
             condition = condition[:, frames]
         skips, layers = self.net(self.input(encoded), layers, condition)
         return skips, (layers, *state[1:])
@@ -208,7 +222,7 @@ class WaveNet(SequenceModel):
         return torch.cat([features, torch.ones_like(features[..., :1])], dim=-1)
 
     def _frame(self, t: int, frames: int) -> int:
-        """Which of the frames variable t reads."""
+        """The frame that variable t reads, counted from 0."""
         if self.frame_gates is None:
             return 0
         if t // self.hop >= frames:

@@ -1,4 +1,4 @@
-"""What a class adds to a layer."""
+"""Biases that depend on the class of an example."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ class ClassBias(nn.Module):
         super().__init__()
         self.bias = None if num_classes is None else nn.Parameter(torch.zeros(num_classes, size))
 
-    def forward(self, context: Tensor | None) -> Tensor | float:
-        """The biases ``(B, size)`` of the classes ``(B,)``, or 0."""
+    def forward(self, context: Tensor | None) -> Tensor | None:
+        """The biases ``(B, size)`` of the classes ``(B,)``; None without classes."""
         if self.bias is None or context is None:
-            return 0.0
+            return None
         return self.bias.index_select(0, context)
 
 
-def plus(x: Tensor, bias: Tensor | float) -> Tensor:
-    """``x`` ``(B, k, ...)`` plus a class's bias ``(B, k)``; without classes ``x`` itself, and nothing is computed.
+def plus(x: Tensor, bias: Tensor | None) -> Tensor:
+    """``x`` ``(B, k, ...)`` plus a bias ``(B, k)`` of each example; ``x`` itself where there is no bias.
 
     >>> plus(torch.zeros(1, 2, 1, 2), torch.tensor([[1.0, 2.0]])).tolist()
     [[[[1.0, 1.0]], [[2.0, 2.0]]]]
     """
-    return x + bias.view(*bias.shape, *[1] * (x.dim() - 2)) if isinstance(bias, Tensor) else x
+    return x if bias is None else x + bias.view(*bias.shape, *[1] * (x.dim() - 2))

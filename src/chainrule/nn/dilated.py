@@ -17,6 +17,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from chainrule.state import Shared
+
 
 class DilatedLayer(nn.Module):
     """One layer; what is before the beginning of a sequence is zero.
@@ -83,7 +85,7 @@ class DilatedLayers(nn.Module):
         self.reaches = [layer.reach for layer in self.layers]
         self.reach = sum(self.reaches)
 
-    def forward(self, x: Tensor, state: tuple[int, Tensor], condition: Tensor | None) -> tuple[Tensor, State]:
+    def forward(self, x: Tensor, state: State, condition: Tensor | None) -> tuple[Tensor, State]:
         """The sum of the skips of k times ``(B, k, channels)``, and the state after them.
 
         Args:
@@ -91,7 +93,8 @@ class DilatedLayers(nn.Module):
             state: The time t of the first of them, and the buffer.
             condition: What is added to the gates of each layer, ``(B, k or 1, len(layers), 2 * channels)``.
         """
-        t, buffer = state
+        position, buffer = state
+        t = position.value
         total = x.new_zeros(())
         rings = []
         for i, (layer, ring) in enumerate(zip(self.layers, buffer.to(x.dtype).split(self.reaches, dim=1), strict=True)):
@@ -99,11 +102,12 @@ class DilatedLayers(nn.Module):
             x, skip, past = layer(x, ring.roll(-(t % layer.reach), dims=1), change)
             total = total + skip
             rings.append(past.roll((t + x.shape[1]) % layer.reach, dims=1))
-        return total, (t + x.shape[1], torch.cat(rings, dim=1).to(buffer.dtype))
+        return total, (Shared(t + x.shape[1]), torch.cat(rings, dim=1).to(buffer.dtype))
 
     def step(self, x: Tensor, state: State, condition: Tensor | None) -> tuple[Tensor, State]:
         """The sum of the skips ``(B, skip_channels)`` of one more time ``(B, channels)``, and the state after it."""
-        t, buffer = state
+        position, buffer = state
+        t = position.value
         slots = torch.tensor(self.slots(t), device=x.device)
         taken = buffer.index_select(1, slots).unflatten(1, (len(self.layers), -1))
         total = x.new_zeros(())
@@ -119,7 +123,7 @@ class DilatedLayers(nn.Module):
             buffer = buffer.index_copy(1, now, inputs)
         else:
             buffer.index_copy_(1, now, inputs)
-        return total, (t + 1, buffer)
+        return total, (Shared(t + 1), buffer)
 
     def slots(self, t: int) -> list[int]:
         """Where in the buffer the earlier taps of time t stand: of each layer, the oldest first."""
@@ -130,5 +134,5 @@ class DilatedLayers(nn.Module):
         return result
 
 
-State = tuple[int, Tensor]
+State = tuple[Shared[int], Tensor]
 """The time t of the next step, and the buffer."""

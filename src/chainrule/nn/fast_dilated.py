@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from chainrule.nn.dilated import DilatedLayers, State
+from chainrule.state import Shared
 
 Array = NDArray[np.float32]
 
@@ -34,7 +35,9 @@ def usable(x: Tensor) -> bool:
 
 
 class FastStep:
-    """The steps of ``layers``, and of the two products of ``output`` after them.
+    """The weights of ``layers``, and of the two products of ``output`` after them, laid out for the compiled steps.
+
+    It holds arrays and no compiled code, so that the state of a walk that holds it can be copied and pickled.
 
     Args:
         layers: The dilated layers.
@@ -63,7 +66,6 @@ class FastStep:
         self.rings = np.stack([starts, layers.reaches, [layer.dilation for layer in own]], axis=1).astype(np.int64)
         self.biases = np.stack([layer.gates.bias.detach().numpy() for layer in own])
         self.num_parameters = last.out_features
-        self.step, self.steps, self.blas = _compiled()
 
     def __call__(self, x: Tensor, state: State, condition: Tensor | None) -> tuple[Tensor, State]:
         """The output ``(B, k)`` at one more time ``(B, channels)``, and the state after it, which is updated in place.
@@ -73,12 +75,14 @@ class FastStep:
             state: As of `DilatedLayers`.
             condition: What is added to the gates of each layer, ``(B, len(layers), 2 * channels)``.
         """
-        t, buffer = state
+        position, buffer = state
+        t = position.value
+        step, _, blas = _compiled()
         gates = self._gates(None if condition is None else condition.unsqueeze(1))
         result = torch.empty(len(x), self.num_parameters)
-        with self.blas.limit(limits=1):
-            self.step(x.numpy(), buffer.numpy(), t, self.rings, gates, 0, self.biases, *self.weights, result.numpy())
-        return result, (t + 1, buffer)
+        with blas.limit(limits=1):
+            step(x.numpy(), buffer.numpy(), t, self.rings, gates, 0, self.biases, *self.weights, result.numpy())
+        return result, (Shared(t + 1), buffer)
 
     def draw(
         self, x: Tensor, state: State, condition: Tensor | None, hop: int, rows: Tensor, steps: int
@@ -97,26 +101,28 @@ class FastStep:
             rows: The time ``(K, channels)`` that follows each value.
             steps: How many.
         """
-        t, buffer = state
+        position, buffer = state
+        t = position.value
+        _, steps_of, blas = _compiled()
         batch = len(x)
         gates, now, values = self._gates(condition), x.numpy().copy(), np.empty((batch, steps), dtype=np.int64)
         parts = np.array_split(np.arange(batch), min(batch, torch.get_num_threads()))
         shares = [slice(part[0], part[-1] + 1) for part in parts]
-        with self.blas.limit(limits=1), ThreadPoolExecutor(len(shares)) as threads:
+        with blas.limit(limits=1), ThreadPoolExecutor(len(shares)) as threads:
             together = threads.map if len(shares) > 1 else map
             for first in range(0, steps, AT_ONCE):
                 noise = torch.empty(min(AT_ONCE, steps - first), batch, self.num_parameters)
                 numbers = noise.exponential_().log_().numpy()
 
                 def run(share: slice, first: int = first, numbers: Array = numbers) -> None:
-                    self.steps(
+                    steps_of(
                         now[share], buffer.numpy()[share], t + first, self.rings,
                         gates[share] if len(gates) > 1 else gates, hop, self.biases, *self.weights,
                         rows.numpy(), numbers[:, share], values[share, first:],
                     )  # fmt: skip
 
                 list(together(run, shares))
-        return torch.from_numpy(values), (t + steps, buffer)
+        return torch.from_numpy(values), (Shared(t + steps), buffer)
 
     def _gates(self, condition: Tensor | None) -> Array:
         if condition is None:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from chainrule.nn.buffers import write_columns
 from chainrule.nn.masked_linear import Masked
+from chainrule.state import Shared
 
 
 class Site(NamedTuple):
@@ -36,7 +37,7 @@ class Site(NamedTuple):
 Written = tuple[Tensor, Site]
 """Features ``(B, k)`` and where they are."""
 
-Window = tuple[Tensor, list[tuple[Tensor, Tensor]]]
+Window = tuple[Tensor, Shared[list[tuple[Tensor, Tensor]]]]
 """The state of a layer: the inputs that the next pixels see, and the weights and biases of each colour."""
 
 
@@ -92,7 +93,7 @@ class MaskedConv2d(Masked, nn.Conv2d):
         assert self.bias is not None
         # Column by column, so that what a pixel sees is one run of the buffer.
         weight = (self.weight * self.mask).permute(0, 3, 2, 1).flatten(1)
-        return buffer, list(zip(weight.chunk(self.colours), self.bias.chunk(self.colours), strict=True))
+        return buffer, Shared(list(zip(weight.chunk(self.colours), self.bias.chunk(self.colours), strict=True)))
 
     def _next_row(self, state: Window) -> Window:
         """The state when a row is complete."""
@@ -111,7 +112,7 @@ class MaskedConv2d(Masked, nn.Conv2d):
     def _read(self, state: Window, site: Site) -> Tensor:
         """The output at ``site``, ``(B, out_channels / colours)``."""
         buffer, weights = state
-        weight, bias = weights[site.colour]
+        weight, bias = weights.value[site.colour]
         start = self._column(site) * self.kernel_size[0] * self.in_channels
         return F.linear(buffer.narrow(1, start, weight.shape[1]), weight, bias)
 
@@ -137,7 +138,7 @@ class MaskedConv2d(Masked, nn.Conv2d):
             site: Where.
         """
         if self.reach == 0 and self.colours == 1 and written is not None:
-            weight, bias = state[1][0]
+            weight, bias = state[1].value[0]
             return F.linear(written[0], weight, bias), state
         state = self.take(state, written, site)
         return self._read(state, site), state

@@ -10,7 +10,6 @@ References:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -19,9 +18,7 @@ from torch import Tensor, nn
 from chainrule.nn.buffers import write_columns
 from chainrule.nn.class_bias import plus
 from chainrule.nn.masked_conv import MaskedConv2d, Site
-
-State = Any
-"""What a step hands to the next, as of a model."""
+from chainrule.state import Shared, State
 
 
 class PixelLSTM(nn.Module, ABC):
@@ -38,7 +35,7 @@ class PixelLSTM(nn.Module, ABC):
         self.in_channels, self.hidden_size, self.colours = in_channels, hidden_size, colours
 
     @abstractmethod
-    def forward(self, x: Tensor, bias: Tensor | float) -> Tensor:
+    def forward(self, x: Tensor, bias: Tensor | None) -> Tensor:
         """The states ``(B, hidden_size, height, width)`` of inputs ``(B, in_channels, height, width)``.
 
         Args:
@@ -47,7 +44,7 @@ class PixelLSTM(nn.Module, ABC):
         """
 
     @abstractmethod
-    def start(self, batch_size: int, width: int, bias: Tensor | float) -> State:
+    def start(self, batch_size: int, width: int, bias: Tensor | None) -> State:
         """The state before the first pixel of images that are ``width`` wide."""
 
     @abstractmethod
@@ -70,7 +67,7 @@ class RowLSTM(PixelLSTM):
         self.input_to_state = MaskedConv2d(in_channels, 4 * hidden_size, kernel_size, colours=colours, above=False)
         self.state_to_state = nn.Conv1d(hidden_size, 4 * hidden_size, kernel_size, padding=kernel_size // 2, bias=False)
 
-    def forward(self, x: Tensor, bias: Tensor | float) -> Tensor:
+    def forward(self, x: Tensor, bias: Tensor | None) -> Tensor:
         gates = plus(self.input_to_state(x), bias)
         hidden = cell = gates.new_zeros(len(x), self.hidden_size, x.shape[3])
         rows = []
@@ -79,9 +76,9 @@ class RowLSTM(PixelLSTM):
             rows.append(hidden)
         return torch.stack(rows, dim=2)
 
-    def start(self, batch_size: int, width: int, bias: Tensor | float) -> State:
+    def start(self, batch_size: int, width: int, bias: Tensor | None) -> State:
         row = self.input_to_state.weight.new_zeros(batch_size, width * self.hidden_size)
-        shares = bias.unflatten(1, (self.colours, -1)) if isinstance(bias, Tensor) else None
+        shares = None if bias is None else bias.unflatten(1, (self.colours, -1))
         return self.input_to_state.start(batch_size, width), row, row.clone(), row.clone(), None, shares
 
     def step(self, state: State, x: Tensor, site: Site) -> tuple[Tensor, State]:
@@ -115,18 +112,19 @@ class DiagonalLSTM(nn.Module):
         self.input_to_state = MaskedConv2d(in_channels, 4 * hidden_size, 1, colours=colours)
         self.state_to_state = nn.Linear(2 * hidden_size, 4 * hidden_size, bias=False)
 
-    def forward(self, x: Tensor, bias: Tensor | float) -> Tensor:
+    def forward(self, x: Tensor, bias: Tensor | None) -> Tensor:
         """The states ``(B, hidden_size, height, width)``."""
         height, width = x.shape[2:]
         gates = skewed((self.input_to_state(x)).permute(0, 2, 3, 1))
-        bias = bias[:, None] if isinstance(bias, Tensor) else bias
         # The states of the last pixels of every row, after a row of zeros.
         hidden, cell = (gates.new_zeros(len(x), height + 1, self.hidden_size) for _ in range(2))
         diagonals = []
         for diagonal in range(height + width - 1):
             first, last = max(0, diagonal - width + 1), min(height, diagonal + 1)
             before = torch.cat([hidden[:, first + 1 : last + 1], hidden[:, first:last]], dim=2)
-            own = gates[:, first:last, diagonal] + bias + self.state_to_state(before)
+            own = gates[:, first:last, diagonal]
+            own = own if bias is None else own + bias[:, None]
+            own = own + self.state_to_state(before)
             units, units_cell = update(own.flatten(0, 1), cell[:, first + 1 : last + 1].flatten(0, 1), self.colours)
             units, units_cell = (part.unflatten(0, (len(x), last - first)) for part in (units, units_cell))
             hidden = torch.cat([hidden[:, : first + 1], units, hidden[:, last + 1 :]], dim=1)
@@ -146,12 +144,12 @@ class DiagonalBiLSTM(PixelLSTM):
         self.left = DiagonalLSTM(in_channels, hidden_size, colours)
         self.right = DiagonalLSTM(in_channels, hidden_size, 1)  # it reads whole rows above: all of their colours
 
-    def forward(self, x: Tensor, bias: Tensor | float) -> Tensor:
+    def forward(self, x: Tensor, bias: Tensor | None) -> Tensor:
         from_right = self.right(x.flip(3), bias).flip(3)
         states: Tensor = self.left(x, bias) + F.pad(from_right, (0, 0, 1, -1))
         return states
 
-    def start(self, batch_size: int, width: int, bias: Tensor | float) -> State:
+    def start(self, batch_size: int, width: int, bias: Tensor | None) -> State:
         weight = self.left.state_to_state.weight
         inputs = weight.new_zeros(batch_size, width * self.in_channels)
         row = weight.new_zeros(batch_size, width * self.hidden_size)
@@ -160,15 +158,15 @@ class DiagonalBiLSTM(PixelLSTM):
             row,  # the states above
             weight.new_zeros(batch_size, (width + 1) * self.hidden_size),  # those of the row, after zeros
             weight.new_zeros(batch_size, self.hidden_size),  # the cell
-            [weight.chunk(self.colours)],
+            Shared(weight.chunk(self.colours)),
         )
         right = row.clone()  # the states of the row above, from the right
-        shares = bias.unflatten(1, (self.colours, -1)) if isinstance(bias, Tensor) else None
-        return inputs, left, right, (bias if isinstance(bias, Tensor) else None, shares)
+        shares = None if bias is None else bias.unflatten(1, (self.colours, -1))
+        return inputs, left, right, (bias, shares)
 
     def step(self, state: State, x: Tensor, site: Site) -> tuple[Tensor, State]:
         inputs, left, right, (bias, shares) = state
-        window, above, row, cell, (weights,) = left
+        window, above, row, cell, weights = left
         size, share = self.hidden_size, self.hidden_size // self.colours
         if site.begins_row and site.row:
             right = self._from_right(inputs, right, bias)
@@ -176,14 +174,14 @@ class DiagonalBiLSTM(PixelLSTM):
         inputs = write_columns(inputs, x, (site.column * self.colours + site.colour) * x.shape[1])
         gates, window = self.left.input_to_state.step(window, (x, site), site)
         before = torch.cat([row.narrow(1, site.column * size, size), above.narrow(1, site.column * size, size)], dim=1)
-        gates = gates + F.linear(before, weights[site.colour])
+        gates = gates + F.linear(before, weights.value[site.colour])
         gates = gates if shares is None else gates + shares[:, site.colour]
         place = site.colour * share
         units, units_cell = update(gates, cell.narrow(1, place, share), 1)
         row = write_columns(row, units, (site.column + 1) * size + place)
         cell = write_columns(cell, units_cell, place)
         output = units + right.narrow(1, site.column * size + place, share) if site.row else units
-        return output, (inputs, (window, above, row, cell, [weights]), right, (bias, shares))
+        return output, (inputs, (window, above, row, cell, weights), right, (bias, shares))
 
     def _from_right(self, inputs: Tensor, above: Tensor, bias: Tensor | None) -> Tensor:
         """The states ``(B, width * hidden_size)`` of a row of inputs, read from the right, given those above it."""

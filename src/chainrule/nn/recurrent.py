@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from chainrule.nn.class_bias import plus
+
 Hidden = tuple[tuple[Tensor, ...], ...]
 """The state of every layer: ``(h,)``, of an LSTM ``(h, c)``, each ``(B, hidden_size)``."""
 
@@ -86,9 +88,9 @@ class Recurrent(nn.Module):
             for layer in self.layers:  # remember at first (Gers, Schmidhuber and Cummins, 2000)
                 nn.init.ones_(layer.get_parameter("bias_hh_l0").data[hidden_size : 2 * hidden_size])
 
-    def start(self, batch_size: int, change: Tensor | float = 0.0) -> Hidden:
+    def start(self, batch_size: int, change: Tensor | None = None) -> Hidden:
         """The first state of ``batch_size`` sequences, with ``change`` ``(B, state_size)`` added."""
-        first = self.first.flatten().expand(batch_size, -1) + change
+        first = plus(self.first.flatten().expand(batch_size, -1), change)
         states = first.unflatten(1, self.first.shape)
         return tuple(tuple(part.contiguous() for part in layer.unbind(1)) for layer in states.unbind(1))
 

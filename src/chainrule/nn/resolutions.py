@@ -19,9 +19,7 @@ from torch import Tensor, nn
 from chainrule.nn.buffers import write_columns
 from chainrule.nn.class_bias import ClassBias, plus
 from chainrule.nn.masked_conv import MaskedConv2d, RowsAbove, Site
-
-State = Any
-"""What a step hands to the next, as of a model."""
+from chainrule.state import Shared, State
 
 Advance = Callable[[Any, Any, Tensor], tuple[Tensor, Any]]
 """The step of a convolution: from ``(convolution, state, input)`` to its output and the next state."""
@@ -90,8 +88,8 @@ class Resolution(nn.Module):
             self.inner.start(batch_size, narrow, context),
             None,  # what the half resolution says of its row, in u
             self.double_v.weight.new_zeros(batch_size, narrow * self.size),  # and in v
-            [weight.contiguous() for weight in self.double_v.weight.flatten(1).unflatten(0, (-1, 4)).unbind(1)],
-            [bias.contiguous() for bias in _bias(self.double_v).unflatten(0, (-1, 4)).unbind(1)],
+            Shared([weight.contiguous() for weight in self.double_v.weight.flatten(1).unflatten(0, (-1, 4)).unbind(1)]),
+            Shared([bias.contiguous() for bias in _bias(self.double_v).unflatten(0, (-1, 4)).unbind(1)]),
         )
         return blocks, small
 
@@ -135,7 +133,7 @@ class Resolution(nn.Module):
                 seen, inner = self.inner.step(inner, seen, Site(site.row // 2, site.column // 2, 0))
                 small_v = write_columns(small_v, seen, place)
             corner = site.row % 2 * 2 + site.column % 2
-            v = F.linear(small_v.narrow(1, place, self.size), weights[corner], biases[corner])
+            v = F.linear(small_v.narrow(1, place, self.size), weights.value[corner], biases.value[corner])
             for block, own in zip(self.after, blocks[len(self.before) :], strict=True):
                 v, own = block.step(own, v, [shortcuts.pop()], site)
                 updated.append(own)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from chainrule import models, plots
+from chainrule.abilities import loss_unit_of
 from chainrule.runs import folder
 from chainrule.atomic import write_atomically
 from chainrule.data.audio import Recordings
@@ -144,7 +145,7 @@ def _run_one(settings: Settings, dataset: Dataset, out: Path, *, resume: bool, v
     else:
         record |= {"valid_loss": fitted.best_nats}
     if is_first_process():
-        plots.training_curve(fitted.history, out / "training.png", model.loss_unit)
+        plots.training_curve(fitted.history, out / "training.png", loss_unit_of(model))
     return _finish(model, settings, dataset, out, record)
 
 

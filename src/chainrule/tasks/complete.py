@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from chainrule.abilities import FarSighted, Reorderable, components_of, members_of
 from chainrule.conditionals import present
 from chainrule.model import AutoregressiveModel
 from chainrule.tasks.particles import Particles, run_particles
 from chainrule.tasks.sample import drawer, drawing
-from chainrule.walk import Choose, drawn
+from chainrule.walk import Choose
 
 COLLAPSE = 2.0
 """An effective sample size below this, for most examples, is warned of."""
@@ -31,9 +32,9 @@ class Completion:
             model trained for all orders these are p in an order in which the known variables come first, which is
             another joint than that of its ``log_prob``; ``method`` then says so.
         method: How they were drawn, in words.
-        log_evidence: Log p(known), ``(B,)`` in nats; of an approximation, the log of an estimate, which is unbiased
+        log_evidence: Log p(known), ``(B,)`` in nats; for an approximation, the log of an estimate, which is unbiased
             unless a temperature, ``top_k``, ``top_p`` or ``greedy`` changed what was drawn.
-        effective_sample_size: Of sequential Monte Carlo, the least along the walk, ``(B,)``; None without.
+        effective_sample_size: The least along a walk of sequential Monte Carlo, ``(B,)``; None without.
     """
 
     x: Tensor
@@ -122,9 +123,7 @@ def completion(
     x, observed = check_observed(model, x, observed)
     context = model.check_context(context, len(x))
     changed = greedy or temperature != 1.0 or top_k is not None or top_p is not None
-    draw = drawer(model, temperature=temperature, top_k=top_k, top_p=top_p, greedy=greedy)
-    if draw is drawn:
-        draw = _draw_present
+    draw = drawer(model, temperature=temperature, top_k=top_k, top_p=top_p, greedy=greedy) or _draw_present
     with drawing(model, seed):
         walked = walk_routes(routes(model, x, observed, context), x, observed, particles, draw, context)
         evidence = torch.stack([cloud.log_evidence for _, cloud in walked], dim=1)
@@ -158,9 +157,12 @@ def _draw_present(t: int, distribution: Distribution) -> Tensor:
 
 
 def walk_routes(
-    ways: Sequence[Route], x: Tensor, observed: Tensor, particles: int, draw: Choose, context: Tensor | None
+    ways: Sequence[Route], x: Tensor, observed: Tensor, particles: int, draw: Choose | None, context: Tensor | None
 ) -> list[tuple[Route, Particles]]:
-    """The walks of all ``ways``: one per example where it is exact, ``particles`` elsewhere."""
+    """Walk along all ``ways``: once per example where it is exact, with ``particles`` elsewhere.
+
+    ``draw`` is as of `run_particles`.
+    """
     if particles < 1:
         raise ValueError(f"particles expects at least 1, got {particles}")
     walked = []
@@ -213,10 +215,11 @@ def _legal(model: AutoregressiveModel) -> Tensor:
 
 def routes(model: AutoregressiveModel, x: Tensor, observed: Tensor, context: Tensor | None) -> list[Route]:
     """The best way to p(unknown | known) of each equally probable part of ``model``."""
-    ways = [route(component, x, observed, context) for component in model.components]
-    if model.members and not all(way.exact for way in ways):
+    ways = [route(component, x, observed, context) for component in components_of(model)]
+    members = members_of(model)
+    if members and not all(way.exact for way in ways):
         # Members of one order, which the mixture can be walked along, may each have an exact way that it has not.
-        inner = [routes(member, x, observed, context) for member in model.members]
+        inner = [routes(member, x, observed, context) for member in members]
         if all(len(parts) == 1 and parts[0].exact for parts in inner):
             return [parts[0] for parts in inner]
     return ways
@@ -229,8 +232,11 @@ def route(model: AutoregressiveModel, x: Tensor, observed: Tensor, context: Tens
     if bool(known[:count].all()):
         return Route(model, True, "exact: the known variables come first")
     order = model.order.permutation
-    reordered = model.reordered(torch.cat([order[known], order[~known]]).tolist())
-    if reordered is not None:
+    if isinstance(model, Reorderable):
+        reordered = model.reordered(torch.cat([order[known], order[~known]]).tolist())
+    else:
+        reordered = None
+    if isinstance(model, Reorderable) and reordered is not None:
         if model.one_joint:
             return Route(reordered, True, "exact, in an order in which the known variables come first")
         return Route(
@@ -239,7 +245,7 @@ def route(model: AutoregressiveModel, x: Tensor, observed: Tensor, context: Tens
             "exact for the model in another order, in which the known variables come first "
             "(its joint there is not that of log_prob)",
         )
-    lookahead = model.lookahead(x, observed, context)
+    lookahead = model.lookahead(x, observed, context) if isinstance(model, FarSighted) else None
     if lookahead is not None:
         return Route(model, True, "exact: every variable sees ahead", lookahead)
     return Route(model, False, "approximate: sequential Monte Carlo")

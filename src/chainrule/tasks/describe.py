@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from chainrule.abilities import components_of
 from chainrule.conditionals import Conditional
 from chainrule.model import AutoregressiveModel, Model
-from chainrule.sequence import SequenceModel
+from chainrule.sequence import SequenceModel, frame_size_of
 from chainrule.walk import walk
 
 
@@ -75,7 +76,7 @@ def describe(model: Model) -> Description:
 
 
 def _telling(conditional: Conditional) -> Tensor:
-    """A value with features that are not zero."""
+    """The probe with most features that are not zero."""
     return max(conditional.probes, key=lambda value: int(conditional.encode(value.double()).count_nonzero()))
 
 
@@ -86,11 +87,11 @@ def _operations(model: AutoregressiveModel) -> tuple[int, int]:
         x = torch.stack([_telling(model.conditional.of(i)) for i in range(model.num_variables)])
         x = x.to(model.dtype).reshape(1, *model.event_shape)
         context = None if model.num_classes is None else torch.zeros(1, dtype=torch.long)
-        if model.frame_size is not None:
-            context = torch.zeros(1, model.num_variables, model.frame_size)
+        if (frame_size := frame_size_of(model)) is not None:
+            context = torch.zeros(1, model.num_variables, frame_size)
         with FlopCounterMode(display=False) as log_prob_counter:
             model.log_prob(x.to(model.device), context)
-        return log_prob_counter.get_total_flops(), _operations_of_steps(model.components[0], context)
+        return log_prob_counter.get_total_flops(), _operations_of_steps(components_of(model)[0], context)
 
 
 def _operations_of_steps(model: AutoregressiveModel, context: Tensor | None) -> int:

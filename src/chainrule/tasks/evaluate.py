@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from chainrule.abilities import members_of
 from chainrule.model import AutoregressiveModel
 from chainrule.sequence import SequenceModel
 from chainrule.tasks.batches import of_batches
@@ -65,7 +66,7 @@ def evaluate(
     Raises:
         ValueError: If there are no examples, or they don't fit the model.
     """
-    members = [log_prob(member, examples, context=context, batch_size=batch_size) for member in model.members]
+    members = [log_prob(member, examples, context=context, batch_size=batch_size) for member in members_of(model)]
     if members:
         log_probs = torch.stack(members).double().logsumexp(0) - math.log(len(members))
     else:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from chainrule.abilities import components_of
 from chainrule.model import AutoregressiveModel
 from chainrule.tasks.complete import check_observed, check_possible, route, routes, walk_routes
 from chainrule.tasks.particles import run_particles
@@ -110,7 +111,7 @@ def hidden_nats(
     """
     x = model.check(x).to(model.device)
     _, mask = check_observed(model, x, observed)
-    if len(model.components) > 1:
+    if len(components_of(model)) > 1:
         raise ValueError("hidden_nats expects a model of one order, got a mixture: give one of its components")
     context = model.check_context(context, len(x))
     way = route(model, x, mask, context)

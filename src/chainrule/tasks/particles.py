@@ -46,7 +46,7 @@ def run_particles(
     x: Tensor,
     observed: Tensor,
     count: int,
-    draw: Choose,
+    draw: Choose | None,
     *,
     lookahead: Tensor | None = None,
     retain: bool = False,
@@ -59,8 +59,8 @@ def run_particles(
         x: Examples ``(B, *event_shape)``, valid where they are observed (and everywhere, to ``retain`` them).
         observed: Booleans ``event_shape``.
         count: The number P of particles.
-        draw: How the unknown values are drawn.
-        lookahead: What `AutoregressiveModel.lookahead` gives, along the order.
+        draw: Chooses the unknown values; None samples them from their conditionals.
+        lookahead: The result of `FarSighted.lookahead`, along the order.
         retain: Keep each example itself as its first particle (conditional SMC).
         context: Classes ``(B,)``.
     """
@@ -78,7 +78,7 @@ def run_particles(
 
 
 class _Cloud:
-    """The weights of the particles of a walk, and what `walk` asks at every step."""
+    """The weights of the particles of a walk, and the functions that `walk` calls at every step."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class _Cloud:
         x: Tensor,
         observed: Tensor,
         count: int,
-        draw: Choose,
+        draw: Choose | None,
         lookahead: Tensor | None,
         retain: bool,
     ) -> None:
@@ -106,7 +106,7 @@ class _Cloud:
         if self.lookahead is not None:
             return self._choose_ahead(t, distribution, given)
         if not self.known[t]:
-            drawn = self.draw(t, distribution)
+            drawn = self._drawn(t, distribution)
             if self.retain:
                 drawn = drawn.to(given).unflatten(0, (-1, self.count))
                 drawn[:, 0] = self.given[:, t]
@@ -114,6 +114,9 @@ class _Cloud:
             return drawn
         self._weigh(distribution.log_prob(given))
         return given
+
+    def _drawn(self, t: int, distribution: Distribution) -> Tensor:
+        return distribution.sample() if self.draw is None else self.draw(t, distribution)
 
     def _choose_ahead(self, t: int, distribution: Distribution, given: Tensor) -> Tensor:
         """A draw from the conditional times the lookahead; its normaliser, less what was counted before, weighs."""
@@ -125,7 +128,7 @@ class _Cloud:
         total = scores.logsumexp(1)
         possible = total > -math.inf
         numbers = self.conditional.parameters_of((scores - total[:, None]).masked_fill(~possible[:, None], 0.0))
-        chosen = given if self.known[t] else self.draw(t, self.conditional.distribution(numbers)).to(given)
+        chosen = given if self.known[t] else self._drawn(t, self.conditional.distribution(numbers)).to(given)
         index = torch.searchsorted(values.to(given), chosen.contiguous())
         change = total - ahead.gather(1, index[:, None]).squeeze(1)
         self._weigh(change.masked_fill(~possible, -math.inf))

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from chainrule.abilities import components_of
 from chainrule.model import AutoregressiveModel
 from chainrule.tasks.anomaly import Calibration
 from chainrule.tasks.evaluate import log_prob
@@ -58,7 +59,7 @@ def purify(
     values = model.conditional.values
     if values is None:
         raise ValueError(f"purify expects values that can be listed, got {model.conditional}")
-    if len(model.components) > 1:
+    if len(components_of(model)) > 1:
         raise ValueError("purify expects a model of one order, got a mixture over orders")
     x = model.check(x)
     context = model.check_context(context, len(x))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from chainrule.abilities import components_of
 from chainrule.model import AutoregressiveModel
 from chainrule.tasks.batches import of_batches
 
@@ -35,7 +36,7 @@ def receptive_field(
     >>> (receptive_field(net, torch.zeros(1, 4), 3) > 0).tolist()
     [False, False, True, False]
     """
-    if len(model.components) > 1:
+    if len(components_of(model)) > 1:
         raise ValueError("receptive_field expects a model of one order, got a mixture: give one of its components")
     values = model.conditional.values
     if values is None:

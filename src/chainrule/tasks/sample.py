@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from chainrule.abilities import components_of
 from chainrule.model import AutoregressiveModel
-from chainrule.walk import Choose, drawn, walk
+from chainrule.walk import Choose, walk
 
 
 def sample(
@@ -58,7 +59,7 @@ def sample(
     """
     if n < 1:
         raise ValueError(f"n expects at least 1 example, got {n}")
-    components = model.components
+    components = components_of(model)
     draw = drawer(model, temperature=temperature, top_k=top_k, top_p=top_p, greedy=greedy)
     draw = draw if watch is None else _watched(draw, watch)
     context = model.check_context(context, n)
@@ -87,9 +88,9 @@ def sample(
     return x.clone()  # outside of inference mode: an ordinary tensor, which may meet gradients later
 
 
-def _watched(draw: Choose, watch: Callable[[Tensor], None]) -> Choose:
+def _watched(draw: Choose | None, watch: Callable[[Tensor], None]) -> Choose:
     def choose(t: int, distribution: Distribution) -> Tensor:
-        chosen = draw(t, distribution)
+        chosen = distribution.sample() if draw is None else draw(t, distribution)
         watch(chosen)
         return chosen
 
@@ -124,8 +125,8 @@ def drawer(
     top_k: int | None = None,
     top_p: float | None = None,
     greedy: bool = False,
-) -> Choose:
-    """A ``choose`` for `walk` that draws from the (changed) conditionals; see `sample` for the settings."""
+) -> Choose | None:
+    """A ``choose`` for `walk` that samples from changed conditionals; None if the settings of `sample` change none."""
     if not 0 < temperature < math.inf:
         raise ValueError(
             f"temperature expects a positive number (for the most probable values: greedy), got {temperature}"
@@ -135,7 +136,7 @@ def drawer(
     if top_p is not None and not 0 < top_p <= 1:
         raise ValueError(f"top_p expects a probability in (0, 1], got {top_p}")
     if temperature == 1.0 and top_k is None and top_p is None and not greedy:
-        return drawn
+        return None
     values = model.conditional.values
     if values is None:
         raise ValueError(

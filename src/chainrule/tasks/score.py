@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from chainrule.abilities import components_of
 from chainrule.model import AutoregressiveModel
 from chainrule.sequence import SequenceModel
 from chainrule.walk import PIECE
@@ -20,7 +21,7 @@ def surprisals(model: AutoregressiveModel, x: Tensor, context: Tensor | None = N
     Raises:
         ValueError: If the examples or the context don't fit the model, or it has no conditionals.
     """
-    if len(model.components) > 1:
+    if len(components_of(model)) > 1:
         raise ValueError(f"surprisals expects a model of one order, got {type(model).__name__} over several")
     x = model.check(x.to(model.device))
     training = model.training

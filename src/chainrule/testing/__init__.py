@@ -20,7 +20,7 @@ from torch import Tensor
 
 from chainrule.model import AutoregressiveModel
 from chainrule.testing.causality import causal, causal_in_training
-from chainrule.testing.dependence import LimitedPast, uses_its_context, uses_its_past
+from chainrule.testing.dependence import uses_its_context, uses_its_past
 from chainrule.testing.gradients import gradients_flow
 from chainrule.testing.probability import completion_agrees, normalised, sampling_agrees
 from chainrule.testing.promises import check_conditional, conditional_keeps_promises
@@ -31,7 +31,6 @@ from chainrule.testing.verdicts import Outcome, Verdict, Verdicts
 
 __all__ = [
     "LAWS",
-    "LimitedPast",
     "Outcome",
     "Verdict",
     "Verdicts",

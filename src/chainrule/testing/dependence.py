@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import copy
-from typing import Protocol, runtime_checkable
-
 import torch
 from torch import Tensor
 
+from chainrule.abilities import LimitedPast
 from chainrule.model import AutoregressiveModel
 from chainrule.nn.masked_linear import Masked
 from chainrule.sequence import SequenceModel, frame_size_of
@@ -25,14 +24,6 @@ from chainrule.testing.verdicts import (
 )
 
 LARGER = "larger hidden sizes, other activations or another seed"
-
-
-@runtime_checkable
-class LimitedPast(Protocol):
-    """A model whose conditionals look at some of the earlier variables only, and that says at which."""
-
-    def sees(self) -> Tensor:
-        """Bools ``(n, n)``: whether conditional t looks at variable s, both counted along the order."""
 
 
 @law

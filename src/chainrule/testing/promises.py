@@ -190,8 +190,7 @@ def _samples(conditional: Conditional, distribution: Distribution, nodes: Nodes,
 
 def _start(conditional: Conditional) -> None:
     """Require starting parameters of the data's frequencies, or likelier than zeros, unless they are zeros."""
-    probes = conditional.probes
-    x = probes[(torch.rand(ROWS) ** 2 * len(probes)).long()]
+    x = conditional.distribution(_parameters(conditional)).sample(torch.Size([ROWS])).to(conditional.probes)
     parameters = conditional.initial_parameters(x)
     got = tuple(parameters.shape)
     expected = (conditional.num_parameters,)

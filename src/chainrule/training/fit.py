@@ -21,11 +21,12 @@ from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
+from chainrule.abilities import loss_unit_of, validation_loss
 from chainrule.data.audio import Recordings
 from chainrule.data.text import Stream
 from chainrule.devices import check_device
 from chainrule.model import CountedModel, Model
-from chainrule.sequence import reads_streams, sequence_model
+from chainrule.sequence import frame_size_of, reads_streams, sequence_model
 from chainrule.training.callbacks import History, SeededEpochs, TimeLimit, write_history
 from chainrule.training.checkpoints import AtomicCheckpoints, Keeper, read_checkpoint
 from chainrule.training.module import Batch, Data, MaximumLikelihood, loader
@@ -186,7 +187,7 @@ def fit(
         last.parent.mkdir(parents=True, exist_ok=True)
         in_terminal = verbose and sys.stderr.isatty()
         written = folder / "metrics.csv" if out is not None and is_first_process() else None
-        history = History(written, verbose and not in_terminal and is_first_process(), model.loss_unit)
+        history = History(written, verbose and not in_terminal and is_first_process(), loss_unit_of(model))
         keeper = Keeper(last.parent, validate_every)
         # History comes before the keeper, so that a checkpoint holds the epoch that it belongs to.
         callbacks: list[lightning.Callback] = [SeededEpochs(seed), history, keeper]
@@ -238,7 +239,7 @@ def _batches(
     """What is minimised, and the batches of training and of validation, as the kind of the data asks."""
     if isinstance(train, Recordings) and isinstance(valid, Recordings):
         history = sequence_model(model).receptive_field
-        if model.frame_size is not None:
+        if frame_size_of(model) is not None:
             raise ValueError(
                 "recordings expect a model of classes or of none, got one of frames, which pieces don't have"
             )
@@ -258,7 +259,7 @@ def _count(model: CountedModel, train: DataLoader[Batch], valid: DataLoader[Batc
     with torch.no_grad():
         model.count((x.to(model.device), context) for x, context in train)
         losses = [
-            [model.validation_loss(x.to(model.device), context).double() for x, context in batches]
+            [validation_loss(model, x.to(model.device), context).double() for x, context in batches]
             for batches in (train, valid)
         ]
     train_nats, valid_nats = (torch.cat(parts).mean().item() for parts in losses)
@@ -266,7 +267,7 @@ def _count(model: CountedModel, train: DataLoader[Batch], valid: DataLoader[Batc
     row = {"epoch": 0, "train_nats": train_nats, "valid_nats": valid_nats, "minutes": minutes}
     if out is not None and is_first_process():
         Path(out).mkdir(parents=True, exist_ok=True)
-        write_history([row], Path(out) / "metrics.csv", model.loss_unit)
+        write_history([row], Path(out) / "metrics.csv", loss_unit_of(model))
     model.eval()
     return Fit([row], 0, valid_nats, minutes, str(model.device))
 

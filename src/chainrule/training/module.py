@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from chainrule.abilities import validation_loss
 from chainrule.model import Model
+from chainrule.sequence import end_symbol_of
 from chainrule.training.processes import mean_of_all, processes
 
 Data = Dataset[Any] | Tensor
@@ -68,12 +70,12 @@ class MaximumLikelihood(lightning.LightningModule):
 
     def validation_losses(self, batch: Batch, batch_index: int) -> Tensor:
         """What the epoch to keep is chosen by the mean of, ``(k,)``."""
-        return self.model.validation_loss(*batch)
+        return validation_loss(self.model, *batch)
 
     def training_step(self, batch: Any, batch_index: int) -> Tensor:
         if self.perturb:
             x, *rest = batch
-            batch = (perturbed(x, self.perturb, self.model.conditional.values, self.model.end_symbol), *rest)
+            batch = (perturbed(x, self.perturb, self.model.conditional.values, end_symbol_of(self.model)), *rest)
         losses = self.losses(batch, batch_index)
         mean, count = mean_of_all(losses.detach())
         if not math.isfinite(mean):

@@ -11,11 +11,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from chainrule.data.text import Stream
-from chainrule.model import State
 from chainrule.sequence import SequenceModel
+from chainrule.state import State, detach
 from chainrule.training.module import Batch, MaximumLikelihood, epoch_seed
 from chainrule.training.processes import processes
-from chainrule.walk import map_state
 
 Pieces = tuple[list[int], int]
 """Where the pieces of a batch begin, one in each lane, and how long they are."""
@@ -38,7 +37,7 @@ class StreamLikelihood(MaximumLikelihood):
         x = self.model.check(batch[0])
         state, previous = (self.model.start(len(x)), None) if batch_index == 0 else self._carried
         distribution, state = self.model.advance(state, previous, x)
-        self._carried = map_state(Tensor.detach, state), x[:, -1]
+        self._carried = detach(state), x[:, -1]
         return -distribution.log_prob(x).flatten()
 
     validation_losses = losses

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from chainrule.conditionals import Conditional
-from chainrule.model import AutoregressiveModel, State
+from chainrule.model import AutoregressiveModel
 from chainrule.models.images.patches import Patches
 from chainrule.nn.buffers import write_columns
 from chainrule.nn.masked_conv import MaskedConv2d, Site, Written
+from chainrule.state import Shared, State
 
 
 class ImageModel(AutoregressiveModel):
@@ -102,19 +103,23 @@ class ImageModel(AutoregressiveModel):
 
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
         own = self.network_start(batch_size, context)
-        return (0, own) if self.patches is None else (0, own, None, self.empty(batch_size, self.patches.num_variables))
+        if self.patches is None:
+            return Shared(0), own
+        return Shared(0), own, None, self.empty(batch_size, self.patches.num_variables)
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
         if self.patches is not None:
             return self._step_in_patch(self.patches, state, previous)
-        t, own = state
+        position, own = state
+        t = position.value
         before = None if previous is None else (self.conditional.encode(previous), self.site(t - 1))
         parameters, own = self.network_step(own, before, self.site(t))
-        return self.conditional.distribution(parameters), (t + 1, own)
+        return self.conditional.distribution(parameters), (Shared(t + 1), own)
 
     def _step_in_patch(self, patches: Patches, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
         """As `step`; the network runs at the first variable of a patch only."""
-        t, own, numbers, values = state
+        position, own, numbers, values = state
+        t = position.value
         row, column, place = patches.places[t]
         last_row, last_column, last_place = patches.places[t - 1]
         if previous is not None:
@@ -126,7 +131,7 @@ class ImageModel(AutoregressiveModel):
             numbers, own = self.network_step(own, before, Site(row, column, 0))
             values = torch.zeros_like(values)
         parameters = patches.parameters_at(numbers, values, place)
-        return self.conditional.distribution(parameters), (t + 1, own, numbers, values)
+        return self.conditional.distribution(parameters), (Shared(t + 1), own, numbers, values)
 
 
 class ImageLayer(nn.Module, ABC):

@@ -17,12 +17,12 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from chainrule.conditionals import Conditional
-from chainrule.model import State
 from chainrule.models.images.contract import ImageModel, check_kernels, check_shares
 from chainrule.nn.buffers import write_columns
 from chainrule.nn.checks import check_counts, check_dropout
 from chainrule.nn.class_bias import ClassBias, plus
 from chainrule.nn.masked_conv import MaskedConv2d, RowsAbove, Site, Written
+from chainrule.state import State
 
 
 class GatedPixelCNN(ImageModel):
@@ -181,7 +181,7 @@ class GatedLayer(nn.Module):
         hidden = hidden if self.first else horizontal + hidden
         return self._vertical(above, self.vertical_class_bias(context)), hidden
 
-    def _vertical(self, above: Tensor, class_bias: Tensor | float) -> Tensor:
+    def _vertical(self, above: Tensor, class_bias: Tensor | None) -> Tensor:
         return above if self.last else gated(plus(above, class_bias), 1)
 
     def start(self, batch_size: int, width: int, context: Tensor | None) -> State:

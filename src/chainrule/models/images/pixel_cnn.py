@@ -17,11 +17,11 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from chainrule.conditionals import Conditional
-from chainrule.model import State
 from chainrule.models.images.contract import ImageLayer, LayeredImageModel, check_kernels, check_shares, colours_of
 from chainrule.nn.checks import check_counts, check_dropout
 from chainrule.nn.class_bias import ClassBias, plus
 from chainrule.nn.masked_conv import MaskedConv2d, Site
+from chainrule.state import State
 
 
 class PixelCNN(LayeredImageModel):
@@ -116,7 +116,7 @@ class ResidualBlock(ImageLayer):
     def start(self, batch_size: int, width: int, context: Tensor | None) -> State:
         bias = self.class_bias(context)
         layers = tuple(layer.start(batch_size, width) for layer in (self.narrow, self.conv, self.widen))
-        shares = bias.unflatten(1, (self.conv.colours, -1)) if isinstance(bias, Tensor) else None
+        shares = None if bias is None else bias.unflatten(1, (self.conv.colours, -1))
         return *layers, shares
 
     def step(self, state: State, x: Tensor, site: Site) -> tuple[Tensor, State]:

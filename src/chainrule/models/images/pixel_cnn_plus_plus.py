@@ -26,11 +26,11 @@ from torch.distributions import Distribution
 from chainrule.conditionals import Conditional, DiscretizedLogisticMixture
 from chainrule.conditionals.base import at_least_single
 from chainrule.conditionals.logistic_mixture import LogisticBins
-from chainrule.model import State
 from chainrule.models.images.contract import ImageModel
 from chainrule.nn.checks import check_counts, check_dropout
 from chainrule.nn.masked_conv import MaskedConv2d, RowsAbove, Site, Written
 from chainrule.nn.resolutions import Resolution, concat_elu
+from chainrule.state import Shared, State
 
 
 class PixelCNNPlusPlus(ImageModel):
@@ -168,13 +168,14 @@ class PixelCNNPlusPlus(ImageModel):
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
         if self.joint is None:
             return super().start(batch_size, context)
-        return 0, self.network_start(batch_size, context), None, ()
+        return Shared(0), self.network_start(batch_size, context), None, ()
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
         """As `AutoregressiveModel.step`; the network runs at the first colour of a pixel only."""
         if self.joint is None:
             return super().step(state, previous)
-        t, own, numbers, before = state
+        position, own, numbers, before = state
+        t = position.value
         site = self.site(t)
         before = before if previous is None else (*before, previous)
         if site.colour == 0:
@@ -185,4 +186,4 @@ class PixelCNNPlusPlus(ImageModel):
             numbers, own = self.network_step(own, pixel, site)
             before = ()
         values = torch.stack(before, dim=-1) if before else numbers.new_zeros(len(numbers), 0)
-        return self.conditional.distribution(self._colour(numbers, values)), (t + 1, own, numbers, before)
+        return self.conditional.distribution(self._colour(numbers, values)), (Shared(t + 1), own, numbers, before)

@@ -18,12 +18,12 @@ from typing import Literal
 from torch import Tensor
 
 from chainrule.conditionals import Conditional
-from chainrule.model import State
 from chainrule.models.images.contract import ImageLayer, LayeredImageModel, check_kernels, check_shares, colours_of
 from chainrule.nn.checks import check_counts
 from chainrule.nn.class_bias import ClassBias
 from chainrule.nn.masked_conv import MaskedConv2d, Site
 from chainrule.nn.pixel_lstm import DiagonalBiLSTM, PixelLSTM, RowLSTM
+from chainrule.state import State
 
 
 class PixelRNN(LayeredImageModel):

@@ -1,0 +1,135 @@
+"""What some models can do beyond the contract: a class for each ability, and a function by which tasks ask for it.
+
+A model has an ability if it subclasses its class beside `AutoregressiveModel`. The functions take any model, and give
+for one without the ability what follows from the contract alone.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from chainrule.model import AutoregressiveModel, Model
+from chainrule.order import OrderSpec
+
+
+class Mixture(ABC):
+    """A model whose joint probability is the mean of others'."""
+
+    @property
+    @abstractmethod
+    def members(self) -> Sequence[AutoregressiveModel]:
+        """The models whose joint probabilities this one averages."""
+
+    @property
+    @abstractmethod
+    def components(self) -> Sequence[AutoregressiveModel]:
+        """The equally probable models to walk along: this one, or others if the members' orders differ.
+
+        A mixture over orders has no conditionals that can be computed in any one order, so a task walks along one of
+        its components.
+        """
+
+
+def members_of(model: Model) -> Sequence[AutoregressiveModel]:
+    """The models whose joint probabilities ``model`` averages; none unless it is a `Mixture`."""
+    return model.members if isinstance(model, Mixture) else ()
+
+
+def components_of(model: AutoregressiveModel) -> Sequence[AutoregressiveModel]:
+    """The equally probable models to walk along; ``model`` itself unless it is a `Mixture`."""
+    return model.components if isinstance(model, Mixture) else (model,)
+
+
+class Varied(ABC):
+    """Several models that share their weights, each with another order or another mask."""
+
+    @abstractmethod
+    def variant(self, index: int) -> AutoregressiveModel:
+        """The ``index``-th of the models.
+
+        Raises:
+            ValueError: If there is no such variant.
+        """
+
+
+def variant_of(model: AutoregressiveModel, index: int) -> AutoregressiveModel:
+    """The ``index``-th of the models that share the weights of ``model``; only 0 unless it is `Varied`.
+
+    Raises:
+        ValueError: If there is no such variant.
+    """
+    if isinstance(model, Varied):
+        return model.variant(index)
+    if index != 0:
+        raise ValueError(f"{type(model).__name__} has one variant, 0, got {index}")
+    return model
+
+
+class Reorderable(ABC):
+    """A model that can generate its variables in any order."""
+
+    @property
+    @abstractmethod
+    def one_joint(self) -> bool:
+        """True if p(x) is the same in every order, False if each order has a p(x) of its own."""
+
+    @abstractmethod
+    def reordered(self, order: OrderSpec) -> AutoregressiveModel | None:
+        """This model with its variables generated in ``order``; None if it was built for one order only."""
+
+
+class FarSighted(ABC):
+    """A model that knows how probable known later values are, given each value of an earlier variable."""
+
+    @abstractmethod
+    def lookahead(self, x: Tensor, observed: Tensor, context: Tensor | None = None) -> Tensor | None:
+        """Log-probabilities of the known values that come later, given each value of each variable.
+
+        A walk that draws x_t with probability proportional to p(x_t | x_<t) times exp(lookahead) draws from
+        p(unknown | known) exactly, whatever is known.
+
+        Args:
+            x: Examples ``(B, *event_shape)``.
+            observed: Which variables are known, booleans ``event_shape``.
+            context: What the examples are conditioned on.
+
+        Returns:
+            ``(B, n, K)`` in nats, along the order, for K listed values; -inf at values that a known variable does
+            not have. None where it can't be computed.
+        """
+
+
+class LimitedPast(ABC):
+    """A model whose conditionals look at some of the earlier variables only, and that says at which.
+
+    `chainrule.testing.uses_its_past` holds it to that.
+    """
+
+    @abstractmethod
+    def sees(self) -> Tensor:
+        """Whether conditional t looks at variable s, both counted along the order: booleans ``(n, n)``."""
+
+
+class OwnUnit(ABC):
+    """A model whose loss is not always in nats."""
+
+    @property
+    @abstractmethod
+    def loss_unit(self) -> str:
+        """The unit of the loss."""
+
+
+def loss_unit_of(model: Model) -> str:
+    """The unit of the model's loss: nats, unless it has an `OwnUnit`."""
+    return model.loss_unit if isinstance(model, OwnUnit) else "nats"
+
+
+def validation_loss(model: Model, x: Tensor, context: Tensor | None = None) -> Tensor:
+    """The loss ``(B,)`` by which the epoch to keep is chosen: -log p(x) where there is a p(x), else the model's loss.
+
+    The loss of training may be a noisy estimate, over random orders or masks.
+    """
+    return -model.log_prob(x, context) if isinstance(model, AutoregressiveModel) else model.loss(x, context)
