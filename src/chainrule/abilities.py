@@ -102,6 +102,17 @@ class FarSighted(ABC):
         """
 
 
+class LimitedPast(ABC):
+    """A model whose conditionals look at some of the earlier variables only, and that says at which.
+
+    `chainrule.testing.uses_its_past` holds it to that.
+    """
+
+    @abstractmethod
+    def sees(self) -> Tensor:
+        """Whether conditional t looks at variable s, both counted along the order: booleans ``(n, n)``."""
+
+
 class OwnUnit(ABC):
     """A model whose loss is not always in nats."""
 

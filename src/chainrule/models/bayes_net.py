@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from chainrule.abilities import FarSighted
+from chainrule.abilities import FarSighted, LimitedPast
 from chainrule.conditionals import Conditional
 from chainrule.model import CountedModel
 from chainrule.nn.conditional_tables import (
@@ -43,7 +43,7 @@ from chainrule.state import Shared, State
 Batches = Iterable[tuple[Tensor, Tensor | None]]
 
 
-class BayesNet(CountedModel, FarSighted):
+class BayesNet(CountedModel, FarSighted, LimitedPast):
     """A Bayesian network with tables, whose structure is given or learnt as Chow and Liu's tree.
 
     It is fitted by `count`. The attribute `parents` holds, for every variable, the positions of its parents, and
@@ -118,6 +118,13 @@ class BayesNet(CountedModel, FarSighted):
         self.order = Order(sequence, self.event_shape)
         self.positions = sequence
         self.tables = ConditionalTables(self.parents, self.conditional, self.num_classes)
+
+    def sees(self) -> Tensor:
+        """The parents of each variable, both counted along the order: booleans ``(n, n)``."""
+        edges = torch.zeros(self.num_variables, self.num_variables, dtype=torch.bool)
+        for child, parents in enumerate(self.parents):
+            edges[child, parents] = True
+        return edges[self.positions][:, self.positions]
 
     def count(self, batches: Batches) -> None:
         """Set the tables, and learn the structure if it is to be learnt, from all ``(x, context)``, read once.

@@ -2,135 +2,258 @@
 
 from __future__ import annotations
 
-import copy
+import math
 from collections.abc import Callable
 
 import torch
-from scipy.stats import chi2
 from torch import Tensor
 from torch.distributions import Distribution
 
+from chainrule.abilities import components_of
 from chainrule.model import AutoregressiveModel
+from chainrule.tasks.complete import complete, route
 from chainrule.tasks.sample import sample
-from chainrule.testing.probes import (
-    PASSED,
-    all_events,
-    law,
-    not_enumerable,
-    not_walkable,
-    number_of,
-    random_events,
-    require,
+from chainrule.testing.agreement import (
+    Grid,
+    grid_of,
+    log_probs_on,
+    require_agreement,
+    require_conditional_agreement,
 )
-from chainrule.testing.quadrature import all_nodes, cells_of, not_integrable
+from chainrule.testing.causality import ROUNDING
+from chainrule.testing.probes import EXAMPLES, all_events, enumerable, number_of, random_events
+from chainrule.testing.subjects import law, not_walkable
+from chainrule.testing.verdicts import PASSED, Verdict, cannot_tell, passed, require, require_close, together
 from chainrule.walk import walk
 
 DRAWS = 10_000
 """Samples of a chi-square test."""
 
-SIGNIFICANCE = 1e-6
-"""Below this p-value samples count as drawn from something else than the model; the seed is fixed."""
+NODES = 4096
+"""Nodes at which a conditional is integrated."""
+
+CELL_NODES = 512
+"""Nodes from which the probabilities of cells are added up: their rounding is far below that of counts."""
+
+CELL_DRAWS = 300, 4000
+"""Samples that are counted in cells: fewer, the more nodes there are."""
+
+CELL_PROBABILITIES = 2**21
+"""Probabilities that are computed to compare samples with."""
+
+SOFTENINGS = 8
+"""How often all weights are halved to make densities wide enough for the nodes."""
+
+NARROW = 0.5
+"""Densities are too narrow for their nodes where a sample has more than this probability per node."""
 
 
 @law
 @torch.no_grad()
-def normalised(model: AutoregressiveModel) -> str:
-    """The probabilities of all events sum to one; those of a few real variables integrate to one, by quadrature.
+def normalised(model: AutoregressiveModel) -> Verdict:
+    """P(x) sums or integrates to one over the conditional's support.
+
+    Few listed events are added up. Otherwise each conditional is added up or integrated over its own support, after
+    random earlier values, which for a causal model says the same of events of any size; and log p(x) must be the sum
+    of its conditionals.
 
     Raises:
-        AssertionError: If they sum to something else.
+        AssertionError: If the sum or an integral is another number.
     """
-    if model.conditional.values is None:
-        return _integrates(model)
-    if reason := not_enumerable(model):
-        return reason
-    total = float(model.log_prob(all_events(model)).double().exp().sum())
-    require(abs(total - 1) <= 1e-5, f"normalised: the sum of p(x) over all x expected 1 within 1e-5, got {total:.9g}")
-    return PASSED
+    if enumerable(model):
+        total = float(model.log_prob(all_events(model)).double().exp().sum())
+        require(abs(total - 1) <= 1e-5, f"normalised: the sum of p(x) over all x expected 1 within 1e-5, got {total:.9g}")
+        return PASSED
+    components = components_of(model)
+    x = random_events(model, EXAMPLES)[:EXAMPLES]
+    if len(components) > 1:
+        joint = torch.stack([component.log_prob(x) for component in components]).logsumexp(0) - math.log(len(components))
+        require_close(model.log_prob(x), joint, 1e-4, "normalised: log p(x) as the mean of the components'")
+    return together([_conditionals_are_normalised(component) for component in components])
 
 
-def _integrates(model: AutoregressiveModel) -> str:
-    if reason := not_integrable(model):
-        return reason
-    _soften(model)
-    total = float(_masses(model).sum())
-    require(abs(total - 1) <= 1e-3, f"normalised: the integral of p(x) expected 1 within 1e-3, got {total:.9g}")
-    return f"{PASSED}, by quadrature"
+def _conditionals_are_normalised(model: AutoregressiveModel) -> Verdict:
+    model.double()
+    grid = grid_of(model, NODES)
+    if grid is None:
+        return _unknown_support(model)
+    x = random_events(model, EXAMPLES)[:EXAMPLES]
+    parts = model.order.flatten(model(x).log_prob(x)).sum(1)
+    require_close(model.log_prob(x), parts, ROUNDING, "normalised: log p(x) as the sum of its conditionals'")
+    if not _soften(model, grid, x):
+        return _too_narrow()
+    totals = model.order.flatten(_masses(model(x), grid).sum(0))
+    t = int((totals - 1).abs().amax(0).argmax())
+    worst = float(totals[(totals[:, t] - 1).abs().argmax(), t])
+    message = f"normalised: the sum of p(x_t | x_<t) over all x_t, for variable {t} along the order,"
+    require(abs(worst - 1) <= 1e-5, f"{message} expected 1 within 1e-5, got {worst:.9g}")
+    return passed("conditional by conditional")
 
 
-def _soften(model: AutoregressiveModel) -> None:
-    """Halve all parameters, so that no density is narrower than the nodes stand, or wider than they reach."""
-    for parameter in model.parameters():
-        parameter.mul_(0.5)
+def _masses(distribution: Distribution, grid: Grid) -> Tensor:
+    """The probability that each node stands for, ``(K, *batch_shape)``."""
+    return (log_probs_on(grid, distribution) + grid.log_lengths.unsqueeze(1)).exp()
 
 
-def _masses(model: AutoregressiveModel) -> Tensor:
-    """P(x) of all nodes, times what each stands for."""
-    double = copy.deepcopy(model).double()
-    x, lengths, _ = all_nodes(model)
-    return torch.cat([double.log_prob(some) for some in x.split(2**16)]).add(lengths).exp()
+def _soften(model: AutoregressiveModel, grid: Grid, x: Tensor) -> bool:
+    """Halve all parameters until no density after ``x`` is narrower than the nodes stand; False if this never is so."""
+    for _ in range(SOFTENINGS):
+        if _resolved(model(x), grid):
+            return True
+        for parameter in model.parameters():
+            parameter.mul_(0.5)
+    return False
+
+
+def _resolved(distribution: Distribution, grid: Grid) -> bool:
+    """True if half of the nodes give the same integral, the ends hold nothing, and samples lie where nodes are dense."""
+    if not any(nodes.open_ends for nodes in grid.nodes):
+        return True
+    masses = _masses(distribution, grid).flatten(2)
+    draws = torch.stack([distribution.sample() for _ in range(4 * EXAMPLES)])
+    density = distribution.log_prob(draws.to(grid.values)).flatten(2).exp()
+    for i, nodes in enumerate(grid.nodes):
+        if not nodes.open_ends:
+            continue
+        count = len(nodes.values) - nodes.num_atoms
+        own = masses[:count, :, i]
+        if float(own[0].max()) > 1e-9 or float(own[-1].max()) > 1e-9:
+            return False
+        if nodes.continuous:
+            lengths = nodes.lengths_at(draws.flatten(2)[..., i].flatten())
+            narrow = (density[..., i].flatten() * lengths).max() > NARROW
+            if bool(narrow) or float((own.sum(0) - 2 * own[::2].sum(0)).abs().max()) > 1e-5:
+                return False
+    return True
+
+
+def _unknown_support(model: AutoregressiveModel) -> Verdict:
+    return cannot_tell(
+        f"the support of {model.conditional!r} is neither listed nor an interval of numbers or integers",
+        "a support that is one of torch's intervals",
+    )
+
+
+def _too_narrow() -> Verdict:
+    return cannot_tell(
+        "a conditional is too narrow, or too wide, to be integrated, also at weights 100 times smaller",
+        "another seed or fewer layers",
+    )
 
 
 @law
 @torch.no_grad()
-def sampling_agrees(model: AutoregressiveModel) -> str:
-    """Samples are distributed as p(x), by a chi-square test, and the same seed gives the same samples.
+def sampling_agrees(model: AutoregressiveModel) -> Verdict:
+    """Samples are distributed as p(x), and the same seed gives the same samples.
+
+    Few listed events are counted, for a chi-square test. Otherwise each variable is compared with its conditionals, in
+    cells of its support and by its log-probability; see `require_conditional_agreement`.
 
     Raises:
-        AssertionError: If the test rejects them, or they differ at the same seed.
+        AssertionError: If the test rejects the samples, or they differ at the same seed.
     """
-    real = model.conditional.values is None
-    if real:
-        _soften(model)
-    reason = not_integrable(model) if real else not_enumerable(model)
-    draws = 16 if reason else DRAWS
-    samples, again = (sample(model, draws, seed=1) for _ in range(2))
+    samples = _same_samples(model, DRAWS if enumerable(model) else EXAMPLES)
+    if enumerable(model):
+        expected = model.log_prob(all_events(model)).double().exp()
+        require_agreement(number_of(model, samples), expected, "sampling_agrees: samples, as against p(x)")
+        return PASSED
+    components = components_of(model)
+    message = "sampling_agrees: samples"
+    return together([_agrees(component, lambda part, n: sample(part, n, seed=1), 0, message) for component in components])
+
+
+def _same_samples(model: AutoregressiveModel, count: int) -> Tensor:
+    """Samples, which are required to be valid, and the same again from the same seed."""
+    samples, again = (sample(model, count, seed=1) for _ in range(2))
     require(
         torch.equal(samples.nan_to_num(), again.nan_to_num()),
         "sampling_agrees: expected the same samples from the same seed, got others",
     )
-    _check_values(model, samples, "sampling_agrees")
-    if reason:
-        return reason
-    if real:
-        cells = all_nodes(model)[2]
-        numbers, expected = cells_of(model, samples.cpu()), torch.zeros(int(cells.max()) + 1).double()
-        expected.index_add_(0, cells, _masses(model))
-        expected /= expected.sum()
-    else:
-        numbers, expected = number_of(model, samples), model.log_prob(all_events(model)).double().exp()
-    _require_agreement(numbers, expected, "sampling_agrees: samples, as against p(x)")
-    return PASSED
+    try:
+        model.check(samples)
+    except ValueError as error:
+        raise AssertionError(f"sampling_agrees: expected samples that are valid examples, got: {error}") from error
+    return samples
+
+
+def _agrees(
+    model: AutoregressiveModel, draw: Callable[[AutoregressiveModel, int], Tensor], first: int, message: str
+) -> Verdict:
+    """Whether what ``draw`` gives agrees with the conditionals of ``model`` from the ``first``-th on."""
+    model.double()
+    grid = grid_of(model, CELL_NODES)
+    if grid is None:
+        return _unknown_support(model)
+    if not _soften(model, grid, random_events(model, EXAMPLES)[:EXAMPLES]):
+        return _too_narrow()
+    fewest, most = CELL_DRAWS
+    count = min(max(CELL_PROBABILITIES // grid.values.numel(), fewest), most)
+    require_conditional_agreement(model, grid, draw(model, count).double(), first, message)
+    return passed("conditional by conditional")
 
 
 @law
 @torch.no_grad()
-def completion_agrees(model: AutoregressiveModel) -> str:
-    """A walk with some variables known keeps them, and after a known beginning draws from p(rest | beginning).
+def completion_agrees(model: AutoregressiveModel) -> Verdict:
+    """Completion keeps what is known, and draws the rest from p(rest | known).
+
+    Known values are scattered over the event, where they must be kept, and come first, where the rest must agree with
+    the model; so must what `complete` gives of scattered values wherever it says that it is exact.
 
     Raises:
-        AssertionError: If a known variable is changed, or the chi-square test rejects the rest.
+        AssertionError: If a known variable is changed, or a test rejects the rest.
     """
     if reason := not_walkable(model):
         return reason
     n = model.num_variables
-    known = model.order.flatten(random_events(model, 16)[:16])
+    known = model.order.flatten(random_events(model, EXAMPLES)[:EXAMPLES])
     scattered = torch.arange(n) % 2 == 1
     got = model.order.flatten(_seeded_walk(model, len(known), _clamp(known, scattered)))
-    kept = torch.equal(got[:, scattered].nan_to_num(), known[:, scattered].nan_to_num())
-    require(kept, "completion_agrees: expected the known values to be kept, got others")
-    if reason := not_enumerable(model):
-        return reason
-    length = (n + 1) // 2 if n > 1 else 0
+    _require_kept(got, known, scattered)
     likely = model.log_prob(model.order.unflatten(known)).argmax()  # of a probability that is not zero
     beginning = known[likely : likely + 1]
-    draws = _seeded_walk(model, DRAWS, _clamp(beginning.expand(DRAWS, -1), torch.arange(n) < length))
-    events = all_events(model)
-    possible = (model.order.flatten(events)[:, :length] == beginning[:, :length]).all(1)
-    joint = model.log_prob(events).double().exp() * possible
+    if enumerable(model):
+        _enumerated(model, beginning, scattered)
+        return PASSED
+    length = (n + 1) // 2 if n > 1 else 0
+    first = torch.arange(n) < length
+
+    def draw(part: AutoregressiveModel, count: int) -> Tensor:
+        return _seeded_walk(part, count, _clamp(beginning.expand(count, -1).to(part.dtype), first))
+
+    return _agrees(model, draw, length, f"completion_agrees: the rest after {length} known variables")
+
+
+def _enumerated(model: AutoregressiveModel, example: Tensor, scattered: Tensor) -> None:
+    """Compare the rest of ``example`` ``(1, n)`` with p(rest | known), its beginning being known, or what is scattered."""
+    n = model.num_variables
+    length = (n + 1) // 2 if n > 1 else 0
+    first = torch.arange(n) < length
+    draws = _seeded_walk(model, DRAWS, _clamp(example.expand(DRAWS, -1), first))
     message = f"completion_agrees: the rest after {length} known variables, as against p(rest | known)"
-    _require_agreement(number_of(model, draws), joint / joint.sum(), message)
-    return PASSED
+    require_agreement(number_of(model, draws), _posterior(model, model, example, first), message)
+    observed = model.order.unflatten(scattered[None])[0]
+    x = model.order.unflatten(example)
+    way = route(model, x, observed, None)
+    if n == 1 or not way.exact:
+        return
+    completed = complete(model, x.expand(DRAWS, *model.event_shape), observed, seed=1)
+    _require_kept(model.order.flatten(completed), example.expand(DRAWS, -1), scattered)
+    message = f"completion_agrees: what `complete` gives ({way.method}), as against p(rest | known)"
+    require_agreement(number_of(model, completed), _posterior(model, way.model, example, scattered), message)
+
+
+def _posterior(model: AutoregressiveModel, judge: AutoregressiveModel, example: Tensor, known: Tensor) -> Tensor:
+    """P(x | known values of ``example`` ``(1, n)``) of all events of ``model``, under ``judge``."""
+    events = all_events(model)
+    possible = (model.order.flatten(events)[:, known] == example[:, known]).all(1)
+    joint = judge.log_prob(events).double().exp() * possible
+    return joint / joint.sum()
+
+
+def _require_kept(got: Tensor, known: Tensor, where: Tensor) -> None:
+    kept = torch.equal(got[:, where].nan_to_num(), known[:, where].nan_to_num())
+    require(kept, "completion_agrees: expected the known values to be kept, got others")
 
 
 def _clamp(sequence: Tensor, known: Tensor) -> Callable[[int, Distribution], Tensor]:
@@ -138,43 +261,6 @@ def _clamp(sequence: Tensor, known: Tensor) -> Callable[[int, Distribution], Ten
     return lambda t, distribution: sequence[:, t] if known[t] else distribution.sample()
 
 
-def _seeded_walk(
-    model: AutoregressiveModel, draws: int, choose: Callable[[int, Distribution], Tensor], seed: int = 1
-) -> Tensor:
-    torch.manual_seed(seed)
+def _seeded_walk(model: AutoregressiveModel, draws: int, choose: Callable[[int, Distribution], Tensor]) -> Tensor:
+    torch.manual_seed(1)
     return walk(model, draws, choose)
-
-
-def _check_values(model: AutoregressiveModel, samples: Tensor, name: str) -> None:
-    try:
-        model.check(samples)
-    except ValueError as error:
-        raise AssertionError(f"{name}: expected samples that are valid examples, got: {error}") from error
-
-
-def _require_agreement(numbers: Tensor, expected: Tensor, message: str) -> None:
-    """Require that event ``numbers`` were drawn with probabilities ``expected``, by a chi-square test."""
-    observed = torch.bincount(numbers, minlength=len(expected)).double()
-    probability = chi_square(observed.cpu(), expected.cpu() * len(numbers))
-    worst = int((observed - expected * len(numbers)).abs().argmax())
-    require(
-        probability >= SIGNIFICANCE,
-        f"{message}: chi-square expected a p-value of at least {SIGNIFICANCE:g}, got {probability:.3g}; "
-        f"the most off is event {worst}: expected {float(expected[worst]) * len(numbers):.1f} times, "
-        f"got {int(observed[worst])}",
-    )
-
-
-def chi_square(observed: Tensor, expected: Tensor) -> float:
-    """The p-value of Pearson's test; events that are expected fewer than five times count as one."""
-    rare = expected < 5
-    if bool(rare.any()):
-        pooled = [torch.stack([counts[rare].sum()]) for counts in (observed, expected)]
-        observed = torch.cat([observed[~rare], pooled[0]])
-        expected = torch.cat([expected[~rare], pooled[1]])
-        if float(expected[-1]) < 1 and float(observed[-1]) < 5:
-            observed, expected = observed[:-1], expected[:-1]
-    if len(observed) < 2:
-        return 1.0
-    statistic = float(((observed - expected) ** 2 / expected.clamp(min=1e-9)).sum())
-    return float(chi2.sf(statistic, len(observed) - 1))

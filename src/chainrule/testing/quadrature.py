@@ -1,88 +1,140 @@
-"""Nodes and weights over all examples of a model some of whose variables are real, and cells to count samples in."""
+"""Sums and integrals over the support of a conditional, one variable at a time.
+
+A listed value stands for itself. A continuous support is mapped onto the whole line by x = 2 sinh u (all numbers),
+x = a + e^u (from a on) or x = a + (b - a) / (1 + e^-u) (between a and b), and integrated by the trapezoidal rule on
+evenly spaced u, which for smooth functions is exact to rounding once its steps are small.
+"""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.distributions import constraints
+from torch.distributions.constraints import Constraint
 
-from chainrule.conditionals import Conditional, Standardised, WithMissing
-from chainrule.model import AutoregressiveModel
+from chainrule.conditionals import Conditional
+from chainrule.conditionals.support import Affine, bound_of, is_in, values_of
 
-NODES, REACH = 600, 150.0
-"""Real variables are integrated over [-REACH, REACH], on nodes that stand denser towards zero."""
+REACH = 12.0
+"""Continuous supports are integrated over u from -REACH to REACH: for all numbers x from -1.6e5 to 1.6e5."""
 
-MAX_NODES = 2**22
-"""Events of more nodes than this are not integrated."""
+INTERVAL_REACH = 30.0
+"""The same for intervals, whose ends are met to one part in 1e13."""
 
-CUTS = (-1.0, 0.0, 1.0)
-"""Where the cells of a real variable meet, about."""
+MAX_CELLS = 16
+"""A support is cut into at most this many cells, in which samples are counted."""
 
 
-def nodes_of(conditional: Conditional) -> tuple[Tensor, Tensor, Tensor]:
-    """Values of a variable, the log of what each stands for, and which cell it is in, ``(K,)`` each.
+@dataclass(frozen=True)
+class Nodes:
+    """Values at which the distribution of a variable is added up, in increasing order, followed by its atoms.
 
-    A listed value stands for itself; a real one for the length around it: x = 2 sinh u on even u (the trapezoidal rule,
-    which for smooth functions on the whole line is exact to rounding once its steps are small).
+    Attributes:
+        values: The values ``(K,)``, float64.
+        log_lengths: The log of the length that each stands for, ``(K,)``; 0 for listed values.
+        cells: The cell that each is in, ``(K,)``.
+        num_atoms: How many of the last values are atoms.
+        open_ends: True if there are values beyond the first or the last.
+        continuous: True if values stand for lengths.
     """
-    if conditional.values is not None:
-        values = conditional.values.double()
-        return values, torch.zeros_like(values), torch.arange(len(values))
-    conditional = conditional.family
-    if isinstance(conditional, Standardised):
-        values, lengths, cells = nodes_of(conditional.conditional)
-        length = 0.0 if conditional.conditional.values is not None else math.log(conditional.scale)
-        lengths = torch.where(values.isnan(), 0.0, lengths + length)
-        return values * conditional.scale + conditional.shift, lengths, cells
-    if isinstance(conditional, WithMissing):
-        values, lengths, cells = nodes_of(conditional.conditional)
-        missing = values.new_tensor([math.nan])
-        more = torch.tensor([int(cells.max()) + 1])
-        return torch.cat([values, missing]), torch.cat([lengths, torch.zeros(1).double()]), torch.cat([cells, more])
-    u = torch.linspace(-math.asinh(REACH / 2), math.asinh(REACH / 2), NODES, dtype=torch.float64)
-    values = 2 * u.sinh()
-    lengths = (2 * u.cosh() * (u[1] - u[0])).log()
-    return values, lengths, torch.bucketize(values, torch.tensor(CUTS).double())
+
+    values: Tensor
+    log_lengths: Tensor
+    cells: Tensor
+    num_atoms: int
+    open_ends: bool
+    continuous: bool
+
+    def cells_of(self, x: Tensor) -> Tensor:
+        """The cells of values ``x`` ``(N,)``; those of continuous variables meet midway between two nodes."""
+        count = len(self.values) - self.num_atoms
+        found = self.cells[:count][self._nearest(x)]
+        for value, cell in zip(self.values[count:], self.cells[count:], strict=True):
+            found = torch.where(is_in(x.double(), value[None]), cell, found)
+        return found
+
+    def lengths_at(self, x: Tensor) -> Tensor:
+        """The length of the node that values ``x`` ``(N,)`` are next to; infinite beyond the ends, 0 at atoms."""
+        count = len(self.values) - self.num_atoms
+        lengths = self.log_lengths[:count].exp()[self._nearest(x)] if self.continuous else torch.zeros_like(x.double())
+        outside = (x < self.values[0]) | (x > self.values[count - 1])
+        lengths = torch.where(outside, torch.inf, lengths)
+        return lengths.masked_fill(is_in(x.double(), self.values[count:]), 0.0) if self.num_atoms else lengths
+
+    def _nearest(self, x: Tensor) -> Tensor:
+        ends = self.values[: len(self.values) - self.num_atoms]
+        return torch.bucketize(x.double().nan_to_num(), (ends[1:] + ends[:-1]) / 2)
 
 
-def cell_of(conditional: Conditional, x: Tensor) -> Tensor:
-    """The cells of values ``(N,)`` of a variable; cells meet midway between two nodes."""
-    values, _, cells = nodes_of(conditional)
-    missing = values.isnan()
-    ends = values[~missing]
-    middles = (ends[1:] + ends[:-1]) / 2
-    found = cells[~missing][torch.bucketize(x.double().nan_to_num(), middles)]
-    return torch.where(x.isnan(), int(cells.max()), found)
+def nodes_of(conditional: Conditional, count: int) -> Nodes | None:
+    """The nodes of a variable, ``count`` of them if its values can't be listed; None if the support is no interval."""
+    listed = conditional.values
+    found = _listed(listed) if listed is not None else _nodes(conditional.support, count)
+    if found is None or conditional.atoms is None:
+        return found
+    atoms = conditional.atoms.double()
+    values, log_lengths, cells = found.values, found.log_lengths, found.cells
+    if found.continuous:  # of a density, single values weigh nothing
+        log_lengths = log_lengths.masked_fill(is_in(values, atoms), -torch.inf)
+    else:
+        kept = ~is_in(values, atoms)
+        values, log_lengths, cells = values[kept], log_lengths[kept], cells[kept]
+    return Nodes(
+        values=torch.cat([values, atoms]),
+        log_lengths=torch.cat([log_lengths, torch.zeros_like(atoms)]),
+        cells=torch.cat([cells, cells.max() + 1 + torch.arange(len(atoms))]),
+        num_atoms=len(atoms),
+        open_ends=found.open_ends,
+        continuous=found.continuous,
+    )
 
 
-def not_integrable(model: AutoregressiveModel) -> str | None:
-    """Why p(x) can't be integrated over all x, or None where it can."""
-    count = math.prod(len(nodes_of(model.conditional.of(i))[0]) for i in range(model.num_variables))
-    if count > MAX_NODES:
-        return f"does not apply: {count:.1e} nodes are too many to integrate over (more than {MAX_NODES})"
-    return None
+def _listed(values: Tensor, open_ends: bool = False) -> Nodes:
+    values = values.double()
+    number = torch.arange(len(values))
+    # Of open ends the first values get cells of their own: most of the probability is there.
+    cells = number.clamp(max=MAX_CELLS - 1) if open_ends else number * min(len(values), MAX_CELLS) // len(values)
+    return Nodes(values, torch.zeros_like(values), cells, 0, open_ends, False)
 
 
-def all_nodes(model: AutoregressiveModel) -> tuple[Tensor, Tensor, Tensor]:
-    """Examples ``(N, *event_shape)``, the log of what each stands for ``(N,)``, and the number of its cell ``(N,)``."""
-    parts = [nodes_of(model.conditional.of(i)) for i in range(model.num_variables)]
-    grids = torch.meshgrid(*[torch.arange(len(values)) for values, _, _ in parts], indexing="ij")
-    indices = [grid.flatten() for grid in grids]
-    x = torch.stack([values[index] for (values, _, _), index in zip(parts, indices, strict=True)], dim=1)
-    lengths = sum(lengths[index] for (_, lengths, _), index in zip(parts, indices, strict=True))
-    cells = torch.stack([cells[index] for (_, _, cells), index in zip(parts, indices, strict=True)], dim=1)
-    return x.unflatten(1, model.event_shape), torch.as_tensor(lengths), _number(model, cells)
+def _nodes(support: Constraint, count: int) -> Nodes | None:
+    if isinstance(support, Affine):
+        inner = _nodes(support.base, count)
+        if inner is None:
+            return None
+        longer = math.log(support.scale) if inner.continuous else 0.0
+        values, lengths = inner.values * support.scale + support.shift, inner.log_lengths + longer
+        return Nodes(values, lengths, inner.cells, 0, inner.open_ends, inner.continuous)
+    if (listed := values_of(support)) is not None:
+        return _listed(listed)
+    lower, upper = bound_of(support, "lower_bound"), bound_of(support, "upper_bound")
+    if support.is_discrete:
+        return _integers(lower, upper, count)
+    if lower is None and upper is None and support is not constraints.real:
+        return None
+    reach = INTERVAL_REACH if lower is not None and upper is not None else REACH
+    u = torch.linspace(-reach, reach, count, dtype=torch.float64)
+    if lower is not None and upper is not None:
+        values = torch.where(u < 0, lower + (upper - lower) * u.sigmoid(), upper - (upper - lower) * (-u).sigmoid())
+        slopes, cuts = (upper - lower) * u.sigmoid() * (-u).sigmoid(), torch.linspace(-3, 3, 7)
+    elif lower is not None:
+        values, slopes, cuts = lower + u.exp(), u.exp(), torch.linspace(-3, 3, 9)
+    elif upper is not None:
+        values, slopes, cuts = upper - (-u).exp(), (-u).exp(), torch.linspace(-3, 3, 9)
+    else:
+        values, slopes, cuts = 2 * u.sinh(), 2 * u.cosh(), torch.linspace(-1.5, 1.5, 9)
+    return Nodes(values, (slopes * (u[1] - u[0])).log(), torch.bucketize(u, cuts.double()), 0, True, True)
 
 
-def cells_of(model: AutoregressiveModel, x: Tensor) -> Tensor:
-    """The number of the cell of each example of ``x``."""
-    columns = [cell_of(model.conditional.of(i), column) for i, column in enumerate(x.flatten(1).unbind(1))]
-    return _number(model, torch.stack(columns, dim=1))
-
-
-def _number(model: AutoregressiveModel, cells: Tensor) -> Tensor:
-    number = torch.zeros(len(cells), dtype=torch.long)
-    for i, column in enumerate(cells.unbind(1)):
-        number = number * (int(nodes_of(model.conditional.of(i))[2].max()) + 1) + column
-    return number
+def _integers(lower: float | None, upper: float | None, count: int) -> Nodes:
+    """Integers from or up to a bound, or around zero."""
+    if lower is not None:
+        return _listed(lower + torch.arange(count, dtype=torch.float64), open_ends=True)
+    if upper is not None:
+        found = _listed(torch.arange(count, dtype=torch.float64), open_ends=True)
+        return Nodes((upper - found.values).flip(0), found.log_lengths, found.cells.flip(0), 0, True, False)
+    values = torch.arange(count, dtype=torch.float64) - count // 2
+    return Nodes(values, torch.zeros_like(values), (values.clamp(-7, 7) + 7).long(), 0, True, False)
