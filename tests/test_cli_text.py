@@ -11,7 +11,7 @@ from command_line import refused
 import chainrule
 from chainrule.cli import main
 from chainrule.data.text import TextFormat
-from chainrule.runs import lines
+from chainrule.kinds import lines
 from chainrule.runs.folder import read_config
 
 SMALL = ["--model", "RNN", "--model.cell", "gru", "--model.hidden_size", "8", "--max_epochs", "1"]
