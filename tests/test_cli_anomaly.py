@@ -20,8 +20,8 @@ from chainrule.cli import flags, main
 from chainrule.cli.purifying import _write_pictures
 from chainrule.conditionals import Categorical
 from chainrule.data import load
+from chainrule.data.read.images import read_all
 from chainrule.data.sequences import Recordings
-from chainrule.data.whole import read_whole
 from chainrule.models import WaveNet
 from chainrule.runs import calibration, read_calibration
 from chainrule.tasks.anomaly import SCORES, compressed_nats
@@ -166,14 +166,14 @@ class TestPurify:
         assert np.array_equal(np.load(tmp_path / "x.npy"), expected.numpy())
         with Image.open(tmp_path / "pictures" / "b.png") as picture:
             assert np.array_equal(np.asarray(picture), (expected[1, 0] * 255 / 16).round().numpy())
-        again = read_whole(tmp_path / "pictures", (1, 8, 8), 17)[0][:]
+        again = read_all(tmp_path / "pictures", (1, 8, 8), 17)[0][:]
         assert torch.equal(again, expected)
 
     @pytest.mark.parametrize("levels", [2, 17, 200, 255, 256])
     def test_pictures_are_read_as_the_levels_they_were(self, tmp_path: Path, levels: int) -> None:
         x = torch.arange(levels).float().view(1, 1, 1, -1)
         _write_pictures(x, iter([tmp_path / "x.png"]), levels)
-        assert torch.equal(read_whole(tmp_path, (1, 1, levels), levels)[0][:], x)
+        assert torch.equal(read_all(tmp_path, (1, 1, levels), levels)[0][:], x)
         with Image.open(tmp_path / "x.png") as picture:
             assert (np.asarray(picture)[0, 0], np.asarray(picture)[0, -1]) == (0, 255)
 

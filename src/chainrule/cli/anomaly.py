@@ -23,7 +23,7 @@ from chainrule.cli.series import series_of, series_values
 from chainrule.cli.tables import table_schema
 from chainrule.cli.text import text_format
 from chainrule.cli.writing import FRAMES, check_suffix
-from chainrule.data.read.frames import write_frame
+from chainrule.data.read.table import write_frame
 from chainrule.data.read.text import check_text
 from chainrule.data.sequences import Recordings
 from chainrule.data.text import TextFormat

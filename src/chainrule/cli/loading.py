@@ -10,15 +10,15 @@ from torch import Tensor
 
 from chainrule import runs
 from chainrule.cli.parser import UsageError, suggestion
-from chainrule.data import NAMES, TEXTS, read_mask
+from chainrule.data import NAMED, NAMES, READING, read_mask
 from chainrule.data import load as load_data
 from chainrule.data.audio import AudioFormat
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
+from chainrule.data.read import images, recordings
 from chainrule.data.schema import TableSchema
 from chainrule.data.sequences import Recordings
 from chainrule.data.text import TextFormat
-from chainrule.data.whole import read_whole
 from chainrule.devices import check_device
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.runs import folder, formats
@@ -75,11 +75,11 @@ def dataset_of(spec: str | None, config: dict[str, Any], model: Model) -> Datase
     settings = config.get("settings", {})
     if spec is None and "data" not in settings:
         raise UsageError("expected --data, for this run does not say what it was fitted on")
-    reading = {name: settings.get(name) for name in runs.READING}
+    reading = {name: settings.get(name) for name in READING}
     known = config.get("data", {})
     if "text" in known:
         reading["vocabulary"] = TextFormat.from_config(known["text"]).vocabulary
-    if "text" in known and spec in NAMES and spec not in TEXTS:
+    if "text" in known and spec in NAMES and NAMED[spec].kind != "text":
         raise UsageError(f"--data expects text, as the run was fitted on text, got {spec}")
     if "audio" in known and spec not in NAMES:
         reading["sample_rate"] = known["audio"]["sample_rate"]
@@ -110,17 +110,15 @@ def asked_examples(
 
     All of the path that was given as DATA; of ``--data`` the split that was asked for. See `settle_data`.
     """
+    examples: Examples
     names: list[str] | None = None
     if options["file"] is not None:
         settings, known = config.get("settings", {}), config.get("data", {})
         audio = AudioFormat(**known["audio"]) if "audio" in known else None
-        examples, names = read_whole(
-            options["file"],
-            model.event_shape,
-            levels_of(model),
-            audio=audio,
-            trim_silence=bool(settings.get("trim_silence")),
-        )
+        if audio is not None:
+            examples, names = recordings.read_all(options["file"], audio, bool(settings.get("trim_silence")))
+        else:
+            examples, names = images.read_all(options["file"], model.event_shape, levels_of(model))
     else:
         dataset = dataset_of(options["data"], config, model)
         examples = dataset.split(options["split"])

@@ -18,7 +18,7 @@ from chainrule.cli.loading import dataset_of, one_class
 from chainrule.cli.parser import UsageError
 from chainrule.cli.writing import FRAMES, check_suffix
 from chainrule.data.examples import ArrayExamples
-from chainrule.data.read.frames import pieces_of, write_frame
+from chainrule.data.read.table import pieces_of, write_frame
 from chainrule.data.schema import TableSchema
 from chainrule.model import AutoregressiveModel
 from chainrule.tasks.gaps import known_log_prob
@@ -143,7 +143,7 @@ def _pieces(
         yield examples[: int(min(left, len(examples)))].numpy()
         return
     first = 0
-    for piece in pieces_of(options["file"], schema.texts):
+    for piece in pieces_of(options["file"], schema):
         try:
             x = schema.encode(piece, options["file"].name, gaps=True, unseen=True)
         except ValueError as error:

@@ -13,7 +13,7 @@ import torch
 from chainrule.cli.loading import dataset_of
 from chainrule.cli.parser import UsageError
 from chainrule.cli.writing import FRAMES, check_suffix
-from chainrule.data.read.frames import write_frame
+from chainrule.data.read.table import write_frame
 from chainrule.data.schema import Column
 from chainrule.data.sequences import Recordings
 from chainrule.data.series import SeriesFormat, draws_frame, read_values

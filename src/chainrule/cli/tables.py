@@ -16,8 +16,8 @@ from chainrule.cli.loading import one_class
 from chainrule.cli.parser import UsageError
 from chainrule.cli.writing import FRAMES, check_suffix
 from chainrule.data.infer import sketch
-from chainrule.data.read.frames import read_frame, write_frame
 from chainrule.data.read.rows import check_is_file
+from chainrule.data.read.table import read_frame, write_frame
 from chainrule.data.schema import TableSchema
 from chainrule.model import AutoregressiveModel
 from chainrule.tasks.gaps import fill

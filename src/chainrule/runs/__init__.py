@@ -8,10 +8,9 @@ from chainrule.runs.calibration import read_calibration
 from chainrule.runs.evaluation import evaluate_split
 from chainrule.runs.result import machine, reproduce
 from chainrule.runs.run import Run, run
-from chainrule.runs.settings import READING, Settings, own_classes, read
+from chainrule.runs.settings import Settings, own_classes, read
 
 __all__ = [
-    "READING",
     "Run",
     "Settings",
     "evaluate_split",

@@ -14,13 +14,12 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from chainrule.runs import formats
 from chainrule.atomic import write_atomically
-from chainrule.data.sequences import Recordings
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Rows
-from chainrule.data.sequences import Documents, Stream
+from chainrule.data.sequences import Documents, Recordings, Stream
 from chainrule.model import AutoregressiveModel
+from chainrule.runs import formats
 from chainrule.runs.lines import stream_lines
 from chainrule.sequence import reads_streams, sequence_model
 from chainrule.tasks.anomaly import Calibration

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from chainrule.runs import formats
-from chainrule.data.sequences import Recordings
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
-from chainrule.data.sequences import Documents, Stream
+from chainrule.data.sequences import Documents, Recordings, Stream
 from chainrule.model import AutoregressiveModel
+from chainrule.runs import formats
 from chainrule.sequence import reads_streams, sequence_model
 from chainrule.tasks.evaluate import Evaluation, evaluate, evaluate_sequences, evaluate_stream
 

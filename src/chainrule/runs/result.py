@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
-from chainrule.runs import folder
 from chainrule.atomic import write_atomically
+from chainrule.runs import folder
 from chainrule.runs.evaluation import evaluate_split
 from chainrule.runs.run import generative, run
 from chainrule.runs.settings import Settings

@@ -12,22 +12,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from chainrule.runs import formats
-from chainrule import models, plots
-from chainrule.runs import folder
+from chainrule import data, models, plots
 from chainrule.atomic import write_atomically
-from chainrule.data.sequences import Recordings
-from chainrule.data.read.recordings import write_wav
 from chainrule.data.dataset import Dataset
-from chainrule.data.read.frames import write_frame
+from chainrule.data.read.recordings import write_wav
+from chainrule.data.read.table import write_frame
 from chainrule.data.schema import TableSchema
+from chainrule.data.sequences import Recordings, Stream
 from chainrule.data.series import draws_frame
-from chainrule.data.sequences import Stream
 from chainrule.model import AutoregressiveModel, Model
+from chainrule.runs import folder, formats
 from chainrule.runs.calibration import calibrate, write_calibration
 from chainrule.runs.settings import (
     ENSEMBLE,
-    READING,
     Settings,
     build,
     load_data,
@@ -127,7 +124,7 @@ def _run_one(settings: Settings, dataset: Dataset, out: Path, *, resume: bool, v
         own = {type(model).__name__: type(model)}
         return Run(folder.load(out, classes=own), dataset, config)
     training = {key: value for key, value in settings.items() if "." not in key}
-    for key in ("model", "conditional", "data", "published", *READING, *ENSEMBLE):
+    for key in ("model", "conditional", "data", "published", *data.READING, *ENSEMBLE):
         training.pop(key, None)
     training |= {f"{split}_context": _classes(settings, dataset, split) for split in ("train", "valid")}
     if is_first_process():

@@ -10,32 +10,19 @@ from typing import Any
 import torch
 import yaml
 
-from chainrule.runs import formats
 from chainrule import conditionals, data, models
 from chainrule.conditionals import Bernoulli, Categorical, Conditional, DiscretizedLogisticMixture, GaussianMixture
 from chainrule.conditionals.real import Real
 from chainrule.data.audio import LINEAR
 from chainrule.data.dataset import Dataset
 from chainrule.model import AutoregressiveModel
+from chainrule.runs import formats
 from chainrule.sequence import SequenceModel
 
 Settings = dict[str, Any]
 """What a recipe says: ``model``, ``model.<argument>``, ``conditional``, ``conditional.<argument>``, ``data``, how it is
-read (`READING`), the settings of `chainrule.fit`, and of an ensemble: ``members`` (models to fit, each with a seed of
-its own), ``orders`` (theirs, in turn) and ``variants`` (so many orders or masks of each to average)."""
-
-READING = (
-    "levels",
-    "documents",
-    "vocabulary",
-    "window",
-    "skip_unreadable",
-    "sample_rate",
-    "trim_silence",
-    "schema",
-    "series",
-)
-"""Settings of `chainrule.data.load`."""
+read (`chainrule.data.READING`), the settings of `chainrule.fit`, and of an ensemble: ``members`` (models to fit, each
+with a seed of its own), ``orders`` (theirs, in turn) and ``variants`` (so many orders or masks of each to average)."""
 
 ENSEMBLE = ("members", "orders", "variants")
 """Settings that make an ensemble."""
@@ -63,7 +50,7 @@ def read(path: str | Path) -> Settings:
 
 def load_data(settings: Settings) -> Dataset:
     """The data set that ``settings`` name, read as they say."""
-    reading = {name: settings.get(name) for name in READING}
+    reading = {name: settings.get(name) for name in data.READING}
     return data.load(settings["data"], seed=settings.get("seed", 0), **reading)
 
 
