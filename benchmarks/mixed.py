@@ -38,7 +38,7 @@ from chainrule.data.dataset import Dataset, split_rows
 from chainrule.data.infer import infer
 from chainrule.data.named.files import find
 from chainrule.data.named.wine import HOST
-from chainrule.data.read.frames import dataset_of_frame, read_frame
+from chainrule.data.read.table import dataset_of_frame, read_frame
 from chainrule.data.schema import TableSchema
 from chainrule.models import MADE, NADE
 from chainrule.runs import folder as run_folder

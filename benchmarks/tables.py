@@ -28,7 +28,7 @@ from chainrule.atomic import write_atomically
 from chainrule.conditionals import Conditional, GaussianMixture, LogisticMixture
 from chainrule.data.named.files import find
 from chainrule.data.named.wine import GRADE, HOST
-from chainrule.data.read.frames import read_frame
+from chainrule.data.read.table import read_frame
 from chainrule.models import MADE, NADE
 from chainrule.runs import machine
 from chainrule.runs.folder import versions

@@ -22,8 +22,8 @@ from chainrule.data import load
 from chainrule.data.read import images as image_files
 from chainrule.data.sequences import Recordings
 from chainrule.data.write import write_images
-from chainrule.models import WaveNet
 from chainrule.kinds import base
+from chainrule.models import WaveNet
 from chainrule.runs import calibration, read_calibration
 from chainrule.tasks.anomaly import SCORES, compressed_nats
 from chainrule.tasks.evaluate import log_prob

@@ -8,7 +8,8 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 import chainrule.data
 from chainrule.data.named import files
-from chainrule.data.read import delimited, parquet, values
+from chainrule.data.read import levels, table_file
+from chainrule.data.read.table import read_levels
 
 TABLE = np.random.RandomState(0).randint(0, 5, (40, 6))
 
@@ -104,7 +105,7 @@ def test_delimited_round_trip(tmp_path_factory, table, header, delimiter, ending
     if header and delimiter != " ":
         lines.insert(0, delimiter.join(f"a column {index}" for index in range(table.shape[1])))
     path.write_bytes((ending * (1 + empty_lines)).join([*lines, ""]).encode())
-    assert np.array_equal(delimited.read_delimited(path), table)
+    assert np.array_equal(read_levels(path), table)
 
 
 @pytest.mark.parametrize(
@@ -120,25 +121,24 @@ def test_delimited_round_trip(tmp_path_factory, table, header, delimiter, ending
 )
 def test_delimited_layouts(tmp_path, text, rows):
     (tmp_path / "a.csv").write_text(text, encoding="utf-8")
-    assert delimited.read_delimited(tmp_path / "a.csv").tolist() == rows
+    assert read_levels(tmp_path / "a.csv").tolist() == rows
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_blocks_and_a_memory_mapped_result(tmp_path, monkeypatch, suffix):
     path = write(tmp_path / f"table{suffix}", TABLE + 250)
     monkeypatch.setattr(files, "cache_folder", lambda: tmp_path / "cache")
-    monkeypatch.setattr(values, "cache_folder", lambda: tmp_path / "cache")
-    for module in (delimited, parquet):
-        monkeypatch.setattr(module, "BLOCK_BYTES", 100)
+    monkeypatch.setattr(levels, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(table_file, "CHUNK_BYTES", 100)
     small = chainrule.data.read_rows(path)
     assert not isinstance(small, np.memmap)
-    monkeypatch.setattr(values, "SPILL_BYTES", 100)
+    monkeypatch.setattr(levels, "SPILL_BYTES", 100)
     large = chainrule.data.read_rows(path)
     assert isinstance(large, np.memmap)
     assert large.dtype == small.dtype == np.uint8
     assert np.array_equal(large, TABLE + 250)
     (scratch,) = (tmp_path / "cache" / "scratch").iterdir()
-    values._remove(scratch, owner=-1)
+    levels._remove(scratch, owner=-1)
     assert scratch.exists()
     assert together(chainrule.data.load(path)) == sorted((TABLE + 250).tolist())
 

@@ -17,9 +17,9 @@ import chainrule
 from chainrule.conditionals import Categorical
 from chainrule.data import Vocabulary
 from chainrule.data.read import text as text_file
-from chainrule.data.read.text import read_symbols, read_text
+from chainrule.data.read.text import lines_of, read_symbols, read_text
 from chainrule.data.sequences import Documents, Stream
-from chainrule.data.text import TextFormat, lines_of
+from chainrule.data.text import TextFormat
 from chainrule.models import MADE, RNN
 from chainrule.runs import evaluate_split
 from chainrule.sequence import history_of

@@ -8,25 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from chainrule import models
+from chainrule import data, models
 from chainrule.cli.parser import UsageError, suggestion
 from chainrule.signatures import Argument, arguments_of, convert
 
 TRAINING = ("training/settings.py", "Training")
 FROM_DATA = ("event_shape", "conditional", "end_symbol")
 """Constructor arguments that the data decides."""
-READING = {
-    "levels": "int | None",
-    "documents": "bool",
-    "vocabulary": "str",
-    "window": "int",
-    "skip_unreadable": "bool",
-    "sample_rate": "int",
-    "trim_silence": "bool",
-    "schema": "str",
-    "series": "str",
-}
-"""Settings of how data is read, and their types."""
 FAMILIES = (
     "Bernoulli",
     "Categorical",
@@ -78,7 +66,8 @@ def settings_from(options: dict[str, Any], recipe: dict[str, Any]) -> dict[str, 
         )
     types = {argument.name: argument.annotation for argument in training_arguments()}
     types |= {f"model.{argument.name}": argument.annotation for argument in model_arguments(str(given["model"]))}
-    types |= {"model": "str", "data": "str", "published": "Any", **READING, **CONDITIONAL, **ENSEMBLE}
+    types |= {"model": "str", "data": "str", "published": "Any", **data.READING, **CONDITIONAL, **ENSEMBLE}
+    given = {name: value for name, value in given.items() if value is not None or name not in data.READING}
     for name in given:
         own = ":" in str(given["model"]) and name.startswith("model.")
         if name not in types and not own:

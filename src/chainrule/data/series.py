@@ -14,12 +14,12 @@ from torch import Tensor
 from chainrule.data.audio import check_window
 from chainrule.data.dataset import Dataset, nearest
 from chainrule.data.infer import infer
-from chainrule.data.read.frames import has_names, read_frame
+from chainrule.data.read.table import read_frame
 from chainrule.data.schema import Column, TableSchema
 from chainrule.data.sequences import Recordings
 
 WINDOW = 512
-"""Values that a piece of a series counts in training, and that are drawn by default."""
+"""Values that a chunk of a series counts in training, and that are sampled by default."""
 
 SHARES = (0.8, 0.9)
 """Where the training part and the validation part of a series end."""
@@ -56,30 +56,27 @@ class SeriesFormat:
         return cls(TableSchema.from_config(config).columns[0])
 
 
-def load_series(path: Path, column: str, window: int | None = None) -> Dataset:
-    """The values of ``column``: the first 80 % train, the next tenth validates, and the last one is the test.
+def load_series(path: Path, *, series: str, window: int | None = None) -> Dataset:
+    """The values of a column: the first 80 % train, the next tenth validates, and the last one is the test.
 
     Args:
         path: A table whose columns have names.
-        column: Which of them.
-        window: Values that a piece counts in training; 512 by default.
+        series: The name of the column.
+        window: Values that a chunk counts in training; 512 by default.
 
     Raises:
         ValueError: If there is no such column, or it isn't numbers without gaps in the sequence of time.
     """
     window = WINDOW if window is None else check_window(window)
-    values = read_values(path, column)
+    values = read_values(path, series)
     first, second = (int(share * len(values)) for share in SHARES)
     parts = {"train": values[:first], "valid": values[first:second], "test": values[second:]}
-    about = infer(polars.DataFrame({column: values}), np.arange(first), path.name).columns[0]
-    splits = {
-        split: Recordings(part, np.array([len(part)]), [split], window, silence=float(values[0]))
-        for split, part in parts.items()
-    }
+    about = infer(polars.DataFrame({series: values}), np.arange(first), path.name).columns[0]
+    splits = {split: _recording(part, split, window) for split, part in parts.items()}
     name = path.resolve().name
     return Dataset(
         name,
-        f"{name}: {len(values)} values of {column!r} ({about.kind}), in their sequence",
+        f"{name}: {len(values)} values of {series!r} ({about.kind}), in their sequence",
         SeriesFormat(about),
         splits,
         {
@@ -95,8 +92,6 @@ def read_values(path: Path, column: str, about: Column | None = None) -> NDArray
     Raises:
         ValueError: If there is no such column, it has gaps or other values, or a column of dates is not sorted.
     """
-    if not has_names(path):
-        raise ValueError(f"{path}: expected a table whose columns have names, got one without")
     frame = read_frame(path)
     if column not in frame.columns:
         raise ValueError(
@@ -118,7 +113,20 @@ def read_values(path: Path, column: str, about: Column | None = None) -> NDArray
     return np.array(values.cast(polars.Float64))
 
 
+def read_all(path: Path, series: SeriesFormat) -> tuple[Recordings, None]:
+    """All values of the file of a series of a known format, as one sequence.
+
+    Raises:
+        ValueError: If there is no such column, it has gaps or other values, or a column of dates is not sorted.
+    """
+    return _recording(read_values(path, series.column.name, series.column), path.name, WINDOW), None
+
+
+def _recording(values: NDArray[np.float64], name: str, window: int) -> Recordings:
+    return Recordings(values, np.array([len(values)]), [name], window, silence=float(values[0]))
+
+
 def draws_frame(x: Tensor, column: Column) -> polars.DataFrame:
-    """Draws ``(n, T)`` as a column each."""
+    """Sampled series ``(n, T)`` as a column each."""
     kind = np.int64 if column.kind == "integer" else np.float64
     return polars.DataFrame({f"{column.name} {i + 1}": row.astype(kind) for i, row in enumerate(x.numpy())})

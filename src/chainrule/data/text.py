@@ -13,21 +13,21 @@ from torch import Tensor
 
 from chainrule.data.dataset import SPLITS, Dataset, split_rows
 from chainrule.data.examples import Examples
-from chainrule.data.read.text import boundary, check_text, read_bytes, read_text, symbols_of
+from chainrule.data.read.text import boundary, check_text, lines_of, read_text, symbols_of
 from chainrule.data.sequences import Documents, Stream
 from chainrule.data.vocabulary import KINDS, Vocabulary
 
 WINDOW = 128
-"""Symbols of an example that is a part of a stream."""
+"""Symbols of an example of a stream."""
 
 
 @dataclass(frozen=True)
 class TextFormat:
-    """How text becomes symbols.
+    """Text, as symbols of a vocabulary.
 
     Attributes:
         vocabulary: The symbols.
-        documents: Whether an example is a line, ended by the symbol of its end, or a window of one long stream.
+        documents: True if an example is a line, which the symbol of its end ends; else it is a window of one stream.
     """
 
     kind: ClassVar[str] = "text"
@@ -81,12 +81,12 @@ def load_text(
 
     Args:
         path: A file in UTF-8, or, with a vocabulary of bytes, any file.
-        seed: Of the random split of documents.
-        documents: One example a line, blank lines left out, instead of one stream.
+        seed: Seed of the random split of documents.
+        documents: True for an example a line, without empty lines, instead of one stream.
         vocabulary: ``"characters"`` (those of the training part), ``"bytes"``, or a given one.
         window: Symbols of an example of a stream.
-        parts: Up to which parts of a stream training and validation go; the rest is the test part. Where validation
-            goes to the end, it is the test part also.
+        parts: The shares of a stream at which the training and the validation part end; the rest is the test part. If
+            the validation part goes to the end, it is the test part also.
         name: The data set's name, if not the file's.
         description: One line, if not the file's.
 
@@ -120,6 +120,22 @@ def load_text(
         splits,
         origin,
     )
+
+
+def read_all(path: Path, text: TextFormat, window: int = WINDOW) -> tuple[Examples, None]:
+    """All of a file as examples of a known format: lines, or the windows of one stream.
+
+    Raises:
+        ValueError: If the file is empty, or no UTF-8, where the vocabulary is of characters.
+        FileNotFoundError: If there is no such file.
+    """
+    check_text(path)
+    if not text.documents:
+        return Stream(symbols_of(path, text.vocabulary, 0, path.stat().st_size), window), None
+    lines = lines_of(path)
+    lines = lines[lines[:, 1] > lines[:, 0]]
+    lengths, _ = _line_lengths(path, lines, text.vocabulary.characters is not None, np.zeros(len(lines), bool))
+    return Documents(path, text.vocabulary, lines, lengths, int(lengths.max(initial=0)) + 1), None
 
 
 def _stream(
@@ -159,19 +175,9 @@ def _documents(path: Path, seed: int, vocabulary: str | Vocabulary) -> tuple[dic
     lines = lines[lines[:, 1] > lines[:, 0]]
     rows = split_rows(len(lines), seed, f"{path}, documents")
     characters = vocabulary != "bytes" if isinstance(vocabulary, str) else vocabulary.characters is not None
-    lengths = lines[:, 1] - lines[:, 0]
-    found: set[str] = {"\n"}
-    if characters:
-        for _ in read_text(path):  # says where the file is no UTF-8
-            pass
-        file = np.memmap(path, np.uint8, "r")
-        training = np.zeros(len(lines), dtype=bool)
-        training[rows["train"]] = True
-        for i, (start, stop) in enumerate(lines):
-            text = file[start:stop].tobytes().decode()
-            lengths[i] = len(text)
-            if training[i]:
-                found.update(text)
+    training = np.zeros(len(lines), dtype=bool)
+    training[rows["train"]] = True
+    lengths, found = _line_lengths(path, lines, characters, training)
     symbols = vocabulary if isinstance(vocabulary, Vocabulary) else Vocabulary(found if characters else None)
     longest = int(lengths.max()) + 1
     return {
@@ -179,20 +185,23 @@ def _documents(path: Path, seed: int, vocabulary: str | Vocabulary) -> tuple[dic
     }, symbols
 
 
-def lines_of(path: Path) -> NDArray[np.int64]:
-    """Where each line begins and ends, ``(N, 2)`` bytes, without its end (LF or CR LF)."""
-    ends, returns, position, last = [], [], 0, 0
-    for block in read_bytes(path):  # the file is not mapped, for all of it would then count as this process's memory
-        raw = np.frombuffer(block, np.uint8)
-        found = np.flatnonzero(raw == ord("\n"))
-        returns.append(np.where(found > 0, raw[found - 1], last) == ord("\r"))
-        ends.append(position + found)
-        position += len(block)
-        last = int(raw[-1])
-    if last != ord("\n"):
-        ends.append(np.array([position]))
-        returns.append(np.array([last == ord("\r")]))
-    stops = np.concatenate(ends).astype(np.int64)
-    starts = np.concatenate([[0], stops[:-1] + 1]).astype(np.int64)
-    stops -= np.concatenate(returns) & (stops > starts)
-    return np.stack([starts, stops], axis=1)
+def _line_lengths(
+    path: Path, lines: NDArray[np.int64], characters: bool, training: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], set[str]]:
+    """The number of symbols of each line ``(N,)``, and the characters of the training lines and of the end.
+
+    Raises:
+        ValueError: If the file is no UTF-8, where ``characters`` are counted.
+    """
+    lengths = lines[:, 1] - lines[:, 0]
+    found: set[str] = {"\n"}
+    if characters:
+        for _ in read_text(path):  # says where the file is no UTF-8
+            pass
+        file = np.memmap(path, np.uint8, "r")
+        for i, (start, stop) in enumerate(lines):
+            text = file[start:stop].tobytes().decode()
+            lengths[i] = len(text)
+            if training[i]:
+                found.update(text)
+    return lengths, found

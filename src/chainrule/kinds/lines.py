@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from chainrule.data.read.text import read_symbols, read_text
-from chainrule.data.text import TextFormat, lines_of
+from chainrule.data.read.text import lines_of, read_symbols, read_text
+from chainrule.data.text import TextFormat
 from chainrule.data.vocabulary import Vocabulary
 from chainrule.sequence import SequenceModel
 from chainrule.tasks.score import stream_surprisals, surprisals

@@ -13,7 +13,7 @@ from chainrule.data.dataset import SPLITS, Dataset, check_levels
 from chainrule.data.examples import ArrayExamples
 from chainrule.data.formats import RowsFormat
 from chainrule.data.named import files
-from chainrule.data.read.delimited import read_delimited
+from chainrule.data.read.table import read_levels
 
 URL = "https://raw.githubusercontent.com/arranger1044/DEBD/master/datasets"
 
@@ -50,7 +50,7 @@ HASHES = {
 }
 
 
-def load(name: str, description: str, levels: int | None) -> Dataset:
+def load(name: str, description: str, *, levels: int | None = None) -> Dataset:
     """The table ``name``, of 0 and 1, with its published split."""
     check_levels(name, levels, 2, f"{name} is binary")
     shape = (COLUMNS[name],)
@@ -58,7 +58,7 @@ def load(name: str, description: str, levels: int | None) -> Dataset:
     for split, checksum in zip(SPLITS, HASHES[name], strict=True):
         file = f"{name}.{split}.data"
         path = files.find(f"tabular/{name}/{file}", f"{URL}/{name}/{file}", f"sha256:{checksum}")
-        values = read_delimited(path, levels=2)
+        values = read_levels(path, levels=2)
         if values.shape[1:] != shape:
             raise ValueError(f"{path}: expected {shape[0]} columns, got {values.shape[1]}")
         splits[split] = ArrayExamples(values, shape)

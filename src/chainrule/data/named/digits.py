@@ -17,7 +17,7 @@ EVENT_SHAPE = (1, 8, 8)
 SPLIT_SEED = 0
 
 
-def load(name: str, description: str, levels: int | None) -> Dataset:
+def load(name: str, description: str, *, levels: int | None = None) -> Dataset:
     """``digits``, 1 where the value (0 to 16) is 8 or more, or ``digits-17``, the values themselves."""
     from sklearn.datasets import load_digits
 

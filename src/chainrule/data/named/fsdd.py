@@ -28,7 +28,7 @@ CLASSES = tuple(f"{digit}_{speaker}" for digit in range(10) for speaker in SPEAK
 TAKES = {"test": range(5), "valid": range(5, 10), "train": range(10, 50)}
 
 
-def load(name: str, description: str, levels: int | None, window: int | None = None) -> Dataset:
+def load(name: str, description: str, *, levels: int | None = None, window: int | None = None) -> Dataset:
     """Train 2 400, valid 300, test 300 recordings, with 60 classes."""
     window = check_window(window)
     audio = AudioFormat(SAMPLE_RATE, levels or 256)

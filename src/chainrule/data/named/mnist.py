@@ -46,7 +46,7 @@ CHECKSUMS = {
 Images = NDArray[np.uint8]
 
 
-def load(name: str, description: str, levels: int | None) -> Dataset:
+def load(name: str, description: str, *, levels: int | None = None) -> Dataset:
     """The version ``name`` of MNIST: train 50 000, valid 10 000, test 10 000 images ``(1, 28, 28)``."""
     if name == "mnist-grey":
         levels = 256 if levels is None else levels

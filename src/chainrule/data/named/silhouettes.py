@@ -27,7 +27,7 @@ PARTS = {"train": "train", "valid": "val", "test": "test"}
 COUNTS = {"train": 4_100, "valid": 2_264, "test": 2_307}
 
 
-def load(name: str, description: str, levels: int | None) -> Dataset:
+def load(name: str, description: str, *, levels: int | None = None) -> Dataset:
     """Train 4 100, valid 2 264, test 2 307 images ``(1, 28, 28)``, the authors' split."""
     from scipy.io import loadmat
 

@@ -14,6 +14,7 @@ from typing import Any
 from chainrule.data.dataset import Dataset
 from chainrule.data.named import files
 from chainrule.data.text import load_text
+from chainrule.data.vocabulary import Vocabulary
 
 _RAW = "https://raw.githubusercontent.com"
 
@@ -40,8 +41,17 @@ _TEXTS: dict[str, tuple[str, str, str, dict[str, Any]]] = {
 }
 
 
-def load(name: str, description: str, **options: Any) -> Dataset:
-    """The text ``name``; ``options`` of `load_text` override how it is usually read. Its split is fixed."""
+def load(
+    name: str,
+    description: str,
+    *,
+    documents: bool | None = None,
+    vocabulary: str | Vocabulary | None = None,
+    window: int | None = None,
+) -> Dataset:
+    """The text ``name``, with its fixed split, read as usual where nothing else is asked for; see `load_text`."""
+    choices = {"documents": documents, "vocabulary": vocabulary, "window": window}
+    options = {key: value for key, value in choices.items() if value is not None}
     file, url, checksum, usual = _TEXTS[name]
     path = files.find(f"text/{file}", url, f"sha256:{checksum}")
     return load_text(path, name=name, description=description, **(usual | options | {"seed": 0}))

@@ -10,13 +10,13 @@ from __future__ import annotations
 from chainrule.data.dataset import Dataset, check_levels, split_rows
 from chainrule.data.infer import infer
 from chainrule.data.named import files
-from chainrule.data.read.frames import dataset_of_frame, read_frame
+from chainrule.data.read.table import dataset_of_frame, read_frame
 
 GRADE = "quality"
 HOST = "https://archive.ics.uci.edu/ml/machine-learning-databases/wine-quality"
 
 
-def load(name: str, description: str, levels: int | None) -> Dataset:
+def load(name: str, description: str, *, levels: int | None = None) -> Dataset:
     """The wines of one colour, 80/10/10 at random."""
     check_levels(name, levels, 0, "its columns are real")
     file = f"winequality-{name.removeprefix('wine-')}.csv"

@@ -10,8 +10,57 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.data.dataset import SPLITS
-from chainrule.data.read.values import BLOCK_BYTES, Block, Levels, check, smallest_type
+from chainrule.data.dataset import SPLITS, Dataset, split_rows
+from chainrule.data.read.levels import (
+    CHUNK_BYTES,
+    Chunk,
+    Levels,
+    check,
+    dataset_of_levels,
+    event_shape,
+    smallest_type,
+)
+
+SUFFIXES = (".npz", ".npy")
+
+
+def load_array(path: Path, *, seed: int = 0, levels: int | None = None) -> Dataset:
+    """The examples of a file, split 80/10/10 at random; an ``.npz`` file may have the splits as arrays.
+
+    Args:
+        path: An ``.npy`` or ``.npz`` file.
+        seed: Seed of the split.
+        levels: The number of values of a variable; by default the largest value + 1.
+
+    Raises:
+        ValueError: If the file can't be read, or a value is not a level.
+    """
+    arrays = read_npz(path, levels) if path.suffix.lower() == ".npz" else {"array": read_npy(path, levels)}
+    if len(arrays) > 1:
+        return dataset_of_levels(path, arrays, dict.fromkeys(arrays), levels, {})
+    (array,) = arrays.values()
+    rows = split_rows(len(array), seed, str(path))
+    return dataset_of_levels(path, dict.fromkeys(rows, array), rows, levels, {"split_seed": seed})
+
+
+def open_array(path: Path) -> NDArray[Any]:
+    """The only array of an ``.npy`` or ``.npz`` file, of any shape and type.
+
+    Raises:
+        ValueError: If it can't be read, or has several arrays.
+    """
+    return _open_npy(path) if path.suffix.lower() == ".npy" else _only(path, _open_npz(path))
+
+
+def read_array(path: Path, levels: int | None = None) -> Levels:
+    """The only array ``(N, ...)`` of an ``.npy`` or ``.npz`` file.
+
+    Raises:
+        ValueError: If it can't be read, has several arrays, or a value is not an integer from 0 to ``levels`` - 1.
+    """
+    if path.suffix.lower() == ".npy":
+        return read_npy(path, levels)
+    return _only(path, read_npz(path, levels))
 
 
 def read_npy(path: Path, levels: int | None = None) -> Levels:
@@ -20,10 +69,7 @@ def read_npy(path: Path, levels: int | None = None) -> Levels:
     Raises:
         ValueError: If it is no ``.npy`` file of numbers, or a value is not an integer from 0 to ``levels`` - 1.
     """
-    try:
-        array = np.lib.format.open_memmap(path, mode="r")
-    except (ValueError, EOFError, OSError) as error:
-        raise _unreadable(path, ".npy", error) from error
+    array = _open_npy(path)
     check_array(path, "array", array, levels)
     checked: Levels = array
     return checked
@@ -39,6 +85,40 @@ def read_npz(path: Path, levels: int | None = None) -> dict[str, Levels]:
         ValueError: If the file cannot be read, has other arrays than these, or a value is not an integer
             from 0 to ``levels`` - 1.
     """
+    arrays = _open_npz(path)
+    for name, array in arrays.items():
+        largest = check_array(path, f"array {name!r}", array, levels)
+        arrays[name] = array.astype(smallest_type(largest), copy=False)
+    return arrays
+
+
+def check_array(path: Path, what: str, array: NDArray[Any], levels: int | None) -> int:
+    """The largest value of ``array``, looked at chunk by chunk."""
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{path}: {what}: expected integers, got values of type {array.dtype}")
+    event_shape(path, array)
+    length = max(1, CHUNK_BYTES // max(1, array[0].nbytes))
+    largest = 0
+    for start in range(0, len(array), length):
+
+        def place(row: int, column: int, start: int = start) -> str:
+            position = tuple(int(index) for index in np.unravel_index(column, array.shape[1:]))
+            where = f"column {column + 1}" if array.ndim == 2 else f"position {position}"
+            return f"{what}, row {start + row + 1}, {where}"
+
+        largest = max(largest, check(path, Chunk(array[start : start + length], place), levels))
+    return largest
+
+
+def _open_npy(path: Path) -> NDArray[Any]:
+    try:
+        array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
+    except (ValueError, EOFError, OSError) as error:
+        raise _unreadable(path, ".npy", error) from error
+    return array
+
+
+def _open_npz(path: Path) -> dict[str, NDArray[Any]]:
     try:
         # NumPy leaves a damaged file that it opened itself open.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
@@ -49,49 +129,18 @@ def read_npz(path: Path, levels: int | None = None) -> dict[str, Levels]:
     if not arrays:
         listed = ", ".join(found) or "none"
         raise ValueError(f"{path}: expected one array, or the arrays train, valid and test, got {listed}")
-    for name, array in arrays.items():
-        largest = check_array(path, f"array {name!r}", array, levels)
-        arrays[name] = array.astype(smallest_type(largest), copy=False)
     return arrays
 
 
-def check_array(path: Path, what: str, array: NDArray[Any], levels: int | None) -> int:
-    """The largest value of ``array``, looked at block by block."""
-    if array.dtype.kind not in "biuf":
-        raise ValueError(f"{path}: {what}: expected integers, got values of type {array.dtype}")
-    event_shape(path, array)
-    length = max(1, BLOCK_BYTES // max(1, array[0].nbytes))
-    largest = 0
-    for start in range(0, len(array), length):
-
-        def place(row: int, column: int, start: int = start) -> str:
-            position = tuple(int(index) for index in np.unravel_index(column, array.shape[1:]))
-            where = f"column {column + 1}" if array.ndim == 2 else f"position {position}"
-            return f"{what}, row {start + row + 1}, {where}"
-
-        largest = max(largest, check(path, Block(array[start : start + length], place), levels))
-    return largest
-
-
-def event_shape(path: Path, array: NDArray[Any]) -> tuple[int, ...]:
-    """The shape of one example of ``array``; an image without channels gets one.
-
-    Raises:
-        ValueError: If the array's shape is not of a table or of images with the channels first.
-    """
-    if array.ndim not in (2, 3, 4) or 0 in array.shape:
-        expected = "(N, columns), (N, height, width) or (N, channels, height, width)"
-        raise ValueError(f"{path}: expected an array {expected} with no size of 0, got the shape {array.shape}")
-    if array.ndim == 4 and array.shape[3] in (1, 3) and array.shape[1] > 4:
-        raise ValueError(
-            f"{path}: expected images with the channels first (N, channels, height, width), "
-            f"got the shape {array.shape}; use numpy.moveaxis(array, -1, 1)"
-        )
-    return (1, *array.shape[1:]) if array.ndim == 3 else array.shape[1:]
+def _only(path: Path, arrays: dict[str, NDArray[Any]]) -> NDArray[Any]:
+    if len(arrays) > 1:
+        raise ValueError(f"{path}: expected one array, got {', '.join(arrays)}")
+    (array,) = arrays.values()
+    return array
 
 
 def _wanted(found: list[str]) -> tuple[str, ...]:
-    """Which of the arrays of an archive to read; none where they are not as expected."""
+    """The arrays of an archive to read; none where they are not as expected."""
     if len(found) == 1:
         return tuple(found)
     return SPLITS if set(SPLITS) <= set(found) else ()

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from chainrule.data.dataset import split_rows
+from chainrule.data.dataset import SPLITS, split_rows
 
 
 def find_files(folder: Path, suffixes: Sequence[str]) -> list[Path]:
@@ -24,10 +24,46 @@ def find_files(folder: Path, suffixes: Sequence[str]) -> list[Path]:
     return sorted(found, key=lambda path: path.relative_to(folder).parts)
 
 
+def split_files(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
+    """The files of ``folder`` that are named for splits, ``train.csv`` or ``name.train.csv``; none if there are none.
+
+    Raises:
+        ValueError: If only some splits have a file, or one has several.
+    """
+    files = sorted(file for file in folder.iterdir() if file.is_file() and file.suffix.lower() in suffixes)
+    found = {split: [file for file in files if file.stem.split(".")[-1] == split] for split in SPLITS}
+    if not any(found.values()):
+        return {}
+    for split, candidates in found.items():
+        if len(candidates) != 1:
+            got = ", ".join(file.name for file in candidates) or "none"
+            raise ValueError(f"{folder}: expected one file of each of train, valid and test, got for {split}: {got}")
+    return {split: candidates[0] for split, candidates in found.items()}
+
+
+def files_of(path: Path, suffixes: Sequence[str], what: str) -> tuple[list[Path], list[str]]:
+    """The files with ``suffixes`` in a folder, or the one file, and their names.
+
+    Raises:
+        ValueError: If there is none, or the file has another suffix.
+        FileNotFoundError: If there is no such path.
+    """
+    if path.is_dir():
+        paths = find_files(path, suffixes)
+        if not paths:
+            raise ValueError(f"{path}: expected {what} ({' '.join(suffixes)}), found none")
+        return paths, [str(found.relative_to(path)) for found in paths]
+    if not path.is_file():
+        raise FileNotFoundError(f"expected a file or a folder of {what}, found no {path}")
+    if path.suffix.lower() not in suffixes:
+        raise ValueError(f"{path}: expected {what} ({' '.join(suffixes)}), got the suffix {path.suffix!r}")
+    return [path], [path.name]
+
+
 def roots_of(folder: Path) -> dict[str, Path]:
     """The folder in which each split's files are: subfolders named for splits, or ``folder`` itself for all."""
     if not ((folder / "train").is_dir() and (folder / "test").is_dir()):
-        return dict.fromkeys(("train", "valid", "test"), folder)
+        return dict.fromkeys(SPLITS, folder)
     valid = folder / ("valid" if (folder / "valid").is_dir() else "train")
     return {"train": folder / "train", "valid": valid, "test": folder / "test"}
 
@@ -38,11 +74,11 @@ def parts_of(
     """The files of each split; splits that share a folder divide its files at random.
 
     Args:
-        roots: Where the files of each split are.
-        seed: Of the division.
-        suffixes: How their names end.
-        what: What they are, for an error.
-        others: What else a folder may have, for an error.
+        roots: The folder of each split's files.
+        seed: Seed of the random division.
+        suffixes: The suffixes of the files.
+        what: The word for the files in an error, as "images".
+        others: Other content that an error says a folder may have.
 
     Raises:
         ValueError: If a folder has none, or too few to divide.

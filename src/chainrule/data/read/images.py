@@ -21,8 +21,8 @@ from torch import Tensor
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples, Rows
 from chainrule.data.formats import ImageFormat
-from chainrule.data.read.folders import labels_of, parts_of, roots_of
-from chainrule.data.read.rows import SUFFIXES as TABLE_SUFFIXES
+from chainrule.data.read import rows
+from chainrule.data.read.folders import files_of, labels_of, parts_of, roots_of
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".pbm")
 UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
@@ -59,7 +59,7 @@ class ImageExamples(Examples):
         return planes
 
 
-def load_images(folder: Path, *, levels: int | None, seed: int, skip_unreadable: bool = False) -> Dataset:
+def load_images(folder: Path, *, seed: int = 0, levels: int | None = None, skip_unreadable: bool = False) -> Dataset:
     """The images of ``folder`` and of all folders in it.
 
     With the subfolders ``train`` and ``test``, test is the test split, and valid is the subfolder
@@ -75,7 +75,7 @@ def load_images(folder: Path, *, levels: int | None, seed: int, skip_unreadable:
     if levels > 256:
         raise ValueError(f"{folder}: expected levels from 2 to 256 for images, got levels={levels}")
     roots = roots_of(folder)
-    tables = f", recordings (.wav .flac) or the files *.train.*, *.valid.* and *.test.* ({' '.join(TABLE_SUFFIXES)})"
+    tables = f", recordings (.wav .flac) or the files *.train.*, *.valid.* and *.test.* ({' '.join(rows.SUFFIXES)})"
     parts = parts_of(roots, seed, SUFFIXES, "images", tables)
     skipped: list[Path] = []
     if skip_unreadable:
@@ -94,6 +94,27 @@ def load_images(folder: Path, *, levels: int | None, seed: int, skip_unreadable:
     description = f"{name}: {total} images {'x'.join(map(str, shape))}, {levels} levels, {quantised}"
     splits = {split: ImageExamples(paths, shape, levels) for split, paths in parts.items()}
     return Dataset(name, description, ImageFormat(levels), splits, origin, labels)
+
+
+def read_all(path: Path, shape: Sequence[int], levels: int) -> tuple[Examples, list[str] | None]:
+    """All images of a file, a folder or an array, in its own order, and the names of the files, if they are images.
+
+    Args:
+        path: An image, a folder of images, or a file that `rows.read_all` takes.
+        shape: Shape of an example, ``(channels, height, width)``; grey images may become colour ones.
+        levels: The number of values of a colour channel.
+
+    Raises:
+        ValueError: If the content is anything else, or images have another shape.
+        FileNotFoundError: If there is no such path.
+    """
+    if not path.is_dir() and path.suffix.lower() not in SUFFIXES:
+        return rows.read_all(path, shape, levels)
+    paths, names = files_of(path, SUFFIXES, "images")
+    found = common_shape(paths)
+    if len(shape) != 3 or found[0] > shape[0] or found[1:] != tuple(shape[1:]):
+        raise ValueError(f"{path}: expected examples of shape {tuple(shape)}, got images {found}")
+    return ImageExamples(paths, shape, levels), names
 
 
 def decode(path: Path, mode: str) -> NDArray[np.uint8]:

@@ -1,10 +1,8 @@
-"""Mask files: which variables of an event are known."""
+"""Masks: files of 0 and 1 that say which variables of an event are known."""
 
 from __future__ import annotations
 
 import math
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +11,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from chainrule.data.read.delimited import read_delimited
+from chainrule.data.read.arrays import open_array
 from chainrule.data.read.images import SUFFIXES as IMAGE_SUFFIXES
 from chainrule.data.read.images import decode, read_header
+from chainrule.data.read.table import read_levels
 
 SUFFIXES = (".npy", ".npz", ".csv", ".data", *IMAGE_SUFFIXES)
 
 
 def read_mask(path: Path, event_shape: tuple[int, ...]) -> Tensor:
-    """Which variables of an event are known, from a file of 0 (unknown) and 1 (known).
+    """A mask of the known variables of an event, from a file of 0 (unknown) and 1 (known).
 
     The file holds the event's shape, or all its values in one row or column; for an image event a
     ``(height, width)`` mask holds for all channels. In an image file white (255) is 1.
@@ -59,24 +58,14 @@ def _read(path: Path) -> NDArray[Any]:
     """The numbers in the file."""
     suffix = path.suffix.lower()
     if suffix in (".csv", ".data"):
-        return read_delimited(path)
+        return read_levels(path)
     if suffix in IMAGE_SUFFIXES:
         read_header(path)  # refuses transparency
         pixels = decode(path, "L")
         return pixels // 255 if np.isin(pixels, (0, 255)).all() else pixels
     if suffix not in SUFFIXES:
         raise ValueError(f"{path}: expected a mask file {' '.join(SUFFIXES)}, got the suffix {path.suffix!r}")
-    try:
-        with path.open("rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            if suffix == ".npz":
-                if len(loaded.files) != 1:
-                    raise ValueError(f"it holds {len(loaded.files)} arrays, not one")
-                loaded = loaded[loaded.files[0]]
-    except (ValueError, EOFError, OSError, AttributeError, zlib.error, zipfile.BadZipFile) as error:
-        reason = str(error).partition("\n")[0]
-        raise ValueError(f"{path}: expected a mask file {suffix}, got one that cannot be read ({reason})") from error
-    if loaded.dtype.kind not in "biuf":
-        raise ValueError(f"{path}: expected a mask of 0 and 1, got values of type {loaded.dtype}")
-    values: NDArray[Any] = loaded
+    values = open_array(path)
+    if values.dtype.kind not in "biuf":
+        raise ValueError(f"{path}: expected a mask of 0 and 1, got values of type {values.dtype}")
     return values

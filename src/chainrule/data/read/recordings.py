@@ -1,4 +1,4 @@
-"""Files of recordings: what they hold, as samples in [-1, 1] of one channel."""
+"""Recordings: ``.wav`` and ``.flac`` files, as samples in [-1, 1] of one channel."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from torch import Tensor
 from chainrule.atomic import write_atomically
 from chainrule.data.audio import AudioFormat, check_window, dataset, recordings
 from chainrule.data.dataset import Dataset
-from chainrule.data.read.folders import labels_of, parts_of, roots_of
+from chainrule.data.read.folders import files_of, labels_of, parts_of, roots_of
 from chainrule.data.sequences import Recordings
 
 SUFFIXES = (".wav", ".flac")
 
 QUIET = 0.01
-"""Silence at the ends of a recording is what is below this share of its loudest sample (-40 dB)."""
+"""Samples below this share of the loudest one (-40 dB) are silence at the ends of a recording."""
 
 PAUSE = 0.25
 """Seconds of silence between two clips in one file."""
@@ -34,8 +34,8 @@ Samples = NDArray[np.float64]
 def load_audio(
     folder: Path,
     *,
-    levels: int | None,
-    seed: int,
+    seed: int = 0,
+    levels: int | None = None,
     sample_rate: int | None = None,
     trim_silence: bool = False,
     window: int | None = None,
@@ -46,13 +46,13 @@ def load_audio(
     Splits and classes are those of folders, as of images. Channels are averaged.
 
     Args:
-        folder: Where the files are.
-        levels: How samples become levels; 256 (mu-law) by default.
-        seed: Of the random split.
+        folder: The folder of the files.
+        seed: Seed of the random split.
+        levels: The number of levels of a sample; 256 (mu-law) by default.
         sample_rate: Samples a second, to which files of another rate are resampled; by default all must have one.
-        trim_silence: Whether silence at the ends of a recording is left out.
-        window: Samples that a piece counts in training, and that are drawn by default.
-        skip_unreadable: Whether files that can't be decoded are left out, with a warning.
+        trim_silence: True to leave out silence at the ends of a recording.
+        window: Samples that a chunk counts in training, and that are sampled by default.
+        skip_unreadable: True to leave out files that can't be decoded, with a warning.
 
     Raises:
         ValueError: If there are no recordings, one cannot be read or is empty, or their rates differ.
@@ -85,14 +85,16 @@ def load_audio(
     return dataset(name, description, splits, audio, origin, labels, classes)
 
 
-def read_recordings(paths: Sequence[Path], names: Sequence[str], audio: AudioFormat, trim_silence: bool) -> Recordings:
-    """Files of recordings as ``audio`` has them, resampled where they are of another rate.
+def read_all(path: Path, audio: AudioFormat, trim_silence: bool = False) -> tuple[Recordings, list[str]]:
+    """All recordings of a file or a folder in the format ``audio``, resampled to its rate, and their names.
 
     Raises:
-        ValueError: If one cannot be read or is empty.
+        ValueError: If there are none, or one cannot be read or is empty.
+        FileNotFoundError: If there is no such path.
     """
-    levels = [audio.encode(_samples(path, audio.sample_rate, trim_silence)) for path in paths]
-    return recordings(levels, names, check_window(None), audio)
+    paths, names = files_of(path, SUFFIXES, "recordings")
+    levels = [audio.encode(_samples(found, audio.sample_rate, trim_silence)) for found in paths]
+    return recordings(levels, names, check_window(None), audio), names
 
 
 def decode(file: Path | io.BytesIO, name: Path | str) -> tuple[Samples, int]:

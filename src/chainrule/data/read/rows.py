@@ -1,13 +1,17 @@
-"""One file of examples, of whatever format its suffix names."""
+"""Files of examples whose values are levels, whatever their format."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from chainrule.data.dataset import nearest
-from chainrule.data.read.arrays import read_npy, read_npz
-from chainrule.data.read.values import Levels
+from chainrule.data.dataset import Dataset, nearest
+from chainrule.data.examples import ArrayExamples
+from chainrule.data.read import arrays, table
+from chainrule.data.read.levels import Levels, dataset_of_levels, event_shape
+from chainrule.data.read.table_file import SUFFIXES as TABLES
+
+SUFFIXES = (*arrays.SUFFIXES, *TABLES)
 
 
 def read_rows(path: Path, levels: int | None = None) -> Levels:
@@ -18,15 +22,21 @@ def read_rows(path: Path, levels: int | None = None) -> Levels:
         FileNotFoundError: If there is no such file.
     """
     check_is_file(path)
-    if path.suffix.lower() == ".npz":
-        arrays = read_npz(path, levels)
-        if len(arrays) > 1:
-            raise ValueError(f"{path}: expected one array, got {', '.join(arrays)}")
-        return next(iter(arrays.values()))
-    return _readers(path)(path, levels)
+    read = arrays.read_array if path.suffix.lower() in arrays.SUFFIXES else table.read_levels
+    return read(path, levels)
 
 
-SUFFIXES = (".npz", ".npy", ".csv", ".data", ".parquet")
+def read_all(path: Path, shape: Sequence[int], levels: int) -> tuple[ArrayExamples, None]:
+    """All examples ``(N, *shape)`` of a file, in its own order.
+
+    Raises:
+        ValueError: If they have another shape, or a value is not an integer from 0 to ``levels`` - 1.
+        FileNotFoundError: If there is no such file.
+    """
+    array = read_rows(path, levels)
+    if (found := event_shape(path, array)) != tuple(shape):
+        raise ValueError(f"{path}: expected examples of shape {tuple(shape)}, got {found}")
+    return ArrayExamples(array, found), None
 
 
 def check_is_file(path: Path) -> None:
@@ -39,14 +49,11 @@ def check_is_file(path: Path) -> None:
         raise ValueError(f"{path}: expected a file {' '.join(SUFFIXES)}, got the suffix {path.suffix!r}")
 
 
-def _readers(path: Path) -> Callable[[Path, int | None], Levels]:
-    if path.suffix.lower() == ".npy":
-        return read_npy
-    # Polars takes a third of a second to import.
-    if path.suffix.lower() == ".parquet":
-        from chainrule.data.read.parquet import read_parquet
+def load_splits(folder: Path, files: Mapping[str, Path], *, levels: int | None = None) -> Dataset:
+    """The examples of the files ``train``, ``valid`` and ``test`` of a folder, some of them arrays.
 
-        return read_parquet
-    from chainrule.data.read.delimited import read_delimited
-
-    return read_delimited
+    Raises:
+        ValueError: If a file can't be read, their shapes differ, or a value is not a level.
+    """
+    contents = {split: read_rows(file, levels) for split, file in files.items()}
+    return dataset_of_levels(folder, contents, dict.fromkeys(files), levels, {}, files)

@@ -1,4 +1,4 @@
-"""Reading of text files piece by piece, so that they may be larger than memory."""
+"""Text files, read a chunk at a time, so that they may be larger than memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BLOCK = 1 << 20
 
 
 def read_text(path: Path, start: int = 0, stop: int | None = None) -> Iterator[str]:
-    """The text of the bytes ``start`` to ``stop`` of a UTF-8 file, piece by piece.
+    """The text of the bytes ``start`` to ``stop`` of a UTF-8 file, a chunk at a time.
 
     Raises:
         ValueError: If they are no UTF-8; it says at which byte.
@@ -41,7 +41,7 @@ def read_text(path: Path, start: int = 0, stop: int | None = None) -> Iterator[s
 
 
 def read_bytes(path: Path, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-    """The bytes ``start`` to ``stop`` of a file, piece by piece."""
+    """The bytes ``start`` to ``stop`` of a file, a chunk at a time."""
     stop = path.stat().st_size if stop is None else stop
     with path.open("rb") as file:
         file.seek(start)
@@ -53,13 +53,32 @@ def read_bytes(path: Path, start: int = 0, stop: int | None = None) -> Iterator[
 def read_symbols(
     path: Path, vocabulary: Vocabulary, start: int = 0, stop: int | None = None
 ) -> Iterator[NDArray[np.integer[Any]]]:
-    """The symbols of the bytes ``start`` to ``stop`` of a file, piece by piece."""
+    """The symbols of the bytes ``start`` to ``stop`` of a file, a chunk at a time."""
     if vocabulary.characters is None:
         for block in read_bytes(path, start, stop):
             yield np.frombuffer(block, np.uint8)
     else:
         for text in read_text(path, start, stop):
             yield vocabulary.encode(text)
+
+
+def lines_of(path: Path) -> NDArray[np.int64]:
+    """The bytes at which each line begins and ends, ``(N, 2)``, without the line end (LF or CR LF)."""
+    ends, returns, position, last = [], [], 0, 0
+    for block in read_bytes(path):  # the file is not mapped, for all of it would then count as this process's memory
+        raw = np.frombuffer(block, np.uint8)
+        found = np.flatnonzero(raw == ord("\n"))
+        returns.append(np.where(found > 0, raw[found - 1], last) == ord("\r"))
+        ends.append(position + found)
+        position += len(block)
+        last = int(raw[-1])
+    if last != ord("\n"):
+        ends.append(np.array([position]))
+        returns.append(np.array([last == ord("\r")]))
+    stops = np.concatenate(ends).astype(np.int64)
+    starts = np.concatenate([[0], stops[:-1] + 1]).astype(np.int64)
+    stops -= np.concatenate(returns) & (stops > starts)
+    return np.stack([starts, stops], axis=1)
 
 
 def symbols_of(path: Path, vocabulary: Vocabulary, start: int, stop: int) -> NDArray[np.integer[Any]]:

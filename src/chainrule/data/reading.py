@@ -1,0 +1,115 @@
+"""Finds the reader of a named set, a file or a folder, and refuses choices that it does not take.
+
+A reader is a function that returns a `Dataset`. Its keyword arguments are the choices that it takes.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from chainrule.data.dataset import Dataset, nearest
+from chainrule.data.named import NAMED
+
+Reader = Callable[..., Dataset]
+
+TEXT_SUFFIX = ".txt"
+
+BY_SUFFIX = {
+    ".npz": "arrays.load_array",
+    ".npy": "arrays.load_array",
+    ".csv": "table.load_table",
+    ".data": "table.load_table",
+    ".parquet": "table.load_table",
+}
+"""The reader of the data sets in files of a suffix, in ``chainrule.data.read``."""
+
+FOLDERS = "is no folder of images or recordings"
+REASONS = {
+    "levels": "is text, whose vocabulary says how many",
+    "documents": "is no text",
+    "vocabulary": "is no text",
+    "window": "is no text and no recordings",
+    "skip_unreadable": FOLDERS,
+    "sample_rate": FOLDERS,
+    "trim_silence": FOLDERS,
+    "schema": "is no table with columns of its own kinds",
+    "series": "is no file of a table",
+}
+"""Why a reader does not take a choice, unless it says otherwise."""
+
+TEXT_CHOICES = ("documents", "vocabulary", "window")
+"""Choices that make any file a text."""
+
+
+def read(spec: str | Path, seed: int, choices: Mapping[str, Any]) -> Dataset:
+    """The data set that ``spec`` names, or that is in the file or folder ``spec``, read as ``choices`` say.
+
+    Raises:
+        ValueError: If the name is unknown, the content is not data of this kind, or a choice is none of its reader's.
+        FileNotFoundError: If a file is missing.
+    """
+    reader, reasons = _find(spec, choices)
+    takes = inspect.signature(reader).parameters
+    for name, value in choices.items():
+        if name not in takes:
+            raise ValueError(f"expected no {name}, as {spec} {(REASONS | reasons)[name]}, got {name}={value}")
+    return reader(**choices, **({"seed": seed} if "seed" in takes else {}))
+
+
+def _find(spec: str | Path, choices: Mapping[str, Any]) -> tuple[Reader, dict[str, str]]:
+    """The reader of ``spec``, and why it refuses choices where that is not `REASONS`."""
+    path = Path(spec).expanduser()
+    if "series" in choices:
+        if spec in NAMED or not path.is_file():
+            raise ValueError(f"series expects the file of a table, got {spec}")
+        return partial(_function("series.load_series"), path), dict.fromkeys(REASONS, "is taken as a series")
+    if isinstance(spec, str) and spec in NAMED:
+        named = NAMED[spec]
+        return partial(_function(f"named.{named.module}.load"), spec, named.description), {}
+    is_text = path.suffix.lower() == TEXT_SUFFIX and not path.is_dir()
+    if is_text or (path.is_file() and any(name in choices for name in TEXT_CHOICES)):
+        return partial(_function("text.load_text"), path), {}
+    if path.is_dir():
+        return _folder_reader(path)
+    if not path.exists() and isinstance(spec, str) and os.sep not in spec and not path.suffix:
+        raise ValueError(f"data expects a name ({', '.join(NAMED)}) or a path, got {spec!r}{nearest(spec, NAMED)}")
+    _function("read.rows.check_is_file")(path)
+    return partial(_function(f"read.{BY_SUFFIX[path.suffix.lower()]}"), path), {}
+
+
+def _folder_reader(folder: Path) -> tuple[Reader, dict[str, str]]:
+    """The reader of a folder: of files that are named for splits, of images, or of recordings."""
+    from chainrule.data.read import images, recordings, rows, table, table_file
+    from chainrule.data.read.folders import find_files, split_files
+
+    if files := split_files(folder, rows.SUFFIXES):
+        reasons = dict.fromkeys(REASONS, "is a folder of tables, not of images or recordings")
+        if all(file.suffix.lower() in table_file.SUFFIXES for file in files.values()):
+            return partial(table.load_tables, folder, files), reasons
+        return partial(rows.load_splits, folder, files), reasons
+    image_files, recording_files = find_files(folder, images.SUFFIXES), find_files(folder, recordings.SUFFIXES)
+    if image_files and recording_files:
+        raise ValueError(
+            f"{folder}: expected images or recordings, got both: {image_files[0]} and {recording_files[0]}"
+        )
+    if recording_files:
+        return partial(recordings.load_audio, folder), {}
+    only_images = "is a folder of images, not of recordings"
+    return partial(images.load_images, folder), {
+        "window": only_images,
+        "sample_rate": only_images,
+        "trim_silence": only_images,
+    }
+
+
+def _function(name: str) -> Callable[..., Any]:
+    """A function of ``chainrule.data`` by its name, ``"module.function"``, imported when it is asked for."""
+    module, _, function = name.rpartition(".")
+    found: Callable[..., Any] = getattr(import_module(f"chainrule.data.{module}"), function)
+    return found
