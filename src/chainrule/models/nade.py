@@ -232,7 +232,7 @@ class NADE(AutoregressiveModel, Reorderable, Varied):
     def variant(self, index: int) -> Self:
         view = self if index == 0 else self.reordered(f"random:{index}") if index > 0 else None
         if view is None:
-            raise ValueError(f"NADE expects the variant 0, or one above of an order-agnostic model, got {index}")
+            raise ValueError(f"NADE has one variant, 0, and more only if it is order-agnostic, got {index}")
         return view
 
 

@@ -92,7 +92,7 @@ class Recurrent(nn.Module):
         """The first state of ``batch_size`` sequences, with ``change`` ``(B, state_size)`` added."""
         first = plus(self.first.flatten().expand(batch_size, -1), change)
         states = first.unflatten(1, self.first.shape)
-        return tuple(tuple(part.contiguous() for part in layer.unbind(1)) for layer in states.unbind(1))
+        return tuple(tuple(part.clone() for part in layer.unbind(1)) for layer in states.unbind(1))
 
     def forward(self, inputs: Tensor, hidden: Hidden) -> tuple[Tensor, Hidden]:
         """The uppermost states ``(B, k, hidden_size)`` along inputs ``(B, k, input_size)``, and the last state."""
