@@ -150,7 +150,8 @@ class RNN(SequenceModel):
         alive = past.shape[1]
         if self.end_symbol is not None:
             after = after | ((past == self.end_symbol).cumsum(1) > 0)
-            alive = int((~after).any(0).sum())  # where every example has ended, there is nothing to compute
+            if not torch.compiler.is_compiling():  # a graph has a size that does not depend on values
+                alive = int((~after).any(0).sum())  # where every example has ended, there is nothing to compute
         states = []
         if previous is None:
             states.append(self.net.top(hidden).unsqueeze(1))
