@@ -41,7 +41,7 @@ class Ensemble(AutoregressiveModel, Mixture):
 
     Args:
         models: Models of the same events, conditionals and classes.
-        variants: How many variants of each model to average: orders of an order-agnostic NADE, masks of a MADE.
+        variants: The number of variants of each model to average: orders of an order-agnostic NADE, masks of a MADE.
 
     Raises:
         ValueError: If there are no models, they do not fit together, or a model has fewer variants.
@@ -107,7 +107,7 @@ class Ensemble(AutoregressiveModel, Mixture):
 
     def _apply(self, *arguments: Any, **named: Any) -> Self:
         """Move to another device or type, and build the variants anew, whose masks and orders would not follow."""
-        super()._apply(*arguments, **named)
+        super()._apply(*arguments, **named)  # type: ignore[no-untyped-call]
         self._variants = self._views()
         return self
 

@@ -37,7 +37,7 @@ def check_classes(context: Tensor | None, batch_size: int, num_classes: int | No
     Args:
         context: What was given.
         batch_size: The number B of examples.
-        num_classes: How many classes the model has; None for no classes.
+        num_classes: The number of classes of the model; None for no classes.
         name: The model's name.
     """
     if num_classes is None:

@@ -24,7 +24,7 @@ CELLS: dict[str, Callable[..., nn.RNNBase]] = {"tanh": nn.RNN, "lstm": nn.LSTM, 
 """A layer by the name of its cell: its weights, and how they are initialised."""
 
 KERNELS: dict[str, Callable[..., tuple[Tensor, ...]]] = {"tanh": torch.rnn_tanh, "lstm": torch.lstm, "gru": torch.gru}
-"""What computes a layer for a whole sequence, from weights that are given."""
+"""The functions that compute a layer for a whole sequence, from given weights."""
 
 
 class LockedDropout(nn.Module):
@@ -63,7 +63,7 @@ class Recurrent(nn.Module):
     Args:
         input_size: Numbers read at each time.
         hidden_size: Units of each layer.
-        num_layers: How many layers.
+        num_layers: The number of layers.
         cell: ``"tanh"`` (without biases), ``"lstm"`` or ``"gru"``.
         dropout: Probability with which a unit between two layers is dropped in training, at all times of a sequence.
         weight_dropout: Probability with which a weight from state to state is dropped in training (DropConnect).
