@@ -62,12 +62,16 @@ def normalised(model: AutoregressiveModel) -> Verdict:
     """
     if enumerable(model):
         total = float(model.log_prob(all_events(model)).double().exp().sum())
-        require(abs(total - 1) <= 1e-5, f"normalised: the sum of p(x) over all x expected 1 within 1e-5, got {total:.9g}")
+        require(
+            abs(total - 1) <= 1e-5, f"normalised: the sum of p(x) over all x expected 1 within 1e-5, got {total:.9g}"
+        )
         return PASSED
     components = components_of(model)
     x = random_events(model, EXAMPLES)[:EXAMPLES]
     if len(components) > 1:
-        joint = torch.stack([component.log_prob(x) for component in components]).logsumexp(0) - math.log(len(components))
+        joint = torch.stack([component.log_prob(x) for component in components]).logsumexp(0) - math.log(
+            len(components)
+        )
         require_close(model.log_prob(x), joint, 1e-4, "normalised: log p(x) as the mean of the components'")
     return together([_conditionals_are_normalised(component) for component in components])
 
@@ -106,7 +110,7 @@ def _soften(model: AutoregressiveModel, grid: Grid, x: Tensor) -> bool:
 
 
 def _resolved(distribution: Distribution, grid: Grid) -> bool:
-    """True if half of the nodes give the same integral, the ends hold nothing, and samples lie where nodes are dense."""
+    """True if half of the nodes give the same integral, the ends hold nothing, and nodes are dense at samples."""
     if not any(nodes.open_ends for nodes in grid.nodes):
         return True
     masses = _masses(distribution, grid).flatten(2)
@@ -159,7 +163,9 @@ def sampling_agrees(model: AutoregressiveModel) -> Verdict:
         return PASSED
     components = components_of(model)
     message = "sampling_agrees: samples"
-    return together([_agrees(component, lambda part, n: sample(part, n, seed=1), 0, message) for component in components])
+    return together(
+        [_agrees(component, lambda part, n: sample(part, n, seed=1), 0, message) for component in components]
+    )
 
 
 def _same_samples(model: AutoregressiveModel, count: int) -> Tensor:
@@ -225,7 +231,7 @@ def completion_agrees(model: AutoregressiveModel) -> Verdict:
 
 
 def _enumerated(model: AutoregressiveModel, example: Tensor, scattered: Tensor) -> None:
-    """Compare the rest of ``example`` ``(1, n)`` with p(rest | known), its beginning being known, or what is scattered."""
+    """Compare the rest of ``example`` ``(1, n)`` with p(rest | known), given its beginning and given the scattered."""
     n = model.num_variables
     length = (n + 1) // 2 if n > 1 else 0
     first = torch.arange(n) < length
