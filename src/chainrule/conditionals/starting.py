@@ -33,9 +33,9 @@ def smoothed_log_frequencies(x: Tensor, values: Tensor) -> Tensor:
 def spread(x: Tensor, components: int) -> tuple[Tensor, Tensor]:
     """Means ``(..., components)`` of equally probable components, and their one standard deviation ``(...)``.
 
-    The means stand at quantiles of ``x`` ``(N, ...)``. The mixture has the mean of ``x`` and its variance, or more where
-    values come in clumps: components are at least as wide as for evenly spread values, so that none between two clumps
-    is next to impossible.
+    The means stand at quantiles of ``x`` ``(N, ...)``. The mixture has the mean of ``x``, and its variance, or more if
+    values come in clumps: components are at least as wide as for evenly spread values, so that a value between two
+    clumps is not next to impossible.
 
     Raises:
         ValueError: If there are no values.
