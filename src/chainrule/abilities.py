@@ -1,4 +1,4 @@
-"""What some models can do beyond the contract: a class for each ability, and a function by which tasks ask for it.
+"""Abilities that some models have beyond the contract: a class for each, and a function by which tasks ask for it.
 
 A model has an ability if it subclasses its class beside `AutoregressiveModel`. The functions take any model, and give
 for one without the ability what follows from the contract alone.

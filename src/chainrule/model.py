@@ -20,7 +20,7 @@ from chainrule.state import State as State
 
 
 class Model(nn.Module, ABC):
-    """What can be fitted, saved and loaded: a module with an event, a configuration and a loss.
+    """A module that can be fitted, saved and loaded: it has an event, a configuration and a loss.
 
     Constructor arguments are keyword-only and plain (numbers, strings, lists, and the conditional),
     because they are the configuration that is saved beside the weights.

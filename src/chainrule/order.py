@@ -61,7 +61,7 @@ class Order(nn.Module):
         Args:
             weight: Any tensor whose dimension ``dim`` has ``n * group`` entries.
             dim: Which dimension.
-            group: How many neighbouring entries each variable has.
+            group: The number of neighbouring entries of each variable.
         """
         if self.is_identity:
             return weight

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from torch import Tensor
 
 State = Any
-"""What `AutoregressiveModel.step` hands to the next step.
+"""The value that `AutoregressiveModel.step` hands to the next step.
 
 Tensors whose first dimension is the batch, in any nesting of tuples, named tuples, lists, dicts and dataclasses.
 `Shared` wraps what all items of the batch have in common: the position in the sequence, or weights laid out for the

@@ -42,7 +42,7 @@ def walk(
         select: See `Select`; None to let every item go on.
         prefix: Values ``(B, k)`` of the first k variables, which are not chosen. A `SequenceModel` reads many of them
             in a parallel pass.
-        length: How many variables to build, for a model of sequences of any length; None for its event's.
+        length: The number of variables to build, for a model of sequences of any length; None for its event's.
 
     Returns:
         Examples ``(B, *event_shape)``, or ``(B, length)``.

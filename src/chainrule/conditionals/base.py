@@ -1,4 +1,4 @@
-"""What a family of conditionals must provide, independently of any model."""
+"""The contract of a family of conditionals, which is independent of any model."""
 
 from __future__ import annotations
 

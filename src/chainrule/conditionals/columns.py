@@ -123,7 +123,7 @@ class Columns(Conditional):
 
 
 class _Padded(Conditional):
-    """One column's family, of the numbers that all get, as its first."""
+    """One column's family, padded to the numbers of parameters and features that all columns get."""
 
     def __init__(self, column: Conditional, num_parameters: int, num_features: int) -> None:
         self.column, self.num_parameters, self.num_features = column, num_parameters, num_features
@@ -171,8 +171,8 @@ class ByColumn(Distribution):
 
     Args:
         parts: Which variables, and their distribution, ``(..., k)``, in units of its own.
-        shift: Of each variable, from those units, ``(n,)``.
-        scale: The same, ``(n,)``.
+        shift: The shift of each variable from those units, ``(n,)``.
+        scale: Its scale, ``(n,)``.
         batch_shape: ``(..., n)``.
     """
 
@@ -201,7 +201,7 @@ class ByColumn(Distribution):
         return (self._together([present(part).mean for _, part in self.parts]) * self.scale + self.shift).float()
 
     def _together(self, own: list[Tensor]) -> Tensor:
-        """What each part says of its own variables, in their places."""
+        """Join the results of all parts, ``(..., n)``, each variable in its place."""
         places = torch.cat([index for index, _ in self.parts])
         joined = torch.cat(own, dim=-1)
         return joined.index_select(-1, places.argsort())

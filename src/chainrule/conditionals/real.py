@@ -33,10 +33,10 @@ SPREAD = 1.5
 
 
 class Real(Conditional):
-    """What the families of real variables share: a component's location and scale, one or several of them.
+    """The base of the families of real variables: one or several components, each with a location and a scale.
 
     Args:
-        components: How many.
+        components: The number of components.
         min_scale: The least scale of a component.
     """
 

@@ -126,7 +126,7 @@ def is_in(x: Tensor, values: Tensor) -> Tensor:
 
 
 def words_for(support: Constraint) -> str:
-    """What a support expects, in words.
+    """Describe the values of a support, for a message.
 
     >>> words_for(constraints.interval(0.0, 2.0)), words_for(constraints.nonnegative_integer)
     ('numbers from 0 to 2', 'integers of at least 0')

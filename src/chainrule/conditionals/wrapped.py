@@ -23,8 +23,8 @@ class Standardised(Conditional):
 
     Args:
         conditional: The family of z.
-        shift: Such as the mean of the training examples.
-        scale: Such as their standard deviation; 1 for integers, whose probabilities are no densities.
+        shift: For example the mean of the training examples.
+        scale: For example their standard deviation; 1 for integers, whose probabilities are no densities.
 
     Raises:
         ValueError: If the scale is no positive number.
@@ -113,10 +113,10 @@ class InUnits(Distribution):
 
 
 class WithMissing(Conditional):
-    """A family whose variable may be missing, which is a value too: NaN.
+    """A family whose variable may be missing. Missing is then a value of its own: NaN.
 
-    P(missing) = sigmoid(m), and p(x) = (1 - P(missing)) times that of the family. A network reads of a missing value
-    zeros, and that it is missing.
+    P(missing) = sigmoid(m), and p(x) = (1 - P(missing)) times that of the family. A network reads a missing value as
+    zeros and a one that says that it is missing.
 
     Args:
         conditional: The family of a value that is there.
@@ -131,10 +131,11 @@ class WithMissing(Conditional):
     def __init__(self, conditional: Conditional) -> None:
         self.conditional = conditional
         self.num_parameters, self.num_features = conditional.num_parameters + 1, conditional.num_features + 1
+        self.fill = float(conditional.probes[0])
 
     def distribution(self, parameters: Tensor) -> Distribution:
         inner = self.conditional.distribution(parameters[..., :-1])
-        return MaybeMissing(inner, parameters[..., -1], float(self.conditional.probes[0]))
+        return MaybeMissing(inner, parameters[..., -1], self.fill)
 
     def at(self, distribution: Distribution, index: int) -> Distribution:
         assert isinstance(distribution, MaybeMissing)
@@ -143,7 +144,7 @@ class WithMissing(Conditional):
 
     def encode(self, x: Tensor) -> Tensor:
         missing = x.isnan()
-        features = self.conditional.encode(x.masked_fill(missing, float(self.conditional.probes[0])))
+        features = self.conditional.encode(x.masked_fill(missing, self.fill))
         features = features.masked_fill(missing.unsqueeze(-1), 0.0)
         return torch.cat([features, missing.unsqueeze(-1).to(features)], dim=-1)
 
@@ -185,8 +186,8 @@ class MaybeMissing(Distribution):
 
     Args:
         present: The distribution of a value that is there.
-        logit: Of its being missing.
-        fill: A value that ``present`` may be asked of in a missing one's place.
+        logit: The log-odds of NaN.
+        fill: A value of ``present``, which stands in for NaN where its ``log_prob`` is computed and then not used.
     """
 
     arg_constraints = PLAIN

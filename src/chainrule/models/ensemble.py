@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -41,7 +41,7 @@ class Ensemble(AutoregressiveModel, Mixture):
 
     Args:
         models: Models of the same events, conditionals and classes.
-        variants: How many variants of each model to average: orders of an order-agnostic NADE, masks of a MADE.
+        variants: The number of variants of each model to average: orders of an order-agnostic NADE, masks of a MADE.
 
     Raises:
         ValueError: If there are no models, they do not fit together, or a model has fewer variants.
@@ -75,7 +75,7 @@ class Ensemble(AutoregressiveModel, Mixture):
         )
         self.models: Sequence[AutoregressiveModel] = nn.ModuleList(models)  # type: ignore[assignment]
         self.variants = variants
-        self._variants: tuple[Any, list[AutoregressiveModel]] | None = None
+        self._variants = self._views()
         # Where values can't be listed, a mixture is walked along one of its members, as over orders.
         self.in_one_order = self.conditional.values is not None and all(
             len(components_of(member)) == 1 and member.order.permutation.tolist() == order for member in self.members
@@ -91,14 +91,25 @@ class Ensemble(AutoregressiveModel, Mixture):
 
     @property
     def members(self) -> Sequence[AutoregressiveModel]:
+        return list(self.models) if self.variants == 1 else self._variants
+
+    def _views(self) -> list[AutoregressiveModel]:
+        """The variants of the models. They share weights, but not masks and orders, and take long to build."""
         if self.variants == 1:
-            return list(self.models)
-        # Variants take long to build, so they are kept as long as what they do not share with the models is the same.
-        key = self.device, self.dtype, [model.training for model in self.models]
-        if self._variants is None or self._variants[0] != key:
-            built = [variant_of(model, index) for model in self.models for index in range(self.variants)]
-            self._variants = key, built
-        return self._variants[1]
+            return []
+        return [variant_of(model, index) for model in self.models for index in range(self.variants)]
+
+    def train(self, mode: bool = True) -> Self:
+        super().train(mode)
+        for view in self._variants:
+            view.train(mode)
+        return self
+
+    def _apply(self, *arguments: Any, **named: Any) -> Self:
+        """Move to another device or type, and build the variants anew, whose masks and orders would not follow."""
+        super()._apply(*arguments, **named)  # type: ignore[no-untyped-call]
+        self._variants = self._views()
+        return self
 
     @property
     def components(self) -> Sequence[AutoregressiveModel]:

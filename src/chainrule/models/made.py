@@ -47,11 +47,11 @@ class MADE(AutoregressiveModel, Varied):
         conditional: The family of p(x_t | x_<t).
         hidden_sizes: Units of each hidden layer, at least one layer.
         activation: ``"relu"`` or ``"sigmoid"``.
-        direct: Whether outputs also see earlier variables directly (the paper's direct connections).
+        direct: True if outputs also see earlier variables directly (the paper's direct connections).
         dropout: Probability with which a hidden unit is dropped in training.
         mask_seed: Seed of the degrees, which are drawn uniformly as in the paper's algorithm 1.
         num_masks: Sets of degrees to train for, one drawn for every batch; `variant` i is the model with the i-th.
-        order_agnostic: Whether the i-th set, but for the first, also has an order of its own, a random one.
+        order_agnostic: True if every set but the first also has a random order of its own.
         mask: Which of the sets this model is taken with.
         order: In which sequence the variables are generated.
         num_classes: The number of classes that an example can be conditioned on; None for no classes.

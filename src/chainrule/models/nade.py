@@ -158,12 +158,12 @@ class NADE(AutoregressiveModel, Reorderable, Varied):
         return [F.dropout(torch.ones_like(like_Bd), self.dropout) for _ in range(1 + len(self.deep_layers))]
 
     def _inputs(self, x: Tensor, conditional: Conditional | None = None) -> Tensor:
-        """What the first layer reads of known values ``(...)``: their features and, if need be, that they are known."""
+        """Inputs of the first layer for known values ``(...)``: their features and, if order-agnostic, a one each."""
         features = (conditional or self.conditional).encode(x)
         return torch.cat([features, torch.ones_like(features[..., :1])], dim=-1) if self.order_agnostic else features
 
     def _bias(self, batch_size: int, context: Tensor | None) -> Tensor:
-        """What the first layer adds up before anything is known, ``(B, d)``."""
+        """The sum of the first layer before anything is known, ``(B, d)``."""
         return plus(self.hidden_bias.expand(batch_size, -1), self.class_bias(context))
 
     def _outputs(self) -> tuple[Tensor, Tensor]:

@@ -46,7 +46,7 @@ class RNN(SequenceModel):
         num_layers: Layers; each reads the states of the one below.
         cell: ``"tanh"``, ``"lstm"`` or ``"gru"``.
         embedding_size: Numbers that stand for a value in place of its one-hot vector; None for one-hot.
-        tied: Whether W_hy is the transposed embedding, which must then be of ``hidden_size``.
+        tied: True if W_hy is the transposed embedding, which must then be of ``hidden_size``.
         dropout: Probability with which a unit is dropped in training, between the layers and before W_hy; the same
             units are dropped along a whole example.
         weight_dropout: Probability with which a weight of W_hh is dropped in training, for a whole batch.
@@ -150,7 +150,8 @@ class RNN(SequenceModel):
         alive = past.shape[1]
         if self.end_symbol is not None:
             after = after | ((past == self.end_symbol).cumsum(1) > 0)
-            alive = int((~after).any(0).sum())  # where every example has ended, there is nothing to compute
+            if not torch.compiler.is_compiling():  # a graph has a size that does not depend on values
+                alive = int((~after).any(0).sum())  # where every example has ended, there is nothing to compute
         states = []
         if previous is None:
             states.append(self.net.top(hidden).unsqueeze(1))
@@ -166,7 +167,7 @@ class RNN(SequenceModel):
         return self._ended(parameters, after), (after[:, -1], hidden, class_input)
 
     def _read(self, x: Tensor, class_input: Tensor | None) -> Tensor:
-        """What the network reads of values: one-hot, as `Conditional.encode` leaves out the indicator of value 0."""
+        """The input of the network for values: one-hot, as `Conditional.encode` leaves out the indicator of value 0."""
         features = self.conditional.encode(x)
         features = torch.cat([1 - features.sum(-1, keepdim=True), features], dim=-1)
         read = features if self.embedding is None else self.embedding(features)

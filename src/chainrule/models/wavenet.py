@@ -62,7 +62,7 @@ class WaveNet(SequenceModel):
         residual_channels: Numbers that a layer hands to the next, and units of its gates.
         skip_channels: Numbers that a layer hands to the output.
         layers: Layers of a block, of dilations 1, k, k^2, ... for kernels of size k.
-        blocks: How many blocks.
+        blocks: The number of blocks.
         kernel_size: Taps of a convolution.
         order: In which sequence the variables are generated.
         num_classes: The number of classes that an example can be conditioned on (global conditioning).
@@ -217,7 +217,7 @@ class WaveNet(SequenceModel):
         return skips, (layers, *state[1:])
 
     def _encode(self, x: Tensor) -> Tensor:
-        """What the network reads of values, and a one: of a value that is before the beginning it reads zeros."""
+        """The features of values and a one; a value before the beginning is read as zeros instead."""
         features = self.conditional.encode(x)
         return torch.cat([features, torch.ones_like(features[..., :1])], dim=-1)
 

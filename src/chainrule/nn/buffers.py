@@ -1,4 +1,4 @@
-"""What a step's state is made of: buffers, updated in place unless gradients still need them, and cut weights."""
+"""Parts of a step's state: buffers, updated in place unless gradients still need them, and cut weights."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def cut_rows(weight: Tensor, bias: Tensor, rows: int | list[int]) -> list[tuple[
     Args:
         weight: A layer's weight, ``(out_features, in_features)``.
         bias: Its bias, ``(out_features,)``.
-        rows: How many rows each step takes.
+        rows: The number of rows that each step takes.
 
     >>> len(cut_rows(torch.zeros(6, 4), torch.zeros(6), 2))
     3

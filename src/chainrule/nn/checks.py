@@ -1,4 +1,4 @@
-"""Checks of the arguments that several models have, and of what their examples are conditioned on."""
+"""Checks of the arguments that several models have, and of the context of their examples."""
 
 from __future__ import annotations
 
@@ -32,10 +32,12 @@ def activation_called(name: str) -> Callable[[Tensor], Tensor]:
 def check_classes(context: Tensor | None, batch_size: int, num_classes: int | None, name: str) -> Tensor | None:
     """The classes ``(B,)`` of a model, or ``ValueError`` saying expected and got.
 
+    While a model is exported or compiled, only the shape is checked.
+
     Args:
         context: What was given.
         batch_size: The number B of examples.
-        num_classes: How many classes the model has; None for no classes.
+        num_classes: The number of classes of the model; None for no classes.
         name: The model's name.
     """
     if num_classes is None:
@@ -47,6 +49,8 @@ def check_classes(context: Tensor | None, batch_size: int, num_classes: int | No
         raise ValueError(f"{expected}, as this {name} has {num_classes} classes, got None")
     if tuple(context.shape) != (batch_size,):
         raise ValueError(f"{expected}, got the shape {tuple(context.shape)}")
+    if torch.compiler.is_compiling():
+        return context
     if bool(((context < 0) | (context >= num_classes) | (context != context.long())).any()):
         raise ValueError(f"{expected}, got values from {context.min().item():g} to {context.max().item():g}")
     return context
@@ -54,6 +58,8 @@ def check_classes(context: Tensor | None, batch_size: int, num_classes: int | No
 
 def check_frames(context: Tensor | None, batch_size: int, frame_size: int, name: str) -> Tensor:
     """The frames ``(B, F, frame_size)`` of a model, or ``ValueError`` saying expected and got.
+
+    While a model is exported or compiled, only the shape is checked.
 
     Args:
         context: What was given.
@@ -66,6 +72,6 @@ def check_frames(context: Tensor | None, batch_size: int, frame_size: int, name:
         raise ValueError(f"{expected}, got None")
     if context.dim() != 3 or (len(context), context.shape[2]) != (batch_size, frame_size) or context.shape[1] == 0:
         raise ValueError(f"{expected}, got the shape {tuple(context.shape)}")
-    if not bool(context.isfinite().all()):
+    if not torch.compiler.is_compiling() and not bool(context.isfinite().all()):
         raise ValueError(f"{expected}, got numbers that are not finite")
     return context

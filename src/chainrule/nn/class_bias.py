@@ -10,7 +10,7 @@ class ClassBias(nn.Module):
     """A bias of its own for every class; nothing where there are no classes.
 
     Args:
-        num_classes: How many classes; None for none.
+        num_classes: The number of classes; None for none.
         size: The number of units.
     """
 

@@ -28,7 +28,7 @@ CHUNK = 2**23
 
 
 class Family(Protocol):
-    """What tables need of a `chainrule.conditionals.Conditional`; layers do not import these."""
+    """The part of a `chainrule.conditionals.Conditional` that tables use; layers do not import conditionals."""
 
     num_parameters: int
 

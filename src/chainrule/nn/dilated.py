@@ -28,7 +28,7 @@ class DilatedLayer(nn.Module):
         skip_channels: Numbers of skip.
         kernel_size: Taps k.
         dilation: Times d from one tap to the next.
-        last: Whether no layer follows, so that there is no x'.
+        last: True if no layer follows. There is then no x'.
     """
 
     def __init__(self, channels: int, skip_channels: int, kernel_size: int, dilation: int, last: bool) -> None:
@@ -39,7 +39,7 @@ class DilatedLayer(nn.Module):
         self.mix = nn.Linear(channels, skip_channels if last else skip_channels + channels)
 
     def forward(self, x: Tensor, past: Tensor, condition: Tensor | float) -> tuple[Tensor, Tensor, Tensor]:
-        """Of times ``(B, k, channels)`` and the ``reach`` before them: x', skip, and the last ``reach`` times.
+        """Compute x' and skip of times ``(B, k, channels)``, and return the last ``reach`` times with them.
 
         Args:
             x: The times.
@@ -70,7 +70,7 @@ class DilatedLayers(nn.Module):
         channels: Numbers of a time within a layer.
         skip_channels: Numbers of a time that leave it.
         layers: Layers of a block.
-        blocks: How many blocks.
+        blocks: The number of blocks.
         kernel_size: Taps of a layer.
     """
 

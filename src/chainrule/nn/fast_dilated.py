@@ -29,7 +29,7 @@ ZERO, HALF = np.float32(0), np.float32(0.5)
 
 
 def usable(x: Tensor) -> bool:
-    """Whether numba is there, and ``x`` of a kind that is computed: single precision, on the CPU, no gradients."""
+    """True if numba is installed and ``x`` can be computed: single precision, on the CPU, without gradients."""
     single = x.dtype == torch.float32 and x.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
     return single and not torch.is_grad_enabled() and find_spec("numba") is not None
 
@@ -99,7 +99,7 @@ class FastStep:
                 or frame floor(t / hop) at time t.
             hop: Times of a frame.
             rows: The time ``(K, channels)`` that follows each value.
-            steps: How many.
+            steps: The number of steps.
         """
         position, buffer = state
         t = position.value

@@ -30,7 +30,7 @@ class Site(NamedTuple):
 
     @property
     def begins_row(self) -> bool:
-        """Whether it is the first of its row."""
+        """True if it is the first of its row."""
         return self.column == 0 and self.colour == 0
 
 
@@ -49,8 +49,8 @@ class MaskedConv2d(Masked, nn.Conv2d):
         out_channels: Features that come out.
         kernel_size: The width k of the kernel, an odd number; it is (k + 1) / 2 rows high.
         colours: Groups of features.
-        own: Whether a group sees itself at its own pixel (mask B), and not only earlier ones (mask A).
-        above: Whether it sees the rows above; else it is one row high and ends at the pixel.
+        own: True if a group sees itself at its own pixel (mask B), and not only earlier ones (mask A).
+        above: True if it sees the rows above; else it is one row high and ends at the pixel.
 
     Raises:
         ValueError: If the kernel is even, or the features can't be divided among the colours.
@@ -151,7 +151,7 @@ class RowsAbove(nn.Conv2d):
         in_channels: Features of each pixel.
         out_channels: Features that come out.
         kernel_size: The width k of the kernel, an odd number; it reaches (k - 1) / 2 rows up, but one at least.
-        own_row: Whether it sees its own row: where the input at a row is made of the rows above it.
+        own_row: True if it sees its own row: where the input at a row is made of the rows above it.
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, own_row: bool) -> None:

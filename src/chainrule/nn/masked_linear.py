@@ -28,7 +28,7 @@ class MaskedLinear(Masked, nn.Linear):
 
     Args:
         mask: Ones where a weight lives, ``(out_features, in_features)``.
-        bias: Whether to add b.
+        bias: True to add b.
     """
 
     def __init__(self, mask: Tensor, bias: bool = True) -> None:

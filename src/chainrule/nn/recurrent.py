@@ -24,7 +24,7 @@ CELLS: dict[str, Callable[..., nn.RNNBase]] = {"tanh": nn.RNN, "lstm": nn.LSTM, 
 """A layer by the name of its cell: its weights, and how they are initialised."""
 
 KERNELS: dict[str, Callable[..., tuple[Tensor, ...]]] = {"tanh": torch.rnn_tanh, "lstm": torch.lstm, "gru": torch.gru}
-"""What computes a layer for a whole sequence, from weights that are given."""
+"""The functions that compute a layer for a whole sequence, from given weights."""
 
 
 class LockedDropout(nn.Module):
@@ -44,13 +44,26 @@ class LockedDropout(nn.Module):
         return states * F.dropout(torch.ones_like(states[:, :1]), self.p)
 
 
+class Weights(nn.Module):
+    """The parameters of a torch layer without the layer, which the compiler can't trace.
+
+    Args:
+        layer: The layer; its parameters are taken over under their names.
+    """
+
+    def __init__(self, layer: nn.RNNBase) -> None:
+        super().__init__()
+        for name, parameter in layer.named_parameters():
+            self.register_parameter(name, parameter)
+
+
 class Recurrent(nn.Module):
     """``num_layers`` layers of cells, with a learned first state.
 
     Args:
         input_size: Numbers read at each time.
         hidden_size: Units of each layer.
-        num_layers: How many layers.
+        num_layers: The number of layers.
         cell: ``"tanh"`` (without biases), ``"lstm"`` or ``"gru"``.
         dropout: Probability with which a unit between two layers is dropped in training, at all times of a sequence.
         weight_dropout: Probability with which a weight from state to state is dropped in training (DropConnect).
@@ -78,7 +91,7 @@ class Recurrent(nn.Module):
         self.dropout = LockedDropout(dropout)
         self.weight_dropout = weight_dropout
         self.layers = nn.ModuleList(
-            CELLS[cell](size, hidden_size, bias=cell != "tanh")
+            Weights(CELLS[cell](size, hidden_size, bias=cell != "tanh"))
             for size in (input_size, *[hidden_size] * (num_layers - 1))
         )
         parts = 2 if cell == "lstm" else 1
@@ -103,6 +116,9 @@ class Recurrent(nn.Module):
             parts = [part.unsqueeze(0) for part in before]
             state = parts if self.cell == "lstm" else parts[0]
             inputs = self.dropout(inputs) if layer else inputs
+            if torch.compiler.is_compiling() and torch.is_grad_enabled() and not inputs.requires_grad:
+                # In a compiled graph torch takes a fused LSTM that has no gradient, unless the input needs one too.
+                inputs = inputs + 0 * weights[0].sum()
             # Biases; one layer; no dropout of the kernel's own; whether to train; one direction; batch first.
             inputs, *after = KERNELS[self.cell](
                 inputs, state, weights, len(weights) == 4, 1, 0.0, self.training, False, True

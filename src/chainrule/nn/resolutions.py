@@ -33,8 +33,8 @@ class Resolution(nn.Module):
     Args:
         size: Features of each stream.
         num_blocks: Blocks before, and after, the image is halved.
-        num_resolutions: How many resolutions there are from this one down.
-        dropout: Of the blocks.
+        num_resolutions: The number of resolutions from this one down.
+        dropout: The dropout of the blocks.
         num_classes: Classes, each of which adds a bias in every block.
     """
 
@@ -146,7 +146,7 @@ class Block(nn.Module):
 
     Args:
         size: Features of each stream.
-        shortcuts: Whether both read a shortcut: 0 or 1.
+        shortcuts: 1 if both read a shortcut, else 0.
         dropout: Probability with which a feature within is dropped in training.
         num_classes: Classes, each of which adds a bias to both gates.
     """

@@ -28,10 +28,10 @@ class Completion:
 
     Attributes:
         x: Completed examples ``(B, *event_shape)``.
-        exact: Whether they are draws from p(unknown | known) itself, and ``log_evidence`` is log p(known) itself. Of a
+        exact: True if they are draws from p(unknown | known) itself, and ``log_evidence`` is log p(known) itself. In a
             model trained for all orders these are p in an order in which the known variables come first, which is
             another joint than that of its ``log_prob``; ``method`` then says so.
-        method: How they were drawn, in words.
+        method: The method, in words.
         log_evidence: Log p(known), ``(B,)`` in nats; for an approximation, the log of an estimate, which is unbiased
             unless a temperature, ``top_k``, ``top_p`` or ``greedy`` changed what was drawn.
         effective_sample_size: The least along a walk of sequential Monte Carlo, ``(B,)``; None without.
@@ -114,8 +114,8 @@ def completion(
 
     Exact where the known variables come first in the model's order; where the model can be taken in an order in
     which they do (`Table`, order-agnostic models); and where it knows what later values say of earlier ones
-    (`BayesNet` trees). Of an `Ensemble`, where each of its members is so: the member that completes an example is drawn
-    by its evidence. Elsewhere by sequential Monte Carlo; see `chainrule.tasks.particles`.
+    (`BayesNet` trees). For an `Ensemble`, where each of its members is so: the member that completes an example is
+    drawn by its evidence. Elsewhere by sequential Monte Carlo; see `chainrule.tasks.particles`.
 
     Warns:
         UserWarning: If the effective sample size of sequential Monte Carlo collapses.

@@ -1,4 +1,4 @@
-"""Description: how large a model is, how it grows, and what a likelihood and a sample cost."""
+"""Description: the size of a model, its growth, and the cost of a likelihood and of a sample."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ class Description:
         log_prob_operations: Multiplications and additions in the matrix products of one example's log_prob, counted;
             None without a likelihood.
         sample_operations: The same for one example sampled by steps.
-        receptive_field: Of a model of sequences, how many variables back a conditional looks; None for all.
+        receptive_field: The number of variables before x_t that its conditional sees, in a model of sequences; None
+            for all.
     """
 
     model: str
@@ -81,7 +82,7 @@ def _telling(conditional: Conditional) -> Tensor:
 
 
 def _operations(model: AutoregressiveModel) -> tuple[int, int]:
-    """Of one log_prob and one sample; the example that is counted has no zeros, so that nothing can be left out."""
+    """Count the operations of one log_prob and one sample, on an example without zeros, so that none is left out."""
     model = copy.deepcopy(model).double()  # the fused kernels of single precision hide their products from the counter
     with torch.no_grad():
         x = torch.stack([_telling(model.conditional.of(i)) for i in range(model.num_variables)])
@@ -95,7 +96,7 @@ def _operations(model: AutoregressiveModel) -> tuple[int, int]:
 
 
 def _operations_of_steps(model: AutoregressiveModel, context: Tensor | None) -> int:
-    """Of one sample; a step of a sequence of any length costs what the one before cost, but for the first."""
+    """Count the operations of one sample; all steps but the first of a sequence of any length cost the same."""
     counts = []
     for length in (1, 2) if model.any_length and model.num_variables > 2 else (None,):
         with FlopCounterMode(display=False) as counter:

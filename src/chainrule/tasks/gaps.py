@@ -1,4 +1,4 @@
-"""Rows with unknown cells, each with its own: what fills them, and how probable the rest is."""
+"""Rows with unknown cells, each with its own: fill them, or score the cells that are known."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def fill(
     context: Tensor | None = None,
     **settings: Any,
 ) -> tuple[Tensor, dict[str, int]]:
-    """Rows whose gaps are drawn from p(gaps | known cells), and in which ways how many rows were.
+    """Fill the gaps of rows by draws from p(gaps | known cells); also count the rows of each method.
 
     Rows with the same gaps are drawn together; see `chainrule.tasks.complete.completion` for when that is exact. What
     is drawn is never missing, even where the model knows missing values.
@@ -40,7 +40,7 @@ def fill(
         settings: Temperature and the like, as of `chainrule.complete`.
 
     Returns:
-        ``(D, N, n)`` without gaps, and of each method the number of rows.
+        ``(D, N, n)`` without gaps, and the number of rows by method.
     """
     if draws < 1:
         raise ValueError(f"draws expects at least 1, got {draws}")
@@ -77,13 +77,13 @@ def known_log_prob(
     context: Tensor | None = None,
     batch_size: int = 4096,
 ) -> tuple[Tensor, int]:
-    """Log p of each row's known cells, whatever the others, ``(N,)`` float64 nats; and how many are estimates.
+    """Log p of each row's known cells, whatever the others, ``(N,)`` float64 nats; and the number of estimates.
 
     Args:
         model: Any model of rows ``(n,)``.
         x: Rows ``(N, n)``.
         unknown: Which cells are unknown, booleans ``(N, n)``; what ``x`` has there counts for nothing.
-        seed: Of the estimates; see `chainrule.marginal`, which says when it is exact.
+        seed: The seed of the estimates; see `chainrule.marginal`, which says when it is exact.
         context: Classes ``(N,)``.
         batch_size: Rows of a pass.
     """

@@ -16,7 +16,7 @@ def independent_nats(train: Any, test: Any, levels: int, *, batch_size: int = 10
     Args:
         train: Examples ``(N, *event_shape)``: a tensor, or a data set that gives a batch for a slice.
         test: Examples to evaluate.
-        levels: How many values a variable takes.
+        levels: The number of values of a variable.
         batch_size: Examples that are counted at once.
 
     Raises:

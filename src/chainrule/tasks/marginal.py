@@ -22,8 +22,8 @@ class Marginal:
     Attributes:
         log_prob: ``(B,)`` nats.
         stderr: Its standard error, ``(B,)`` nats; zero if exact.
-        exact: Whether it is log p itself, and no estimate; see `chainrule.tasks.complete.Completion` for whose.
-        method: How it was had, in words.
+        exact: True if it is log p itself, and no estimate; see `chainrule.tasks.complete.Completion` for whose.
+        method: The method, in words.
     """
 
     log_prob: Tensor

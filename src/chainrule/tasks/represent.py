@@ -1,4 +1,4 @@
-"""Representation: what a model's hidden layers say of an example."""
+"""Representation: the hidden units of a model for given examples."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def sample(
 
     Args:
         model: Any model of the contract.
-        n: How many examples.
+        n: The number of examples.
         seed: The same seed gives the same examples, and leaves torch's own generator untouched;
             None draws from that generator.
         temperature: Conditionals become p^(1/temperature), normalised; below 1 sharpens them.
@@ -47,7 +47,7 @@ def sample(
         greedy: Take the most probable value of every variable.
         context: What each example is conditioned on: classes ``(n,)``.
         prefix: Values ``(k,)`` of the first k variables of every example, along the order, which are not drawn.
-        length: How many variables to draw after the prefix, from a model of sequences of any length; by default as
+        length: The number of variables to draw after the prefix, from a model of sequences of any length; by default as
             many as the model's event has.
         watch: Called with the values ``(n,)`` of every variable as it is drawn.
         precision: ``"32-true"``, that of the model itself, or ``"bf16-mixed"``: matrix products in bfloat16, which of

@@ -92,7 +92,7 @@ class ImageModel(AutoregressiveModel):
         return self.conditional.distribution(numbers.unflatten(1, (self.colours, -1)).movedim(2, -1))
 
     def read(self, x: Tensor) -> Tensor:
-        """What the network reads of images, ``(B, num_inputs, height, width)``."""
+        """The input of the network for images, ``(B, num_inputs, height, width)``."""
         values = x if self.patches is None else self.patches.cut(x)
         return self.conditional.encode(values).movedim(-1, 2).flatten(1, 2)
 

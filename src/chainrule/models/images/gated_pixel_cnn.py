@@ -142,9 +142,9 @@ class GatedLayer(nn.Module):
         hidden_size: Features of each stack that go out.
         kernel_size: Width of the kernels.
         colours: Groups of features of the horizontal stack.
-        first: Whether it reads the image itself, and so must not see a pixel's own row (vertical) or value
+        first: True if it reads the image itself, and so must not see a pixel's own row (vertical) or value
             (horizontal), nor add it to its output.
-        last: Whether no layer follows that would read its vertical output.
+        last: True if no layer follows that would read its vertical output.
         dropout: Probability with which a gated feature of the horizontal stack is dropped in training.
         num_classes: Classes, each of which adds a bias to both gates.
     """

@@ -61,7 +61,7 @@ class Patches:
         self.order: list[int] = []
         """The positions, in the flattened event, of the variables in sequence."""
         self.places: list[tuple[int, int, int]] = []
-        """Of each variable of the sequence the row and column of its patch, and where it is within."""
+        """The row and column of each variable's patch and its place within, along the sequence."""
         positions = self.cut(torch.arange(1.0, math.prod(event_shape) + 1).view(1, *event_shape))[0]
         for row in range(self.grid[0]):
             for column in range(self.grid[1]):

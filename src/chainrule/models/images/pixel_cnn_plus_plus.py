@@ -47,7 +47,7 @@ class PixelCNNPlusPlus(ImageModel):
         conditional: The family of p(x_t | x_<t); with more than one channel a `DiscretizedLogisticMixture`.
         hidden_size: Features of each stream.
         num_blocks: Blocks at every resolution, before and, but at the lowest, after it is halved.
-        num_resolutions: How many resolutions, each half as high and wide as the one before.
+        num_resolutions: The number of resolutions, each half as high and wide as the one before.
         dropout: Probability with which a feature within a block is dropped in training.
         num_classes: The number of classes that an example can be conditioned on, by a bias in every block.
         patch_size: Pixels of a side of the square patches that are read, and given a joint distribution, at once.
