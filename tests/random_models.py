@@ -90,7 +90,9 @@ def single(draw: Draw) -> Conditional:
         inner = WithMissing(inner)
     if draw.random() < 0.2:
         whole = inner.values is not None or isinstance(inner, WithMissing)
-        inner = Standardised(inner, shift=draw.choice([0.0, 3.0, -1.0]), scale=1.0 if whole else draw.choice([0.1, 5.0]))
+        inner = Standardised(
+            inner, shift=draw.choice([0.0, 3.0, -1.0]), scale=1.0 if whole else draw.choice([0.1, 5.0])
+        )
     return inner
 
 

@@ -237,3 +237,8 @@ ZOO: dict[str, Callable[[], AutoregressiveModel]] = (
         for order in ("raster", "random:1")
     }
 )
+
+
+def model_of(name: str) -> str:
+    """The name of the model in a name of the zoo."""
+    return max((model for model in [*MODELS, *IMAGE_MODELS] if name.startswith(f"{model}, ")), key=len)

@@ -33,7 +33,9 @@ def smoothed_log_frequencies(x: Tensor, values: Tensor) -> Tensor:
 def spread(x: Tensor, components: int) -> tuple[Tensor, Tensor]:
     """Means ``(..., components)`` of equally probable components, and their one standard deviation ``(...)``.
 
-    The means stand at quantiles of ``x`` ``(N, ...)``. The mixture has the mean and the variance of ``x``.
+    The means stand at quantiles of ``x`` ``(N, ...)``. The mixture has the mean of ``x``, and its variance, or more if
+    values come in clumps: components are at least as wide as for evenly spread values, so that a value between two
+    clumps is not next to impossible.
 
     Raises:
         ValueError: If there are no values.
@@ -44,5 +46,6 @@ def spread(x: Tensor, components: int) -> tuple[Tensor, Tensor]:
     middles = (torch.arange(components, device=x.device) + 0.5) / components
     means = ordered[(middles * len(x)).long()].movedim(0, -1)
     means = means - (means.mean(-1) - ordered.mean(0)).unsqueeze(-1)
-    within = ordered.var(0, correction=0) - means.var(-1, correction=0)
-    return means, within.clamp(min=0).sqrt()
+    total = ordered.var(0, correction=0)
+    within = total - means.var(-1, correction=0)
+    return means, within.maximum(total / components**2).sqrt()

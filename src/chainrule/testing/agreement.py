@@ -100,9 +100,7 @@ def log_probs_on(grid: Grid, distribution: Distribution) -> Tensor:
 
 
 @torch.no_grad()
-def require_conditional_agreement(
-    model: AutoregressiveModel, grid: Grid, x: Tensor, first: int, message: str
-) -> None:
+def require_conditional_agreement(model: AutoregressiveModel, grid: Grid, x: Tensor, first: int, message: str) -> None:
     """Require that each variable of ``x`` was drawn from its conditional, given those before it.
 
     However long the event: for every t, the number of samples in a cell minus the sum of the probabilities of that
@@ -143,4 +141,3 @@ def require_conditional_agreement(
         f"{message}: {what} of variable {first + t} along the order expected within {DEVIATIONS:g} standard deviations "
         f"of p(x_t | x_<t), got {float(far.max()):.1f}",
     )
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+
 import torch
 from torch import Tensor
 
@@ -132,7 +133,9 @@ def uses_its_context(model: AutoregressiveModel) -> Verdict:
                 return PASSED
     if frame_size_of(model) is not None:
         got = f"the same for conditional {int(differs.argmin())}"
-        require(float(differs.min()) > 0, f"uses_its_context: every conditional expected to change with frames, got {got}")
+        require(
+            float(differs.min()) > 0, f"uses_its_context: every conditional expected to change with frames, got {got}"
+        )
     else:
         c = int(differs.argmin()) + 1
         expected = f"p(x | class {c}) expected to differ from p(x | class 0)"

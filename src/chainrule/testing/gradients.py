@@ -10,7 +10,7 @@ from chainrule.model import AutoregressiveModel
 from chainrule.nn.masked_linear import Masked
 from chainrule.testing.causality import ROUNDING
 from chainrule.testing.probes import EXAMPLES, random_events
-from chainrule.testing.subjects import larger, law, twins
+from chainrule.testing.subjects import ROWS, larger, law, twins
 from chainrule.testing.verdicts import PASSED, Verdict, cannot_tell, passed, require, require_close
 
 MANY = 256
@@ -39,11 +39,13 @@ def gradients_flow(model: AutoregressiveModel) -> Verdict:
         return PASSED
     if len(dead) == len(_trainable(model)):
         raise AssertionError("gradients_flow: expected a gradient for every parameter, got none for any of them")
-    grown = larger(model)
+    grown = larger(model, columns=ROWS)
     if grown is not None and grown is not model:
         left = _dead_in_all(grown, dead)
         if not left:
-            return passed(f"but for parameters that an event as small as this has no use for: {', '.join(sorted(dead))}")
+            return passed(
+                f"but for parameters that an event as small as this has no use for: {', '.join(sorted(dead))}"
+            )
         dead = left
     names = ", ".join(sorted(dead))
     if grown is None and not dead & unused:

@@ -38,7 +38,7 @@ CELL_NODES = 512
 CELL_DRAWS = 300, 4000
 """Samples that are counted in cells: fewer, the more nodes there are."""
 
-CELL_PROBABILITIES = 2**21
+CELL_PROBABILITIES = 2**20
 """Probabilities that are computed to compare samples with."""
 
 SOFTENINGS = 8
@@ -62,12 +62,16 @@ def normalised(model: AutoregressiveModel) -> Verdict:
     """
     if enumerable(model):
         total = float(model.log_prob(all_events(model)).double().exp().sum())
-        require(abs(total - 1) <= 1e-5, f"normalised: the sum of p(x) over all x expected 1 within 1e-5, got {total:.9g}")
+        require(
+            abs(total - 1) <= 1e-5, f"normalised: the sum of p(x) over all x expected 1 within 1e-5, got {total:.9g}"
+        )
         return PASSED
     components = components_of(model)
     x = random_events(model, EXAMPLES)[:EXAMPLES]
     if len(components) > 1:
-        joint = torch.stack([component.log_prob(x) for component in components]).logsumexp(0) - math.log(len(components))
+        joint = torch.stack([component.log_prob(x) for component in components]).logsumexp(0) - math.log(
+            len(components)
+        )
         require_close(model.log_prob(x), joint, 1e-4, "normalised: log p(x) as the mean of the components'")
     return together([_conditionals_are_normalised(component) for component in components])
 
@@ -106,7 +110,7 @@ def _soften(model: AutoregressiveModel, grid: Grid, x: Tensor) -> bool:
 
 
 def _resolved(distribution: Distribution, grid: Grid) -> bool:
-    """True if half of the nodes give the same integral, the ends hold nothing, and samples lie where nodes are dense."""
+    """True if half of the nodes give the same integral, the ends hold nothing, and nodes are dense at samples."""
     if not any(nodes.open_ends for nodes in grid.nodes):
         return True
     masses = _masses(distribution, grid).flatten(2)
@@ -152,19 +156,22 @@ def sampling_agrees(model: AutoregressiveModel) -> Verdict:
     Raises:
         AssertionError: If the test rejects the samples, or they differ at the same seed.
     """
-    samples = _same_samples(model, DRAWS if enumerable(model) else EXAMPLES)
+    _require_same_samples(model)
     if enumerable(model):
+        samples = sample(model, DRAWS, seed=1)
         expected = model.log_prob(all_events(model)).double().exp()
         require_agreement(number_of(model, samples), expected, "sampling_agrees: samples, as against p(x)")
         return PASSED
     components = components_of(model)
     message = "sampling_agrees: samples"
-    return together([_agrees(component, lambda part, n: sample(part, n, seed=1), 0, message) for component in components])
+    return together(
+        [_agrees(component, lambda part, n: sample(part, n, seed=1), 0, message) for component in components]
+    )
 
 
-def _same_samples(model: AutoregressiveModel, count: int) -> Tensor:
-    """Samples, which are required to be valid, and the same again from the same seed."""
-    samples, again = (sample(model, count, seed=1) for _ in range(2))
+def _require_same_samples(model: AutoregressiveModel) -> None:
+    """Require samples that are valid, and the same from the same seed."""
+    samples, again = (sample(model, EXAMPLES, seed=1) for _ in range(2))
     require(
         torch.equal(samples.nan_to_num(), again.nan_to_num()),
         "sampling_agrees: expected the same samples from the same seed, got others",
@@ -173,7 +180,6 @@ def _same_samples(model: AutoregressiveModel, count: int) -> Tensor:
         model.check(samples)
     except ValueError as error:
         raise AssertionError(f"sampling_agrees: expected samples that are valid examples, got: {error}") from error
-    return samples
 
 
 def _agrees(
@@ -225,7 +231,7 @@ def completion_agrees(model: AutoregressiveModel) -> Verdict:
 
 
 def _enumerated(model: AutoregressiveModel, example: Tensor, scattered: Tensor) -> None:
-    """Compare the rest of ``example`` ``(1, n)`` with p(rest | known), its beginning being known, or what is scattered."""
+    """Compare the rest of ``example`` ``(1, n)`` with p(rest | known), given its beginning and given the scattered."""
     n = model.num_variables
     length = (n + 1) // 2 if n > 1 else 0
     first = torch.arange(n) < length

@@ -7,6 +7,7 @@ evenly spaced u, which for smooth functions is exact to rounding once its steps 
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 
@@ -15,8 +16,8 @@ from torch import Tensor
 from torch.distributions import constraints
 from torch.distributions.constraints import Constraint
 
-from chainrule.conditionals import Conditional
-from chainrule.conditionals.support import Affine, bound_of, is_in, values_of
+from chainrule.conditionals import Conditional, Standardised
+from chainrule.conditionals.support import bound_of, is_in, values_of
 
 REACH = 12.0
 """Continuous supports are integrated over u from -REACH to REACH: for all numbers x from -1.6e5 to 1.6e5."""
@@ -71,6 +72,8 @@ class Nodes:
 
 def nodes_of(conditional: Conditional, count: int) -> Nodes | None:
     """The nodes of a variable, ``count`` of them if its values can't be listed; None if the support is no interval."""
+    if isinstance(conditional, Standardised):
+        return _in_units(nodes_of(conditional.conditional, count), conditional)
     listed = conditional.values
     found = _listed(listed) if listed is not None else _nodes(conditional.support, count)
     if found is None or conditional.atoms is None:
@@ -92,6 +95,19 @@ def nodes_of(conditional: Conditional, count: int) -> Nodes | None:
     )
 
 
+def _in_units(nodes: Nodes | None, conditional: Standardised) -> Nodes | None:
+    """Nodes of z = (x - shift) / scale as those of x: dense where the density of x is not small."""
+    if nodes is None:
+        return None
+    longer = math.log(conditional.scale) if nodes.continuous else 0.0
+    atoms = torch.arange(len(nodes.values)) >= len(nodes.values) - nodes.num_atoms
+    return dataclasses.replace(
+        nodes,
+        values=nodes.values * conditional.scale + conditional.shift,
+        log_lengths=nodes.log_lengths + torch.where(atoms, 0.0, longer),
+    )
+
+
 def _listed(values: Tensor, open_ends: bool = False) -> Nodes:
     values = values.double()
     number = torch.arange(len(values))
@@ -101,13 +117,6 @@ def _listed(values: Tensor, open_ends: bool = False) -> Nodes:
 
 
 def _nodes(support: Constraint, count: int) -> Nodes | None:
-    if isinstance(support, Affine):
-        inner = _nodes(support.base, count)
-        if inner is None:
-            return None
-        longer = math.log(support.scale) if inner.continuous else 0.0
-        values, lengths = inner.values * support.scale + support.shift, inner.log_lengths + longer
-        return Nodes(values, lengths, inner.cells, 0, inner.open_ends, inner.continuous)
     if (listed := values_of(support)) is not None:
         return _listed(listed)
     lower, upper = bound_of(support, "lower_bound"), bound_of(support, "upper_bound")

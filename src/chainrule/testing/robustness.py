@@ -90,7 +90,8 @@ def finite_and_strict(model: AutoregressiveModel) -> Verdict:
     in_double = _not_finite(model.double()) if depth > SHALLOW else found
     require(
         in_double is None or depth > DEEP,
-        f"finite_and_strict: log p of the {found[0]} values, at 1000 times the weights, expected finite, got {found[1]}",
+        f"finite_and_strict: log p of the {found[0]} values, at 1000 times the weights, expected finite, "
+        f"got {found[1]}",
     )
     return cannot_tell(
         f"at 1000 times the weights the numbers of {depth} layers exceed what single precision holds", "fewer layers"

@@ -39,7 +39,7 @@ def step_equals_forward(model: AutoregressiveModel) -> Verdict:
     if not verdict.passed or model.num_variables >= LONG:
         return verdict
     grown = larger(model)
-    if grown is None:
+    if grown is None or not_walkable(grown):
         return passed(f"on {model.num_variables} variables; its configuration gives no copy with {LONG} or more")
     _long_steps(grown)
     return verdict

@@ -22,6 +22,9 @@ from chainrule.testing.verdicts import Verdict, does_not_apply, together
 LONG = 12
 """Variables of the events on which steps are tried for long."""
 
+ROWS = 3
+"""Rows of images that are larger, so that a row has one above and one below."""
+
 TWINS = 6
 """Copies with other random weights that are tried before a law complains of something that has no effect."""
 
@@ -63,42 +66,55 @@ def twins(model: AutoregressiveModel) -> Iterator[AutoregressiveModel]:
         yield twin
 
 
-def larger(model: AutoregressiveModel) -> AutoregressiveModel | None:
-    """A copy of ``model`` for an event of `LONG` variables or more, with random weights; itself if it has as many.
+def larger(model: AutoregressiveModel, columns: int = 1) -> AutoregressiveModel | None:
+    """A copy of ``model`` for a larger event, with random weights; itself if its event is as large.
 
-    None where its configuration does not give one: it takes no ``event_shape``, or not this one.
+    An event ``(n,)`` grows to `LONG` variables, an image to as many and to 3 rows or more.
+
+    Args:
+        model: The model.
+        columns: The least number of columns of an image.
+
+    Returns:
+        The copy; None where the model's configuration does not give one: it takes no ``event_shape``, or not this one.
     """
-    if model.num_variables >= LONG:
+    if model.num_variables >= LONG and _is_high(model.event_shape, columns):
         return model
     try:
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            grown = _grown(model)
+            grown = _grown(model, columns)
     except (TypeError, ValueError, RuntimeError):
         return None
-    if grown is None or grown.num_variables < LONG:
+    if grown is None:
         return None
     return randomised(grown).to(model.device, model.dtype).train(model.training)
 
 
-def _grown(model: AutoregressiveModel) -> AutoregressiveModel | None:
+def _is_high(event_shape: tuple[int, ...], columns: int) -> bool:
+    return len(event_shape) == 1 or (event_shape[-2] >= ROWS and event_shape[-1] >= columns)
+
+
+def _grown(model: AutoregressiveModel, columns: int) -> AutoregressiveModel | None:
     """The same class with the same configuration, but for the event; of models made of models, their members grow."""
     if isinstance(model, Given):
-        inner = _grown(model.model)
+        inner = _grown(model.model, columns)
         return None if inner is None else Given(model=inner, context=_longer(inner, model.context))
     config = model.config
     if "event_shape" in config and model.conditional.uniform:
-        *channels, rows, columns = (1, *model.event_shape) if len(model.event_shape) == 1 else model.event_shape
-        if len(model.event_shape) == 1:
-            shape: tuple[int, ...] = (LONG,)
-        else:
-            side = max(rows, 3)
-            shape = (*channels, side, max(columns, math.ceil(LONG / (math.prod(channels) * side))))
-        return type(model)(**{**config, "event_shape": shape})
-    members = {name: _grown_members(value) for name, value in config.items()}
+        return type(model)(**{**config, "event_shape": _larger_shape(model.event_shape, columns)})
+    members = {name: _grown_members(value, columns) for name, value in config.items()}
     if all(value is None for value in members.values()):
         return None
     return type(model)(**{name: config[name] if value is None else value for name, value in members.items()})
+
+
+def _larger_shape(event_shape: tuple[int, ...], columns: int) -> tuple[int, ...]:
+    if len(event_shape) == 1:
+        return (max(event_shape[0], LONG),)
+    *channels, height, width = event_shape
+    height = max(height, ROWS)
+    return (*channels, height, max(width, columns, math.ceil(LONG / (math.prod(channels) * height))))
 
 
 def _longer(model: AutoregressiveModel, context: Tensor) -> Tensor:
@@ -107,12 +123,12 @@ def _longer(model: AutoregressiveModel, context: Tensor) -> Tensor:
     return context if frames is None else frames
 
 
-def _grown_members(value: Any) -> Any:
+def _grown_members(value: Any, columns: int) -> Any:
     """An argument that is a model, or a list of models, with each of them grown; None for other arguments."""
     if isinstance(value, AutoregressiveModel):
-        return _grown(value)
+        return _grown(value, columns)
     if isinstance(value, list | tuple) and value and all(isinstance(each, AutoregressiveModel) for each in value):
-        grown = [_grown(each) for each in value]
+        grown = [_grown(each, columns) for each in value]
         return None if any(each is None for each in grown) else grown
     return None
 
