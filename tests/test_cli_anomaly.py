@@ -22,6 +22,7 @@ from chainrule.conditionals import Categorical
 from chainrule.data import load
 from chainrule.data.read.images import read_all
 from chainrule.data.sequences import Recordings
+from chainrule.data.text import TextFormat
 from chainrule.models import WaveNet
 from chainrule.runs import calibration, read_calibration
 from chainrule.tasks.anomaly import SCORES, compressed_nats
@@ -276,7 +277,9 @@ def test_lines_of_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
         frame = scored(tmp_path / "s.parquet", run, tmp_path / "new.txt", "--score", "nll")
         assert frame["text"].to_list() == [*song.splitlines(), "wwwwww"]
         assert frame["symbols"].to_list() == [24, 23, 7]
-        x = torch.from_numpy(load(tmp_path / "song.txt").text.vocabulary.encode(song + "wwwwww\n")).float()
+        text = load(tmp_path / "song.txt").format
+        assert isinstance(text, TextFormat)
+        x = torch.from_numpy(text.vocabulary.encode(song + "wwwwww\n")).float()
         with torch.no_grad():
             model = chainrule.load(run)
             parts = [x[:24], x[24:47], x[47:]] if name == "documents" else [x]

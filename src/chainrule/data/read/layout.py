@@ -16,7 +16,7 @@ class Layout:
     """How a text table is written.
 
     Attributes:
-        delimiter: What separates cells; `SPACE` stands for any run of spaces.
+        delimiter: The separator of cells; `SPACE` stands for any run of spaces.
         header: True if the first line names the columns.
         names: The columns' names, or their numbers from 1 where there is no header.
         skip: The number of lines before the first row of values; None if there are no rows.

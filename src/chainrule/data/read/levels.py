@@ -63,7 +63,7 @@ def are_levels(values: NDArray[Any]) -> bool:
 
 
 def _are_levels(values: NDArray[Any], limit: int) -> NDArray[np.bool_]:
-    """Which values are integers from 0 to ``limit`` - 1; a single True where all are, by their type and range."""
+    """Marks the integers from 0 to ``limit`` - 1; a single True if all are, by their type and range."""
     if values.dtype.kind in "bui" and values.size and int(values.min()) >= 0 and int(values.max()) < limit:
         return np.ones(1, dtype=np.bool_)
     with np.errstate(invalid="ignore"):

@@ -60,7 +60,8 @@ def load_table(path: Path, *, seed: int = 0, levels: int | None = None, schema: 
         path: A table.
         seed: Seed of the split.
         levels: The number of values of every column; by default the largest value + 1.
-        schema: What the columns are. By default it is inferred where columns have names and not all cells are levels.
+        schema: The kinds of the columns. By default it is inferred where columns have names and some cells are no
+            levels.
 
     Raises:
         ValueError: If the file can't be read, or a column can't be taken; it is named.
