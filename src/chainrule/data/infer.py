@@ -46,9 +46,8 @@ def complete_schema(written: Any, frame: polars.DataFrame, rows: Any, where: str
             raise ValueError(f"{where}: expected the schema's column {column.name!r}, got none of this name{near}")
         if column.kind != "ignore":
             found = _infer(frame[column.name], rows, where, kind=column.kind)
-            column = replace(
-                found, **checked_arguments(column.name, written["columns"][column.name])
-            )  # what is written wins
+            own = checked_arguments(column.name, written["columns"][column.name])
+            column = replace(found, **own)  # what is written wins
         columns.append(column)
     return TableSchema(tuple(columns))
 

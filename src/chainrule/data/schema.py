@@ -57,12 +57,12 @@ class Column:
     @property
     def words(self) -> str:
         """The range of its values, in words."""
-        said = {
+        words = {
             "real": f"mean {self.mean:.6g}, standard deviation {self.std:.6g}",
             "integer": f"{self.low} to {self.high}",
             "category": f"{len(self.categories)}: {', '.join([*self.categories[:4], '...'][: len(self.categories)])}",
         }.get(self.kind, "")
-        return said + ("; may be missing" if self.missing else "")
+        return words + ("; may be missing" if self.missing else "")
 
     def conditional(self, real: Conditional) -> Conditional:
         """The family of its values, in its own units; ``real`` is that of a real column."""
