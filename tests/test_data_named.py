@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import chainrule.data
-from chainrule.data.named import files, mnist
+from chainrule.data.named import NAMED, files, mnist
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
@@ -25,6 +25,7 @@ def data_folder(monkeypatch):
 def check(data, counts):
     """What every data set keeps."""
     assert chainrule.data.NAMES.get(data.name, data.description) == data.description
+    assert data.format.kind == NAMED[data.name].kind
     for split, count in zip(("train", "valid", "test"), counts, strict=True):
         examples = data.split(split)
         assert len(examples) == count == data.provenance["splits"][split]

@@ -24,16 +24,16 @@ LINEAR = 65_536
 """Levels of 16-bit samples, which are taken as they are."""
 
 WINDOW = 4096
-"""Samples that a piece of a recording counts in training, and that are drawn by default."""
+"""Samples that a chunk of a recording counts in training, and that are sampled by default."""
 
 
 @dataclass(frozen=True)
 class AudioFormat:
-    """How samples become levels.
+    """Recordings, whose samples become levels.
 
     Attributes:
         sample_rate: Samples a second.
-        levels: How many levels: 65,536 are 16-bit integers, fewer are spread by the mu-law.
+        levels: The number of levels; 65,536 are 16-bit integers, fewer are spread by the mu-law.
 
     >>> AudioFormat(8000).encode(np.array([-1.0, 0.0, 1.0])).tolist()
     [0, 128, 255]
@@ -61,11 +61,11 @@ class AudioFormat:
 
     @property
     def words(self) -> str:
-        """How samples become levels, in words."""
+        """The coding of samples as levels, in words."""
         return "16-bit samples" if self.levels == LINEAR else f"mu-law with {self.levels} levels"
 
     def encode(self, samples: NDArray[Any]) -> NDArray[np.uint16]:
-        """The levels of samples in [-1, 1]; what is outside is clipped."""
+        """The levels of samples in [-1, 1]; samples outside are clipped."""
         samples = np.clip(samples.astype(np.float64), -1.0, 1.0)
         if self.levels == LINEAR:
             return (np.clip(np.round(samples * 2**15), -(2**15), 2**15 - 1) + 2**15).astype(np.uint16)
@@ -74,7 +74,7 @@ class AudioFormat:
         return np.floor((companded + 1) / 2 * mu + 0.5).astype(np.uint16)
 
     def decode(self, x: Tensor) -> NDArray[np.float32]:
-        """Samples in [-1, 1] of levels: of each the middle of what becomes it, as the mu-law sees it."""
+        """Samples in [-1, 1]: the centre of each mu-law level."""
         levels = x.cpu().double().numpy()
         if self.levels == LINEAR:
             return ((levels - 2**15) / 2**15).astype(np.float32)
@@ -105,12 +105,12 @@ def dataset(
     """Recordings of three splits as a data set.
 
     Args:
-        name: What it is called.
+        name: The data set's name.
         description: One line.
         splits: The recordings of each split.
-        audio: How samples became levels.
-        origin: Where they come from: the provenance beside what is said here.
-        labels: Their classes, if there are any.
+        audio: The format of the samples.
+        origin: Plain values that say where they come from.
+        labels: The class of each recording, per split, if there are classes.
         classes: The names of the classes.
     """
     samples = {split: examples.num_variables for split, examples in splits.items()}
@@ -121,7 +121,11 @@ def dataset(
 
 
 def check_window(window: int | None) -> int:
-    """The window that was asked for, or the usual one."""
+    """The given window, or the default.
+
+    Raises:
+        ValueError: If it is below 1.
+    """
     if window is not None and window < 1:
         raise ValueError(f"window expects at least 1, got {window}")
     return WINDOW if window is None else window

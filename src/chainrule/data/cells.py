@@ -17,7 +17,7 @@ def encode_cells(
     series: polars.Series, column: Column, where: str, gaps: bool = False, unseen: bool = False
 ) -> NDArray[np.float64]:
     """The cells of a column as numbers; see `TableSchema.encode`."""
-    told = f"{where}: column {column.name!r}"
+    label = f"{where}: column {column.name!r}"
     if column.kind == "category":
         index = {category: number for number, category in enumerate(column.categories)}
         texts = as_texts(series)
@@ -27,7 +27,7 @@ def encode_cells(
         codes = series.cast(polars.Float64, strict=False)
         if codes.null_count() > series.null_count():
             place = int((codes.is_null() & series.is_not_null()).arg_max() or 0)
-            raise ValueError(f"{told}, row {place + 1}: expected a number, got {str(series[place])[:30]!r}")
+            raise ValueError(f"{label}, row {place + 1}: expected a number, got {str(series[place])[:30]!r}")
     array = codes.fill_null(math.nan).to_numpy().astype(np.float64)
     wrong = _wrong(array, column)
     outside = wrong & np.isfinite(array) if column.kind == "integer" else wrong & (column.kind == "category")
@@ -38,7 +38,7 @@ def encode_cells(
     if wrong.any():
         row = int(np.argmax(wrong))
         got = "an empty cell" if np.isnan(array[row]) else repr(series[row])
-        raise ValueError(f"{told}, row {row + 1}: expected {_expected(column)}, got {got}")
+        raise ValueError(f"{label}, row {row + 1}: expected {_expected(column)}, got {got}")
     return array
 
 
@@ -50,7 +50,7 @@ def as_texts(series: polars.Series) -> polars.Series:
 
 
 def _wrong(array: NDArray[np.float64], column: Column) -> NDArray[np.bool_]:
-    """Which cells, but for empty ones, are no values of the column."""
+    """Marks the cells, empty ones apart, that are no values of the column."""
     there = ~np.isnan(array)
     if column.kind == "integer":
         return there & ((array < column.low) | (array > column.high) | (array != np.floor(array)))

@@ -1,4 +1,4 @@
-"""Formats: what a reader found out about a data set, as plain data. The kind of data names its format."""
+"""Formats: a reader's findings about a data set, as plain data, one class for each kind of data."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 
 class Format(Protocol):
-    """What a reader found out about a data set: the numbers of levels, the vocabulary, the sample rate, the columns.
+    """A reader's findings about a data set, as plain data: its levels, vocabulary, sample rate or columns.
 
     Each kind of data has one such class: `ImageFormat`, `RowsFormat`, `TableSchema`, `SeriesFormat`, `TextFormat` and
     `AudioFormat`. Two data sets of equal formats fit the same model.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from chainrule.data.cells import as_texts
 from chainrule.data.dataset import nearest
-from chainrule.data.schema import Column, TableSchema, said_of
+from chainrule.data.schema import Column, TableSchema, checked_arguments
 
 MAX_CATEGORIES = 1000
 MAX_RANGE = 65_536
@@ -33,20 +33,21 @@ def infer(frame: polars.DataFrame, rows: Sequence[int] | NDArray[Any], where: st
     return TableSchema(tuple(_infer(series, rows, where) for series in frame))
 
 
-def complete_schema(told: Any, frame: polars.DataFrame, rows: Any, where: str) -> TableSchema:
-    """The schema that a person wrote, as `TableSchema.config`, with what was left out of it as ``frame`` has it.
+def complete_schema(written: Any, frame: polars.DataFrame, rows: Any, where: str) -> TableSchema:
+    """The schema that a person wrote, in the form of `TableSchema.config`, completed from ``frame``.
 
     Raises:
         ValueError: If it is no schema, or its columns are not those of ``frame``.
     """
     columns = []
-    for column in TableSchema.from_config(told).columns:
+    for column in TableSchema.from_config(written).columns:
         if column.name not in frame.columns:
             near = nearest(column.name, frame.columns)
             raise ValueError(f"{where}: expected the schema's column {column.name!r}, got none of this name{near}")
         if column.kind != "ignore":
             found = _infer(frame[column.name], rows, where, kind=column.kind)
-            column = replace(found, **said_of(column.name, told["columns"][column.name]))  # what is said, counts
+            own = checked_arguments(column.name, written["columns"][column.name])
+            column = replace(found, **own)  # what is written wins
         columns.append(column)
     return TableSchema(tuple(columns))
 
@@ -66,85 +67,85 @@ def sketch(frame: polars.DataFrame, where: str) -> tuple[TableSchema, list[str]]
 def _infer(series: polars.Series, rows: Any, where: str, kind: str | None = None) -> Column:
     name, missing = series.name, bool(series.null_count())
     there = series.drop_nulls()
-    told = f"{where}: column {name!r}"
+    label = f"{where}: column {name!r}"
     if len(there) == 0:
-        raise ValueError(f"{told} expects values, got empty cells only{HINT}")
+        raise ValueError(f"{label} expects values, got empty cells only{HINT}")
     if kind is None:
-        kind = _kind(there, told)
+        kind = _kind(there, label)
     if kind == "boolean":
-        _not_constant(there.n_unique(), told, str(there[0]))
+        _not_constant(there.n_unique(), label, str(there[0]))
         return Column(name, kind, missing)
     if kind == "category":
         categories = tuple(as_texts(there).unique().sort().to_list())
         if len(categories) > MAX_CATEGORIES:
             raise ValueError(
-                f"{told} expects at most {MAX_CATEGORIES:,} categories, got {len(categories):,}, such as "
+                f"{label} expects at most {MAX_CATEGORIES:,} categories, got {len(categories):,}, such as "
                 f"{categories[0][:30]!r}{HINT}"
             )
-        _not_constant(len(categories), told, categories[0])
+        _not_constant(len(categories), label, categories[0])
         return Column(name, kind, missing, categories=categories)
-    low, high = _ends(there, kind, told)
+    low, high = _ends(there, kind, label)
     if kind == "integer":
         return Column(name, kind, missing, low=int(low), high=int(high))
-    mean, std = _units(series[np.asarray(rows)].drop_nulls(), low, high, told)
+    mean, std = _units(series[np.asarray(rows)].drop_nulls(), low, high, label)
     return Column(name, kind, missing, mean=mean, std=std)
 
 
-def _ends(there: polars.Series, kind: str, told: str) -> tuple[float, float]:
+def _ends(there: polars.Series, kind: str, label: str) -> tuple[float, float]:
     """The least and the greatest number of a column of numbers, which must be ones that can be computed with."""
     numbers = there.cast(polars.Float64, strict=False)
     if numbers.null_count():
-        raise ValueError(f"{told} expects numbers, as the schema says {kind}, got {there[numbers.is_null()][0]!r}")
+        raise ValueError(f"{label} expects numbers, as the schema says {kind}, got {there[numbers.is_null()][0]!r}")
     if not bool(numbers.is_finite().all()):
         place = int(numbers.is_finite().not_().arg_max() or 0)
-        raise ValueError(f"{told} expects finite numbers, got {numbers[place]}")
+        raise ValueError(f"{label} expects finite numbers, got {numbers[place]}")
     low, high = float(numbers.min()), float(numbers.max())  # type: ignore[arg-type]
-    _not_constant(int(low != high) + 1, told, f"{low:g}")
+    _not_constant(int(low != high) + 1, label, f"{low:g}")
     exact = high - low < MAX_RANGE and max(abs(low), abs(high)) < EXACT and bool((numbers == numbers.floor()).all())
     if kind == "integer" and not exact:
         raise ValueError(
-            f"{told} expects integers below {EXACT:,} that span less than {MAX_RANGE:,}, got {low:.10g} to "
+            f"{label} expects integers below {EXACT:,} that span less than {MAX_RANGE:,}, got {low:.10g} to "
             f"{high:.10g}: let its kind be real, or subtract a constant"
         )
     return low, high
 
 
-def _units(chosen: polars.Series, low: float, high: float, told: str) -> tuple[float, float]:
+def _units(chosen: polars.Series, low: float, high: float, label: str) -> tuple[float, float]:
     """Mean and standard deviation of the training rows, of a column whose numbers are between ``low`` and ``high``."""
     chosen = chosen.cast(polars.Float64)
     std = float(chosen.std(ddof=0) or 0.0) if len(chosen) else 0.0  # type: ignore[arg-type]
     if std == 0:
-        raise ValueError(f"{told} expects more than one value in its training rows, got one{HINT}")
+        raise ValueError(f"{label} expects more than one value in its training rows, got one{HINT}")
     mean = float(chosen.mean())  # type: ignore[arg-type]
     if max(abs(low), abs(high)) > LARGEST or std < 1 / LARGEST:
         raise ValueError(
-            f"{told} expects numbers up to {LARGEST:g} with a standard deviation of at least {1 / LARGEST:g}, got "
+            f"{label} expects numbers up to {LARGEST:g} with a standard deviation of at least {1 / LARGEST:g}, got "
             f"{low:.3g} to {high:.3g} with {std:.3g}: scale it first"
         )
     if max(abs(low), abs(high)) / EXACT > 1e-3 * std:
         raise ValueError(
-            f"{told} expects numbers that single precision tells apart, got {low:.10g} to {high:.10g} with a standard "
+            f"{label} expects numbers that single precision tells apart, got {low:.10g} to {high:.10g} with a standard "
             f"deviation of {std:.3g}: subtract a constant first"
         )
     return mean, std
 
 
-def _kind(there: polars.Series, told: str) -> Literal["real", "integer", "category", "boolean"]:
-    """What kind of values a column has."""
+def _kind(there: polars.Series, label: str) -> Literal["real", "integer", "category", "boolean"]:
+    """The kind of a column's values."""
     if there.dtype == polars.Boolean:
         return "boolean"
     if there.dtype.is_temporal():
         raise ValueError(
-            f"{told} expects numbers, categories or booleans, got {there.dtype}{HINT}, or make it a number"
+            f"{label} expects numbers, categories or booleans, got {there.dtype}{HINT}, or make it a number"
         )
     if there.dtype in (polars.String, polars.Categorical, polars.Enum):
         numbers = there.cast(polars.String).cast(polars.Float64, strict=False)
         if 0 < numbers.null_count() < len(there) / 2:
             odd = there.filter(numbers.is_null())[0]
-            raise ValueError(f"{told} expects numbers, as most of its cells are, got {str(odd)[:30]!r}")
+            raise ValueError(f"{label} expects numbers, as most of its cells are, got {str(odd)[:30]!r}")
         return "category"
     if not there.dtype.is_numeric():
-        raise ValueError(f"{told} expects numbers, categories or booleans, got {there.dtype}{HINT}")
+        raise ValueError(f"{label} expects numbers, categories or booleans, got {there.dtype}{HINT}")
     there = there.cast(polars.Float64)
     if not bool((there == there.floor()).all()):
         return "real"
@@ -152,6 +153,6 @@ def _kind(there: polars.Series, told: str) -> Literal["real", "integer", "catego
     return "integer" if high - low < MAX_RANGE and max(abs(low), abs(high)) < EXACT else "real"
 
 
-def _not_constant(count: int, told: str, value: str) -> None:
+def _not_constant(count: int, label: str, value: str) -> None:
     if count < 2:
-        raise ValueError(f"{told} expects at least two values, got {value!r} only{HINT}")
+        raise ValueError(f"{label} expects at least two values, got {value!r} only{HINT}")

@@ -1,4 +1,4 @@
-"""What the columns of a table are: numbers, categories and gaps, and how they become variables and are written back."""
+"""Schemas of tables: the kinds of columns, which become variables of an example and are written back exactly."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class Column:
     """One column.
 
     Attributes:
-        name: As the file has it.
+        name: The column's name in the file.
         kind: ``real``, ``integer``, ``category``, ``boolean``, or ``ignore`` to leave it out.
-        missing: Whether cells may be empty; that one is, is then a value too.
-        mean: Of a real column, that of the training rows.
-        std: Of a real column, the standard deviation of the training rows.
-        low: Of integers, the least.
-        high: Of integers, the greatest.
-        categories: Of categories, all of them, sorted.
+        missing: True if cells may be empty. An empty cell is then a value of its own.
+        mean: The mean of the training rows, if the column is real.
+        std: The standard deviation of the training rows, if the column is real.
+        low: The least value, if the column holds integers.
+        high: The greatest value, if the column holds integers.
+        categories: The categories, sorted.
     """
 
     name: str
@@ -56,16 +56,16 @@ class Column:
 
     @property
     def words(self) -> str:
-        """What its values are."""
-        said = {
+        """The range of its values, in words."""
+        words = {
             "real": f"mean {self.mean:.6g}, standard deviation {self.std:.6g}",
             "integer": f"{self.low} to {self.high}",
             "category": f"{len(self.categories)}: {', '.join([*self.categories[:4], '...'][: len(self.categories)])}",
         }.get(self.kind, "")
-        return said + ("; may be missing" if self.missing else "")
+        return words + ("; may be missing" if self.missing else "")
 
     def conditional(self, real: Conditional) -> Conditional:
-        """The family of its values, of real ones ``real``, in its own units."""
+        """The family of its values, in its own units; ``real`` is that of a real column."""
         span = self.high - self.low + 1
         family: Conditional = Bernoulli()
         if self.kind == "real":
@@ -82,10 +82,10 @@ class Column:
 
 @dataclass(frozen=True)
 class TableSchema:
-    """The columns of a table, in their sequence.
+    """The columns of a table, in their order.
 
     Attributes:
-        columns: All of them, those that are left out too.
+        columns: All columns, with those that are left out.
     """
 
     kind: ClassVar[str] = "table"
@@ -127,13 +127,15 @@ class TableSchema:
         """
         if not isinstance(config, dict) or not isinstance(config.get("columns"), dict):
             raise ValueError("a schema expects a mapping 'columns' of names to kinds, got something else")
-        schema = cls(tuple(Column(str(name), **said_of(name, own)) for name, own in config["columns"].items()))
+        schema = cls(
+            tuple(Column(str(name), **checked_arguments(name, own)) for name, own in config["columns"].items())
+        )
         if not schema.used:
             raise ValueError("a schema expects at least one column that is not ignored, got none")
         return schema
 
     def conditional(self, real: Conditional | None = None) -> Columns:
-        """The joint family of a row; of real columns ``real``, by default a mixture of ten Gaussians."""
+        """The joint family of a row; real columns have ``real``, by default a mixture of ten Gaussians."""
         return Columns([column.conditional(real or GaussianMixture()) for column in self.used])
 
     def independent_nats(self, train: Values, test: Values) -> float:
@@ -165,9 +167,9 @@ class TableSchema:
 
         Args:
             frame: With all columns, in any sequence; others are left out.
-            where: What the frame is called in an error.
-            gaps: Whether columns and cells may be missing though none were in training: they are to be filled.
-            unseen: Whether categories and integers that were not in training are taken, as infinity.
+            where: The frame's name in an error.
+            gaps: True if columns and cells may be missing though none were in training, as they are to be filled.
+            unseen: True to encode categories and integers that were not in training as infinity.
 
         Raises:
             ValueError: If a column is missing, or a cell has no value of its column; it is named.
@@ -196,11 +198,11 @@ TYPES: dict[str, Any] = {
     "kind": str, "missing": bool, "mean": (int, float), "std": (int, float), "low": int, "high": int,
     "categories": (list, tuple),
 }  # fmt: skip
-"""What a schema may say of a column."""
+"""The arguments of a column that a schema may have, and their types."""
 
 
-def said_of(name: Any, own: Any) -> dict[str, Any]:
-    """What is said of a column, checked."""
+def checked_arguments(name: Any, own: Any) -> dict[str, Any]:
+    """The arguments of a column in a schema that a person wrote, checked."""
     own = {"kind": own} if isinstance(own, str) else own
     if not isinstance(own, dict) or own.get("kind") not in KINDS:
         got = own.get("kind") if isinstance(own, dict) else own

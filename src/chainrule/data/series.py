@@ -1,4 +1,4 @@
-"""A column of a table as one long sequence: a time series, whose rows are in the sequence of time."""
+"""Time series: a column of a table, whose rows are in the order of time, as one long sequence."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WINDOW = 512
 """Values that a chunk of a series counts in training, and that are sampled by default."""
 
 SHARES = (0.8, 0.9)
-"""Where the training part and the validation part of a series end."""
+"""The shares of a series at which the training part and the validation part end."""
 
 LEAST = 10
 

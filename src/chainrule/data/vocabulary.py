@@ -1,4 +1,4 @@
-"""Vocabularies: which symbols a text is made of, and their numbers."""
+"""Vocabularies: the symbols of a text and their numbers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Vocabulary:
 
     @property
     def unit(self) -> str:
-        """What one symbol is called."""
+        """The word for one symbol."""
         return self.kind.removesuffix("s")
 
     @property

@@ -1,4 +1,4 @@
-"""Where the files of the named data sets are: ``CHAINRULE_DATA``, else a cache filled from the official hosts."""
+"""Finds the files of the named data sets in ``CHAINRULE_DATA``, else in a cache filled from the official hosts."""
 
 from __future__ import annotations
 

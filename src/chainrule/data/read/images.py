@@ -184,7 +184,7 @@ def _readable(parts: dict[str, list[Path]]) -> tuple[dict[str, list[Path]], list
 
 
 def _is_readable(path: Path) -> bool:
-    """Whether a file can be decoded; warns of one that can't."""
+    """True if a file can be decoded; warns of one that can't."""
     try:
         decode(path, "RGB")
     except ValueError as error:

@@ -16,7 +16,7 @@ class Layout:
     """How a text table is written.
 
     Attributes:
-        delimiter: What separates cells; `SPACE` stands for any run of spaces.
+        delimiter: The separator of cells; `SPACE` stands for any run of spaces.
         header: True if the first line names the columns.
         names: The columns' names, or their numbers from 1 where there is no header.
         skip: The number of lines before the first row of values; None if there are no rows.
@@ -65,6 +65,9 @@ def rows_with_lines(path: Path, layout: Layout) -> Iterator[tuple[int, list[str]
     """The line number (from 1) and the cells of every row, as Python's csv module has them; None for an empty line.
 
     Slow: for errors, and to tell an empty line from a row of empty cells.
+
+    Raises:
+        ValueError: If the csv module can't read the file.
     """
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         for _ in range(layout.skip or 0):
@@ -74,9 +77,13 @@ def rows_with_lines(path: Path, layout: Layout) -> Iterator[tuple[int, list[str]
                 yield (layout.skip or 0) + number, line.split() or None
             return
         reader = csv.reader(file, delimiter=layout.delimiter)
-        for cells in reader:
-            empty = not cells or (len(cells) == 1 and cells[0].isspace())
-            yield (layout.skip or 0) + reader.line_num, None if empty else [cell.strip() for cell in cells]
+        try:
+            for cells in reader:
+                empty = not cells or (len(cells) == 1 and cells[0].isspace())
+                yield (layout.skip or 0) + reader.line_num, None if empty else [cell.strip() for cell in cells]
+        except csv.Error as error:
+            number = (layout.skip or 0) + reader.line_num
+            raise ValueError(f"{path}: line {number}: expected a row of a table, got another ({error})") from error
 
 
 def locate(path: Path, layout: Layout, row: int) -> tuple[int, list[str]]:

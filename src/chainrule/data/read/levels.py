@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +63,7 @@ def are_levels(values: NDArray[Any]) -> bool:
 
 
 def _are_levels(values: NDArray[Any], limit: int) -> NDArray[np.bool_]:
-    """Which values are integers from 0 to ``limit`` - 1; a single True where all are, by their type and range."""
+    """Marks the integers from 0 to ``limit`` - 1; a single True if all are, by their type and range."""
     if values.dtype.kind in "bui" and values.size and int(values.min()) >= 0 and int(values.max()) < limit:
         return np.ones(1, dtype=np.bool_)
     with np.errstate(invalid="ignore"):
@@ -114,7 +114,7 @@ class Gathered:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._parts: list[Levels] = []
-        self._spilled: IO[bytes] | None = None
+        self._spilled: Path | None = None
         self._num_spilled = 0
         self._size = self._count = self._largest = 0
         self._row_shape: tuple[int, ...] = ()
@@ -130,10 +130,10 @@ class Gathered:
             self._spill()
 
     def _spill(self) -> None:
-        if self._spilled is None:
-            self._spilled = tempfile.TemporaryFile(dir=_scratch_folder())  # noqa: SIM115, closed by `array`
-        for part in self._parts:
-            np.save(self._spilled, part)
+        self._spilled = self._spilled or _scratch_file()
+        with self._spilled.open("ab") as file:
+            for part in self._parts:
+                np.save(file, part)
         self._num_spilled += len(self._parts)
         self._parts.clear()
 
@@ -148,29 +148,27 @@ class Gathered:
         dtype = smallest_type(self._largest)
         if self._spilled is None:
             return np.concatenate(self._parts).astype(dtype, copy=False)
-        file = _scratch_file()
-        array = np.lib.format.open_memmap(file, mode="w+", dtype=dtype, shape=(self._count, *self._row_shape))
+        if self._parts:
+            self._spill()
+        path = _scratch_file()
+        array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=(self._count, *self._row_shape))
         start = 0
-        with self._spilled as spilled:
-            spilled.seek(0)
+        with self._spilled.open("rb") as file:
             for _ in range(self._num_spilled):
-                part = np.load(spilled)
+                part = np.load(file)
                 array[start : start + len(part)] = part
                 start += len(part)
         array.flush()
-        mapped: Levels = np.load(file, mmap_mode="r")
+        self._spilled.unlink()
+        mapped: Levels = np.load(path, mmap_mode="r")
         return mapped
-
-
-def _scratch_folder() -> Path:
-    folder = cache_folder() / "scratch"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def _scratch_file() -> Path:
     """An ``.npy`` file in the cache that this process removes when it ends."""
-    handle, name = tempfile.mkstemp(suffix=".npy", dir=_scratch_folder())
+    folder = cache_folder() / "scratch"
+    folder.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(suffix=".npy", dir=folder)
     os.close(handle)
     atexit.register(_remove, Path(name), os.getpid())
     return Path(name)

@@ -58,16 +58,17 @@ def load_table(path: Path, *, seed: int = 0, levels: int | None = None, schema: 
         path: A table.
         seed: Seed of the split.
         levels: The number of values of every column; by default the largest value + 1.
-        schema: What the columns are. By default it is inferred where columns have names and not all cells are levels.
+        schema: The kinds of the columns. By default it is inferred where columns have names and a cell is no level.
 
     Raises:
         ValueError: If the file can't be read, or a column can't be taken; it is named.
     """
-    content = _read([path], levels, schema)
+    described = _described(schema)
+    content = _read([path], levels, described)
     if isinstance(content, MixedParts):
         rows = split_rows(len(content.frame), seed, str(path))
         origin = {"path": str(path.resolve()), "split_seed": seed}
-        found = _schema(schema, content.frame, rows["train"], path.name)
+        found = _schema(described, content.frame, rows["train"], path.name)
         return dataset_of_frame(path.resolve().name, content.frame, rows, found, origin)
     (array,) = content
     rows = split_rows(len(array), seed, str(path))
@@ -81,13 +82,14 @@ def load_tables(
 
     Kinds, categories and ranges of columns are those of all files; means and deviations those of ``train``.
     """
-    content = _read(list(files.values()), levels, schema)
+    described = _described(schema)
+    content = _read(list(files.values()), levels, described)
     if not isinstance(content, MixedParts):
         arrays = dict(zip(files, content, strict=True))
         return dataset_of_levels(folder, arrays, dict.fromkeys(files), levels, {}, files)
     rows = dict(zip(files, content.rows, strict=True))
     name = folder.resolve().name
-    found = _schema(schema, content.frame, rows["train"], name)
+    found = _schema(described, content.frame, rows["train"], name)
     return dataset_of_frame(name, content.frame, rows, found, {"path": str(folder.resolve())})
 
 
@@ -185,7 +187,9 @@ class _Part:
         """True if all cells are levels; stops reading at the first that is not."""
         for cells in self._chunks:
             self._size += int(cells.estimated_size())
-            self._kept = [*self._kept, cells] if self._size <= SPILL_BYTES else []
+            self._kept.append(cells)
+            if self._size > SPILL_BYTES:
+                self._kept.clear()
             numbers = self.table.as_numbers(cells)
             values = numbers.to_numpy()
             if any(numbers.null_count().row(0)) or not are_levels(values):
@@ -198,14 +202,15 @@ class _Part:
         return list(self.table.chunks(ROWS)) if self._size > SPILL_BYTES else [*self._kept, *self._chunks]
 
 
-def _read(paths: Sequence[Path], levels: int | None, schema: SchemaChoice) -> list[Levels] | MixedParts:
-    """The rows of the files of one table, as ``levels`` or ``schema`` ask for it."""
+def _read(paths: Sequence[Path], levels: int | None, schema: Any) -> list[Levels] | MixedParts:
+    """The rows of the files of one table, as ``levels`` or the described ``schema`` ask for it."""
     if schema is None:
         return read_tables(paths) if levels is None else [read_levels(path, levels) for path in paths]
     if levels is not None:
         raise ValueError(f"expected no levels with a schema, which says which values a column has, got {levels}")
+    known = None if schema == INFER else schema
+    known = known if known is None or isinstance(known, TableSchema) else TableSchema.from_config(known)
     tables = [open_table(path) for path in paths]
-    known = schema if isinstance(schema, TableSchema) else _written(schema)
     texts = None if known is None else known.texts
     return _typed(tables, [list(table.chunks(ROWS)) for table in tables], texts)
 
@@ -247,27 +252,22 @@ def _concatenated(frames: Sequence[polars.DataFrame], tables: Sequence[Table]) -
     return polars.concat(frames, how="vertical_relaxed")
 
 
-def _schema(choice: SchemaChoice, frame: polars.DataFrame, rows: Rows, where: str) -> TableSchema:
-    """The schema of ``frame`` as ``choice`` asks for it, with what was left out as the rows have it."""
-    if isinstance(choice, TableSchema):
+def _schema(described: Any, frame: polars.DataFrame, rows: Rows, where: str) -> TableSchema:
+    """The schema of ``frame`` as it is described, with what was left out as the rows have it."""
+    if isinstance(described, TableSchema):
+        return described
+    if described is None or described == INFER:
+        return infer(frame, rows, where)
+    return complete_schema(described, frame, rows, where)
+
+
+def _described(choice: SchemaChoice) -> Any:
+    """The columns as a person describes them, a file's content if it is in a file; None, `INFER` or a whole schema."""
+    if choice == INFER or not isinstance(choice, str):
         return choice
-    described = _description(choice)
-    return infer(frame, rows, where) if described is None else complete_schema(described, frame, rows, where)
-
-
-def _written(choice: str | dict[str, Any]) -> TableSchema | None:
-    """The schema that a person wrote; None if it is to be inferred."""
-    described = _description(choice)
-    return None if described is None else TableSchema.from_config(described)
-
-
-def _description(choice: str | dict[str, Any] | None) -> Any:
-    """The columns as a person describes them; None if they are to be inferred."""
-    if choice is None or choice == INFER or isinstance(choice, dict):
-        return None if choice == INFER else choice
     path = Path(choice)
     try:
-        return yaml.safe_load(path.read_text())
+        return yaml.safe_load(path.read_text()) or {}
     except FileNotFoundError:
         raise FileNotFoundError(f"schema expects a YAML file or {INFER!r}, found no {path}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

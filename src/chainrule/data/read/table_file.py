@@ -38,7 +38,7 @@ class Table(ABC):
 
     @abstractmethod
     def as_numbers(self, chunk: polars.DataFrame) -> polars.DataFrame:
-        """The cells of a chunk as float64; null where they are no numbers."""
+        """The cells of a chunk as uint16 or float64; null where they are no numbers."""
 
     @abstractmethod
     def place(self, row: int, column: int) -> str:
@@ -104,11 +104,16 @@ class TextTable(Table):
             return
         first = 0
         try:
-            for chunk in self._scan().collect_batches(chunk_size=rows):
+            for chunk in self._collected(rows):
                 yield self._split(chunk) if self.layout.delimiter == SPACE else self._without_empty(chunk, first)
                 first += len(chunk)
         except (polars.exceptions.PolarsError, OSError) as error:
             raise self._unreadable(error) from error
+
+    def _collected(self, rows: int) -> Iterator[polars.DataFrame]:
+        if self.path.stat().st_size > CHUNK_BYTES:
+            return self._scan().collect_batches(chunk_size=rows)
+        return iter([self._scan().collect()])  # streams start slowly
 
     def _scan(self) -> polars.LazyFrame:
         """The cells as text, all empty where a line is; of a table delimited by spaces the lines."""
@@ -151,9 +156,11 @@ class TextTable(Table):
         return _unreadable(self.path, "a table", error)
 
     def as_numbers(self, chunk: polars.DataFrame) -> polars.DataFrame:
-        numbers = chunk.select(polars.all().cast(polars.Float64, strict=False))
-        if numbers.null_count().equals(chunk.null_count()):
-            return numbers
+        missing = chunk.null_count()
+        for kind in (polars.UInt16, polars.Float64):  # most tables of numbers are tables of levels
+            numbers = chunk.select(polars.all().cast(kind, strict=False))
+            if numbers.null_count().equals(missing):
+                return numbers
         return chunk.select(polars.all().str.strip_chars().cast(polars.Float64, strict=False))
 
     def place(self, row: int, column: int) -> str:
