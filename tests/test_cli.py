@@ -155,10 +155,16 @@ class TestWrongCommandLines:
         ],
     )
     def test_one_line_and_status_2(
-        self, capsys: pytest.CaptureFixture[str], arguments: list[str], expected: str
+        self,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        arguments: list[str],
+        expected: str,
     ) -> None:
+        monkeypatch.chdir(tmp_path)
         assert expected in refused(capsys, *arguments)
-        assert not Path("x").exists()
+        assert not list(tmp_path.iterdir())
 
     def test_unknown_setting_in_a_recipe(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         recipe = tmp_path / "recipe.yaml"
