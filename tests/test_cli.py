@@ -93,6 +93,7 @@ class TestSampleAndComplete:
         assert expected in refused(capsys, "sample", str(digits_run), *arguments)
 
 
+@pytest.mark.quick
 class TestListings:
     def test_models(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["models", "--json"]) == 0
@@ -125,6 +126,7 @@ class TestListings:
         assert "damaged" in refused(capsys, "results", "--folder", str(tmp_path))
 
 
+@pytest.mark.quick
 class TestWrongCommandLines:
     @pytest.mark.parametrize(
         ("arguments", "expected"),
@@ -179,6 +181,7 @@ class TestWrongCommandLines:
         assert "recipe.yaml expects" in refused(capsys, "fit", "--config", str(recipe), "--out", str(tmp_path / "run"))
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "arguments",
     [

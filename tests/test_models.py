@@ -15,6 +15,8 @@ from chainrule.models.nade import BLOCK
 from chainrule.testing import randomised
 from chainrule.walk import select_items
 
+pytestmark = pytest.mark.quick
+
 CONDITIONALS = [Bernoulli(), Categorical(3), Categorical(4, "scalar")]
 SIZES = [1, 2, 5]
 
