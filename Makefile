@@ -5,7 +5,7 @@ PIP := pip install --quiet --disable-pip-version-check
 # Two processes with a thread each. Each takes half of the tests, in their order, since those of a file share fitted runs.
 PYTEST := -m pytest -n 2 --dist worksteal
 
-.PHONY: install install-bench lint check test laws oldest demo bench bench-attacks readme clean
+.PHONY: install install-bench lint check test laws oldest demo bench bench-attacks results-tables docs clean
 
 install: .venv/installed
 
@@ -68,9 +68,14 @@ bench-attacks: install
 install-bench: install
 	$(BIN)/$(PIP) -c constraints.txt -e '.[bench]'
 
-# The README's tables, from results/.
-readme: install
-	$(BIN)/python docs/tables.py
+# The tables of README.md and docs/results.md, from results/.
+results-tables: install
+	$(BIN)/python tools/tables
+
+# The documentation, into build/docs. Warnings are errors.
+docs: install
+	$(BIN)/$(PIP) -c constraints.txt -e '.[docs]'
+	$(BIN)/sphinx-build -W --keep-going -q docs build/docs
 
 clean:
 	rm -rf .venv .venv-oldest runs build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
