@@ -106,7 +106,7 @@ def test_three_resolutions_of_pixel_cnn_plus_plus(shape: tuple[int, ...]) -> Non
     )
     model = randomised(model, scale=0.5)
     for law in (causal, uses_its_past, step_equals_forward, gradients_flow):
-        assert law(model) == "passed"
+        assert law(model).startswith("passed")  # or passed up to rounding, which the processor decides
 
 
 def test_pixel_cnn_plus_plus_says_what_it_expects() -> None:
