@@ -2,8 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := pip install --quiet --disable-pip-version-check
-# Two processes with a thread each; the tests of a file stay together, since they share what they fitted.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+# Two processes with a thread each. Each takes half of the tests, in their order, since those of a file share fitted runs.
+PYTEST := -m pytest -n 2 --dist worksteal
 
 .PHONY: install install-bench lint check test laws oldest demo bench bench-attacks results-tables docs clean
 
@@ -26,19 +26,19 @@ lint: install
 
 # Under a minute: lint, and a bit of everything.
 check: lint
-	$(PYTEST) -m quick
+	OMP_NUM_THREADS=1 $(BIN)/python $(PYTEST) -m quick
 
 # Under six minutes: lint and every test but the full product of the laws.
 test: lint
-	$(PYTEST) -m "not laws"
+	OMP_NUM_THREADS=1 $(BIN)/python $(PYTEST) -m "not laws"
 
 # The laws on the full product of models, conditionals and orders.
 laws: install
-	$(PYTEST) -m laws
+	OMP_NUM_THREADS=1 $(BIN)/python $(PYTEST) -m laws
 
 # Before a release: the tests with the oldest versions that pyproject.toml claims.
 oldest: .venv-oldest/installed
-	OMP_NUM_THREADS=1 .venv-oldest/bin/python -m pytest -n 2 --dist loadfile -m "not laws"
+	OMP_NUM_THREADS=1 .venv-oldest/bin/python $(PYTEST) -m "not laws"
 
 .venv-oldest/installed: pyproject.toml constraints-oldest.txt
 	python3.11 -m venv .venv-oldest

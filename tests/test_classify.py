@@ -10,6 +10,8 @@ from chainrule.models import FVSBN, MADE, NADE, Ensemble, Table
 from chainrule.tasks.classify import classify_progressively
 from chainrule.testing import randomised
 
+pytestmark = pytest.mark.quick
+
 X = torch.tensor([[0.0, 1.0, 1.0, 0.0], [1.0, 1.0, 0.0, 1.0], [0.0, 0.0, 0.0, 1.0]])
 
 

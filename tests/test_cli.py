@@ -93,6 +93,7 @@ class TestSampleAndComplete:
         assert expected in refused(capsys, "sample", str(digits_run), *arguments)
 
 
+@pytest.mark.quick
 class TestListings:
     def test_models(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["models", "--json"]) == 0
@@ -125,6 +126,7 @@ class TestListings:
         assert "damaged" in refused(capsys, "results", "--folder", str(tmp_path))
 
 
+@pytest.mark.quick
 class TestWrongCommandLines:
     @pytest.mark.parametrize(
         ("arguments", "expected"),
@@ -155,10 +157,16 @@ class TestWrongCommandLines:
         ],
     )
     def test_one_line_and_status_2(
-        self, capsys: pytest.CaptureFixture[str], arguments: list[str], expected: str
+        self,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        arguments: list[str],
+        expected: str,
     ) -> None:
+        monkeypatch.chdir(tmp_path)
         assert expected in refused(capsys, *arguments)
-        assert not Path("x").exists()
+        assert not list(tmp_path.iterdir())
 
     def test_unknown_setting_in_a_recipe(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         recipe = tmp_path / "recipe.yaml"
@@ -173,6 +181,7 @@ class TestWrongCommandLines:
         assert "recipe.yaml expects" in refused(capsys, "fit", "--config", str(recipe), "--out", str(tmp_path / "run"))
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -157,17 +157,17 @@ class TestFit:
         assert not list((tmp_path / "run").glob("*.safetensors"))
 
     def test_interrupt_then_resume_equals_uninterrupted(self, tmp_path: Path) -> None:
-        rows = np.random.RandomState(1).randint(0, 2, size=(20_000, 12)).astype(np.uint8)
+        rows = np.random.RandomState(1).randint(0, 2, size=(6_000, 12)).astype(np.uint8)
         np.save(tmp_path / "data.npy", rows)
         fit = ["fit", "--model", "MADE", "--model.hidden_sizes", "[64]", "--model.dropout", "0.2"]
-        fit += ["--data", str(tmp_path / "data.npy"), "--max-epochs", "3", "--batch-size", "32", "--device", "cpu"]
+        fit += ["--data", str(tmp_path / "data.npy"), "--max-epochs", "6", "--batch-size", "32", "--device", "cpu"]
         out = tmp_path / "run"
         command = [sys.executable, "-m", "chainrule", *fit, "--out", str(out)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             deadline = time.monotonic() + 120
             while not (out / "checkpoints" / "last.ckpt").exists() and time.monotonic() < deadline:
                 time.sleep(0.02)
-            time.sleep(0.3)
+            time.sleep(0.1)
             process.send_signal(signal.SIGINT)
             _, err = process.communicate(timeout=60)
         assert process.returncode == 130, err

@@ -14,6 +14,8 @@ from chainrule.data.text import TextFormat
 from chainrule.kinds import lines
 from chainrule.runs.folder import read_config
 
+pytestmark = pytest.mark.quick
+
 SMALL = ["--model", "RNN", "--model.cell", "gru", "--model.hidden_size", "8", "--max_epochs", "1"]
 SONG = "row, row, row your boat\ngently down the stream\n"
 

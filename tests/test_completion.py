@@ -18,6 +18,8 @@ from chainrule.tasks.complete import completion
 from chainrule.tasks.marginal import hidden_nats, marginal
 from chainrule.testing import randomised
 
+pytestmark = pytest.mark.quick
+
 OBSERVED = torch.tensor([False, True, False, True, True])
 """Known variables that come after unknown ones in every order tried here."""
 

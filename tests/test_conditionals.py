@@ -10,6 +10,8 @@ from torch.distributions import Categorical as TorchCategorical
 
 from chainrule.conditionals import Bernoulli, Categorical, Conditional, DiscretizedLogisticMixture
 
+pytestmark = pytest.mark.quick
+
 LISTED = [Bernoulli(), Categorical(2), Categorical(5), Categorical(5, "scalar"), Categorical(256, "scalar")]
 MIXTURES = [DiscretizedLogisticMixture(5, 3), DiscretizedLogisticMixture(256, 10), DiscretizedLogisticMixture(2, 1)]
 FAMILIES = [*LISTED, *MIXTURES]

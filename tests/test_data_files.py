@@ -7,6 +7,8 @@ import pytest
 
 from chainrule.data.named import files
 
+pytestmark = pytest.mark.quick
+
 HOST = "https://host.example"
 
 

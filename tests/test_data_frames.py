@@ -18,6 +18,8 @@ from chainrule.data.examples import ArrayExamples
 from chainrule.data.infer import infer
 from chainrule.data.schema import TableSchema
 
+pytestmark = pytest.mark.quick
+
 ROWS = 60
 
 

@@ -5,6 +5,8 @@ from PIL import Image
 
 from chainrule.data import read_mask
 
+pytestmark = pytest.mark.quick
+
 MASK = np.random.RandomState(0).randint(0, 2, (4, 3))
 
 

@@ -15,6 +15,8 @@ from chainrule.models.nade import BLOCK
 from chainrule.state import select
 from chainrule.testing import randomised
 
+pytestmark = pytest.mark.quick
+
 CONDITIONALS = [Bernoulli(), Categorical(3), Categorical(4, "scalar")]
 SIZES = [1, 2, 5]
 

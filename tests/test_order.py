@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from chainrule.order import Order
 
+pytestmark = pytest.mark.quick
+
 SHAPES = st.lists(st.integers(1, 4), min_size=1, max_size=3).map(tuple)
 
 

@@ -11,6 +11,8 @@ from chainrule.models import GatedPixelCNN, PixelCNN, PixelCNNPlusPlus, PixelRNN
 from chainrule.models.images.patches import Patches
 from chainrule.testing import randomised
 
+pytestmark = pytest.mark.quick
+
 MODELS = [PixelCNN, PixelRNN, GatedPixelCNN, PixelCNNPlusPlus]
 
 

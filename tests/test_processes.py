@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from command_line import refused
 
 import chainrule
+from chainrule.cli import main
 from chainrule.training.processes import is_first_process, mean_of_all, processes
 
 ROWS, BATCH = 131, 52
@@ -58,10 +61,16 @@ def alone(tmp_path_factory: pytest.TempPathFactory, table: Path) -> Path:
     return out
 
 
-@pytest.mark.parametrize("launcher", [[], TORCHRUN], ids=["devices", "torchrun"])
-def test_two_processes_do_what_one_does(launcher: list[str], alone: Path, table: Path, tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    done = fit(out, table, launcher, *TWO)
+@pytest.fixture(scope="module", params=[[], TORCHRUN], ids=["devices", "torchrun"])
+def together(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, table: Path
+) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    out = tmp_path_factory.mktemp("runs") / "together"
+    return out, fit(out, table, request.param, *TWO)
+
+
+def test_two_processes_do_what_one_does(together: tuple[Path, subprocess.CompletedProcess[str]], alone: Path) -> None:
+    out, done = together
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 3, "only the first process speaks"
     assert done.stderr.count("epoch    0") == 1
@@ -74,9 +83,10 @@ def test_two_processes_do_what_one_does(launcher: list[str], alone: Path, table:
         assert torch.allclose(weight, after.state_dict()[name], atol=1e-5), name
 
 
-def test_a_training_by_two_processes_goes_on_by_one(alone: Path, table: Path, tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    assert fit(out, table, [], *TWO).returncode == 0
+def test_a_training_by_two_processes_goes_on_by_one(
+    together: tuple[Path, subprocess.CompletedProcess[str]], alone: Path, table: Path, tmp_path: Path
+) -> None:
+    out = shutil.copytree(together[0], tmp_path / "run")
     (out / "model.safetensors").unlink()
     done = fit(out, table, [], "--resume")
     assert done.returncode == 0, done.stderr
@@ -94,11 +104,10 @@ def test_a_stream_by_two_processes(tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
     text.write_text("the quick brown fox jumps over the lazy dog\n" * 60)
     flags = ["--model", "RNN", "--model.cell", "lstm", "--model.hidden_size", "6", "--window", "8", "--batch-size", "5"]
-    for out, more in (("one", []), ("two", TWO)):
-        done = run(
-            ["-m", "chainrule", "fit", *flags, "--data", str(text), "--out", str(tmp_path / out), *EPOCHS, *more]
-        )
-        assert done.returncode == 0, done.stderr
+    arguments = ["fit", *flags, "--data", str(text), *EPOCHS]
+    assert main([*arguments, "--out", str(tmp_path / "one")]) == 0
+    done = run(["-m", "chainrule", *arguments, "--out", str(tmp_path / "two"), *TWO])
+    assert done.returncode == 0, done.stderr
     for one, two in zip(history(tmp_path / "one"), history(tmp_path / "two"), strict=True):
         assert two == pytest.approx(one, rel=1e-5)
 
@@ -109,8 +118,6 @@ def test_alone_this_is_the_first_process() -> None:
     assert mean_of_all(torch.tensor([1.0, 2.0, 6.0])) == (3.0, 3)
 
 
-def test_unknown_strategy(table: Path, tmp_path: Path) -> None:
-    done = fit(tmp_path / "run", table, [], "--strategy", "nonsense")
-    assert done.returncode == 2
-    assert "nonsense" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+def test_unknown_strategy(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [*CHAINRULE[2:], "--data", str(table), "--out", str(tmp_path / "run"), "--strategy", "nonsense"]
+    assert "nonsense" in refused(capsys, *arguments)

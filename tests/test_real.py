@@ -25,6 +25,8 @@ from chainrule.conditionals import (
 from chainrule.models import MADE, NADE, RNN, Ensemble
 from chainrule.testing import check_model
 
+pytestmark = pytest.mark.quick
+
 SCIPY = {Gaussian: stats.norm, GaussianMixture: stats.norm, LogisticMixture: stats.logistic}
 REAL = [Gaussian(), GaussianMixture(3), LogisticMixture(4), GaussianMixture(1), LogisticMixture(1)]
 each_real = pytest.mark.parametrize("family", REAL, ids=repr)

@@ -15,6 +15,8 @@ from chainrule.conditionals import Bernoulli, Categorical
 from chainrule.models import FVSBN, NADE, BayesNet, Ensemble, PixelCNN
 from chainrule.testing import randomised
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture(scope="module")
 def images_run(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -12,6 +12,8 @@ from chainrule.model import AutoregressiveModel
 from chainrule.models import FVSBN, MADE, NADE
 from chainrule.runs.folder import read_config, write_atomically
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:

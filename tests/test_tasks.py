@@ -11,6 +11,8 @@ from chainrule.models import FVSBN, MADE, NADE, RNN
 from chainrule.tasks.evaluate import log_prob
 from chainrule.tasks.sample import restrict
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture
 def model() -> MADE:

@@ -10,6 +10,8 @@ from chainrule.models import MADE, NADE
 from chainrule.order import Order
 from chainrule.testing import randomised
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.mark.parametrize("layers", [1, 2])
 def test_the_order_agnostic_loss_is_unbiased(layers: int) -> None:

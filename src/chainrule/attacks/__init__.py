@@ -1,1 +1,1 @@
-"""Attacks on a classifier of images, and what a model of p(x) tells and mends of them (the extra ``attacks``)."""
+"""Attacks on image classifiers, and how well a model of p(x) detects and repairs them (the extra ``attacks``)."""

@@ -1,4 +1,4 @@
-"""Classifiers of images: a small one to train, or the user's own."""
+"""Image classifiers: a small one to train, or the user's own."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ BATCH = 128
 
 
 class SmallClassifier(Model):
-    """Two convolutions, each with a pooling after it, and two dense layers: log p(class | image) up to a constant.
+    """A classifier with two convolutions, each followed by max pooling, and two linear layers.
 
-    Training minimises the cross-entropy, in nats; a batch's context is its true classes.
+    Training minimises the cross-entropy, in nats. The context of a batch holds its true classes.
 
     Args:
-        event_shape: ``(channels, height, width)``, sizes of at least 4.
-        conditional: The family whose values the pixels are.
-        num_classes: How many classes there are.
+        event_shape: ``(channels, height, width)``; height and width are at least 4.
+        conditional: A family with a finite list of values, those of the pixels.
+        num_classes: The number of classes.
         hidden_size: Channels of the first convolution; the second has twice as many.
 
     Raises:
-        ValueError: If the examples are no images, smaller than 4 x 4, or of values that can't be listed.
+        ValueError: If the examples are not images of at least 4 x 4, or the conditional's values can't be listed.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class SmallClassifier(Model):
         return logits
 
     def loss(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        classes = cast(Tensor, self.check_context(context, len(x)))  # none are refused
+        classes = cast(Tensor, self.check_context(context, len(x)))  # check_context refuses None
         return nn.functional.cross_entropy(self(x), classes, reduction="none")
 
 
@@ -94,19 +94,22 @@ def trained_classifier(
 
 
 def own_classifier(path: str) -> nn.Module:
-    """The user's classifier that ``path``, ``package.module:name``, names: a module, or what makes one.
+    """Import the user's classifier, a torch module or a function without arguments that returns one.
 
-    It takes images in [0, 1], ``(B, channels, height, width)``, and gives logits ``(B, classes)``.
+    The classifier takes images in [0, 1], ``(B, channels, height, width)``, and returns logits ``(B, classes)``.
+
+    Args:
+        path: Where it is: ``package.module:name``.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If it can't be imported, or is not a torch module.
     """
     name, _, attribute = path.partition(":")
     try:
         found = getattr(import_module(name), attribute)
         if not isinstance(found, nn.Module) and callable(found):
             found = found()
-    except (Exception, SystemExit) as error:  # whatever the user's own code does
+    except (Exception, SystemExit) as error:  # the user's own code can raise anything
         raise ValueError(
             f"classifier expects package.module:name that can be imported, a torch module or a function without "
             f"arguments that makes one, got {path!r}: {type(error).__name__}: {error}"
@@ -117,11 +120,11 @@ def own_classifier(path: str) -> nn.Module:
 
 
 def check_outputs(classifier: nn.Module, images: Tensor, classes: int) -> None:
-    """Raise ``ValueError`` unless the classifier gives logits ``(B, classes)`` of ``images``."""
+    """Raise ``ValueError`` unless the classifier returns finite logits ``(B, classes)`` for ``images``."""
     with torch.no_grad():
         try:
             logits = classifier(images)
-        except Exception as error:  # whatever the user's own module does
+        except Exception as error:  # the user's own module can raise anything
             reason = f"{type(error).__name__}: {error}".partition("\n")[0]
             raise ValueError(f"a classifier expects images {tuple(images.shape)}, got an error: {reason}") from None
     shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__

@@ -1,4 +1,4 @@
-"""How well a model of p(x) tells attacked images from clean ones, and how well purification mends them."""
+"""Measures how well a model of p(x) detects attacked images, and how well purification repairs them."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from chainrule.tasks.purify import purify
 
 @dataclass(frozen=True)
 class Attacked:
-    """What one attack did.
+    """The effect of one attack. Changes of pixels are shares of their range.
 
     Attributes:
-        attack: Its name.
-        epsilon: The greatest change of a pixel it was allowed, as a share of the range; None if it was free.
-        linf: The greatest change of a pixel that it made, the mean over the images, as a share of the range.
-        accuracy: Of the classifier, on what it made.
-        purified_accuracy: On what purification made of that.
-        adaptive_accuracy: On that where the p-value is below the threshold, and on what the attack made elsewhere.
-        nats: Mean of -log p(x) of the attacked images.
-        auc: Of each score: the area under the ROC curve of telling attacked images from clean ones.
-        seconds: How long the attack took.
-        images: What it made, ``(B, *event_shape)``.
-        purified: What purification made of that.
-        log_probs: Log p of the attacked images.
+        attack: The attack's name.
+        epsilon: The greatest change of a pixel that was allowed; None if there was no bound.
+        linf: The greatest change of a pixel that was made, averaged over the images.
+        accuracy: The classifier's accuracy on the attacked images.
+        purified_accuracy: Its accuracy on the purified attacked images.
+        adaptive_accuracy: Its accuracy if only images whose p-value is below the threshold are purified.
+        nats: Mean of -log p(x) over the attacked images.
+        auc: For each anomaly score, the area under the ROC curve of attacked against clean images.
+        seconds: Duration of the attack.
+        images: The attacked images, ``(B, *event_shape)``.
+        purified: The purified attacked images, ``(B, *event_shape)``.
+        log_probs: log p(x) of the attacked images, ``(B,)`` nats.
     """
 
     attack: str
@@ -55,31 +55,32 @@ class Attacked:
 
     @property
     def name(self) -> str:
-        """The attack and its epsilon."""
+        """The attack and its epsilon, as text."""
         return name_of(self.attack, self.epsilon)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values."""
+        """All attributes but the tensors."""
         values = {part.name: getattr(self, part.name) for part in fields(self)}
         return {name: value for name, value in values.items() if not isinstance(value, Tensor)}
 
 
 class Defence:
-    """A model of p(x) that stands before a classifier.
+    """A classifier that is defended by a model of p(x), evaluated on clean and on attacked images.
 
     Args:
         model: A model of images whose values can be listed.
-        classifier: Takes images in [0, 1] and gives logits ``(B, classes)``.
-        epsilon: How far purification may change a pixel, in levels.
-        threshold: The p-value below which the adaptive defence purifies an image.
-        calibration: What log p of examples of training is like.
-        background: The background model of the score ``ratio``.
-        x: Clean images of whole levels.
+        classifier: Takes images in [0, 1] and returns logits ``(B, classes)``.
+        epsilon: The greatest change of a pixel by purification, in levels.
+        threshold: The adaptive defence purifies images whose p-value is below this.
+        calibration: The distribution of log p on examples that are not attacked, for p-values and typicality.
+        background: The background model of the score ``ratio``; without one, that score is left out.
+        x: Clean images ``(B, *event_shape)``, in levels.
         labels: Their classes, ``(B,)``.
-        classes: How many classes there are.
+        classes: The number of classes.
 
     Raises:
-        ValueError: If the classifier gives other outputs, or the model does not fit.
+        ValueError: If the model is conditioned on classes or its values can't be listed, the threshold is not between 0
+            and 1, or the classifier returns anything but finite logits ``(B, classes)``.
     """
 
     def __init__(
@@ -111,26 +112,26 @@ class Defence:
         self._clean_scores = self._scores(x, self.log_probs)
 
     def purify(self, x: Tensor) -> Tensor:
-        """`chainrule.purify` with this epsilon."""
+        """Purify images with `chainrule.purify` and this defence's epsilon."""
         return purify(self.model, x, self.epsilon).cpu()
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """Log p of images, ``(B,)`` nats."""
+        """Log p(x) of images, ``(B,)`` nats."""
         return log_prob(self.model, x)
 
     def accuracy(self, x: Tensor) -> float:
-        """Of the classifier."""
+        """The share of the images ``x`` that the classifier gets right."""
         with torch.no_grad():
             logits = torch.cat([self.classifier(part.to(self.device) / (self.levels - 1)) for part in x.split(256)])
         return (logits.argmax(1).cpu() == self.labels).double().mean().item()
 
     def adaptive_accuracy(self, x: Tensor, purified: Tensor, log_probs: Tensor) -> float:
-        """Of the classifier, where only images whose p-value is below the threshold are purified."""
+        """The classifier's accuracy if only images whose p-value is below the threshold are purified."""
         chosen = self.calibration.pvalues(log_probs) < self.threshold
         return self.accuracy(torch.where(chosen.view(-1, 1, 1, 1), purified, x))
 
     def clean(self) -> dict[str, Any]:
-        """What the classifier, the model and purification make of the clean images."""
+        """Accuracies and likelihood of the clean images, and how far their p-values are from uniform."""
         pvalues = self.calibration.pvalues(self.log_probs)
         return {
             "accuracy": self.accuracy(self.x),
@@ -141,7 +142,7 @@ class Defence:
         }
 
     def attacked(self, name: str, epsilon: float | None, seed: int = 0) -> Attacked:
-        """Attack the clean images; ``epsilon`` is a share of the range, of which whole levels are used."""
+        """Attack the clean images. ``epsilon`` is a share of the range and is rounded down to whole levels."""
         scale, started = self.levels - 1, time.perf_counter()
         steps = 0 if epsilon is None else int(epsilon * scale + 1e-6)
         images = attack(
@@ -171,7 +172,7 @@ class Defence:
         )
 
     def all_attacks(self, names: Sequence[str], epsilons: Sequence[float], *, seed: int = 0) -> Iterator[Attacked]:
-        """Each attack with each epsilon; those that are free once."""
+        """Run each attack with each epsilon; attacks without a bound run once."""
         for name in names:
             for epsilon in epsilons if name in WITHIN else [None]:
                 yield self.attacked(name, epsilon, seed)

@@ -1,6 +1,6 @@
-"""Attacks: images that differ little from given ones and that a classifier takes for another class.
+"""Attacks: images that differ little from the given ones, but that a classifier assigns to another class.
 
-All but the last are those of the Adversarial Robustness Toolbox. BPDA goes through the defence: steps along the sign of
+All but BPDA come from the Adversarial Robustness Toolbox. BPDA attacks through the defence: it steps along the sign of
 the gradient at the *purified* image, as if purification were the identity, until the purified image is misclassified.
 
 References:
@@ -34,13 +34,13 @@ except ImportError:
 Purify = Callable[[Tensor], Tensor]
 
 WITHIN = ("fgsm", "bim", "pgd", "bpda")
-"""Attacks that stay within epsilon of every pixel."""
+"""Attacks that change no pixel by more than epsilon."""
 FREE = ("deepfool", "cw")
-"""Attacks that look for the smallest change, however large."""
+"""Attacks that search for the smallest change that works, without a bound."""
 STEPS = 40
-"""Gradient steps of bim and pgd, each of 2.5 epsilon / `STEPS`, and of a start of bpda, each of epsilon / 5."""
+"""Number of gradient steps: bim and pgd step by 2.5 epsilon / `STEPS`, bpda by epsilon / 5 from each random start."""
 STARTS = 3
-"""Random starts of bpda."""
+"""Number of random starts of bpda."""
 
 
 def attack(
@@ -56,22 +56,26 @@ def attack(
     seed: int = 0,
     batch_size: int = 100,
 ) -> Tensor:
-    """Images ``(B, *event_shape)`` of whole levels that attack ``classifier``, starting from ``x``.
+    """Attack ``classifier``, starting from the images ``x``.
 
     Args:
-        name: One of `WITHIN` or of `FREE`.
-        classifier: Takes images in [0, 1] and gives logits ``(B, classes)``.
-        x: Images with values from 0 to ``levels`` - 1.
+        name: The attack, one of `WITHIN` or `FREE`.
+        classifier: Takes images in [0, 1] and returns logits ``(B, classes)``.
+        x: Images ``(B, *event_shape)`` with values from 0 to ``levels`` - 1.
         labels: Their classes, ``(B,)``.
-        levels: How many values a pixel takes.
-        classes: How many classes there are.
-        epsilon: Of `WITHIN`, the greatest change of a pixel, in levels.
-        purify: Of ``bpda``, the defence, from levels to levels.
-        seed: Of what an attack draws.
-        batch_size: Images that are attacked at once.
+        levels: The number of values that a pixel can take.
+        classes: The number of classes.
+        epsilon: The greatest change of a pixel, in levels; attacks of `FREE` ignore it.
+        purify: The defence that ``bpda`` attacks through; it maps levels to levels.
+        seed: Seed of the attack's random numbers.
+        batch_size: Number of images that are attacked at once.
+
+    Returns:
+        The attacked images ``(B, *event_shape)``, rounded to levels.
 
     Raises:
-        ValueError: If the name is unknown, epsilon or what ``bpda`` needs is missing, or an image is out of range.
+        ValueError: If the name is unknown, epsilon is less than 1, ``bpda`` is given no defence, or an image is out of
+            range.
     """
     if name not in (*WITHIN, *FREE):
         raise ValueError(f"attack expects one of {', '.join((*WITHIN, *FREE))}, got {name!r}")
@@ -90,7 +94,7 @@ def attack(
 def _bpda(
     classifier: nn.Module, x: Tensor, labels: Tensor, scale: int, epsilon: int, purify: Purify, seed: int
 ) -> Tensor:
-    """The attack through ``purify``; an image that got through is left as it is."""
+    """Attack through ``purify``. An image whose purified version is misclassified is not changed further."""
     generator, device = torch.Generator().manual_seed(seed), device_of(classifier)
     found, unbroken = x.clone(), torch.arange(len(x))
     for _ in range(STARTS):
@@ -111,7 +115,7 @@ def _bpda(
 
 
 def device_of(classifier: nn.Module) -> torch.device:
-    """Where a classifier computes."""
+    """The device of a classifier's parameters; the CPU if it has none."""
     parameter = next(classifier.parameters(), None)
     return torch.device("cpu") if parameter is None else parameter.device
 
@@ -127,7 +131,7 @@ def _by_toolbox(
     seed: int,
     batch_size: int,
 ) -> Tensor:
-    """What the toolbox's attack makes of ``x``, rounded to levels."""
+    """Run the toolbox's attack on ``x``, and round the result to levels."""
     estimator = PyTorchClassifier(
         model=classifier,
         loss=nn.CrossEntropyLoss(),
@@ -143,11 +147,11 @@ def _by_toolbox(
 
 
 def _method(name: str, estimator: Any, epsilon: float, batch_size: int) -> Any:
-    """The toolbox's attack of that name."""
+    """The toolbox's object for the attack ``name``."""
     if name == "fgsm":
         return evasion.FastGradientMethod(estimator, eps=epsilon, batch_size=batch_size)
     if name == "deepfool":
-        # It goes a tenth beyond the boundary: what it changes is rounded to levels.
+        # Overshoot the boundary by a tenth, so that rounding to levels does not undo the attack.
         return evasion.DeepFool(estimator, max_iter=50, epsilon=0.1, batch_size=batch_size, verbose=False)
     if name == "cw":
         return evasion.CarliniL2Method(
@@ -167,7 +171,7 @@ def _method(name: str, estimator: Any, epsilon: float, batch_size: int) -> Any:
 
 @contextlib.contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Draws of NumPy's global generator, which the toolbox uses, as ``seed`` says; it is put back afterwards."""
+    """Seed the global generators of NumPy and torch, which the toolbox uses, and restore their states afterwards."""
     state = np.random.get_state()  # noqa: NPY002
     np.random.seed(seed)  # noqa: NPY002
     try:

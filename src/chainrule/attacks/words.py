@@ -1,4 +1,4 @@
-"""What the figures of a report on attacks say, in words; needs no toolbox."""
+"""A report on attacks in words. It does not need the toolbox."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def name_of(attack: str, epsilon: float | None) -> str:
-    """An attack and its epsilon.
+    """An attack and its epsilon, as text.
 
     >>> name_of("pgd", 0.3)
     'pgd 0.3'
@@ -16,12 +16,12 @@ def name_of(attack: str, epsilon: float | None) -> str:
 
 
 def in_words(clean: dict[str, Any], attacks: Sequence[dict[str, Any]], epsilon: float) -> list[str]:
-    """What the numbers say, sentence by sentence.
+    """Summarise a report, one sentence an item.
 
     Args:
-        clean: As `chainrule.attacks.evaluation.Defence.clean` gives it.
-        attacks: As `chainrule.attacks.evaluation.Attacked.as_dict` gives each.
-        epsilon: How far purification may change a pixel, a share of the range.
+        clean: The result of `chainrule.attacks.evaluation.Defence.clean`.
+        attacks: The result of `chainrule.attacks.evaluation.Attacked.as_dict` for each attack.
+        epsilon: The greatest change of a pixel by purification, as a share of the range.
     """
     found = [
         f"Of the clean images the classifier gets {clean['accuracy']:.1%} right, and {clean['purified_accuracy']:.1%} "

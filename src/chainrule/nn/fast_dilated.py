@@ -8,7 +8,7 @@ operations; here there is nothing between them, and, where values are drawn, not
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
@@ -24,8 +24,6 @@ Array = NDArray[np.float32]
 
 AT_ONCE = 64
 """Steps whose random numbers are drawn before them."""
-
-ZERO, HALF = np.float32(0), np.float32(0.5)
 
 
 def usable(x: Tensor) -> bool:
@@ -139,91 +137,9 @@ def _transposed(layer: Any) -> Array:
 
 @cache
 def _compiled() -> Any:
-    """The kernels of one step and of several, and the threads of their products.
-
-    Numba compiles at the first call, and keeps what it compiled in its cache.
-    """
-    import numba
-    import scipy.linalg  # noqa: F401 (numba's products are SciPy's)
+    """The kernels of one step and of several, and the threads of their products."""
     from threadpoolctl import ThreadpoolController
 
-    # Python's own divisions, which raise at zero, would keep the loops from being vectorised.
-    compiled = partial(numba.njit, fastmath=True, error_model="numpy")
-    tanh = compiled(inline="always")(_tanh)
+    from chainrule.nn import dilated_kernels
 
-    @compiled(cache=True, nogil=True)
-    def step(
-        x: Array, buffer: Array, t: int, rings: Any, gates: Array, frame: int, biases: Array, taps_weight: Array,
-        mix_weight: Array, mix_bias: Array, first_weight: Array, first_bias: Array, last_weight: Array,
-        last_bias: Array, result: Array,
-    ) -> None:  # fmt: skip
-        batch, channels = x.shape
-        skips = len(first_weight)
-        now, total = x.copy(), np.zeros((batch, skips), np.float32)
-        taps = np.empty((batch, taps_weight.shape[1]), np.float32)
-        summed, hidden = np.empty((batch, 2 * channels), np.float32), np.empty((batch, channels), np.float32)
-        mixed = np.empty((batch, skips + channels), np.float32)
-        for layer in range(len(rings)):
-            start, reach, dilation = rings[layer]
-            for item in range(batch):
-                for tap in range(reach // dilation):
-                    slot = start + (t + tap * dilation) % reach
-                    taps[item, tap * channels : (tap + 1) * channels] = buffer[item, slot]
-                buffer[item, start + t % reach] = now[item]
-                taps[item, taps.shape[1] - channels :] = now[item]
-            np.dot(taps, taps_weight[layer], summed)
-            for item in range(batch):
-                given, bias = gates[item if len(gates) > 1 else 0, frame, layer], biases[layer]
-                for c in range(2 * channels):
-                    summed[item, c] += given[c] + bias[c]
-                for c in range(channels):
-                    gate = tanh(HALF * summed[item, channels + c])
-                    hidden[item, c] = tanh(summed[item, c]) * (HALF * gate + HALF)
-            np.dot(hidden, mix_weight[layer], mixed)
-            for item in range(batch):
-                for s in range(skips):
-                    total[item, s] += mixed[item, s] + mix_bias[layer, s]
-                for c in range(channels):
-                    now[item, c] += mixed[item, skips + c] + mix_bias[layer, skips + c]
-        between = np.empty((batch, skips), np.float32)
-        np.dot(np.maximum(total, ZERO), first_weight, between)
-        np.dot(np.maximum(between + first_bias, ZERO), last_weight, result)
-        result += last_bias
-
-    @compiled(cache=True, nogil=True)
-    def steps(
-        x: Array, buffer: Array, t: int, rings: Any, gates: Array, hop: int, biases: Array, taps_weight: Array,
-        mix_weight: Array, mix_bias: Array, first_weight: Array, first_bias: Array, last_weight: Array,
-        last_bias: Array, rows: Array, noise: Array, values: Any,
-    ) -> None:  # fmt: skip
-        logits = np.empty((len(x), len(last_bias)), np.float32)
-        for s in range(len(noise)):
-            frame = (t + s) // hop if gates.shape[1] > 1 else 0
-            step(
-                x, buffer, t + s, rings, gates, frame, biases, taps_weight, mix_weight, mix_bias, first_weight,
-                first_bias, last_weight, last_bias, logits,
-            )  # fmt: skip
-            for item in range(len(x)):
-                best = np.argmax(logits[item] - noise[s, item])
-                values[item, s] = best
-                x[item] = rows[best]
-
-    return step, steps, ThreadpoolController().select(user_api="blas")
-
-
-def _tanh(x: Any) -> Any:
-    """Tanh in single precision by a rational function that a compiler can vectorise (that of the library Eigen)."""
-    x = min(max(x, np.float32(-7.9)), np.float32(7.9))
-    square = x * x
-    above = np.float32(-2.76076847742355e-16)
-    above = above * square + np.float32(2.00018790482477e-13)
-    above = above * square + np.float32(-8.60467152213735e-11)
-    above = above * square + np.float32(5.12229709037114e-08)
-    above = above * square + np.float32(1.48572235717979e-05)
-    above = above * square + np.float32(6.37261928875436e-04)
-    above = above * square + np.float32(4.89352455891786e-03)
-    below = np.float32(1.19825839466702e-06)
-    below = below * square + np.float32(1.18534705686654e-04)
-    below = below * square + np.float32(2.26843463243900e-03)
-    below = below * square + np.float32(4.89352518554385e-03)
-    return x * above / below
+    return dilated_kernels.step, dilated_kernels.steps, ThreadpoolController().select(user_api="blas")

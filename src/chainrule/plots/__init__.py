@@ -2,8 +2,8 @@
 
 Pictures of images are exact: a variable is a square block of whole pixels of one colour, 0 is black
 and ``levels - 1`` is white. Images are ``(N, channels, height, width)`` or ``(N, height, width)``;
-examples ``(N, n)`` are drawn as square images if n is a square, else as the rows of one heat map.
-All functions write one file, completely or not at all, in the format of its suffix.
+examples ``(N, n)`` are plotted as square images if n is a square, else as the rows of one heat map.
+Every function writes one file, completely or not at all, in the format of its suffix.
 """
 
 from chainrule.plots.classes import progressive_classes

@@ -1,4 +1,4 @@
-"""Pictures of classes that become clear along the order."""
+"""Pictures of how the probabilities of classes change along the order."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ def progressive_classes(
     levels: int = 2,
     labels: ArrayLike | Tensor | None = None,
 ) -> None:
-    """Draw each example and, beside it, p(c | x_<t) of every class c by the number t of variables known.
+    """Plot each example and, beside it, p(c | x_<t) of every class c against the number t of known variables.
 
     Args:
         examples: ``(N, *event_shape)`` with values from 0 to ``levels - 1``.
-        probabilities: ``(N, n + 1, classes)``, as ``classify_progressively(...).exp()``.
+        probabilities: ``(N, n + 1, classes)``, the result of ``classify_progressively(...).exp()``.
         path: The file to write.
-        levels: How many values a variable can take.
-        labels: The true class of each of the N examples, or of more; it is marked.
+        levels: The number of values that a variable can take.
+        labels: The true classes of at least these N examples; each is marked in the picture.
 
     Raises:
-        ValueError: If a shape, a value or the suffix is not as said here.
+        ValueError: If a shape, a value or the file's suffix is not one of those described here.
     """
     path = checked(path)
     values, shares = numbers(examples), numbers(probabilities)
@@ -57,7 +57,7 @@ def progressive_classes(
 
 
 def _shares(axes: Axes, shares: Numbers, truth: int | None) -> None:
-    """One row per class, from left to right as more is known."""
+    """Plot one row per class; more variables are known from left to right."""
     classes = shares.shape[1]
     axes.imshow(shares.T, cmap=SHADES, vmin=0, vmax=1, aspect="auto", interpolation="nearest", origin="lower")
     axes.set_ylabel("class c", color=MUTED)

@@ -21,18 +21,18 @@ MARKERS = ("o", "s", "^", "D", "v", "P")
 
 
 def training_curve(history: Sequence[Mapping[str, float | None]], path: str | Path, unit: str = "nats") -> None:
-    """Draw the negative log-likelihood of training and validation examples, in nats, by epoch.
+    """Plot the negative log-likelihood of the training and the validation part against the epoch.
 
-    The best validation epoch is marked. The first epochs may leave the frame at its top, so that
-    the others can be told apart.
+    The best validation epoch is marked. The curves of the first epochs may leave the frame at the top, so that
+    differences between later epochs can be seen.
 
     Args:
         history: ``epoch``, ``train_nats`` and ``valid_nats`` of every epoch; nats may be None.
         path: The file to write.
-        unit: What they are measured in, if it is no NLL in nats.
+        unit: The unit of the loss, where it is not a likelihood in nats.
 
     Raises:
-        ValueError: If no epoch has a finite number of nats, or the suffix is unknown.
+        ValueError: If no epoch has a finite loss, or the suffix is unknown.
     """
     path = checked(path)
     curves = {name: np.array([_or_nan(row.get(f"{name}_nats")) for row in history]) for name in ("train", "valid")}
@@ -68,15 +68,15 @@ def lines(
     log: bool = False,
     title: str | None = None,
 ) -> None:
-    """Draw measured numbers as lines with a marker at every measurement.
+    """Plot measurements as lines, with a marker at each.
 
     Args:
-        series: From each line's label to its ``(xs, ys)``, of equal lengths.
+        series: Each line's label and its ``(xs, ys)``, of equal lengths.
         path: The file to write.
-        x_label: What x is, with its unit.
-        y_label: What y is, with its unit.
-        log: Whether both axes are logarithmic.
-        title: What stands above the picture.
+        x_label: Label of the x axis, with its unit.
+        y_label: Label of the y axis, with its unit.
+        log: True for logarithmic axes, both of them.
+        title: Title above the picture.
 
     Raises:
         ValueError: If a line is empty, its lengths differ, a number is not finite (or, with ``log``,
@@ -113,7 +113,7 @@ def _or_nan(value: float | None) -> float:
 
 
 def labelled_axes(x_label: str, y_label: str) -> tuple[Figure, Axes]:
-    """A figure with one pair of axes."""
+    """Make a figure with one pair of axes."""
     figure = Figure(figsize=(6.4, 4.0), dpi=144, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12))
     axes = figure.add_subplot()
     axes.set_xlabel(x_label, fontsize=10, color=INK)
@@ -127,13 +127,13 @@ def labelled_axes(x_label: str, y_label: str) -> tuple[Figure, Axes]:
 
 
 def legend(axes: Axes) -> None:
-    """The labels of what was drawn, where they hide least."""
+    """Add a legend where it hides least."""
     style: dict[str, Any] = {"frameon": False, "fontsize": 9, "labelcolor": INK, "handlelength": 1.8}
     axes.legend(loc="best", **style)
 
 
 def _robust_limits(curves: Sequence[Numbers]) -> tuple[float, float]:
-    """The lowest and highest value to show: every minimum and last value, and nine tenths of all."""
+    """The range of y that shows every minimum, every last value, and at least nine tenths of all values."""
     curves = [curve[np.isfinite(curve)] for curve in curves]
     curves = [curve for curve in curves if curve.size]
     values = np.concatenate(curves)
@@ -145,7 +145,7 @@ def _robust_limits(curves: Sequence[Numbers]) -> tuple[float, float]:
 
 
 def _can_label(measured: Numbers) -> bool:
-    """Whether ticks at all measured x leave room for their labels on a logarithmic axis."""
+    """True if ticks at all measured x leave room for their labels on a logarithmic axis."""
     if not 2 <= len(measured) <= 9:
         return False
     logs = np.log(measured)

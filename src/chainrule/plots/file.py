@@ -1,4 +1,4 @@
-"""What pictures share: their numbers, their ink and their file."""
+"""Helpers of all pictures: arrays, colours of text and lines, and the file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from chainrule.atomic import write_atomically
 
 FORMATS = (".png", ".pdf", ".svg")
-"""The suffixes that a picture may have."""
+"""Suffixes of pictures."""
 
 INK, MUTED, FAINT = "#222222", "#6b6b6b", "#e4e4e4"
 
@@ -21,14 +21,14 @@ Numbers = NDArray[np.float64]
 
 
 def numbers(values: ArrayLike | Tensor) -> Numbers:
-    """``values`` as an array."""
+    """Convert ``values`` to an array of doubles."""
     if isinstance(values, Tensor):
         values = values.detach().cpu().double().numpy()
     return np.asarray(values, dtype=np.float64)
 
 
 def checked(path: str | Path) -> Path:
-    """``path``, or ``ValueError`` if it is no picture's."""
+    """Return ``path``; raise ``ValueError`` unless its suffix is one of `FORMATS`."""
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
         raise ValueError(f"a picture expects one of the suffixes {', '.join(FORMATS)}, got {path.name!r}")

@@ -11,26 +11,26 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from chainrule.plots.file import Numbers, checked, numbers
-from chainrule.plots.images import Panel, Picture, columns_of, draw, tiles
+from chainrule.plots.images import Panel, Picture, columns_of, plot_panels, tiles
 
 COLOURS = "magma"
-"""matplotlib's map from black, zero, to a light yellow, the largest number."""
+"""matplotlib's colour map from black (zero) to light yellow (the largest number)."""
 
 VARIABLE = (64, 160, 255)
-"""The colour of the variable whose conditional is looked at."""
+"""Colour of the pixel whose conditional is analysed."""
 
 
 def surprisal_map(examples: ArrayLike | Tensor, nats: ArrayLike | Tensor, path: str | Path, *, levels: int = 2) -> None:
-    """Draw examples and, beside them, -log p(x_t | x_<t) of each of their pixels, all colours of it together.
+    """Plot images and, beside them, the surprisal -log p(x_t | x_<t) of every pixel, summed over its colours.
 
     Args:
         examples: Images with values from 0 to ``levels - 1``; see `chainrule.plots` for their shapes.
-        nats: The surprisal of every variable, of the same shape, in nats.
+        nats: The surprisal of every variable, in nats, of the same shape as ``examples``.
         path: The file to write.
-        levels: How many values a variable can take.
+        levels: The number of values that a variable can take.
 
     Raises:
-        ValueError: If a shape, a value or the suffix is not as said here.
+        ValueError: If a shape, a value or the file's suffix is not one of those described here.
     """
     path = checked(path)
     values, surprisals = numbers(examples), numbers(nats)
@@ -39,20 +39,20 @@ def surprisal_map(examples: ArrayLike | Tensor, nats: ArrayLike | Tensor, path: 
     left, heat = tiles("examples", values, levels), surprisals.sum(1)
     columns = columns_of(len(left))
     caption = f"surprisal, black 0, white {heat.max():.2f} nats"
-    draw([Panel(left, columns, "examples"), Panel(_coloured(heat), columns, caption)], path)
+    plot_panels([Panel(left, columns, "examples"), Panel(_coloured(heat), columns, caption)], path)
 
 
 def receptive_fields(fields: Mapping[str, ArrayLike | Tensor], place: tuple[int, int], path: str | Path) -> None:
-    """Draw, for each of several models, how much the conditional of one pixel depends on each of the others.
+    """Plot how much the conditional of one pixel depends on each of the others, for each of several models.
 
     Args:
-        fields: By name, what `chainrule.receptive_field` gives: ``(channels, height, width)``. Drawn on a logarithmic
-            scale of three decades.
+        fields: The result of `chainrule.receptive_field` for each model, ``(channels, height, width)``, by the model's
+            name. The colours are logarithmic and span three decades.
         place: Row and column of the pixel.
         path: The file to write.
 
     Raises:
-        ValueError: If there is no field, they are of several sizes, or the suffix is unknown.
+        ValueError: If there is no field, their sizes differ, or the suffix is unknown.
     """
     path = checked(path)
     maps = {name: numbers(field) for name, field in fields.items()}
@@ -65,10 +65,10 @@ def receptive_fields(fields: Mapping[str, ArrayLike | Tensor], place: tuple[int,
         tile = _coloured(decades[None]).copy()
         tile[0, place[0], place[1]] = VARIABLE
         panels.append(Panel(tile, 1, name))
-    draw(panels, path)
+    plot_panels(panels, path)
 
 
 def _coloured(values: Numbers) -> Picture:
-    """Numbers ``(N, height, width)`` from 0 on as colours ``(N, height, width, 3)``."""
+    """Map non-negative numbers ``(N, height, width)`` to colours ``(N, height, width, 3)``."""
     shades = colormaps[COLOURS](values / max(float(values.max()), 1e-300))
     return np.rint(shades[..., :3] * 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Pictures of how numbers are spread, several groups over one another."""
+"""Histograms of several groups of numbers in one picture."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from chainrule.plots.curves import COLOURS, labelled_axes, legend
 from chainrule.plots.file import checked, numbers, write
 
 BINS = 60
+"""Number of intervals of a histogram."""
 
 
 def histograms(groups: Mapping[str, ArrayLike | Tensor], path: str | Path, *, x_label: str) -> None:
-    """Draw the share of each group's numbers in every one of `BINS` equal intervals.
+    """Plot the share of each group's numbers in each of `BINS` equal intervals.
 
     Args:
-        groups: By label, numbers ``(k,)``.
+        groups: The numbers ``(k,)`` of each group, by its label.
         path: The file to write.
-        x_label: What the numbers are, with their unit.
+        x_label: Label of the x axis, with its unit.
 
     Raises:
-        ValueError: If a group has no numbers or one that is not finite, or the suffix is unknown.
+        ValueError: If there is no group, a group is empty or has a number that is not finite, or the suffix is unknown.
     """
     path = checked(path)
     values = {label: numbers(group).ravel() for label, group in groups.items()}

@@ -1,7 +1,7 @@
 """Pictures of images, exact to the pixel.
 
-A page is laid out in whole pixels and drawn at 72 dots per inch, where a pixel is a typographic point
-in every format; so no backend resamples the tiles.
+A page is laid out in whole pixels at 72 dots per inch. There a pixel is a typographic point in every format,
+so no backend resamples the tiles.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch import Tensor
 from chainrule.plots.file import INK, Numbers, checked, numbers, write
 
 UNOBSERVED = (91, 134, 186)
-"""The colour of the unobserved variables of a completion."""
+"""Colour of unobserved variables."""
 
 SEPARATOR, SEPARATOR_WIDTH = 176, 2
 MARGIN, GAP, CAPTION_HEIGHT, CAPTION_SIZE = 28, 40, 38, 19
@@ -29,7 +29,7 @@ Picture = NDArray[np.uint8]
 
 
 class Panel(NamedTuple):
-    """Tiles ``(N, height, width, 3)``, drawn row by row in so many columns below a caption."""
+    """A grid of tiles ``(N, height, width, 3)``, filled row by row, with a caption above it."""
 
     tiles: Picture
     columns: int
@@ -44,42 +44,42 @@ def sample_grid(
     columns: int | None = None,
     title: str | None = None,
 ) -> None:
-    """Draw examples row by row in one grid.
+    """Plot examples in one grid, row by row.
 
     Args:
-        images: Examples with values from 0 to ``levels - 1``; see the module for their shapes.
+        images: Examples with values from 0 to ``levels - 1``; see `chainrule.plots` for their shapes.
         path: The file to write.
-        levels: How many values a variable can take.
-        columns: Examples in a row; by default about as many as there are rows.
-        title: What stands above the grid.
+        levels: The number of values that a variable can take.
+        columns: Number of examples in a row; by default, the grid is about square.
+        title: Title above the grid.
 
     Raises:
-        ValueError: If the shape, a value, ``columns`` or the suffix is not as said here.
+        ValueError: If a shape, a value, ``columns`` or the file's suffix is not one of those described here.
     """
     path = checked(path)
     if columns is not None and columns < 1:
         raise ValueError(f"columns expects at least 1, got {columns}")
     shown = tiles("images", numbers(images), levels)
     columns = min(columns or columns_of(len(shown)), len(shown))
-    draw([Panel(shown, columns, title or "")], path)
+    plot_panels([Panel(shown, columns, title or "")], path)
 
 
 def conditionals_figure(
     samples: ArrayLike | Tensor, expectations: ArrayLike | Tensor, path: str | Path, *, levels: int = 2
 ) -> None:
-    """Draw samples and, beside them, the conditional means from which they were drawn.
+    """Plot samples and, beside them, the conditional means that they were sampled from.
 
     For binary variables the mean is the probability p(x_t = 1 | x_<t). This is the figure of
     The Neural Autoregressive Distribution Estimator (Larochelle and Murray, 2011).
 
     Args:
-        samples: Examples with values from 0 to ``levels - 1``; see the module for their shapes.
-        expectations: E[x_t | x_<t] of every variable of ``samples``, of the same shape.
+        samples: Examples with values from 0 to ``levels - 1``; see `chainrule.plots` for their shapes.
+        expectations: E[x_t | x_<t] of every variable of ``samples``, in the same shape.
         path: The file to write.
-        levels: How many values a variable can take.
+        levels: The number of values that a variable can take.
 
     Raises:
-        ValueError: If a shape, a value or the suffix is not as said here.
+        ValueError: If a shape, a value or the file's suffix is not one of those described here.
     """
     path = checked(path)
     values, means = numbers(samples), numbers(expectations)
@@ -89,29 +89,29 @@ def conditionals_figure(
     probability = r"$\hat{x}_t = p(x_t = 1 \mid x_{<t})$"
     caption = f"probabilities  {probability}" if levels == 2 else r"means  $E[x_t \mid x_{<t}]$"
     columns = columns_of(len(left))
-    draw([Panel(left, columns, "samples"), Panel(right, columns, caption)], path)
+    plot_panels([Panel(left, columns, "samples"), Panel(right, columns, caption)], path)
 
 
 def data_beside_samples(
     data: ArrayLike | Tensor, samples: ArrayLike | Tensor, path: str | Path, *, levels: int = 2
 ) -> None:
-    """Draw training examples and, beside them, samples.
+    """Plot training examples and, beside them, samples.
 
     Args:
-        data: Examples with values from 0 to ``levels - 1``; see the module for their shapes.
-        samples: Examples of the same event shape, not necessarily as many.
+        data: Examples with values from 0 to ``levels - 1``; see `chainrule.plots` for their shapes.
+        samples: Examples of the same event shape; their number may differ.
         path: The file to write.
-        levels: How many values a variable can take.
+        levels: The number of values that a variable can take.
 
     Raises:
-        ValueError: If a shape, a value or the suffix is not as said here.
+        ValueError: If a shape, a value or the file's suffix is not one of those described here.
     """
     path = checked(path)
-    real, drawn = numbers(data), numbers(samples)
-    if drawn.shape[1:] != real.shape[1:]:
-        raise ValueError(f"samples expects the event shape of data, {real.shape[1:]}, got {drawn.shape[1:]}")
-    panels = [("training data", tiles("data", real, levels)), ("samples", tiles("samples", drawn, levels))]
-    draw([Panel(shown, columns_of(len(shown)), caption) for caption, shown in panels], path)
+    real, sampled = numbers(data), numbers(samples)
+    if sampled.shape[1:] != real.shape[1:]:
+        raise ValueError(f"samples expects the event shape of data, {real.shape[1:]}, got {sampled.shape[1:]}")
+    panels = [("training data", tiles("data", real, levels)), ("samples", tiles("samples", sampled, levels))]
+    plot_panels([Panel(shown, columns_of(len(shown)), caption) for caption, shown in panels], path)
 
 
 def completions(
@@ -122,19 +122,19 @@ def completions(
     *,
     levels: int = 2,
 ) -> None:
-    """Draw in each row what was given of an example, its completions, and the whole truth.
+    """Plot one example a row: its observed part, its completions, and all of it.
 
     Args:
         truth: Examples ``(N, *event_shape)`` with values from 0 to ``levels - 1``.
-        observed: Which variables were given: ``event_shape``, or ``(N, *event_shape)``. The others
-            are drawn in the colour `UNOBSERVED`.
+        observed: True for observed variables, ``event_shape`` or ``(N, *event_shape)``. The others are plotted in
+            the colour `UNOBSERVED`.
         completed: One completion of each example, ``(N, *event_shape)``, or several,
             ``(draws, N, *event_shape)``.
         path: The file to write.
-        levels: How many values a variable can take.
+        levels: The number of values that a variable can take.
 
     Raises:
-        ValueError: If a shape, a value or the suffix is not as said here.
+        ValueError: If a shape, a value or the file's suffix is not one of those described here.
     """
     path = checked(path)
     whole, given, draws = numbers(truth), numbers(observed), numbers(completed)
@@ -152,29 +152,29 @@ def completions(
         Panel(middle.reshape(-1, *middle.shape[2:]), len(draws), "completions" if len(draws) > 1 else "completion"),
         Panel(right, 1, "truth"),
     ]
-    draw(panels, path)
+    plot_panels(panels, path)
 
 
 def side_by_side(groups: Mapping[str, ArrayLike | Tensor], path: str | Path, *, levels: int = 2) -> None:
-    """Draw groups of examples as columns, each below its name: the k-th row has the k-th example of each.
+    """Plot groups of examples as columns. Row k shows the k-th example of each group.
 
     Args:
-        groups: By name, examples of one event shape, as many in each; see the module for their shapes.
+        groups: The examples of each group, of one shape, by its name; see `chainrule.plots` for their shapes.
         path: The file to write.
-        levels: How many values a variable can take.
+        levels: The number of values that a variable can take.
 
     Raises:
-        ValueError: If the groups differ in shape, a value or the suffix is not as said here.
+        ValueError: If the groups differ in shape, or a value or the file's suffix is not one of those described here.
     """
     path = checked(path)
     values = {name: numbers(group) for name, group in groups.items()}
     if len({group.shape for group in values.values()}) != 1:
         raise ValueError(f"groups expects one shape, got {[group.shape for group in values.values()]}")
-    draw([Panel(tiles(name, group, levels), 1, name) for name, group in values.items()], path)
+    plot_panels([Panel(tiles(name, group, levels), 1, name) for name, group in values.items()], path)
 
 
 def tiles(name: str, x: Numbers, levels: int) -> Picture:
-    """Examples as colour tiles ``(N, height, width, 3)``; those that are no images as one tile."""
+    """Convert examples to colour tiles ``(N, height, width, 3)``; examples that are not images become one tile."""
     if levels < 2:
         raise ValueError(f"levels expects at least 2, got {levels}")
     if not x.size or x.ndim not in (2, 3, 4) or (x.ndim == 4 and x.shape[1] not in (1, 3)):
@@ -192,21 +192,21 @@ def tiles(name: str, x: Numbers, levels: int) -> Picture:
 
 
 def columns_of(count: int) -> int:
-    """The number of columns of a grid as square as can be without holes, if there is one."""
+    """The number of columns of a nearly square grid of ``count`` tiles, without holes where that is possible."""
     least = math.isqrt(count - 1) + 1
     return next((columns for columns in range(least, 2 * least + 1) if count % columns == 0), least)
 
 
-def draw(panels: Sequence[Panel], path: Path) -> None:
-    """Draw panels from left to right on one page, all at one scale."""
+def plot_panels(panels: Sequence[Panel], path: Path) -> None:
+    """Lay out panels from left to right on one page, all at one scale, and write it."""
     across = sum(panel.columns * panel.tiles.shape[2] for panel in panels)
     longest = max(panels[0].tiles.shape[1:3])
-    alone = len(panels[0].tiles) == 1  # such as a heat map, which may be larger than a tile among others
+    alone = len(panels[0].tiles) == 1  # such as a heat map, which may be larger than one of many tiles
     largest = max(TILE_WIDTH // longest, LONE_FACTOR if alone else 1)
     factor = max(min(PAGE_WIDTH // across, largest), 2 if longest <= 256 else 1)
     grids = [_grid(panel, factor) for panel in panels]
     figure = Figure(dpi=72)
-    # The first caption may be a title in the user's words, where a dollar is a dollar.
+    # The first caption may be the user's own title, in which a dollar sign does not start a formula.
     captions = [
         figure.text(0, 0, panel.caption, fontsize=CAPTION_SIZE, color=INK, va="baseline", parse_math=i > 0)
         for i, panel in enumerate(panels)
@@ -216,7 +216,7 @@ def draw(panels: Sequence[Panel], path: Path) -> None:
     head = CAPTION_HEIGHT if any(needed) else 0
     width = 2 * MARGIN + sum(widths) + GAP * (len(panels) - 1)
     height = 2 * MARGIN + head + max(len(grid) for grid in grids)
-    # A canvas has the size rounded down: the millionth of a pixel makes up for the division.
+    # The canvas size is rounded down; a millionth of a pixel makes up for rounding in the division.
     figure.set_size_inches((width + 1e-6) / 72, (height + 1e-6) / 72)
     left, top = MARGIN, height - MARGIN - head
     for grid, caption, column in zip(grids, captions, widths, strict=True):
@@ -227,7 +227,7 @@ def draw(panels: Sequence[Panel], path: Path) -> None:
 
 
 def _grid(panel: Panel, factor: int) -> Picture:
-    """The tiles, enlarged by a whole factor, each within a thin frame; white where there is none."""
+    """Enlarge the tiles by a whole factor and arrange them with thin frames; free places are white."""
     shown = panel.tiles.repeat(factor, axis=1).repeat(factor, axis=2)
     count, height, width, _ = shown.shape
     columns = panel.columns

@@ -1,4 +1,4 @@
-"""Pictures of recordings: how strong each frequency is, time after time."""
+"""Spectrograms of recordings."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from torch import Tensor
 from chainrule.plots.file import INK, MUTED, Numbers, checked, numbers, write
 
 DECIBELS = 60.0
-"""What is weaker than the strongest of a recording by more is black."""
+"""Dynamic range: frequencies that are weaker than the strongest by more than this are black."""
 
 MILLISECONDS = 25
-"""Length of the windows whose spectra are drawn."""
+"""Length of the windows of the Fourier transform."""
 
 
 def spectrograms(
@@ -28,16 +28,16 @@ def spectrograms(
     sample_rate: int,
     titles: Sequence[str] | None = None,
 ) -> None:
-    """Draw the spectrograms of recordings, a row for each group; all have one scale of time.
+    """Plot spectrograms of recordings, one group a row, all on the same time scale.
 
     Args:
-        groups: By name, samples ``(m,)`` of recordings, as many in each group.
+        groups: The recordings of each group, samples ``(m,)`` each, by its name; as many in each group.
         path: The file to write.
-        sample_rate: Samples a second.
-        titles: What stands above each column.
+        sample_rate: Samples per second.
+        titles: Title of each column.
 
     Raises:
-        ValueError: If there are none, the groups differ in number, or the suffix is unknown.
+        ValueError: If a group is empty, the groups differ in their number of recordings, or the suffix is unknown.
     """
     path = checked(path)
     counts = {len(clips) for clips in groups.values()}
@@ -74,7 +74,7 @@ def spectrograms(
 
 
 def _decibels(clip: Numbers, sample_rate: int) -> Numbers:
-    """Strength ``(frequencies, times)`` below the strongest, from -`DECIBELS` to 0."""
+    """Strength ``(frequencies, times)`` relative to the strongest, in decibels from -`DECIBELS` to 0."""
     length = min(len(clip), sample_rate * MILLISECONDS // 1000)
     _, _, spectrum = stft(clip, sample_rate, nperseg=length, noverlap=length * 3 // 4)
     strength = np.abs(spectrum)

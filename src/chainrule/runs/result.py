@@ -1,4 +1,4 @@
-"""Results: what a recipe measured, on the test split, and where."""
+"""Results of recipes: the test likelihood of a run, and the machine and versions it was measured with."""
 
 from __future__ import annotations
 
@@ -24,17 +24,18 @@ from chainrule.training import is_first_process
 def reproduce(
     name: str, settings: Settings, out: str | Path, results: str | Path, *, verbose: bool = True
 ) -> dict[str, Any]:
-    """Run a recipe, or go on with it, evaluate the test split once, and record the result.
+    """Train a recipe or resume its training, evaluate the test split once, and record the result.
 
     Args:
         name: The recipe's name, such as ``mnist/made``.
-        settings: What it says.
+        settings: The recipe's settings.
         out: The run folder.
-        results: The folder for ``<recipe>.json``.
-        verbose: Show progress.
+        results: The folder in which ``<recipe>.json`` is written.
+        verbose: True to show progress.
 
     Returns:
-        The result, as it was written; nothing from a process that is not the first of several.
+        The result as it was written. If several processes train, only the first returns it; the others return an empty
+        dictionary.
     """
     done = run(settings, out, resume=True, verbose=verbose)
     if not is_first_process():
@@ -75,7 +76,7 @@ def reproduce(
 
 
 def machine() -> dict[str, Any]:
-    """The machine that a number was measured on."""
+    """Describe the machine that runs this: processor, cores, threads and GPU."""
     cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
@@ -86,7 +87,7 @@ def machine() -> dict[str, Any]:
 
 
 def _commit() -> str | None:
-    """The commit of the checkout that runs, where there is one."""
+    """The commit of the checkout that this package runs from; None if it runs from no checkout."""
     command = ["git", "rev-parse", "HEAD"]
     try:
         done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
