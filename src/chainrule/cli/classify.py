@@ -29,7 +29,7 @@ def run_classify(options: dict[str, Any]) -> None:
             f"got a mixture over orders: write p(c | x) into one of {', '.join(ARRAYS)}"
         )
     source = source_of(run, options, options["n"])
-    given = source.open(run.kind, model, conditioned=False)
+    given = run.kind.given(source, model, conditioned=False)
     prior = None
     if options["prior"] == "train" and model.num_classes is not None:
         prior = class_prior(source.load().classes("train"), model.num_classes)

@@ -22,7 +22,7 @@ def run_conditionals(options: dict[str, Any]) -> None:
         raise UsageError(f"conditionals expects a model whose values can be listed, got one of {model.conditional}")
     if options["data"] or options["file"]:
         source = source_of(run, options, options["n"])
-        x = source.first(source.open(run.kind, model, conditioned=False).examples)
+        x = source.first(run.kind.given(source, model, conditioned=False).examples)
     else:
         context = one_class(model, options["label"], options["n"])
         x = sample(model, options["n"], seed=options["seed"], context=context)

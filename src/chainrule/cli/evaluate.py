@@ -12,7 +12,7 @@ def run_evaluate(options: dict[str, Any]) -> None:
     """Print the mean NLL of all of a file, or of a split, and the figures per unit of its kind."""
     run, model = opened_likelihood(options)
     source = source_of(run, options)
-    given = source.open(run.kind, model)
+    given = run.kind.given(source, model)
     found = evaluate(model, given.examples, context=given.context, batch_size=options["batch_size"])
     figures = run.kind.figures(found, given.examples)
     if options["json"]:

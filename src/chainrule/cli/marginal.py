@@ -14,7 +14,7 @@ def run_marginal(options: dict[str, Any]) -> None:
     """Print log p of the known part of each example."""
     run, model = opened_likelihood(options)
     source = source_of(run, options, options["n"])
-    x = source.first(source.open(run.kind, model, conditioned=False).examples)
+    x = source.first(run.kind.given(source, model, conditioned=False).examples)
     observed = observed_variables(options["observe"], model)
     settings = {name: options[name] for name in ("particles", "repeats", "seed")}
     found = marginal(model, x, observed, context=one_class(model, options["label"], len(x)), **settings)

@@ -34,7 +34,7 @@ def run_purify(options: dict[str, Any]) -> None:
         raise UsageError(f"--out expects {expected}, got the folder {out}")
     pictured = out.suffix in plots.FORMATS
     source = source_of(run, options, SHOWN if options["n"] is None and pictured else options["n"])
-    given = source.open(run.kind, model)
+    given = run.kind.given(source, model)
     files = None if out.suffix else _files(out, given.names, source.path)
     x = source.first(given.examples)
     context = None if given.context is None else given.context[: len(x)]

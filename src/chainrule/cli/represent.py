@@ -13,7 +13,7 @@ def run_represent(options: dict[str, Any]) -> None:
     """Write the features of examples, with their classes if they have any."""
     check_suffix(options["out"], ARRAYS)
     run = opened(options)
-    given = source_of(run, options).open(run.kind, run.model)
+    given = run.kind.given(source_of(run, options), run.model)
     features = represent(run.model, given.examples, context=given.context, batch_size=options["batch_size"])
     more = {} if given.labels is None else {"classes": given.labels}
     write_array("features", features.numpy(), options["out"], **more)

@@ -110,7 +110,7 @@ class AudioKind(SequenceKind):
             )
         share = observed_share(request.observe, "first-half or a fraction, of recordings")
         self.check_out(request.out)
-        given = request.source.open(self, model)
+        given = self.given(request.source, model)
         recordings, draws = given.examples, request.draws or 1
         count = request.source.count(recordings)
         for i in range(count):
@@ -144,7 +144,7 @@ class AudioKind(SequenceKind):
         return [f"{evaluation.nats:.4f} +- {evaluation.nats_stderr:.4f} nats per recording; {each}"]
 
     def items(self, model: AutoregressiveModel, source: Source) -> Iterator[Items]:
-        given = source.open(self, model)
+        given = self.given(source, model)
         recordings = _recordings(given.examples)
         count = source.count(recordings)
         for start in range(0, count, BATCH):

@@ -19,7 +19,7 @@ from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.formats import Format
 from chainrule.data.write import check_suffix
-from chainrule.kinds.requests import Completing, Source
+from chainrule.kinds.requests import Completing, Given, Source, one_class
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.tasks.evaluate import Evaluation, log_prob
 
@@ -143,6 +143,32 @@ class Kind(ABC):
             ValueError: If the content is anything else.
             FileNotFoundError: If there is no such path.
         """
+
+    def given(self, source: Source, model: Model, *, conditioned: bool = True) -> Given:
+        """The examples of ``source``, all of them.
+
+        Args:
+            source: The file or the split.
+            model: The run's model.
+            conditioned: False where the task needs no classes to condition on, such as classification.
+
+        Raises:
+            ValueError: If the data are no examples of the model, or have no classes that it needs.
+        """
+        if source.path is not None:
+            examples, names = self.read(source.path, model, source.settings)
+            context = one_class(model, source.label, len(examples)) if conditioned else None
+            return Given(examples, context, None, names, str(source.path), {"data": str(source.path)})
+        dataset = source.load()
+        examples = dataset.split(source.split)
+        context, labels = None, None if dataset.labels is None else dataset.labels[source.split]
+        if conditioned and source.label is not None:
+            context = one_class(model, source.label, len(examples))
+        elif conditioned and model.num_classes is not None:
+            context = dataset.classes(source.split)
+        names = list(getattr(examples, "names", [])) or None
+        about = {"data": dataset.name, "split": source.split}
+        return Given(examples, context, labels, names, f"{dataset.description}, {source.split}", about)
 
     # Sampling and completion
 

@@ -83,7 +83,7 @@ class LevelsKind(Kind):
                 "complete expects --observe, no --mean and no --length, as the run was fitted on images or levels"
             )
         check_suffix(request.out, self.suffixes)
-        given = request.source.open(self, model)
+        given = self.given(request.source, model)
         truth = request.source.first(given.examples)
         observed = observed_variables(request.observe, model)
         settings = request.drawing.settings()
@@ -112,7 +112,7 @@ class LevelsKind(Kind):
         return "dimension"
 
     def items(self, model: AutoregressiveModel, source: Source) -> Iterator[Items]:
-        given = source.open(self, model)
+        given = self.given(source, model)
         count = source.count(given.examples)
         for start in range(0, count, BATCH):
             part = slice(start, min(start + BATCH, count))
@@ -132,7 +132,7 @@ class LevelsKind(Kind):
         if per is not None or out is None:
             return super().score_parts(model, source, per, out)
         check_suffix(out, (*PICTURES, ".npz", ".npy"))
-        given = source.open(self, model)
+        given = self.given(source, model)
         x = source.first(given.examples)
         x = x[:MAPS] if source.limit is None and out.suffix in PICTURES else x
         nats = surprisals(model, x, None if given.context is None else given.context[: len(x)]).cpu()

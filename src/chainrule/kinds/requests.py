@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,9 +13,6 @@ from torch import Tensor
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.model import Model
-
-if TYPE_CHECKING:
-    from chainrule.kinds.base import Kind
 
 
 @dataclass(frozen=True)
@@ -77,32 +74,6 @@ class Source:
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:
             raise ValueError(f"n expects at least 1, got {self.limit}")
-
-    def open(self, kind: Kind, model: Model, *, conditioned: bool = True) -> Given:
-        """The examples, all of them.
-
-        Args:
-            kind: The kind of the run.
-            model: The run's model.
-            conditioned: False where the task needs no classes to condition on, such as classification.
-
-        Raises:
-            ValueError: If the data are no examples of the model, or have no classes that it needs.
-        """
-        if self.path is not None:
-            examples, names = kind.read(self.path, model, self.settings)
-            context = one_class(model, self.label, len(examples)) if conditioned else None
-            return Given(examples, context, None, names, str(self.path), {"data": str(self.path)})
-        dataset = self.load()
-        examples = dataset.split(self.split)
-        context, labels = None, None if dataset.labels is None else dataset.labels[self.split]
-        if conditioned and self.label is not None:
-            context = one_class(model, self.label, len(examples))
-        elif conditioned and model.num_classes is not None:
-            context = dataset.classes(self.split)
-        names = list(getattr(examples, "names", [])) or None
-        about = {"data": dataset.name, "split": self.split}
-        return Given(examples, context, labels, names, f"{dataset.description}, {self.split}", about)
 
     def count(self, examples: Examples) -> int:
         """How many of ``examples`` are asked for."""

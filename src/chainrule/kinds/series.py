@@ -112,7 +112,7 @@ class SeriesKind(SequenceKind):
 
     def _values(self, model: AutoregressiveModel, source: Source) -> Tensor:
         """The values of the series, in order, ``(N,)``."""
-        return _series(source.open(self, model).examples)
+        return _series(self.given(source, model).examples)
 
 
 def _series(examples: Examples) -> Tensor:

@@ -182,7 +182,7 @@ class TableKind(Kind):
     def _pieces(self, model: AutoregressiveModel, source: Source) -> Iterator[NDArray[np.float32]]:
         """The rows ``(k, n)`` that are asked for, a piece of a large file at a time; unseen values are infinite."""
         if source.path is None:
-            examples = source.open(self, model).examples
+            examples = self.given(source, model).examples
             yield source.first(examples).numpy()
             return
         left = math.inf if source.limit is None else source.limit
