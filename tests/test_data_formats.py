@@ -14,11 +14,12 @@ from PIL import Image
 
 import chainrule.data
 from chainrule.data.audio import AudioFormat
+from chainrule.data.column import Column
 from chainrule.data.formats import Format, ImageFormat, RowsFormat
 from chainrule.data.named import NAMED
 from chainrule.data.read import images, recordings, rows
 from chainrule.data.reading import REASONS
-from chainrule.data.schema import Column, TableSchema
+from chainrule.data.schema import TableSchema
 from chainrule.data.series import SeriesFormat
 from chainrule.data.series import read_all as read_series
 from chainrule.data.text import TextFormat

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from chainrule.data.schema import Column
+from chainrule.data.column import Column
 
 
 def encode_cells(

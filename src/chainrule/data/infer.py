@@ -11,8 +11,9 @@ import polars
 from numpy.typing import NDArray
 
 from chainrule.data.cells import as_texts
+from chainrule.data.column import Column
 from chainrule.data.dataset import nearest
-from chainrule.data.schema import Column, TableSchema, checked_arguments
+from chainrule.data.schema import TableSchema, checked_arguments
 
 MAX_CATEGORIES = 1000
 MAX_RANGE = 65_536

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chainrule.data.audio import check_window
+from chainrule.data.column import Column
 from chainrule.data.dataset import Dataset, nearest
 from chainrule.data.infer import infer
 from chainrule.data.read.table import read_frame
-from chainrule.data.schema import Column, TableSchema
+from chainrule.data.schema import TableSchema
 from chainrule.data.sequences import Recordings
 
 WINDOW = 512

@@ -16,6 +16,10 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 
+Weights = tuple[Any, Array, Array, Array, Array, Array, Array, Array, Array]
+"""The rings (start, reach and dilation of each layer), the biases and weights of the gates, the weights and biases of
+the mixing layers, and those of the first and the last product after them."""
+
 ZERO, HALF = np.float32(0), np.float32(0.5)
 
 # Python's own divisions, which raise at zero, would keep the loops from being vectorised.
@@ -42,12 +46,9 @@ def tanh(x: Any) -> Any:
 
 
 @compiled(cache=True, nogil=True)
-def step(
-    x: Array, buffer: Array, t: int, rings: Any, gates: Array, frame: int, biases: Array, taps_weight: Array,
-    mix_weight: Array, mix_bias: Array, first_weight: Array, first_bias: Array, last_weight: Array,
-    last_bias: Array, result: Array,
-) -> None:  # fmt: skip
+def step(x: Array, buffer: Array, t: int, weights: Weights, gates: Array, frame: int, result: Array) -> None:
     """Compute one step of all layers and of the two products after them, into ``result``; update the ``buffer``."""
+    rings, biases, taps_weight, mix_weight, mix_bias, first_weight, first_bias, last_weight, last_bias = weights
     batch, channels = x.shape
     skips = len(first_weight)
     now, total = x.copy(), np.zeros((batch, skips), np.float32)
@@ -84,18 +85,13 @@ def step(
 
 @compiled(cache=True, nogil=True)
 def steps(
-    x: Array, buffer: Array, t: int, rings: Any, gates: Array, hop: int, biases: Array, taps_weight: Array,
-    mix_weight: Array, mix_bias: Array, first_weight: Array, first_bias: Array, last_weight: Array,
-    last_bias: Array, rows: Array, noise: Array, values: Any,
-) -> None:  # fmt: skip
+    x: Array, buffer: Array, t: int, weights: Weights, gates: Array, hop: int, rows: Array, noise: Array, values: Any
+) -> None:
     """Draw one value a step by Gumbel's trick, into ``values``, and feed it to the next step."""
-    logits = np.empty((len(x), len(last_bias)), np.float32)
+    logits = np.empty((len(x), noise.shape[2]), np.float32)
     for s in range(len(noise)):
         frame = (t + s) // hop if gates.shape[1] > 1 else 0
-        step(
-            x, buffer, t + s, rings, gates, frame, biases, taps_weight, mix_weight, mix_bias, first_weight,
-            first_bias, last_weight, last_bias, logits,
-        )  # fmt: skip
+        step(x, buffer, t + s, weights, gates, frame, logits)
         for item in range(len(x)):
             best = np.argmax(logits[item] - noise[s, item])
             values[item, s] = best

@@ -51,7 +51,11 @@ class FastStep:
         for i, layer in enumerate(own):  # the last one has no x', and here zeros
             size = layer.mix.out_features
             mixed[i, :, :size], offsets[i, :size] = _transposed(layer.mix), layer.mix.bias.numpy()
+        starts = np.cumsum([0, *layers.reaches])[:-1]
+        self.biases = np.stack([layer.gates.bias.detach().numpy() for layer in own])
         self.weights = (
+            np.stack([starts, layers.reaches, [layer.dilation for layer in own]], axis=1).astype(np.int64),
+            self.biases,
             np.stack([_transposed(layer.gates) for layer in own]),
             mixed,
             offsets,
@@ -60,9 +64,6 @@ class FastStep:
             _transposed(last),
             last.bias.numpy().copy(),
         )
-        starts = np.cumsum([0, *layers.reaches])[:-1]
-        self.rings = np.stack([starts, layers.reaches, [layer.dilation for layer in own]], axis=1).astype(np.int64)
-        self.biases = np.stack([layer.gates.bias.detach().numpy() for layer in own])
         self.num_parameters = last.out_features
 
     def __call__(self, x: Tensor, state: State, condition: Tensor | None) -> tuple[Tensor, State]:
@@ -79,7 +80,7 @@ class FastStep:
         gates = self._gates(None if condition is None else condition.unsqueeze(1))
         result = torch.empty(len(x), self.num_parameters)
         with blas.limit(limits=1):
-            step(x.numpy(), buffer.numpy(), t, self.rings, gates, 0, self.biases, *self.weights, result.numpy())
+            step(x.numpy(), buffer.numpy(), t, self.weights, gates, 0, result.numpy())
         return result, (Shared(t + 1), buffer)
 
     def draw(
@@ -114,8 +115,8 @@ class FastStep:
 
                 def run(share: slice, first: int = first, numbers: Array = numbers) -> None:
                     steps_of(
-                        now[share], buffer.numpy()[share], t + first, self.rings,
-                        gates[share] if len(gates) > 1 else gates, hop, self.biases, *self.weights,
+                        now[share], buffer.numpy()[share], t + first, self.weights,
+                        gates[share] if len(gates) > 1 else gates, hop,
                         rows.numpy(), numbers[:, share], values[share, first:],
                     )  # fmt: skip
 

@@ -65,16 +65,8 @@ def sample(
     context = model.check_context(context, n)
     if len(components) > 1 and (prefix is not None or length is not None or watch is not None):
         raise ValueError("prefix, length and watch expect a model of one order, got a mixture over orders")
-    if prefix is not None and prefix.dim() != 1:
-        raise ValueError(f"prefix expects the values (k,) that every example begins with, got {tuple(prefix.shape)}")
-    known = 0 if prefix is None else len(prefix)
-    if length is not None and length < 1:
-        raise ValueError(f"length expects at least 1, got {length}")
-    if length is not None and not model.any_length and known + length != model.num_variables:
-        left = model.num_variables - known
-        raise ValueError(f"length expects {left}, as many variables as the prefix leaves, got {length}")
-    total = known + (length or model.num_variables) if length is not None or model.any_length else None
-    beginning = None if prefix is None else prefix.expand(n, known)
+    total = _total_length(model, prefix, length)
+    beginning = None if prefix is None else prefix.expand(n, len(prefix))
     with drawing(model, seed, precision):
         if len(components) == 1:
             x = walk(components[0], n, draw, context, prefix=beginning, length=total)
@@ -86,6 +78,23 @@ def sample(
                 mine = (chosen == i).nonzero().squeeze(1)
                 x[mine] = walk(components[i], len(mine), draw, None if context is None else context[mine])
     return x.clone()  # outside of inference mode: an ordinary tensor, which may meet gradients later
+
+
+def _total_length(model: AutoregressiveModel, prefix: Tensor | None, length: int | None) -> int | None:
+    """The number of variables of an example with its prefix; None for that of the model's event.
+
+    Raises:
+        ValueError: If the prefix or the length does not fit the model.
+    """
+    if prefix is not None and prefix.dim() != 1:
+        raise ValueError(f"prefix expects the values (k,) that every example begins with, got {tuple(prefix.shape)}")
+    known = 0 if prefix is None else len(prefix)
+    if length is not None and length < 1:
+        raise ValueError(f"length expects at least 1, got {length}")
+    if length is not None and not model.any_length and known + length != model.num_variables:
+        left = model.num_variables - known
+        raise ValueError(f"length expects {left}, as many variables as the prefix leaves, got {length}")
+    return known + (length or model.num_variables) if length is not None or model.any_length else None
 
 
 def _watched(draw: Choose | None, watch: Callable[[Tensor], None]) -> Choose:
