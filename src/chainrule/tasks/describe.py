@@ -85,8 +85,9 @@ def _operations(model: AutoregressiveModel) -> tuple[int, int]:
     """Count the operations of one log_prob and one sample, on an example without zeros, so that none is left out."""
     model = copy.deepcopy(model).double()  # the fused kernels of single precision hide their products from the counter
     with torch.no_grad():
-        x = torch.stack([_telling(model.conditional.of(i)) for i in range(model.num_variables)])
-        x = x.to(model.dtype).reshape(1, *model.event_shape)
+        count = 1 if model.conditional.uniform else model.num_variables
+        values = torch.stack([_telling(model.conditional.of(i)) for i in range(count)])
+        x = values.to(model.dtype).expand(model.num_variables).reshape(1, *model.event_shape)
         context = None if model.num_classes is None else torch.zeros(1, dtype=torch.long)
         if (frame_size := frame_size_of(model)) is not None:
             context = torch.zeros(1, model.num_variables, frame_size)
