@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from wrong_models import BROKEN, Dead, Forgets, Logistic
 
 from chainrule import testing
-from chainrule.conditionals import Bernoulli, Categorical
+from chainrule.conditionals import Bernoulli, Categorical, GaussianMixture
 from chainrule.model import AutoregressiveModel
-from chainrule.models import FVSBN, MADE
-from chainrule.testing import LAWS, check_model, randomised
+from chainrule.models import FVSBN, MADE, GatedPixelCNN
+from chainrule.testing import LAWS, Outcome, check_model, randomised
 from chainrule.testing.agreement import chi_square
 
 each_broken = pytest.mark.parametrize(
@@ -133,3 +133,63 @@ def test_chi_square() -> None:
     assert chi_square(torch.tensor([10.0]), torch.tensor([10.0])) == 1
     impossible = torch.tensor([40.0, 50.0, 10.0]), torch.tensor([50.0, 50.0, 0.0])
     assert chi_square(*impossible) < 1e-9
+
+
+def test_verdicts_print_and_compare_as_texts() -> None:
+    verdicts = check_model(FVSBN(event_shape=(3,), conditional=Bernoulli()))
+    lines = str(verdicts).split("\n")
+    assert len(lines) == len(LAWS)
+    assert lines[0].split() == ["normalised", "passed"]
+    assert verdicts["normalised"].outcome is Outcome.PASSED
+    assert verdicts["normalised"].passed
+    assert not verdicts["uses_its_context"].passed
+
+
+class Rests(Logistic):
+    """A ReLU unit between the past and the logits, which rests under nearly all weights; right, but dead."""
+
+    def logits(self, sequence: Tensor) -> Tensor:
+        return (super().logits(sequence) - 2.0).relu() + self.bias
+
+
+def test_a_network_that_is_nearly_dead_is_not_called_broken() -> None:
+    assert check_model(Rests())["uses_its_past"].passed
+
+
+class Faint(Logistic):
+    """A connection that is there, but too weak to be told from rounding."""
+
+    def logits(self, sequence: Tensor) -> Tensor:
+        scale = torch.ones_like(self.weight)
+        scale[3, 1] = 1e-14
+        return sequence @ (self.weight * scale).tril(-1).T + self.bias
+
+
+def test_a_connection_as_weak_as_rounding_cannot_be_told() -> None:
+    verdict = check_model(Faint())["uses_its_past"]
+    assert verdict.outcome is Outcome.CANNOT_TELL
+    assert "1 of 6 connections have no more effect than rounding; try larger hidden sizes" in verdict
+
+
+def test_masks_decide_what_is_seen_unless_it_is_claimed() -> None:
+    narrow = MADE(event_shape=(4,), conditional=Bernoulli(), hidden_sizes=[1])
+    verdict = check_model(narrow)["uses_its_past"]
+    assert verdict.passed
+    assert "masks hide" in verdict
+    with pytest.raises(AssertionError, match="uses_its_past: conditional . expected to see variable ."):
+        check_model(narrow, receptive_field=torch.ones(4, 4, dtype=torch.bool).tril(-1))
+
+
+def test_a_parameter_that_a_small_event_has_no_use_for_is_found_alive_on_a_larger_one() -> None:
+    image = GatedPixelCNN(event_shape=(1, 1, 3), conditional=Bernoulli(), hidden_size=6, num_layers=2)
+    verdict = check_model(image)["gradients_flow"]
+    assert verdict.passed
+    assert "but for parameters that an event as small as this has no use for: " in verdict
+
+
+def test_three_real_variables_are_integrated() -> None:
+    model = MADE(event_shape=(3,), conditional=GaussianMixture(2), hidden_sizes=[8])
+    verdicts = check_model(model)
+    assert {verdicts[law] for law in ("normalised", "sampling_agrees", "completion_agrees")} == {
+        "passed: conditional by conditional"
+    }

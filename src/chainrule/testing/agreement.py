@@ -22,6 +22,9 @@ DEVIATIONS = 6.5
 LEAST_VARIANCE = 25.0
 """Counts that are expected to vary less than this are too far from normal to be judged."""
 
+UNRESOLVED = 0.02
+"""Conditionals whose sum over the nodes is as far from one as this are not judged by them."""
+
 CHUNK = 2**21
 """Probabilities that are computed at once, to bound memory."""
 
@@ -121,16 +124,19 @@ def require_conditional_agreement(model: AutoregressiveModel, grid: Grid, x: Ten
         distribution = model(chunk)
         log_probs = log_probs_on(grid, distribution).flatten(2)  # (K, b, n)
         masses = (log_probs + grid.log_lengths.flatten(1).unsqueeze(1)).exp()
-        masses = masses / masses.sum(0)
+        total = masses.sum(0)
+        # Where a density is too narrow for the nodes, which what came before decides, the variable is not judged.
+        judged = ((total - 1).abs() < UNRESOLVED).double()
+        masses = masses / total.clamp(min=UNRESOLVED)
         expected = torch.einsum("kbn,knc->cbn", masses, indicators)
         got = [nodes.cells_of(column) for nodes, column in zip(grid.nodes, chunk.flatten(1).unbind(1), strict=True)]
         counted = torch.nn.functional.one_hot(torch.stack(got, 1), num_cells).movedim(2, 0)
-        off[:-1] += (counted - expected).sum(1)
-        variance[:-1] += (expected * (1 - expected)).sum(1)
+        off[:-1] += ((counted - expected) * judged).sum(1)
+        variance[:-1] += (expected * (1 - expected) * judged).sum(1)
         scores = log_probs.masked_fill(masses == 0, 0.0)
         mean = (masses * scores).sum(0)
-        off[-1] += (distribution.log_prob(chunk).flatten(1) - mean).sum(0)
-        variance[-1] += (masses * (scores - mean).square()).sum(0).sum(0)
+        off[-1] += ((distribution.log_prob(chunk).flatten(1) - mean) * judged).sum(0)
+        variance[-1] += ((masses * (scores - mean).square()).sum(0) * judged).sum(0)
     times = model.order.permutation.cpu()[first:]
     far = (off / variance.clamp(min=LEAST_VARIANCE).sqrt()).abs()[:, times]
     far = torch.cat([far[:-1].masked_fill(variance[:-1, times] < LEAST_VARIANCE, 0.0), far[-1:]])

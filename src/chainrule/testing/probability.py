@@ -48,6 +48,10 @@ NARROW = 0.5
 """Densities are too narrow for their nodes where a sample has more than this probability per node."""
 
 
+BEYOND = 1e-9
+"""The most that the last node before an open end may hold."""
+
+
 @law
 @torch.no_grad()
 def normalised(model: AutoregressiveModel) -> Verdict:
@@ -111,18 +115,17 @@ def _soften(model: AutoregressiveModel, grid: Grid, x: Tensor) -> bool:
 
 def _resolved(distribution: Distribution, grid: Grid) -> bool:
     """True if half of the nodes give the same integral, the ends hold nothing, and nodes are dense at samples."""
-    if not any(nodes.open_ends for nodes in grid.nodes):
+    if not any(any(nodes.open_ends) for nodes in grid.nodes):
         return True
     masses = _masses(distribution, grid).flatten(2)
     draws = torch.stack([distribution.sample() for _ in range(4 * EXAMPLES)])
     density = distribution.log_prob(draws.to(grid.values)).flatten(2).exp()
     for i, nodes in enumerate(grid.nodes):
-        if not nodes.open_ends:
+        if not any(nodes.open_ends):
             continue
-        count = len(nodes.values) - nodes.num_atoms
-        own = masses[:count, :, i]
-        if float(own[0].max()) > 1e-9 or float(own[-1].max()) > 1e-9:
+        if nodes.mass_at_ends(masses[..., i]) > BEYOND:
             return False
+        own = masses[: len(nodes.values) - nodes.num_atoms, :, i]
         if nodes.continuous:
             lengths = nodes.lengths_at(draws.flatten(2)[..., i].flatten())
             narrow = (density[..., i].flatten() * lengths).max() > NARROW
@@ -190,7 +193,7 @@ def _agrees(
     grid = grid_of(model, CELL_NODES)
     if grid is None:
         return _unknown_support(model)
-    if not _soften(model, grid, random_events(model, EXAMPLES)[:EXAMPLES]):
+    if not _soften(model, grid, random_events(model, EXAMPLES)[:EXAMPLES].double()):
         return _too_narrow()
     fewest, most = CELL_DRAWS
     count = min(max(CELL_PROBABILITIES // grid.values.numel(), fewest), most)

@@ -166,8 +166,7 @@ def _distribution(conditional: Conditional) -> Verdict:
         )
     distribution = conditional.distribution(_parameters(conditional, SETTINGS) * 0.5)
     masses = (distribution.log_prob(nodes.values[:, None].expand(-1, SETTINGS)) + nodes.log_lengths[:, None]).exp()
-    open_mass = float(masses[[0, len(masses) - nodes.num_atoms - 1]].max()) if nodes.open_ends else 0.0
-    if open_mass > 1e-9:
+    if nodes.mass_at_ends(masses) > 1e-9:
         return cannot_tell("its tails are too heavy to be added up", "lighter tails in a copy for tests")
     total = masses.sum(0)
     worst = float(total[(total - 1).abs().argmax()])

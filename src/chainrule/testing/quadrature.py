@@ -20,10 +20,10 @@ from chainrule.conditionals import Conditional, Standardised
 from chainrule.conditionals.support import bound_of, is_in, values_of
 
 REACH = 12.0
-"""Continuous supports are integrated over u from -REACH to REACH: for all numbers x from -1.6e5 to 1.6e5."""
+"""Towards infinity, u goes as far as this: x to 1.6e5."""
 
-INTERVAL_REACH = 30.0
-"""The same for intervals, whose ends are met to one part in 1e13."""
+NEAR = 24.0
+"""Towards a finite end, u goes as far as this: x comes as close to it as 4e-11, for an interval times its length."""
 
 MAX_CELLS = 16
 """A support is cut into at most this many cells, in which samples are counted."""
@@ -38,7 +38,7 @@ class Nodes:
         log_lengths: The log of the length that each stands for, ``(K,)``; 0 for listed values.
         cells: The cell that each is in, ``(K,)``.
         num_atoms: How many of the last values are atoms.
-        open_ends: True if there are values beyond the first or the last.
+        open_ends: Whether there are values before the first, and beyond the last.
         continuous: True if values stand for lengths.
     """
 
@@ -46,8 +46,14 @@ class Nodes:
     log_lengths: Tensor
     cells: Tensor
     num_atoms: int
-    open_ends: bool
+    open_ends: tuple[bool, bool]
     continuous: bool
+
+    def mass_at_ends(self, masses: Tensor) -> float:
+        """The greatest of ``masses`` ``(K, ...)`` at an open end: beyond it there may be as much."""
+        ends = [0, len(self.values) - self.num_atoms - 1]
+        return max((float(masses[end].max()) for end, is_open in zip(ends, self.open_ends, strict=True) if is_open),
+                   default=0.0)  # fmt: skip
 
     def cells_of(self, x: Tensor) -> Tensor:
         """The cells of values ``x`` ``(N,)``; those of continuous variables meet midway between two nodes."""
@@ -108,12 +114,12 @@ def _in_units(nodes: Nodes | None, conditional: Standardised) -> Nodes | None:
     )
 
 
-def _listed(values: Tensor, open_ends: bool = False) -> Nodes:
+def _listed(values: Tensor, *, has_end: bool = True) -> Nodes:
     values = values.double()
     number = torch.arange(len(values))
     # Of open ends the first values get cells of their own: most of the probability is there.
-    cells = number.clamp(max=MAX_CELLS - 1) if open_ends else number * min(len(values), MAX_CELLS) // len(values)
-    return Nodes(values, torch.zeros_like(values), cells, 0, open_ends, False)
+    cells = number.clamp(max=MAX_CELLS - 1) if not has_end else number * min(len(values), MAX_CELLS) // len(values)
+    return Nodes(values, torch.zeros_like(values), cells, 0, (False, not has_end), False)
 
 
 def _nodes(support: Constraint, count: int) -> Nodes | None:
@@ -124,8 +130,8 @@ def _nodes(support: Constraint, count: int) -> Nodes | None:
         return _integers(lower, upper, count)
     if lower is None and upper is None and support is not constraints.real:
         return None
-    reach = INTERVAL_REACH if lower is not None and upper is not None else REACH
-    u = torch.linspace(-reach, reach, count, dtype=torch.float64)
+    first, last = -REACH if lower is None else -NEAR, REACH if upper is None else NEAR
+    u = torch.linspace(first, last, count, dtype=torch.float64)
     if lower is not None and upper is not None:
         values = torch.where(u < 0, lower + (upper - lower) * u.sigmoid(), upper - (upper - lower) * (-u).sigmoid())
         slopes, cuts = (upper - lower) * u.sigmoid() * (-u).sigmoid(), torch.linspace(-3, 3, 7)
@@ -135,15 +141,15 @@ def _nodes(support: Constraint, count: int) -> Nodes | None:
         values, slopes, cuts = upper - (-u).exp(), (-u).exp(), torch.linspace(-3, 3, 9)
     else:
         values, slopes, cuts = 2 * u.sinh(), 2 * u.cosh(), torch.linspace(-1.5, 1.5, 9)
-    return Nodes(values, (slopes * (u[1] - u[0])).log(), torch.bucketize(u, cuts.double()), 0, True, True)
+    return Nodes(values, (slopes * (u[1] - u[0])).log(), torch.bucketize(u, cuts.double()), 0, (True, True), True)
 
 
 def _integers(lower: float | None, upper: float | None, count: int) -> Nodes:
     """Integers from or up to a bound, or around zero."""
     if lower is not None:
-        return _listed(lower + torch.arange(count, dtype=torch.float64), open_ends=True)
+        return _listed(lower + torch.arange(count, dtype=torch.float64), has_end=False)
     if upper is not None:
-        found = _listed(torch.arange(count, dtype=torch.float64), open_ends=True)
-        return Nodes((upper - found.values).flip(0), found.log_lengths, found.cells.flip(0), 0, True, False)
+        found = _listed(torch.arange(count, dtype=torch.float64), has_end=False)
+        return Nodes((upper - found.values).flip(0), found.log_lengths, found.cells.flip(0), 0, (True, False), False)
     values = torch.arange(count, dtype=torch.float64) - count // 2
-    return Nodes(values, torch.zeros_like(values), (values.clamp(-7, 7) + 7).long(), 0, True, False)
+    return Nodes(values, torch.zeros_like(values), (values.clamp(-7, 7) + 7).long(), 0, (True, True), False)

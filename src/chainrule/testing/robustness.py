@@ -86,6 +86,8 @@ def finite_and_strict(model: AutoregressiveModel) -> Verdict:
     found = _not_finite(model)
     if found is None:
         return PASSED
+    if _family_overflows(model):
+        return cannot_tell("its family of conditionals is not finite at parameters of 1000", "to bound them there")
     depth = sum(parameter.dim() > 1 for parameter in model.parameters())
     in_double = _not_finite(model.double()) if depth > SHALLOW else found
     require(
@@ -96,6 +98,17 @@ def finite_and_strict(model: AutoregressiveModel) -> Verdict:
     return cannot_tell(
         f"at 1000 times the weights the numbers of {depth} layers exceed what single precision holds", "fewer layers"
     )
+
+
+def _family_overflows(model: AutoregressiveModel) -> bool:
+    """True if already the family, given parameters of 1000 or -1000, has values of no finite log-probability."""
+    kinds = 1 if model.conditional.uniform else model.num_variables
+    for family in (model.conditional.of(i).family for i in range(kinds)):
+        for size in (1e3, -1e3):
+            parameters = torch.full((len(family.probes), family.num_parameters), size, dtype=model.dtype)
+            if not bool(family.distribution(parameters).log_prob(family.probes.to(model.dtype)).isfinite().all()):
+                return True
+    return False
 
 
 def _not_finite(model: AutoregressiveModel) -> tuple[str, float] | None:

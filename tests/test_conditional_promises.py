@@ -1,0 +1,184 @@
+"""Every family of conditionals keeps its promises, on any support; families that break one are told."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+from torch.distributions import Beta, Distribution, Gamma, Normal, Poisson, constraints
+from torch.distributions.constraints import Constraint
+from zoo import CONDITIONALS, IMAGE_CONDITIONALS, REAL_CONDITIONALS
+
+from chainrule.conditionals import Bernoulli, Categorical, Columns, Conditional, Gaussian, Standardised, WithMissing
+from chainrule.models import FVSBN
+from chainrule.testing import Outcome, check_conditional, check_model
+
+
+class TwoParameters(Conditional):
+    """One of torch's families with two positive parameters, both above 1."""
+
+    num_parameters, num_features = 2, 1
+    kind: type[Distribution]
+
+    def distribution(self, parameters: Tensor) -> Distribution:
+        first, second = (0.5 * parameters).exp().unbind(-1)
+        return self.kind(1 + first, second + 1, validate_args=False)
+
+    def at(self, distribution: Distribution, index: int) -> Distribution:
+        names = list(self.kind.arg_constraints)[:2]
+        parts = (getattr(distribution, name).flatten(1)[:, index] for name in names)
+        return self.kind(*parts, validate_args=False)
+
+    def encode(self, x: Tensor) -> Tensor:
+        return x.log1p().unsqueeze(-1)
+
+
+class Positive(TwoParameters):
+    kind, support = Gamma, constraints.positive
+
+
+class Share(TwoParameters):
+    kind, support = Beta, constraints.interval(0.0, 1.0)
+
+
+class Count(Conditional):
+    num_parameters, num_features = 1, 1
+    support = constraints.nonnegative_integer
+
+    def distribution(self, parameters: Tensor) -> Distribution:
+        return Poisson(parameters.squeeze(-1).exp(), validate_args=False)
+
+    def at(self, distribution: Distribution, index: int) -> Distribution:
+        return Poisson(distribution.rate.flatten(1)[:, index], validate_args=False)
+
+    def encode(self, x: Tensor) -> Tensor:
+        return x.log1p().unsqueeze(-1)
+
+
+class OrZero(Distribution):
+    """Zero with probability sigmoid(logit), else a number above it."""
+
+    arg_constraints = {}  # noqa: RUF012
+
+    def __init__(self, logit: Tensor, rest: Distribution) -> None:
+        self.logit, self.rest = logit, rest
+        super().__init__(logit.shape, validate_args=False)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        zero = value == 0
+        positive = self.rest.log_prob(torch.where(zero, 1.0, value)) - torch.nn.functional.softplus(self.logit)
+        return torch.where(zero, torch.nn.functional.logsigmoid(self.logit), positive)
+
+    def sample(self, sample_shape: tuple[int, ...] = ()) -> Tensor:
+        drawn = self.rest.sample(torch.Size(sample_shape))
+        return drawn * (torch.rand_like(drawn) >= self.logit.sigmoid())
+
+
+class Rain(Conditional):
+    """An atom beside a density: no rain at all, or so many millimetres."""
+
+    num_parameters, num_features = 3, 1
+    support = constraints.positive
+    atoms = torch.tensor([0.0])
+
+    def distribution(self, parameters: Tensor) -> Distribution:
+        return OrZero(parameters[..., 0], Positive().distribution(parameters[..., 1:]))
+
+    def at(self, distribution: Distribution, index: int) -> Distribution:
+        return OrZero(distribution.logit.flatten(1)[:, index], Positive().at(distribution.rest, index))
+
+    def encode(self, x: Tensor) -> Tensor:
+        return x.log1p().unsqueeze(-1)
+
+
+FAMILIES = [
+    *CONDITIONALS.values(),
+    *IMAGE_CONDITIONALS.values(),
+    *(family for family, _ in REAL_CONDITIONALS.values() if not isinstance(family, Columns)),
+    *(column for family, _ in REAL_CONDITIONALS.values() if isinstance(family, Columns) for column in family.columns),
+    Positive(),
+    Share(),
+    Count(),
+    Rain(),
+    WithMissing(Count()),
+    Standardised(Positive(), shift=-2.0, scale=10.0),
+]
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=repr)
+def test_promises_are_kept(family: Conditional) -> None:
+    assert check_conditional(family).outcome is Outcome.PASSED
+
+
+@pytest.mark.parametrize("family", [Positive(), Share(), Count(), Rain()], ids=repr)
+def test_models_of_any_support_keep_all_laws(family: Conditional) -> None:
+    verdicts = check_model(FVSBN(event_shape=(3,), conditional=family))
+    assert verdicts["finite_and_strict"].outcome is Outcome.CANNOT_TELL  # exp of a parameter of 1000
+    for law in ("normalised", "sampling_agrees", "completion_agrees"):
+        assert verdicts[law].passed, verdicts[law]
+
+
+class HalfOfTheSamples(Bernoulli):
+    def distribution(self, parameters: Tensor) -> Distribution:
+        distribution = super().distribution(parameters)
+        distribution.sample = lambda shape=(): torch.bernoulli(
+            0.5 * distribution.probs.expand(*shape, *parameters.shape[:-1])
+        )
+        return distribution
+
+
+class LosesItsMass(Gaussian):
+    class TooSmall(Normal):
+        def log_prob(self, value: Tensor) -> Tensor:
+            return super().log_prob(value) - 0.001
+
+    def component(self, mean: Tensor, scale: Tensor) -> Distribution:
+        return self.TooSmall(mean, scale, validate_args=False)
+
+
+class OnlyPositive(Gaussian):
+    @property
+    def support(self) -> Constraint:
+        return constraints.positive
+
+
+class PicksTheFirst(Gaussian):
+    def at(self, distribution: Distribution, index: int) -> Distribution:
+        return super().at(distribution, 0)
+
+
+class TooFewFeatures(Categorical):
+    def encode(self, x: Tensor) -> Tensor:
+        return x.unsqueeze(-1)
+
+
+class ForgetsItsConfiguration(Gaussian):
+    @property
+    def config(self) -> dict[str, object]:
+        return {}
+
+    def __repr__(self) -> str:
+        return f"ForgetsItsConfiguration(min_scale={self.min_scale})"
+
+
+class StartsAnywhere(Categorical):
+    def initial_parameters(self, x: Tensor) -> Tensor:
+        return torch.tensor([0.0, 0.0, 0.1])
+
+
+@pytest.mark.parametrize(
+    ("family", "message"),
+    [
+        (HalfOfTheSamples(), "samples in cell"),
+        (LosesItsMass(), "over support and atoms expected 1 within 1e-5, got 0.999"),
+        (OnlyPositive(), "over support and atoms expected 1"),
+        (PicksTheFirst(), "of `at`, as against the whole distribution's"),
+        (TooFewFeatures(4), r"encode expected the shape \(4, 3\), got \(4, 1\)"),
+        (ForgetsItsConfiguration(0.1), "expected an equal one from its config"),
+        (StartsAnywhere(3), "initial_parameters: p"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Conditional) else "",
+)
+def test_broken_promises_are_told(family: Conditional, message: str) -> None:
+    with pytest.raises(AssertionError, match=f"conditional_keeps_promises: .*{message}"):
+        check_conditional(family)
