@@ -30,6 +30,7 @@ smartquotes = False  # they would change the formulas of docstrings
 default_role = "py:obj"
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
+napoleon_use_ivar = True  # attributes in the list of their class
 autodoc_default_options = {"members": True, "member-order": "bysource", "show-inheritance": True}
 autodoc_inherit_docstrings = False  # a method that only implements the contract is described there
 autodoc_typehints = "description"

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from chainrule.cli.flags import parse
 
+from chainrule.cli.options import parse
 from chainrule.models import MODULES
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -39,7 +39,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "src", copy / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     (copy / "tests").mkdir()
     shutil.copy(ROOT / "tests" / "zoo.py", copy / "tests")
-    assert len(follow((ROOT / "docs" / "extending.md").read_text(), copy)) >= 12
+    assert len(follow((ROOT / "docs" / "extending.md").read_text(), copy)) >= 18
     return copy
 
 
@@ -72,9 +72,30 @@ def test_the_set_is_fitted_with_the_model(tree: Path) -> None:
 
 
 def test_the_format_is_read(tree: Path) -> None:
-    (tree / "rows.json").write_text("[[0, 1], [2, 3]]")
-    script = "from pathlib import Path; from chainrule.data.read.json_rows import read_json_rows as read"
-    assert run(tree, "-c", f"{script}; print(read(Path('rows.json')).tolist())").strip() == "[[0, 1], [2, 3]]"
+    (tree / "rows.json").write_text(str([[0, i % 3] for i in range(10)]))
+    script = "from chainrule.data import load; data = load('rows.json'); print(data.levels, data.event_shape)"
+    assert run(tree, "-c", script).strip() == "3 (2,)"
+
+
+def test_the_kind_takes_all_verbs(tree: Path) -> None:
+    (tree / "genes.dna").write_text("ACGT\nACGA\nTCGA\nACGG\nTCGT\n" * 8)
+    (tree / "new.dna").write_text("ACGT\nGGGG\n")
+    for words in (
+        "fit --model MADE --model.hidden_sizes [8] --data genes.dna --max-epochs 3 --out genes",
+        "evaluate genes new.dna",
+        "sample genes -n 3 --out drawn.dna",
+        "score genes new.dna --out scores.csv",
+        "complete genes new.dna --observe 0.5 --out completed.npz",
+        "represent genes --out features.npz",
+    ):
+        run(tree, "-m", "chainrule", *words.split())
+    assert re.fullmatch(r"([ACGT]{4}\n){3}", (tree / "drawn.dna").read_text())
+    assert len((tree / "scores.csv").read_text().splitlines()) == 3
+
+
+def test_the_task_is_a_command(tree: Path) -> None:
+    run(tree, "-m", "chainrule", *["fit", "--model", "Table", "--data", "parity", "--out", "table"])
+    assert "nats" in run(tree, "-m", "chainrule", "entropy", "table", "-n", "64")
 
 
 def test_the_task_is_a_name_of_the_package(tree: Path) -> None:

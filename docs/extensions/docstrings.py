@@ -1,4 +1,4 @@
-"""How docstrings of the source become pages: formulas stand by themselves, and no first sentence is read as a type."""
+"""How docstrings of the source become pages: formulas stand by themselves, and nothing is said twice."""
 
 import re
 from typing import Any
@@ -27,8 +27,14 @@ def keep_first_sentences(app: Sphinx, what: str, name: str, obj: Any, options: A
         lines.insert(0, "\\ ")
 
 
+def skip_fields(app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
+    """Leave out the fields of a named tuple, which its class lists."""
+    return True if (getattr(obj, "__doc__", None) or "").startswith("Alias for field number") else None
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Run both before napoleon, whose priority is 500."""
+    """Run before napoleon, whose priority is 500."""
+    app.connect("autodoc-skip-member", skip_fields)
     app.connect("autodoc-process-docstring", set_formulas_apart, priority=400)
     app.connect("autodoc-process-docstring", keep_first_sentences, priority=400)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

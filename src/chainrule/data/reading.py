@@ -79,7 +79,7 @@ def _find(spec: str | Path, choices: Mapping[str, Any]) -> tuple[Reader, dict[st
         return _folder_reader(path)
     if not path.exists() and isinstance(spec, str) and os.sep not in spec and not path.suffix:
         raise ValueError(f"data expects a name ({', '.join(NAMED)}) or a path, got {spec!r}{nearest(spec, NAMED)}")
-    _function("read.rows.check_is_file")(path)
+    _function("read.rows.check_is_file")(path, tuple(BY_SUFFIX))
     return partial(_function(f"read.{BY_SUFFIX[path.suffix.lower()]}"), path), {}
 
 

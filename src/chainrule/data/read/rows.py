@@ -39,14 +39,14 @@ def read_all(path: Path, shape: Sequence[int], levels: int) -> tuple[ArrayExampl
     return ArrayExamples(array, found), None
 
 
-def check_is_file(path: Path) -> None:
-    """Raise an error that names the file or format which is nearest, unless ``path`` is a file that can be read."""
+def check_is_file(path: Path, suffixes: Sequence[str] = SUFFIXES) -> None:
+    """Raise an error that names the nearest file or the ``suffixes``, unless ``path`` is a file with one of them."""
     if not path.is_file():
         folder = path.parent
         near = nearest(path.name, [other.name for other in folder.iterdir()]) if folder.is_dir() else ""
         raise FileNotFoundError(f"expected a file or a folder, found no {path}{near}")
-    if path.suffix.lower() not in SUFFIXES:
-        raise ValueError(f"{path}: expected a file {' '.join(SUFFIXES)}, got the suffix {path.suffix!r}")
+    if path.suffix.lower() not in suffixes:
+        raise ValueError(f"{path}: expected a file {' '.join(suffixes)}, got the suffix {path.suffix!r}")
 
 
 def load_splits(folder: Path, files: Mapping[str, Path], *, levels: int | None = None) -> Dataset:
