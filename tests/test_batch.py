@@ -117,7 +117,7 @@ def test_surprisals_evaluation_and_log_prob_agree(form: str, documents: Document
     source = as_source(examples)
     wholes = in_order(source, history_of(model, ragged=source.ragged))
     for (_, nats), (_, values) in zip(scored, wholes, strict=True):
-        x = torch.tensor(values)[None]
+        x = torch.tensor(values, dtype=torch.float32)[None]
         torch.testing.assert_close(nats, -model(x).log_prob(x)[0].double(), rtol=1e-4, atol=1e-4)
 
 

@@ -23,7 +23,8 @@ from chainrule.conditionals import (
 )
 from chainrule.model import AutoregressiveModel
 from chainrule.testing import randomised
-from chainrule.testing.probes import random_context, random_events
+from chainrule.testing.probes import random_events
+from chainrule.testing.subjects import random_context
 
 BITS, LETTERS = Bernoulli(), Categorical(3)
 COLUMNS = Columns([BITS, Standardised(WithMissing(GaussianMixture(2)), 1.0, 2.0), LETTERS, LogisticMixture(2)])

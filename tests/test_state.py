@@ -20,7 +20,7 @@ from chainrule.abilities import components_of
 from chainrule.conditionals import Bernoulli
 from chainrule.model import AutoregressiveModel
 from chainrule.state import Shared, State, detach, repeat, select
-from chainrule.testing.probes import random_context
+from chainrule.testing.subjects import random_context
 
 
 class Named(NamedTuple):
