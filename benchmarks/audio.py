@@ -22,7 +22,7 @@ import chainrule
 from chainrule.atomic import write_atomically
 from chainrule.conditionals import Categorical
 from chainrule.data import load
-from chainrule.data.sequences import Recordings
+from chainrule.data.recordings import Recordings
 from chainrule.models import WaveNet
 from chainrule.runs import machine
 from chainrule.runs.folder import versions

@@ -27,7 +27,7 @@ from chainrule.data import load
 from chainrule.data.audio import AudioFormat
 from chainrule.data.named.fsdd import SPEAKERS
 from chainrule.data.read.recordings import write_wav
-from chainrule.data.sequences import Recordings
+from chainrule.data.recordings import Recordings
 from chainrule.runs import folder as run_folder
 from chainrule.runs import machine
 from chainrule.runs.folder import versions

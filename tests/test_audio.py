@@ -23,7 +23,7 @@ from chainrule.conditionals import Categorical
 from chainrule.data import load
 from chainrule.data.audio import AudioFormat, recordings
 from chainrule.data.read.recordings import decode, write_wav
-from chainrule.data.sequences import Recordings
+from chainrule.data.recordings import Recordings
 from chainrule.models import MADE, RNN, WaveNet
 from chainrule.sequence import history_of
 from chainrule.tasks.score import surprisals

@@ -20,7 +20,7 @@ from chainrule.cli import main, options
 from chainrule.conditionals import Categorical
 from chainrule.data import load
 from chainrule.data.read import images as image_files
-from chainrule.data.sequences import Recordings
+from chainrule.data.recordings import Recordings
 from chainrule.data.write import write_images
 from chainrule.kinds import base
 from chainrule.models import WaveNet

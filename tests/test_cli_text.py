@@ -96,7 +96,7 @@ def test_lines_are_those_of_the_file(
     """Carriage returns belong to the ends, blank lines are no documents, long lines are given in parts."""
     monkeypatch.setattr(lines, "SYMBOLS", 200)
     monkeypatch.setattr(lines, "LONGEST", 16)
-    monkeypatch.setattr(lines, "PIECE", 8)
+    monkeypatch.setattr(lines, "CHUNK", 8)
     file, long = folder / "lines.txt", "row your boat " * 4
     file.write_bytes(f"row\r\n\n{long}\ngently\n".encode())
     assert main(["score", str(folder / run), str(file)]) == 0

@@ -13,7 +13,7 @@ from test_data_frames import ROWS, mixed
 import chainrule.data
 from chainrule.data.formats import RowsFormat
 from chainrule.data.read import levels, table, table_file
-from chainrule.data.read.table import pieces_of, read_frame, read_levels
+from chainrule.data.read.table import chunks_of, read_frame, read_levels
 from chainrule.data.schema import TableSchema
 
 CUTS = {"train": (0, 40), "valid": (40, 50), "test": (50, ROWS)}
@@ -193,13 +193,13 @@ def test_types_are_those_of_all_cells(tmp_path: Path) -> None:
     assert read_frame(tmp_path / "t.csv", texts=["integer"])["code"].to_list() == [7, 1, 2, 3]
 
 
-def test_pieces_of_a_known_schema_are_all_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks_of_a_known_schema_are_all_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mixed().write_csv(tmp_path / "people.csv")
     schema = schema_of(chainrule.data.load(tmp_path / "people.csv"))
     monkeypatch.setattr(table_file, "CHUNK_BYTES", 100)
-    pieces = list(pieces_of(tmp_path / "people.csv", schema, rows=7))
-    assert len(pieces) > 1
-    x = np.concatenate([schema.encode(piece, "people.csv") for piece in pieces])
+    chunks = list(chunks_of(tmp_path / "people.csv", schema, rows=7))
+    assert len(chunks) > 1
+    x = np.concatenate([schema.encode(chunk, "people.csv") for chunk in chunks])
     assert np.array_equal(x, schema.encode(mixed(), "people"), equal_nan=True)
     examples, names = table.read_all(tmp_path / "people.csv", schema)
     assert names is None

@@ -11,7 +11,7 @@ from chainrule.conditionals import Bernoulli, Categorical, Conditional
 from chainrule.model import AutoregressiveModel
 from chainrule.models import FVSBN, MADE, NADE
 from chainrule.models.made import hidden_degrees
-from chainrule.models.nade import BLOCK
+from chainrule.models.nade import CHUNK
 from chainrule.state import select
 from chainrule.testing import randomised
 
@@ -84,7 +84,7 @@ def test_fvsbn_is_one_regression_per_variable(conditional: Conditional, n: int, 
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "relu"])
-@pytest.mark.parametrize("n", [*SIZES, 2 * BLOCK + 3])
+@pytest.mark.parametrize("n", [*SIZES, 2 * CHUNK + 3])
 @pytest.mark.parametrize("conditional", CONDITIONALS, ids=repr)
 def test_nade_is_its_loop(conditional: Conditional, n: int, activation: str) -> None:
     model = randomised(
@@ -189,7 +189,7 @@ def nade_of(n: int, conditional: Conditional) -> NADE:
     return model
 
 
-@pytest.mark.parametrize("n", [1, 2, BLOCK, BLOCK + 1, 3 * BLOCK - 1])
+@pytest.mark.parametrize("n", [1, 2, CHUNK, CHUNK + 1, 3 * CHUNK - 1])
 @pytest.mark.parametrize("conditional", [Bernoulli(), Categorical(4, "scalar")], ids=repr)
 def test_nade_agrees_on_sparse_dense_and_differentiable_inputs(n: int, conditional: Conditional) -> None:
     """Its forward pass shares hidden states between variables, unless the input's gradient is asked for."""
@@ -207,8 +207,8 @@ def test_nade_agrees_on_sparse_dense_and_differentiable_inputs(n: int, condition
 
 @pytest.mark.parametrize("density", [0.0, 0.1, 1.0])
 def test_nade_has_the_same_gradients_with_shared_states(density: float) -> None:
-    model = nade_of(BLOCK + 5, Bernoulli())
-    x = (torch.rand(6, BLOCK + 5, generator=torch.Generator().manual_seed(0)) < density).double()
+    model = nade_of(CHUNK + 5, Bernoulli())
+    x = (torch.rand(6, CHUNK + 5, generator=torch.Generator().manual_seed(0)) < density).double()
     gradients = []
     for example in (x, x.clone().requires_grad_()):
         loss = model(example).log_prob(x).sum()

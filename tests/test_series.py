@@ -14,7 +14,7 @@ from command_line import refused
 import chainrule
 import chainrule.data
 from chainrule.cli import main
-from chainrule.data.sequences import Recordings
+from chainrule.data.recordings import Recordings
 from chainrule.data.series import SeriesFormat
 from chainrule.runs import evaluate_split
 

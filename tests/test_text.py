@@ -89,9 +89,9 @@ def test_documents_are_lines(file: Path) -> None:
     assert octets.levels == 256
 
 
-@pytest.mark.parametrize("block", [1, 2, 3, 1000])
-def test_files_are_read_in_pieces(file: Path, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
-    monkeypatch.setattr(text_file, "BLOCK", block)
+@pytest.mark.parametrize("chunk", [1, 2, 3, 1000])
+def test_files_are_read_in_chunks(file: Path, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
+    monkeypatch.setattr(text_file, "CHUNK", chunk)
     content = file.read_bytes().decode()
     assert "".join(read_text(file)) == content
     vocabulary = Vocabulary(content)
@@ -106,12 +106,12 @@ def test_files_are_read_in_pieces(file: Path, monkeypatch: pytest.MonkeyPatch, b
 
 @given(
     pieces=st.lists(st.sampled_from([b"a", b"bc", b"\n", b"\r\n", b"\r", "é".encode()]), min_size=1),
-    block=st.integers(1, 9),
+    chunk=st.integers(1, 9),
 )
-def test_lines_are_those_between_their_ends(pieces: list[bytes], block: int) -> None:
+def test_lines_are_those_between_their_ends(pieces: list[bytes], chunk: int) -> None:
     raw = b"".join(pieces)
     expected = [line.removesuffix(b"\r") for line in raw.removesuffix(b"\n").split(b"\n")]
-    with tempfile.NamedTemporaryFile() as file, mock.patch.object(text_file, "BLOCK", block):
+    with tempfile.NamedTemporaryFile() as file, mock.patch.object(text_file, "CHUNK", chunk):
         file.write(raw)
         file.flush()
         assert [raw[start:stop] for start, stop in lines_of(Path(file.name))] == expected

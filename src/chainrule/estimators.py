@@ -26,7 +26,7 @@ from chainrule.training import fit
 Floats = NDArray[np.float64]
 
 
-class _Fitted(BaseEstimator):  # type: ignore[misc]
+class _Estimator(BaseEstimator):  # type: ignore[misc]
     """The part that both estimators have in common: the model, its training and log p."""
 
     def __init__(
@@ -104,7 +104,7 @@ class _Fitted(BaseEstimator):  # type: ignore[misc]
         return scores - float(np.log(self.scale_).sum())
 
 
-class ChainRuleDensity(DensityMixin, _Fitted):  # type: ignore[misc]
+class ChainRuleDensity(DensityMixin, _Estimator):  # type: ignore[misc]
     """Estimates the density of numeric rows; its methods mean the same as those of scikit-learn's `KernelDensity`.
 
     Args:
@@ -150,7 +150,7 @@ class ChainRuleDensity(DensityMixin, _Fitted):  # type: ignore[misc]
         return rows * self.scale_ + self.mean_
 
 
-class ChainRuleDetector(OutlierMixin, _Fitted):  # type: ignore[misc]
+class ChainRuleDetector(OutlierMixin, _Estimator):  # type: ignore[misc]
     """Detects outliers by their density; its methods mean the same as those of scikit-learn's outlier detectors.
 
     A row is an outlier if its log p is below that of a share ``contamination`` of the training rows.

@@ -12,7 +12,7 @@ from chainrule.model import AutoregressiveModel
 from chainrule.sequence import SequenceModel
 from chainrule.state import select as select_items
 
-PIECE = 1024
+CHUNK = 1024
 """Variables of a long sequence that are computed at once, to bound memory."""
 
 Choose = Callable[[int, Distribution], Tensor]
@@ -61,9 +61,9 @@ def walk(
     previous: Tensor | None = None
     chosen = list(known.unbind(1))
     if chosen and isinstance(model, SequenceModel):
-        for part in known.split(PIECE, dim=1):
-            _, state = model.advance(state, previous, part)
-            previous = part[:, -1]
+        for chunk in known.split(CHUNK, dim=1):
+            _, state = model.advance(state, previous, chunk)
+            previous = chunk[:, -1]
     elif chosen:
         for value in chosen:
             _, state = model.step(state, previous)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chainrule.data.dataset import Dataset
-from chainrule.data.sequences import Recordings
+from chainrule.data.recordings import Recordings
 
 LINEAR = 65_536
 """Levels of 16-bit samples, which are taken as they are."""

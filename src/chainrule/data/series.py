@@ -16,8 +16,8 @@ from chainrule.data.column import Column
 from chainrule.data.dataset import Dataset, nearest
 from chainrule.data.infer import infer
 from chainrule.data.read.table import read_frame
+from chainrule.data.recordings import Recordings
 from chainrule.data.schema import TableSchema
-from chainrule.data.sequences import Recordings
 
 WINDOW = 512
 """Values that a chunk of a series counts in training, and that are sampled by default."""

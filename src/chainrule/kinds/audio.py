@@ -16,7 +16,7 @@ from chainrule.data.audio import LINEAR, AudioFormat
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.read.recordings import read_all, write_wav
-from chainrule.data.sequences import Recordings
+from chainrule.data.recordings import Recordings
 from chainrule.kinds.base import Items, Kind, figures_per
 from chainrule.kinds.families import family_of_levels, refuse_arguments
 from chainrule.kinds.observed import observed_share

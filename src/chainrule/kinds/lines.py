@@ -17,7 +17,7 @@ from chainrule.data.text import TextFormat
 from chainrule.data.vocabulary import Vocabulary
 from chainrule.sequence import SequenceModel
 from chainrule.tasks.score import stream_surprisals, surprisals
-from chainrule.walk import PIECE
+from chainrule.walk import CHUNK
 
 DOCUMENTS = 256
 """Documents that are scored at once, at most."""
@@ -25,7 +25,7 @@ DOCUMENTS = 256
 SYMBOLS = 1 << 15
 """Symbols that are scored at once, what fills documents up among them; one of a tenth of this is scored alone."""
 
-BLOCK = 1 << 20
+READ_BYTES = 1 << 20
 """Bytes of lines that are read at once, if one is not longer."""
 
 LONGEST = 1 << 16
@@ -59,25 +59,25 @@ def scored_lines(model: SequenceModel, text: TextFormat, path: Path) -> Iterator
     return stream_lines(model, text.vocabulary, read_symbols(path, text.vocabulary))
 
 
-def stream_lines(model: SequenceModel, vocabulary: Vocabulary, blocks: Iterable[Symbols]) -> Iterator[Part]:
-    """The lines of a stream whose symbols come in ``blocks`` ``(m,)``."""
+def stream_lines(model: SequenceModel, vocabulary: Vocabulary, chunks: Iterable[Symbols]) -> Iterator[Part]:
+    """The lines of a stream whose symbols come in ``chunks`` ``(m,)``."""
     end = vocabulary.end if vocabulary.characters is None or "\n" in vocabulary.characters else -1
-    pieces, again = itertools.tee(
-        symbols[start : start + PIECE] for symbols in blocks for start in range(0, len(symbols), PIECE)
+    small, again = itertools.tee(
+        symbols[start : start + CHUNK] for symbols in chunks for start in range(0, len(symbols), CHUNK)
     )
-    scored = zip(again, stream_surprisals(model, pieces), strict=True)
+    scored = zip(again, stream_surprisals(model, small), strict=True)
     number, column = 1, 1
-    for symbols, nats in _lines((np.stack([piece, values.numpy()]) for piece, values in scored), end):
+    for symbols, nats in _lines((np.stack([chunk, values.numpy()]) for chunk, values in scored), end):
         yield Part(number, column, symbols, nats)
         number, column = (number + 1, 1) if symbols[-1] == end else (number, column + len(symbols))
 
 
-def _lines(pieces: Iterable[Symbols], end: int) -> Iterator[Symbols]:
-    """``pieces`` ``(k, m)`` of a stream, cut anew after every symbol ``end`` of the first row."""
+def _lines(chunks: Iterable[Symbols], end: int) -> Iterator[Symbols]:
+    """The lines ``(k, n)`` of a stream that comes in ``chunks`` ``(k, m)``: each ends with ``end`` in the first row."""
     rest = None
-    for piece in pieces:
-        piece = piece if rest is None else np.concatenate([rest, piece], axis=1)
-        *whole, rest = np.split(piece, np.flatnonzero(piece[0] == end) + 1, axis=1)
+    for chunk in chunks:
+        chunk = chunk if rest is None else np.concatenate([rest, chunk], axis=1)
+        *whole, rest = np.split(chunk, np.flatnonzero(chunk[0] == end) + 1, axis=1)
         yield from whole
         if rest.shape[1] >= LONGEST:
             yield rest
@@ -115,13 +115,13 @@ def _ended_lines(vocabulary: Vocabulary, path: Path) -> Iterator[tuple[int, Symb
     begin = 0
     with path.open("rb") as file:
         while begin < len(lines):
-            stop = max(begin + 1, int(np.searchsorted(starts, starts[begin] + BLOCK)))
-            block = lines[begin:stop] - starts[begin]
+            stop = max(begin + 1, int(np.searchsorted(starts, starts[begin] + READ_BYTES)))
+            chunk = lines[begin:stop] - starts[begin]
             file.seek(starts[begin])
-            raw = file.read(block[-1, 1])
-            numbers = np.flatnonzero(block[:, 1] > block[:, 0])
-            texts = [raw[first:last] for first, last in block[numbers]]
-            # One encoding of many lines, for it costs about as much as that of one.
+            raw = file.read(chunk[-1, 1])
+            numbers = np.flatnonzero(chunk[:, 1] > chunk[:, 0])
+            texts = [raw[first:last] for first, last in chunk[numbers]]
+            # Many lines are encoded together, because that costs about as much as one line.
             symbols = vocabulary.encode((b"\n".join(texts) + b"\n").decode(errors="surrogateescape"))
             ends = np.flatnonzero(symbols == vocabulary.end) + 1
             yield from zip((numbers + begin + 1).tolist(), np.split(symbols, ends[:-1]), strict=bool(texts))

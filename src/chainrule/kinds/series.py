@@ -14,8 +14,8 @@ from torch import Tensor
 from chainrule.conditionals import Conditional, GaussianMixture
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
+from chainrule.data.recordings import Recordings
 from chainrule.data.schema import TableSchema
-from chainrule.data.sequences import Recordings
 from chainrule.data.series import SeriesFormat, draws_frame, read_all
 from chainrule.data.write import FRAMES, check_suffix, write_frame
 from chainrule.kinds.base import SYMBOLS, Items, figures_per

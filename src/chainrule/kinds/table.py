@@ -17,7 +17,7 @@ from torch import Tensor
 from chainrule.conditionals import Conditional
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
-from chainrule.data.read.table import pieces_of, read_all, read_frame
+from chainrule.data.read.table import chunks_of, read_all, read_frame
 from chainrule.data.schema import TableSchema
 from chainrule.data.write import FRAMES, check_suffix, write_frame
 from chainrule.kinds.base import Items, Kind
@@ -125,7 +125,7 @@ class TableKind(Kind):
 
     def items(self, model: AutoregressiveModel, source: Source) -> Iterator[Items]:
         unmissing = self._never_missing()
-        for x in self._pieces(model, source):
+        for x in self._chunks(model, source):
             possible = ~np.isinf(x).any(axis=1)
             log_probs = torch.full((len(x),), -math.inf, dtype=torch.float64)
             estimates = 0
@@ -161,9 +161,9 @@ class TableKind(Kind):
         unmissing, parts, count = self._never_missing(), [], 0
         order = model.order.permutation.cpu().numpy()
         stand_in = np.array([column.low if column.kind == "integer" else 0 for column in self.format.used], np.float32)
-        for piece in self._pieces(model, source):
-            for start in range(0, len(piece), BATCH):
-                x = piece[start : start + BATCH]
+        for chunk in self._chunks(model, source):
+            for start in range(0, len(chunk), BATCH):
+                x = chunk[start : start + BATCH]
                 unseen, empty = np.isinf(x), np.isnan(x) & unmissing
                 examples = torch.from_numpy(np.where(unseen | empty, stand_in, x))
                 nats = surprisals(model, examples, one_class(model, source.label, len(x))).double().cpu().numpy()
@@ -179,22 +179,22 @@ class TableKind(Kind):
         """Columns whose empty cells are unknown values and not values of their own."""
         return ~np.array([column.missing for column in self.format.used])
 
-    def _pieces(self, model: AutoregressiveModel, source: Source) -> Iterator[NDArray[np.float32]]:
-        """The rows ``(k, n)`` that are asked for, a piece of a large file at a time; unseen values are infinite."""
+    def _chunks(self, model: AutoregressiveModel, source: Source) -> Iterator[NDArray[np.float32]]:
+        """The rows ``(k, n)`` that are asked for, a chunk of a large file at a time; unseen values are infinite."""
         if source.path is None:
             examples = self.given(source, model).examples
             yield source.first(examples).numpy()
             return
         left = math.inf if source.limit is None else source.limit
         first = 0
-        for piece in pieces_of(source.path, self.format):
+        for chunk in chunks_of(source.path, self.format):
             try:
-                x = self.format.encode(piece, source.path.name, gaps=True, unseen=True)
+                x = self.format.encode(chunk, source.path.name, gaps=True, unseen=True)
             except ValueError as error:
                 rows = f" (rows are counted from {first + 1} on)" if first else ""
                 raise ValueError(f"{error}{rows}") from None
             yield x[: int(min(left - first, len(x)))]
-            first += len(piece)
+            first += len(chunk)
             if first >= left:
                 return
 

@@ -36,10 +36,10 @@ from chainrule.order import Order, OrderSpec
 from chainrule.state import Shared, State
 
 # Shape legend: B examples, n variables, f features and p parameters per variable, d hidden units,
-# k variables of a block, R distinct hidden states of a block.
+# k variables of a chunk, R distinct hidden states of a chunk.
 
-BLOCK, SHORT_BLOCK = 32, 8
-"""Variables per block of the parallel pass: few enough that a block's hidden states stay in cache. A block costs
+CHUNK, SHORT_CHUNK = 32, 8
+"""Variables per chunk of the parallel pass: few enough that a chunk's hidden states stay in cache. A chunk costs
 products of its size squared for every hidden state, so it is short where no two variables share a state."""
 
 
@@ -108,26 +108,26 @@ class NADE(AutoregressiveModel, Reorderable, Varied):
         # One draw for all variables of an example: a draw for each would cost more than the rest of the pass.
         kept = self._draw_kept(before_Bd)
         output_weight, output_bias = self._outputs()
-        block = SHORT_BLOCK if self.order_agnostic else BLOCK
-        blocks = []
+        chunk = SHORT_CHUNK if self.order_agnostic else CHUNK
+        chunks = []
         for features_Bkf, changes_Bk, input_weight, weight in zip(
-            features_Bnf.split(block, dim=1),
-            self._changes(features_Bnf).split(block, dim=1),
-            self.order.along(self.input_weight, 0, f).split(block * f),
-            output_weight.split(block * p),
+            features_Bnf.split(chunk, dim=1),
+            self._changes(features_Bnf).split(chunk, dim=1),
+            self.order.along(self.input_weight, 0, f).split(chunk * f),
+            output_weight.split(chunk * p),
             strict=True,
         ):
             hidden_Rd, state_Bk = self._hidden(features_Bkf, changes_Bk, before_Bd, input_weight, kept)
             parameters_Rkp = (hidden_Rd @ weight.T).unflatten(1, (-1, p))
-            blocks.append(parameters_Rkp.gather(0, state_Bk[..., None].expand(-1, -1, p)))
+            chunks.append(parameters_Rkp.gather(0, state_Bk[..., None].expand(-1, -1, p)))
             before_Bd = torch.addmm(before_Bd, features_Bkf.flatten(1), input_weight)
-        parameters_Bnp = torch.cat(blocks, dim=1) + output_bias.view(-1, p)
+        parameters_Bnp = torch.cat(chunks, dim=1) + output_bias.view(-1, p)
         return self.conditional.distribution(self.order.unflatten(parameters_Bnp))
 
     def _hidden(
         self, features_Bkf: Tensor, changes_Bk: Tensor, before_Bd: Tensor, weight: Tensor, kept: Sequence[Tensor]
     ) -> tuple[Tensor, Tensor]:
-        """Distinct hidden states ``(R, d)`` of a block, and which of them ``(B, k)`` each variable sees.
+        """Distinct hidden states ``(R, d)`` of a chunk, and which of them ``(B, k)`` each variable sees.
 
         A variable whose features are zero leaves the hidden layer as it was, so each distinct state
         is computed once, all of them in one product, and shared by the variables that see it.

@@ -34,7 +34,7 @@ class Site(NamedTuple):
         return self.column == 0 and self.colour == 0
 
 
-Written = tuple[Tensor, Site]
+FeaturesAt = tuple[Tensor, Site]
 """Features ``(B, k)`` and where they are."""
 
 Window = tuple[Tensor, Shared[list[tuple[Tensor, Tensor]]]]
@@ -120,7 +120,7 @@ class MaskedConv2d(Masked, nn.Conv2d):
         """Where the buffer begins that is seen at ``site``, in columns."""
         return site.column if self.reach else 0
 
-    def take(self, state: Window, written: Written | None, site: Site) -> Window:
+    def take(self, state: Window, written: FeaturesAt | None, site: Site) -> Window:
         """The state at ``site``, when ``written`` is known: see `step`."""
         new_row = bool(self.reach) and site.begins_row and site.row > 0
         if new_row and written is not None and written[1] == site:
@@ -129,7 +129,7 @@ class MaskedConv2d(Masked, nn.Conv2d):
             state = self._write(state, *written)
         return self._next_row(state) if new_row else state
 
-    def step(self, state: Window, written: Written | None, site: Site) -> tuple[Tensor, Window]:
+    def step(self, state: Window, written: FeaturesAt | None, site: Site) -> tuple[Tensor, Window]:
         """The output ``(B, out_channels / colours)`` at ``site``, and the next state.
 
         Args:

@@ -14,7 +14,7 @@ from chainrule.batch import Batch, as_source
 from chainrule.model import AutoregressiveModel, State
 from chainrule.sequence import SequenceModel, history_of, sequence_model
 from chainrule.tasks.batches import evaluation_mode
-from chainrule.walk import PIECE
+from chainrule.walk import CHUNK
 
 
 def surprisals(model: AutoregressiveModel, x: Tensor, context: Tensor | None = None) -> Tensor:
@@ -88,7 +88,7 @@ class CarriedSurprisals:
             if not batch.continues:
                 count = len(batch.x)
                 self._state, self._previous = model.start(count, model.check_context(batch.context, count)), None
-            for values in batch.x.split(PIECE, dim=1):
+            for values in batch.x.split(CHUNK, dim=1):
                 x = model.check(values.to(model.device))
                 distribution, self._state = model.advance(self._state, self._previous, x)
                 self._previous = x[:, -1]

@@ -77,8 +77,8 @@ def binarise(images: list[Images], seed: int = 0) -> list[Images]:
     for part in images:
         values = np.empty_like(part)
         for start in range(0, len(part), 5_000):  # bounds the memory that the float64 uniforms take
-            block = part[start : start + 5_000]
-            values[start : start + 5_000] = generator.random_sample(block.shape) < block / 255
+            chunk = part[start : start + 5_000]
+            values[start : start + 5_000] = generator.random_sample(chunk.shape) < chunk / 255
         drawn.append(values)
     return drawn
 

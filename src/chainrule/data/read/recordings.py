@@ -18,7 +18,7 @@ from chainrule.atomic import write_atomically
 from chainrule.data.audio import AudioFormat, check_window, dataset, recordings
 from chainrule.data.dataset import Dataset
 from chainrule.data.read.folders import files_of, labels_of, parts_of, roots_of
-from chainrule.data.sequences import Recordings
+from chainrule.data.recordings import Recordings
 
 SUFFIXES = (".wav", ".flac")
 

@@ -130,7 +130,7 @@ def read_frame(path: Path, texts: Collection[str] | None = None) -> polars.DataF
     return _typed([table], [list(table.chunks(ROWS))], texts).frame
 
 
-def pieces_of(path: Path, schema: TableSchema, rows: int = ROWS) -> Iterator[polars.DataFrame]:
+def chunks_of(path: Path, schema: TableSchema, rows: int = ROWS) -> Iterator[polars.DataFrame]:
     """The rows of a table of a known schema, about ``rows`` at a time.
 
     Raises:
@@ -150,7 +150,7 @@ def read_all(path: Path, schema: TableSchema) -> tuple[ArrayExamples, None]:
     Raises:
         ValueError: If it can't be read, or a cell has no value of its column; it is named.
     """
-    x = np.concatenate([schema.encode(piece, path.name) for piece in pieces_of(path, schema)])
+    x = np.concatenate([schema.encode(chunk, path.name) for chunk in chunks_of(path, schema)])
     return ArrayExamples(x, (x.shape[1],)), None
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from chainrule.data.vocabulary import Vocabulary
 
-BLOCK = 1 << 20
+CHUNK = 1 << 20
 """Bytes that are read at once."""
 
 
@@ -25,13 +25,13 @@ def read_text(path: Path, start: int = 0, stop: int | None = None) -> Iterator[s
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
     position = start  # of the first byte that is not yet decoded
-    for block in read_bytes(path, start, stop):
+    for chunk in read_bytes(path, start, stop):
         pending = len(decoder.getstate()[0])
         try:
-            text = decoder.decode(block)
+            text = decoder.decode(chunk)
         except UnicodeDecodeError as error:
             raise _no_text(path, position - pending + error.start, error) from None
-        position += len(block)
+        position += len(chunk)
         if text:
             yield text
     try:
@@ -45,9 +45,9 @@ def read_bytes(path: Path, start: int = 0, stop: int | None = None) -> Iterator[
     stop = path.stat().st_size if stop is None else stop
     with path.open("rb") as file:
         file.seek(start)
-        while start < stop and (block := file.read(min(BLOCK, stop - start))):
-            start += len(block)
-            yield block
+        while start < stop and (chunk := file.read(min(CHUNK, stop - start))):
+            start += len(chunk)
+            yield chunk
 
 
 def read_symbols(
@@ -55,8 +55,8 @@ def read_symbols(
 ) -> Iterator[NDArray[np.integer[Any]]]:
     """The symbols of the bytes ``start`` to ``stop`` of a file, a chunk at a time."""
     if vocabulary.characters is None:
-        for block in read_bytes(path, start, stop):
-            yield np.frombuffer(block, np.uint8)
+        for chunk in read_bytes(path, start, stop):
+            yield np.frombuffer(chunk, np.uint8)
     else:
         for text in read_text(path, start, stop):
             yield vocabulary.encode(text)
@@ -65,12 +65,12 @@ def read_symbols(
 def lines_of(path: Path) -> NDArray[np.int64]:
     """The bytes at which each line begins and ends, ``(N, 2)``, without the line end (LF or CR LF)."""
     ends, returns, position, last = [], [], 0, 0
-    for block in read_bytes(path):  # the file is not mapped, for all of it would then count as this process's memory
-        raw = np.frombuffer(block, np.uint8)
+    for chunk in read_bytes(path):  # the file is not mapped, for all of it would then count as this process's memory
+        raw = np.frombuffer(chunk, np.uint8)
         found = np.flatnonzero(raw == ord("\n"))
         returns.append(np.where(found > 0, raw[found - 1], last) == ord("\r"))
         ends.append(position + found)
-        position += len(block)
+        position += len(chunk)
         last = int(raw[-1])
     if last != ord("\n"):
         ends.append(np.array([position]))

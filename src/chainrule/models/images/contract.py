@@ -13,7 +13,7 @@ from chainrule.conditionals import Conditional
 from chainrule.model import AutoregressiveModel
 from chainrule.models.images.patches import Patches
 from chainrule.nn.buffers import write_columns
-from chainrule.nn.masked_conv import MaskedConv2d, Site, Written
+from chainrule.nn.masked_conv import FeaturesAt, MaskedConv2d, Site
 from chainrule.state import Shared, State
 
 
@@ -76,7 +76,7 @@ class ImageModel(AutoregressiveModel):
         """The state of the network before the first variable."""
 
     @abstractmethod
-    def network_step(self, state: State, previous: Written | None, site: Site) -> tuple[Tensor, State]:
+    def network_step(self, state: State, previous: FeaturesAt | None, site: Site) -> tuple[Tensor, State]:
         """Parameters ``(B, num_outputs / colours)`` of the variable, or patch, at ``site``, and the next state.
 
         Args:
@@ -208,7 +208,7 @@ class LayeredImageModel(ImageModel):
         layers = tuple(layer.start(batch_size, self.width, context) for layer in self.layers)
         return first, layers, head, output
 
-    def network_step(self, state: State, previous: Written | None, site: Site) -> tuple[Tensor, State]:
+    def network_step(self, state: State, previous: FeaturesAt | None, site: Site) -> tuple[Tensor, State]:
         first, layers, head, output = state
         hidden, first = self.first.step(first, previous, site)
         updated = []

@@ -21,7 +21,7 @@ from chainrule.models.images.contract import ImageModel, check_kernels, check_sh
 from chainrule.nn.buffers import write_columns
 from chainrule.nn.checks import check_counts, check_dropout
 from chainrule.nn.class_bias import ClassBias, plus
-from chainrule.nn.masked_conv import MaskedConv2d, RowsAbove, Site, Written
+from chainrule.nn.masked_conv import FeaturesAt, MaskedConv2d, RowsAbove, Site
 from chainrule.state import State
 
 
@@ -112,7 +112,7 @@ class GatedPixelCNN(ImageModel):
         layers = tuple(layer.start(batch_size, self.width, context) for layer in self.layers)
         return row, layers, *(layer.start(batch_size, self.width) for layer in (self.head, self.output))
 
-    def network_step(self, state: State, previous: Written | None, site: Site) -> tuple[Tensor, State]:
+    def network_step(self, state: State, previous: FeaturesAt | None, site: Site) -> tuple[Tensor, State]:
         row, layers, head, output = state
         if previous is not None:
             values, (_, column, colour) = previous
@@ -203,7 +203,7 @@ class GatedLayer(nn.Module):
         down = plus(self.down(above), biases[1]).squeeze(2).unflatten(1, (self.colours, -1)).permute(0, 3, 1, 2)
         return self._vertical(above, biases[0]), (rows, down.contiguous(), horizontal, out, biases)
 
-    def step(self, state: State, written: Written | None, site: Site) -> tuple[Tensor, State]:
+    def step(self, state: State, written: FeaturesAt | None, site: Site) -> tuple[Tensor, State]:
         """The horizontal stack ``(B, hidden_size / colours)`` at ``site``, and the next state."""
         rows, down, horizontal, out, biases = state
         both, horizontal = self.horizontal.step(horizontal, written, site)

@@ -28,7 +28,7 @@ from chainrule.conditionals.base import at_least_single
 from chainrule.conditionals.logistic_mixture import LogisticBins
 from chainrule.models.images.contract import ImageModel
 from chainrule.nn.checks import check_counts, check_dropout
-from chainrule.nn.masked_conv import MaskedConv2d, RowsAbove, Site, Written
+from chainrule.nn.masked_conv import FeaturesAt, MaskedConv2d, RowsAbove, Site
 from chainrule.nn.resolutions import Resolution, concat_elu
 from chainrule.state import Shared, State
 
@@ -149,7 +149,7 @@ class PixelCNNPlusPlus(ImageModel):
         streams = self.above.start(batch_size, self.width), self.beside.start(batch_size, self.width)
         return row, *streams, self.blocks.start(batch_size, self.width, context)
 
-    def network_step(self, state: State, previous: Written | None, site: Site) -> tuple[Tensor, State]:
+    def network_step(self, state: State, previous: FeaturesAt | None, site: Site) -> tuple[Tensor, State]:
         """The numbers ``(B, k)`` of all colours of the pixel at ``site``, after the features of the pixel before."""
         row, above, beside, blocks = state
         if previous is not None:
