@@ -1,1 +1,1 @@
-"""Attacks on image classifiers, and how well a model of p(x) detects and repairs them (the extra ``attacks``)."""
+"""Attacks on image classifiers, and a model of p(x) that detects and repairs them (the extra ``attacks``)."""

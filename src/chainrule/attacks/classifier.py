@@ -16,7 +16,7 @@ from chainrule.model import Model
 from chainrule.training import fit
 
 STEPS, EPOCHS = 400, 4
-"""Optimiser steps and epochs that the small classifier is trained for, at least."""
+"""The least numbers of optimiser steps and of epochs that the small classifier is trained for."""
 
 BATCH = 128
 
@@ -99,7 +99,7 @@ def own_classifier(path: str) -> nn.Module:
     The classifier takes images in [0, 1], ``(B, channels, height, width)``, and returns logits ``(B, classes)``.
 
     Args:
-        path: Where it is: ``package.module:name``.
+        path: Its import path, ``package.module:name``.
 
     Raises:
         ValueError: If it can't be imported, or is not a torch module.

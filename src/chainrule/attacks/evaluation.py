@@ -131,7 +131,7 @@ class Defence:
         return self.accuracy(torch.where(chosen.view(-1, 1, 1, 1), purified, x))
 
     def clean(self) -> dict[str, Any]:
-        """Accuracies and likelihood of the clean images, and how far their p-values are from uniform."""
+        """Accuracies and likelihood of the clean images, and the distance of their p-values from uniform."""
         pvalues = self.calibration.pvalues(self.log_probs)
         return {
             "accuracy": self.accuracy(self.x),

@@ -10,7 +10,7 @@ from chainrule import plots
 from chainrule.attacks.evaluation import Attacked, Defence
 
 SHOWN = 10
-"""Images of the picture."""
+"""Images in the picture."""
 
 
 def table(attacks: Sequence[Attacked]) -> list[str]:

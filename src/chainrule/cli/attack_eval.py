@@ -1,4 +1,4 @@
-"""``chainrule attack-eval``: attack a classifier, and see how a fitted model detects and mends the attacks."""
+"""``chainrule attack-eval``: attack a classifier, and measure how a fitted model detects and repairs the attacks."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def run_attack_eval(options: dict[str, Any]) -> None:
 
 
 def _attacks(options: dict[str, Any]) -> tuple[list[str], list[float]]:
-    """Which attacks, with which epsilons."""
+    """The names of the attacks, and their epsilons."""
     from chainrule.attacks.methods import FREE, WITHIN  # the toolbox takes seconds to import
 
     names = convert(_listed(options["attacks"]), "Sequence[str]", "attacks")
@@ -82,7 +82,7 @@ def _listed(words: str) -> str:
 
 
 def _defence(options: dict[str, Any], epsilons: list[float]) -> tuple[Defence, dict[str, Any]]:
-    """The model before the classifier, and what they are."""
+    """The classifier behind the model, and a description of both as plain values."""
     from chainrule.attacks.evaluation import Defence
 
     run, model = opened_likelihood(options)
@@ -139,7 +139,7 @@ def _labelled_images(run: OpenRun, options: dict[str, Any], epsilons: list[float
 def _classifier(
     options: dict[str, Any], model: AutoregressiveModel, dataset: Dataset, classes: int
 ) -> tuple[nn.Module, dict[str, Any]]:
-    """The user's classifier, or a small one trained on the same data, and what it is."""
+    """The user's classifier, or a small one trained on the same data, and its description as plain values."""
     from chainrule.attacks.classifier import own_classifier, trained_classifier
 
     if options["classifier"] is not None:

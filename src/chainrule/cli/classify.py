@@ -15,7 +15,7 @@ PRIORS = {"train": "class frequencies of the training split", "uniform": "same p
 
 
 def run_classify(options: dict[str, Any]) -> None:
-    """Print how well classes are told by Bayes' rule, and write their probabilities."""
+    """Print the accuracy of Bayes' rule, and write the probabilities of classes."""
     out = options["out"]
     pictured = out is not None and out.suffix in plots.FORMATS
     if out is not None:

@@ -15,7 +15,7 @@ from chainrule.tasks.sample import sample
 
 
 def run_conditionals(options: dict[str, Any]) -> None:
-    """Draw examples beside the conditional means of their variables."""
+    """Plot examples beside the conditional means of their variables."""
     check_suffix(options["out"], plots.FORMATS)
     run, model = opened_likelihood(options)
     if (values := model.conditional.values) is None:

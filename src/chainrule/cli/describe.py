@@ -18,7 +18,7 @@ from chainrule.tasks.sample import sample
 
 
 def run_describe(options: dict[str, Any]) -> None:
-    """Print the size and the cost of a model, and what its kind of data says of it."""
+    """Print the size and the cost of a model, and the description by its kind of data."""
     run = opened(options)
     if options["out"]:
         _plot_receptive_field(run.likelihood, options["out"])
@@ -31,7 +31,7 @@ def run_describe(options: dict[str, Any]) -> None:
 
 
 def _plot_receptive_field(model: AutoregressiveModel, path: Path) -> None:
-    """Plot which pixels the pixel in the middle depends on, around examples that the model draws itself."""
+    """Plot which pixels the pixel in the middle depends on, at samples of the model."""
     check_suffix(path, plots.FORMATS)
     if len(model.event_shape) != 3:
         raise UsageError(f"--out expects a model of images, got one of examples of shape {model.event_shape}")

@@ -9,7 +9,7 @@ from chainrule.tasks.evaluate import evaluate
 
 
 def run_evaluate(options: dict[str, Any]) -> None:
-    """Print the mean NLL of all of a file, or of a split, and the figures per unit of its kind."""
+    """Print the mean NLL of a file or a split, and the figures per unit of its kind."""
     run, model = opened_likelihood(options)
     source = source_of(run, options)
     given = run.kind.given(source, model)

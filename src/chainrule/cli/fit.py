@@ -20,7 +20,7 @@ from chainrule.training import is_first_process
 
 
 def run_fit(options: dict[str, Any]) -> None:
-    """Fit a model, leave its run folder, and say how good it is."""
+    """Fit a model, write its run folder, and print its validation loss."""
     out, resume, as_json, config = (options.pop(name) for name in ("out", "resume", "json", "config"))
     settings = settings_from(options, runs.read(config) if config else {})
     finished = (out / WEIGHTS).exists()

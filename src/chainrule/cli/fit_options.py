@@ -12,35 +12,35 @@ from chainrule.signatures import REQUIRED, Argument
 
 GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "data": {
-        "--levels": ("K", "values per variable; images and recordings are quantised to so many"),
+        "--levels": ("K", "values per variable; images and recordings are quantised to this many"),
         "--skip-unreadable": ("BOOL", "true: leave out files that can't be decoded"),
     },
     "conditional": {
         "--conditional": ("FAMILY", f"{', '.join(FAMILIES)} (default: by the data)"),
         "--conditional.components": ("K", "components of a mixture (default 10)"),
-        "--conditional.min_scale": ("S", "least scale of a real one (default 0.001)"),
+        "--conditional.min_scale": ("S", "least scale of a real family (default 0.001)"),
         "--conditional.encoding": ("HOW", "how categories are read: one_hot or scalar"),
     },
     "text": {
         "--documents": ("BOOL", "true: every line is an example; else one stream"),
         "--vocabulary": ("KIND", "characters (those of the training part) or bytes"),
-        "--window": ("N", "symbols of an example of a stream (default 128); samples of a piece (default 4096)"),
+        "--window": ("N", "symbols of an example of a stream (default 128); samples of a chunk (default 4096)"),
     },
     "audio": {
-        "--sample-rate": ("HZ", "resample recordings of other rates; else all must have one"),
+        "--sample-rate": ("HZ", "resample recordings to this rate; by default all must have one"),
         "--trim-silence": ("BOOL", "true: leave out silence at the ends of recordings"),
     },
     "table": {
-        "--schema": ("FILE", "what its columns are: as `chainrule schema` wrote it, or infer"),
+        "--schema": ("FILE", "the kinds of its columns: a file by `chainrule schema`, or infer"),
         "--series": ("COLUMN", "take this column as one long sequence, a time series"),
     },
     "ensemble": {
-        "--members": ("K", "fit so many models, with a seed each, and average them"),
+        "--members": ("K", "fit this many models, each with a seed, and average them"),
         "--orders": ("ORDERS", "orders of the members, in turn, such as '[raster, column]'"),
-        "--variants": ("K", "average so many orders (NADE) or masks (MADE) of each model"),
+        "--variants": ("K", "average this many orders (NADE) or masks (MADE) of each model"),
     },
 }
-"""Settings of the data, the conditional and ensembles: metavariable and help of each, by group."""
+"""Settings of the data, the conditional and ensembles by group, each with its metavariable and help."""
 
 
 def add_fit(parser: Parser, argv: list[str]) -> None:

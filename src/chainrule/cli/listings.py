@@ -51,7 +51,7 @@ def list_datasets(options: dict[str, Any]) -> None:
 
 
 def list_results(options: dict[str, Any]) -> None:
-    """Print the test results of the recipes: of text and recordings, per character, byte or sample."""
+    """Print the test results of the recipes; those of text and recordings per character, byte or sample."""
     folder = options["folder"]
     rows = shipped_and_own_results(Path("results")) if folder is None else read_results(folder)
     if options["json"]:

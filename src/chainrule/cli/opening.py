@@ -64,7 +64,7 @@ def source_of(run: OpenRun, options: dict[str, Any], limit: int | None = None) -
 
 
 def drawing_of(options: dict[str, Any]) -> Drawing:
-    """How values are drawn."""
+    """The settings with which values are drawn."""
     return Drawing(**{name: options[name] for name in ("seed", "temperature", "top_k", "top_p", "greedy")})
 
 

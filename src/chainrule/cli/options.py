@@ -1,4 +1,4 @@
-"""The one table of commands and their options. Imports nothing slow: help and wrong options answer at once."""
+"""The one table of commands and their options. Imports nothing slow, so that help and errors come at once."""
 
 from __future__ import annotations
 
@@ -18,46 +18,46 @@ PICTURE = "a .png, .pdf or .svg file"
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "run": {"type": Path, "metavar": "RUN", "help": "a run folder, as `chainrule fit` wrote it"},
-    "file": {"type": Path, "nargs": "?", "metavar": "DATA", "help": "all of a file or a folder; a named set's --split"},
+    "file": {"type": Path, "nargs": "?", "metavar": "DATA", "help": "all of a file or a folder; by default --data"},
     "--device": {"default": "auto", "help": "auto, cpu, cuda or mps (default auto)"},
-    "--model": {"metavar": "MODULE:CLASS", "help": "your own class, of a run that was fitted with it"},
+    "--model": {"metavar": "MODULE:CLASS", "help": "your own class, if the run was fitted with it"},
     "--data": {"help": "a named data set, a file or a folder (default: what the run was fitted on)"},
     "--split": {"default": "test", "help": "train, valid or test (default test)"},
     "--batch-size": {"type": int, "default": 256, "help": "examples per pass (default 256)"},
     "--json": {"action": "store_true", "help": "print JSON on standard output, and nothing else there"},
     "--out": {"type": Path, "help": "the file to write"},
-    "--class": {"type": int, "dest": "label", "help": "given this class, of a model with num_classes"},
+    "--class": {"type": int, "dest": "label", "help": "the class to condition on, for a model with num_classes"},
     "-n": {"type": int, "help": "how many examples (default all)"},
     "--seed": {"type": int, "default": 0, "help": "the same seed gives the same values (default 0)"},
     "--temperature": {"type": float, "default": 1.0, "help": "below 1 sharpens the conditionals (default 1)"},
     "--top-k": {"type": int, "help": "draw from the k most probable values only"},
     "--top-p": {"type": float, "help": "draw from the most probable values of this total probability only"},
     "--greedy": {"action": "store_true", "help": "take the most probable value of every variable"},
-    "--prompt": {"help": "of text, how every example begins"},
-    "--length": {"type": int, "help": "of sequences, how many values to draw (default: the model's event)"},
+    "--prompt": {"help": "the beginning of every example of text"},
+    "--length": {"type": int, "help": "values to draw in a sequence (default: the model's event)"},
     "--precision": {"default": "32-true", "help": "32-true, or bf16-mixed: faster for many examples of a wide model"},
     "--observe": {"help": OBSERVE},
-    "--mean": {"action": "store_true", "help": "of a table, the mean or most frequent value of the draws"},
+    "--mean": {"action": "store_true", "help": "in a table, fill in the mean or most frequent value of the draws"},
     "--particles": {"type": int, "default": 16, "help": "walks of each completion that can't be exact (default 16)"},
     "--draws": {"type": int, "help": "completions of each example (default 1; with --mean or of a series 100)"},
-    "--repeats": {"type": int, "default": 8, "help": "estimates that the standard error is of (default 8)"},
-    "--score": {"metavar": "NAME", "help": f"how strange: {', '.join(SCORES)} (default nll)"},
-    "--background": {"type": Path, "metavar": "RUN0", "help": "of ratio, the run that it is compared with"},
-    "--calibration": {"default": "train", "help": "what p-values compare with: train or valid (default train)"},
-    "--group": {"type": int, "metavar": "N", "help": "of typicality, score N neighbours at a time"},
-    "--per": {"help": "what a score is of: of text line or character, of a table row or cell (default line, row)"},
-    "--color": {"action": "store_true", "help": "of text, print it in colours, as in a terminal, instead of JSON"},
+    "--repeats": {"type": int, "default": 8, "help": "estimates, whose spread gives the standard error (default 8)"},
+    "--score": {"metavar": "NAME", "help": f"anomaly score: {', '.join(SCORES)} (default nll)"},
+    "--background": {"type": Path, "metavar": "RUN0", "help": "for the score ratio, the background run"},
+    "--calibration": {"default": "train", "help": "split that p-values compare with: train or valid (default train)"},
+    "--group": {"type": int, "metavar": "N", "help": "for the score typicality, score N neighbours together"},
+    "--per": {"help": "unit of a score: line or character of text, row or cell of a table (default line, row)"},
+    "--color": {"action": "store_true", "help": "print text in colours, as in a terminal, instead of JSON"},
     "--prior": {"default": "train", "help": "p(c): train, the frequencies of its classes, or uniform (default train)"},
     "--epsilon": {
         "type": float,
         "required": True,
         "metavar": "LEVELS",
-        "help": "greatest change, of 256 levels say 16",
+        "help": "greatest change, such as 16 of 256 levels",
     },
     "--threshold": {"type": float, "metavar": "P", "help": "purify only below this p-value, in (0, 1)"},
     "--attacks": {"default": "[fgsm, pgd, bpda]", "help": "some of fgsm, bim, pgd, deepfool, cw, bpda"},
     "--epsilons": {"default": "[0.1, 0.2, 0.3]", "help": "greatest changes, as shares of the range"},
-    "--purify-epsilon": {"type": float, "help": "how far purification may go (default: the largest)"},
+    "--purify-epsilon": {"type": float, "help": "greatest change by purification (default: the largest epsilon)"},
     "--classifier": {
         "metavar": "MODULE:NAME",
         "help": "a torch module of images in [0, 1] (default: train a small one)",
@@ -68,7 +68,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "shell": {"metavar": "SHELL", "help": "bash, zsh or fish"},
     "table": {"type": Path, "metavar": "FILE", "help": "a .csv, .data or .parquet file whose columns have names"},
 }
-"""Every option of the commands but those of ``fit``, which follow from the model: the arguments of argparse."""
+"""All options except those of ``fit``, which follow from the model, each with its arguments for argparse."""
 
 Use = str | tuple[str, dict[str, Any]]
 """An option that a command takes: its name, and what differs for this command."""
@@ -113,14 +113,14 @@ COMMANDS: dict[str, Command] = {
         "sample:run_sample",
         (
             *RUN,
-            ("-n", {"help": "how many examples (default 64; of text 1, of audio and series 8)"}),
+            ("-n", {"help": "how many examples (default 64; text 1, audio and series 8)"}),
             _out("of images and levels a .png, .pdf, .svg, .npz, .npy or .csv file; of a table or series .csv or "
                  ".parquet; of text .txt, or none to print; of audio .wav or a folder"),
             "--prompt", "--length", "--precision", *DRAWING,
         ),
     ),
     "score": Command(
-        "How strange each image, row, line, recording or value is to a fitted model.",
+        "Score how strange each image, row, line, recording or value is to a fitted model.",
         "score:run_score",
         (
             *RUN, *DATA, "--score", "--per", "--background", "--calibration", "--group", "-n",
@@ -144,7 +144,7 @@ COMMANDS: dict[str, Command] = {
         (
             *RUN, "--data", "--split", _count("how many images", 200), "--attacks", "--epsilons", "--purify-epsilon",
             ("--threshold", {"default": 0.05, "help": "adaptive: purify below this p-value (default 0.05)"}),
-            "--classifier", ("--background", {"help": "for the score ratio: see score"}), "--calibration",
+            "--classifier", ("--background", {"help": "for the score ratio; see `chainrule score`"}), "--calibration",
             ("--seed", {"help": "of the classifier and the attacks (default 0)"}),
             _out("a folder for the report and pictures"), "--json",
         ),
@@ -154,15 +154,15 @@ COMMANDS: dict[str, Command] = {
         "complete:run_complete",
         (
             *RUN,
-            ("file", {"help": "a file; of a table, rows with empty cells; of text and series, the beginning"}),
+            ("file", {"help": "a file: of a table, rows with empty cells; of text and series, the beginning"}),
             "--data", "--split", ("-n", {"help": "how many examples (default 8; of a file all)"}), "--observe",
             "--mean", "--particles", "--draws",
-            ("--length", {"help": "of text and series, how many values to go on with (of a series default 24)"}),
-            _out("as that of sample", required=True), *DRAWING,
+            ("--length", {"help": "values to append to text or a series (default of a series 24)"}),
+            _out("the same files as sample writes", required=True), *DRAWING,
         ),
     ),
     "marginal": Command(
-        "How probable the known part of examples is, whatever the rest.",
+        "Log-probability of the known part of examples, whatever the rest.",
         "marginal:run_marginal",
         (
             *RUN, *DATA, _count("how many examples", 8), ("--observe", {"required": True}),
@@ -186,7 +186,7 @@ COMMANDS: dict[str, Command] = {
          _out("a .npz (with the classes, if any), .npy or .csv file", required=True)),
     ),
     "conditionals": Command(
-        "Draw examples beside the conditional means of their variables.",
+        "Plot examples beside the conditional means of their variables.",
         "conditionals:run_conditionals",
         (*RUN, *DATA, _count("how many examples", 25), "--class",
          ("--seed", {"help": "seed of the samples (default 0)"}), _out(PICTURE, required=True)),
@@ -197,7 +197,7 @@ COMMANDS: dict[str, Command] = {
         (*RUN, _out(f"of images, {PICTURE} of what a pixel depends on"), "--json"),
     ),
     "schema": Command(
-        "What the columns of a table are taken as.",
+        "Infer the kinds of a table's columns.",
         "schema:run_schema",
         ("table", _out("write it, to edit and give to fit --schema", metavar="YAML")),
     ),
@@ -216,7 +216,7 @@ COMMANDS: dict[str, Command] = {
 
 
 def parse(argv: list[str]) -> tuple[Command, dict[str, Any]] | None:
-    """The command of a command line and its options; None where help or the version was printed.
+    """The command and the options of a command line; None if help or the version was printed.
 
     Raises:
         UsageError: If there is no such command or option, or a value is of the wrong type.

@@ -13,7 +13,7 @@ class UsageError(Exception):
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse's, whose errors are one line and suggest the nearest flag."""
+    """argparse's parser, with errors of one line that suggest the nearest flag."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(allow_abbrev=False, **settings)
@@ -22,7 +22,7 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(message)
 
     def parse(self, argv: list[str]) -> dict[str, Any]:
-        """Options by name; flags that nobody knows are errors."""
+        """The options by name; unknown flags are errors."""
         options, unknown = self.parse_known_args([_dashed(word) for word in argv])
         if unknown:
             flag = unknown[0].partition("=")[0]

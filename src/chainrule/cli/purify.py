@@ -20,7 +20,7 @@ SHOWN = 16
 
 
 def run_purify(options: dict[str, Any]) -> None:
-    """Purify examples, and write them as images, as an array, or as a picture beside what they were."""
+    """Purify examples, and write them as images, as an array, or as a picture beside the originals."""
     out, epsilon = options["out"], options["epsilon"]
     if out.suffix:
         check_suffix(out, (*plots.FORMATS, *ARRAYS))
@@ -59,7 +59,7 @@ def run_purify(options: dict[str, Any]) -> None:
 
 
 def _files(out: Path, names: list[str] | None, given: Path | None) -> Iterator[Path]:
-    """The files to write into the folder ``out``, a name each; those that were given are not written over."""
+    """A file in the folder ``out`` for each name; refuses to overwrite the files in the folder ``given``."""
     if names is None:
         return (out / f"{number}.png" for number in itertools.count(1))
     if given is not None and out.resolve() == (given if given.is_dir() else given.parent).resolve():

@@ -14,7 +14,7 @@ from chainrule.data.write import check_suffix
 
 
 def run_schema(options: dict[str, Any]) -> None:
-    """Print what the columns of a table are taken as, and write it, to be edited."""
+    """Print the schema inferred from a table, and write it to a file that a person can edit."""
     path, out = options["table"], options["out"]
     schema, reasons = sketch(read_frame(path), path.name)
     print(schema)

@@ -62,7 +62,7 @@ def run_score(options: dict[str, Any]) -> None:
 
 
 def _check(options: dict[str, Any]) -> None:
-    """Refuse what does not go together."""
+    """Refuse options that contradict each other."""
     score = options["score"]
     if score is not None and score not in SCORES:
         raise UsageError(f"--score expects one of {', '.join(SCORES)}, got {score!r}{suggestion(score, SCORES)}")
@@ -80,7 +80,7 @@ def _check(options: dict[str, Any]) -> None:
 
 
 def _coloured(options: dict[str, Any], parts: tuple[str, ...]) -> bool:
-    """True if text is to be printed in colours: where that is asked for, and by default in a terminal."""
+    """True if text is printed in colours: on request, and by default in a terminal."""
     plain = options["json"] or any(options[name] is not None for name in ("out", "per", "score"))
     return options["color"] or ("character" in parts and not plain and sys.stdout.isatty())
 
@@ -105,5 +105,5 @@ def _print(run: OpenRun, pairs: Pairs, score: Score) -> None:
 
 
 def _counted(notes: Counter[str]) -> list[str]:
-    """The notes of which there are any, with their counts."""
+    """The notes with counts above zero, filled in."""
     return [note.format(count) for note, count in notes.items() if count]

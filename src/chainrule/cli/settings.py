@@ -1,7 +1,7 @@
-"""The settings of a fit: which there are, and what a recipe and the flags say. Imports nothing slow.
+"""The settings of a fit, from a recipe and from flags. Imports nothing slow.
 
 They are those of `chainrule.training.Training` and the arguments of the chosen model's constructor, read from their
-source, so they are written down in one place only.
+source, so that they are written down in one place only.
 """
 
 from __future__ import annotations
