@@ -16,9 +16,9 @@ class Batch(NamedTuple):
     Attributes:
         x: Whole examples ``(B, *event_shape)``, or chunks of sequences ``(B, k)``.
         context: What each row is conditioned on: classes ``(B,)`` or frames ``(B, F, frame_size)``; None for nothing.
-        item: Which example each row belongs to, ``(B,)``.
-        counted: Which variables count, booleans of the shape of ``x``; None if all do. A variable that does not
-            count fills its row up, or is the history of those that do.
+        item: The example that each row belongs to, ``(B,)``.
+        counted: True for variables that count, booleans of the shape of ``x``; None if all do. A variable that does not
+            count is padding, or the history of those that do.
         continues: None if the rows are whole examples. False if they are chunks that begin anew. True if each row goes
             on where the same row of the batch before ended, so that the model's state is carried on.
     """
@@ -34,7 +34,7 @@ class Batches:
     """The batches of one epoch, read one after the other; their number is known beforehand.
 
     Args:
-        plans: What each batch is made of, such as the positions of its examples.
+        plans: The content of each batch, such as the positions of its examples.
         read: Gives the batch of a plan.
         carried: True if states are carried from batch to batch, see `Batch.continues`.
     """
@@ -60,7 +60,7 @@ class BatchSource(ABC):
     """True if examples have lengths of their own, which only a model of sequences of any length can read."""
 
     usual_batch_size: ClassVar[int] = 128
-    """Rows of an optimiser step, where nothing else is asked for."""
+    """Rows of an optimiser step, by default."""
 
     @abstractmethod
     def __len__(self) -> int:
@@ -71,7 +71,7 @@ class BatchSource(ABC):
         """The examples at a list or a slice of indices, ``(k, *event_shape)``."""
 
     def counted(self, item: Tensor) -> Tensor | None:
-        """The variables that count of the examples ``item`` ``(k,)``, see `Batch.counted`; by default all."""
+        """The variables that count in the examples ``item`` ``(k,)``; by default all. See `Batch.counted`."""
         return None
 
     def batches(
@@ -92,12 +92,12 @@ class BatchSource(ABC):
         Args:
             size: Rows of a batch of training.
             seed: Seed of the shuffling; None for validation, which does not shuffle.
-            epoch: Which epoch, counted from 0.
-            history: How many variables before x_t its conditional looks at, of a model of sequences of any length;
-                ``math.inf`` for all; None for a model of whole examples. See `chainrule.sequence.history_of`.
+            epoch: The epoch, counted from 0.
+            history: The number of variables before x_t that its conditional looks at, for a model of sequences of any
+                length; ``math.inf`` for all; None for a model of whole examples. See `chainrule.sequence.history_of`.
             context: What each example is conditioned on, ``(N, ...)``.
-            part: Which process this is, and of how many that train together. Each gets its part of every batch;
-                together they see the batches that one process would.
+            part: The index of this process, and the number of processes that train together. Each gets its part of
+                every batch; together they see the batches that one process would.
 
         Raises:
             ValueError: If ``context`` does not have one entry for each example.
@@ -150,17 +150,17 @@ class IndexedSource(BatchSource):
 
 
 def as_source(examples: Any) -> BatchSource:
-    """``examples`` as a `BatchSource`: those of a data set as they are, a tensor or an array ``(N, *event_shape)``."""
+    """``examples`` as a `BatchSource`: a data set as it is, a tensor or an array ``(N, *event_shape)`` wrapped."""
     return examples if isinstance(examples, BatchSource) else IndexedSource(examples)
 
 
 def epoch_seed(seed: int, epoch: int) -> int:
-    """A seed of its own for every epoch of a seeded training."""
+    """The seed of one epoch of a training with ``seed``."""
     return (seed * 1_000_003 + epoch) % 2**63
 
 
 def epoch_generator(seed: int, epoch: int) -> torch.Generator:
-    """A generator of its own for the shuffle of an epoch: other draws leave it alone, and it leaves them alone."""
+    """A generator for the shuffle of one epoch, independent of all other random numbers."""
     return torch.Generator().manual_seed(epoch_seed(seed, epoch))
 
 

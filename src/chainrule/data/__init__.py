@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["NAMED", "NAMES", "READING", "Dataset", "Examples", "Vocabulary", "load", "read_mask", "read_rows"]
 
 READING: dict[str, str]
-"""The choices of how data is read, those of `load` but for ``seed``, each with its type."""
+"""The arguments of `load` that say how data is read (all but ``seed``), each with its type."""
 
 NAMES: dict[str, str] = {name: named.description for name, named in NAMED.items()}
 """The named data sets, each with one line that says what it is and how it was binarised."""
@@ -61,8 +61,8 @@ def load(
             file of any name is text.
         vocabulary: The symbols of a text: ``"characters"`` (those of its training part; the default), ``"bytes"``, or
             a `Vocabulary`.
-        window: Symbols of an example of a text stream, 128 by default. Samples of a recording, or values of a series,
-            that a chunk counts in training, 4,096 and 512 by default.
+        window: Symbols of an example of a text stream, 128 by default. Samples of a recording (4,096 by default), or
+            values of a series (512), that count in a training chunk.
         skip_unreadable: True to leave out images or recordings that can't be decoded, with a warning; by default they
             are refused.
         sample_rate: Samples a second, to which recordings of another rate are resampled; by default all must have one.

@@ -4,7 +4,7 @@ A sample y in [-1, 1] becomes one of mu + 1 levels by the mu-law (the continuous
 
 f(y) = sign(y) log(1 + mu |y|) / log(1 + mu),    x = floor(mu (f(y) + 1) / 2 + 1/2),
 
-or, of 65,536 levels, that of its 16-bit integer.
+or, with 65,536 levels, the level of its 16-bit integer.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LINEAR = 65_536
 """Levels of 16-bit samples, which are taken as they are."""
 
 WINDOW = 4096
-"""Samples that a chunk of a recording counts in training, and that are sampled by default."""
+"""Samples that count in a training chunk; also the length of a sample by default."""
 
 
 @dataclass(frozen=True)

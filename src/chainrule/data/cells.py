@@ -49,7 +49,7 @@ def as_texts(series: polars.Series) -> polars.Series:
 
 
 def _wrong(array: NDArray[np.float64], column: Column) -> NDArray[np.bool_]:
-    """Marks the cells, empty ones apart, that are no values of the column."""
+    """True at the cells that are neither empty nor a value of the column."""
     there = ~np.isnan(array)
     if column.kind == "integer":
         return there & ((array < column.low) | (array > column.high) | (array != np.floor(array)))

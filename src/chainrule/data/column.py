@@ -15,7 +15,7 @@ from chainrule.conditionals import (
 
 KINDS = ("real", "integer", "category", "boolean", "ignore")
 FEW = 32
-"""Integers that span no more than this get a probability each; more, a mixture of logistics."""
+"""Integers that span at most this many values get a probability each; others a mixture of logistics."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Column:
         return words + ("; may be missing" if self.missing else "")
 
     def conditional(self, real: Conditional) -> Conditional:
-        """The family of its values, in its own units; ``real`` is that of a real column."""
+        """The family of its values, in its own units; ``real`` is the family of a real column."""
         span = self.high - self.low + 1
         family: Conditional = Bernoulli()
         if self.kind == "real":

@@ -23,8 +23,8 @@ class Dataset:
     Attributes:
         name: The data set's name, or the path it was read from.
         description: One line; for images it names the binarisation.
-        format: The kind of data, with what the reader found out about it.
-        splits: The examples to learn from, ``train``, to choose by, ``valid``, and to report on, ``test``.
+        format: The kind of data, with the reader's findings about it.
+        splits: The examples by split: ``train`` to learn from, ``valid`` to choose by, ``test`` to report on.
         origin: Plain values that say where the examples come from and how they were split.
         labels: Class of every example, ``(N,)`` int64 per split, where there are classes.
     """

@@ -44,7 +44,7 @@ class Examples(torch.utils.data.Dataset[Tensor], BatchSource):
 
     @property
     def sizes(self) -> NDArray[np.int64]:
-        """The number of variables of each example, ``(N,)``; what fills an example up does not count."""
+        """The number of variables of each example, ``(N,)``, without its padding."""
         return np.full(len(self), math.prod(self.event_shape), dtype=np.int64)
 
     def subset(self, rows: Rows) -> BatchSource:
@@ -86,7 +86,7 @@ class ArrayExamples(Examples):
     Args:
         array: ``(N, ...)`` of integers, or of floats that hold integers.
         event_shape: Shape of one example; each row is reshaped to it.
-        rows: Which rows, in which sequence, make up this split; all of them by default.
+        rows: The rows of this split, in their sequence; all by default.
     """
 
     def __init__(self, array: NDArray[Any], event_shape: Sequence[int], rows: Rows | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The schema of a table by its content."""
+"""Infers the schema of a table from its content."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_RANGE = 65_536
 EXACT = 2**24
 """Integers below this are exact in single precision, which examples are computed in."""
 LARGEST = 1e30
-"""Real numbers beyond this, and deviations below one over it, are too close to the ends of single precision."""
+"""Larger real numbers, and standard deviations below its inverse, are too close to the ends of single precision."""
 HINT = "; leave it out by kind: ignore in a --schema"
 
 
@@ -48,13 +48,13 @@ def complete_schema(written: Any, frame: polars.DataFrame, rows: Any, where: str
         if column.kind != "ignore":
             found = _infer(frame[column.name], rows, where, kind=column.kind)
             own = checked_arguments(column.name, written["columns"][column.name])
-            column = replace(found, **own)  # what is written wins
+            column = replace(found, **own)  # the person's schema wins
         columns.append(column)
     return TableSchema(tuple(columns))
 
 
 def sketch(frame: polars.DataFrame, where: str) -> tuple[TableSchema, list[str]]:
-    """The schema of all rows of ``frame``, and why columns that can't be taken are ignored."""
+    """The schema of all rows of ``frame``, and the reasons for which columns are ignored."""
     columns, reasons = [], []
     for series in frame:
         try:
@@ -93,7 +93,7 @@ def _infer(series: polars.Series, rows: Any, where: str, kind: str | None = None
 
 
 def _ends(there: polars.Series, kind: str, label: str) -> tuple[float, float]:
-    """The least and the greatest number of a column of numbers, which must be ones that can be computed with."""
+    """The least and the greatest number of a column; refuses numbers that can't be computed with."""
     numbers = there.cast(polars.Float64, strict=False)
     if numbers.null_count():
         raise ValueError(f"{label} expects numbers, as the schema says {kind}, got {there[numbers.is_null()][0]!r}")

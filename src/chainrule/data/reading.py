@@ -41,7 +41,7 @@ REASONS = {
     "schema": "is no table with columns of its own kinds",
     "series": "is no file of a table",
 }
-"""Why a reader does not take a choice, unless it says otherwise."""
+"""The reasons for which a reader refuses a choice, unless it gives its own."""
 
 TEXT_CHOICES = ("documents", "vocabulary", "window")
 """Choices that make any file a text."""

@@ -27,7 +27,7 @@ class Chunk(NamedTuple):
     """A part of a recording, which is a row of a batch in training.
 
     Attributes:
-        recording: Which recording.
+        recording: The index of the recording.
         begin: The first of its samples that is read.
         first: The first that counts; those before it are its history.
         stop: Where it ends.
@@ -40,14 +40,14 @@ class Chunk(NamedTuple):
 
 
 class Recordings(Examples):
-    """Recordings (or time series) of any lengths, in memory; a batch is filled up to its longest, with silence.
+    """Recordings (or time series) of any lengths, in memory; a batch is padded with silence to its longest.
 
     Args:
-        levels: The samples of all of them, one after another, ``(N,)``; of a series its numbers.
+        levels: The samples of all recordings, one after another, ``(N,)``; for a series its numbers.
         ends: Where each of them ends, ``(R,)``.
-        names: What each is called, ``R`` of them.
-        window: Samples that a chunk counts in training, at most.
-        silence: The level of silence; of a series any of its values.
+        names: The ``R`` names.
+        window: Samples that count in a training chunk, at most.
+        silence: The level of silence; for a series any of its values.
     """
 
     ragged = True
@@ -85,7 +85,7 @@ class Recordings(Examples):
     def chunks(self, history: float) -> list[Chunk]:
         """All recordings, cut into equal chunks that count at most ``window`` samples; each sample counts once.
 
-        A chunk is read from ``history`` samples before on, ``math.inf`` for its recording's beginning, so that its
+        Reading starts ``history`` samples before a chunk (``math.inf``: at the recording's beginning), so that its
         conditionals are those of the whole recording.
         """
         chunks = []
@@ -131,7 +131,7 @@ class Recordings(Examples):
         )
 
     def in_order(self, size: int, *, history: float | None = None, context: Tensor | None = None) -> Iterator[Batch]:
-        """One recording after the other, in chunks whose state is carried on; whole where ``history`` is None."""
+        """One recording after the other, in chunks whose state is carried on; whole if ``history`` is None."""
         check_length(context, len(self))
         for i, levels in enumerate(self.each()):
             item, own = torch.tensor([i]), None if context is None else context[i : i + 1]

@@ -47,12 +47,12 @@ class TableSchema:
 
     @property
     def texts(self) -> list[str]:
-        """The columns whose cells are to be read as they are written, though they may look like numbers."""
+        """The columns whose cells are read as text, though they may look like numbers."""
         return [column.name for column in self.used if column.kind == "category"]
 
     @property
     def config(self) -> dict[str, Any]:
-        """Plain values that `from_config` takes: of each column what its kind needs."""
+        """Plain values that `from_config` takes: for each column the values that its kind needs."""
         needed = {"real": ("mean", "std"), "integer": ("low", "high"), "category": ("categories",)}
         columns = {}
         for column in self.columns:
@@ -81,7 +81,7 @@ class TableSchema:
         return Columns([column.conditional(real or GaussianMixture()) for column in self.used])
 
     def independent_nats(self, train: Values, test: Values) -> float:
-        """Mean NLL, in nats, of rows ``test`` when columns are independent, each by its values in ``train``.
+        """Mean NLL, in nats, of rows ``test`` if columns are independent and each is fitted to ``train``.
 
         Real ones are Gaussian; others, and gaps, have their frequencies by Laplace's rule.
         """
@@ -110,7 +110,7 @@ class TableSchema:
         Args:
             frame: With all columns, in any sequence; others are left out.
             where: The frame's name in an error.
-            gaps: True if columns and cells may be missing though none were in training, as they are to be filled.
+            gaps: True if columns and cells may be missing that never were in training, because they are to be filled.
             unseen: True to encode categories and integers that were not in training as infinity.
 
         Raises:

@@ -16,7 +16,7 @@ from chainrule.data.examples import Examples, Rows
 from chainrule.data.vocabulary import Vocabulary
 
 LEAST_WINDOWS = 8
-"""Windows of a lane, at least: with fewer, a short text would give few steps an epoch and hardly a state to carry."""
+"""The least number of windows in a lane: fewer give a short text few steps an epoch and hardly a state to carry."""
 
 CHUNK = 2**16
 """Values of a long sequence that are read at once, in order."""
@@ -64,11 +64,11 @@ class Stream(Examples):
         context: Tensor | None = None,
         part: tuple[int, int] = (0, 1),
     ) -> Batches:
-        """The windows of ``size`` lanes of equal length, at most; fewer lanes where the stream is short.
+        """The windows of at most ``size`` lanes of equal length; a short stream has fewer lanes.
 
-        In training, the first lane begins where the seed and the epoch say, so that the remainder, less than a window a
-        lane, is another each time. Validation cuts the stream as evenly as it goes, with a shorter window at the end;
-        only the remainder of symbols over lanes is left out.
+        In training, the seed and the epoch decide where the first lane begins, so that each epoch leaves out other
+        symbols (less than a window per lane). Validation cuts the stream as evenly as possible, with a shorter window
+        at the end, and leaves out fewer symbols than there are lanes.
 
         Raises:
             ValueError: If there are fewer lanes than processes.
@@ -111,13 +111,13 @@ class Stream(Examples):
 
 
 class Documents(Examples):
-    """Lines of a file; each is an example that its end symbol fills up to the longest.
+    """Lines of a file; each is an example, padded with its end symbol to the length of the longest.
 
     Args:
         path: The file.
         vocabulary: Its symbols.
         lines: Where each line begins and ends, ``(N, 2)`` bytes.
-        lengths: How many symbols each line has, without its end, ``(N,)``.
+        lengths: The number of symbols of each line, without its end, ``(N,)``.
         longest: Symbols of the longest line of all splits, with its end.
     """
 
@@ -134,7 +134,7 @@ class Documents(Examples):
 
     @property
     def num_variables(self) -> int:
-        """The number of symbols of all documents, their ends included; what fills them up does not count."""
+        """The number of symbols of all documents, with their ends, without their padding."""
         return int(self.sizes.sum())
 
     @property
@@ -142,7 +142,7 @@ class Documents(Examples):
         return self.lengths + 1
 
     def counted(self, item: Tensor) -> Tensor:
-        """The symbols of each document and its end; what fills it up does not count."""
+        """True at the symbols of each document and at its end, False at its padding."""
         return torch.arange(self.event_shape[0]) < torch.from_numpy(self.sizes[item.numpy()])[:, None]
 
     def text(self, position: int) -> str:
@@ -159,7 +159,7 @@ class Documents(Examples):
 
 
 def carried_chunks(values: NDArray[Any], item: Tensor, context: Tensor | None) -> Iterator[Batch]:
-    """One sequence ``(n,)`` as batches of one row, each going on where the one before ended.
+    """One sequence ``(n,)`` as batches of one row; each continues where the one before ended.
 
     Raises:
         ValueError: If the sequence is empty.

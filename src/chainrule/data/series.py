@@ -20,7 +20,7 @@ from chainrule.data.recordings import Recordings
 from chainrule.data.schema import TableSchema
 
 WINDOW = 512
-"""Values that a chunk of a series counts in training, and that are sampled by default."""
+"""Values that count in a training chunk; also the length of a sample by default."""
 
 SHARES = (0.8, 0.9)
 """The shares of a series at which the training part and the validation part end."""
@@ -63,7 +63,7 @@ def load_series(path: Path, *, series: str, window: int | None = None) -> Datase
     Args:
         path: A table whose columns have names.
         series: The name of the column.
-        window: Values that a chunk counts in training; 512 by default.
+        window: Values that count in a training chunk; 512 by default.
 
     Raises:
         ValueError: If there is no such column, or it isn't numbers without gaps in the sequence of time.
@@ -108,14 +108,14 @@ def read_values(path: Path, column: str, about: Column | None = None) -> NDArray
         row = int(values.is_null().arg_max() or 0)
         raise ValueError(f"{path}: column {column!r}, row {row + 1}: expected a number, got an empty cell")
     if about is not None:
-        TableSchema((about,)).encode(frame, path.name)  # refuses what no value of the run's series is
+        TableSchema((about,)).encode(frame, path.name)  # refuses values that the run's series can't have
     if len(values) < LEAST:
         raise ValueError(f"{path}: column {column!r} expects at least {LEAST} values, got {len(values)}")
     return np.array(values.cast(polars.Float64))
 
 
 def read_all(path: Path, series: SeriesFormat) -> tuple[Recordings, None]:
-    """All values of the file of a series of a known format, as one sequence.
+    """All values of a file in the format ``series``, as one sequence.
 
     Raises:
         ValueError: If there is no such column, it has gaps or other values, or a column of dates is not sorted.
@@ -128,6 +128,6 @@ def _recording(values: NDArray[np.float64], name: str, window: int) -> Recording
 
 
 def draws_frame(x: Tensor, column: Column) -> polars.DataFrame:
-    """Sampled series ``(n, T)`` as a column each."""
+    """A frame with a column for each sampled series ``(n, T)``."""
     kind = np.int64 if column.kind == "integer" else np.float64
     return polars.DataFrame({f"{column.name} {i + 1}": row.astype(kind) for i, row in enumerate(x.numpy())})

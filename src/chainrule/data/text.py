@@ -27,7 +27,7 @@ class TextFormat:
 
     Attributes:
         vocabulary: The symbols.
-        documents: True if an example is a line, which the symbol of its end ends; else it is a window of one stream.
+        documents: True if an example is a line, with its end symbol; False if it is a window of one stream.
     """
 
     kind: ClassVar[str] = "text"
@@ -47,12 +47,12 @@ class TextFormat:
         return {"documents": self.documents, "vocabulary": self.vocabulary.config}
 
     def decode(self, x: Tensor) -> str:
-        """The text of an example ``(n,)``, of a document without its end."""
+        """The text of an example ``(n,)``; for a document without its end."""
         text = self.vocabulary.decode(x.long().tolist())
         return text.partition("\n")[0] if self.documents else text
 
     def join(self, examples: Iterable[Tensor]) -> bytes:
-        """Examples as a file: documents a line each, parts of a stream after an empty line; bytes as they are."""
+        """The content of a file of examples: a line for each document; windows of a stream with empty lines between."""
         if self.vocabulary.characters is not None:
             texts = [self.decode(x).encode() for x in examples]
         else:
@@ -196,7 +196,7 @@ def _line_lengths(
     lengths = lines[:, 1] - lines[:, 0]
     found: set[str] = {"\n"}
     if characters:
-        for _ in read_text(path):  # says where the file is no UTF-8
+        for _ in read_text(path):  # raises at a byte that is no UTF-8
             pass
         file = np.memmap(path, np.uint8, "r")
         for i, (start, stop) in enumerate(lines):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 UNKNOWN = "\ufffd"
-"""The symbol that stands for every character which the training text does not have, and for itself."""
+"""The character that stands for every character which the training text lacks."""
 
 KINDS = ("characters", "bytes")
 

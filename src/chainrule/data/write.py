@@ -75,7 +75,7 @@ def write_frame(frame: polars.DataFrame, path: Path) -> None:
 
 
 def write_images(x: Tensor, files: Iterable[Path], levels: int) -> None:
-    """Write images ``(N, channels, height, width)`` as a ``.png`` each, which is read back as the same levels.
+    """Write images ``(N, channels, height, width)`` as a ``.png`` each, which reads back as the same levels.
 
     Black is level 0 and white the highest level.
     """

@@ -1,8 +1,8 @@
-"""Kinds of data: what examples are to their owner.
+"""Kinds of data: the meaning of examples to their owner.
 
-A kind is the only place that knows what its data mean: what their values are called, how a file of them is read, which
-family of conditionals fits them, and how samples, completions and scores are written. Everything else asks the kind,
-and never asks which kind it is.
+A kind is the only place that knows what its data mean: the names of their values, the reader of their files, the family
+of conditionals that fits them, and the form in which samples, completions and scores are written. Everything else asks
+the kind, and never asks which kind it is.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def kind_of_run(data: Mapping[str, Any], model: Model) -> Kind:
     """The kind of the data that a run was fitted on.
 
     Args:
-        data: The run's record of its data, ``data`` in ``config.json``. Records of before there were kinds name none:
-            the format tells, or else the model.
+        data: The run's record of its data, ``data`` in ``config.json``. Older records name no kind; the format decides,
+            or else the model.
         model: The run's model.
 
     Raises:

@@ -171,8 +171,8 @@ class AudioKind(SequenceKind):
         if receptive_field is None:
             return [], {}
         seconds = receptive_field / self.format.sample_rate
-        said = f"receptive field: {receptive_field:,} samples, {1e3 * seconds:.0f} ms"
-        return [said], {"receptive_field_seconds": seconds}
+        line = f"receptive field: {receptive_field:,} samples, {1e3 * seconds:.0f} ms"
+        return [line], {"receptive_field_seconds": seconds}
 
 
 def _recordings(examples: Examples) -> Recordings:

@@ -24,10 +24,10 @@ from chainrule.model import AutoregressiveModel, Model
 from chainrule.tasks.evaluate import Evaluation, log_prob
 
 EXAMPLES = 2000
-"""Examples of a split that a calibration reads, at most, chosen at random."""
+"""A calibration reads at most this many examples of a split, chosen at random."""
 
 SYMBOLS = 2**18
-"""Symbols of a stream, values of a series, or about so many samples of recordings that a calibration reads, at most."""
+"""A calibration reads at most this many symbols of a stream or values of a series, or about as many samples."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,12 @@ class Items:
     """Log p of some of the items that a score is asked for: examples, rows, lines, recordings or values.
 
     Attributes:
-        names: Columns that say which each item is, ``k`` entries each; none where an item is known by its number.
-        log_probs: Log p in nats, float64 ``(k,)``; of items that differ in length the mean over their variables.
+        names: Columns that identify the items, ``k`` entries each; none if the number of an item identifies it.
+        log_probs: Log p in nats, float64 ``(k,)``; the mean over its variables if items differ in length.
         sizes: The number of variables of each item, ``(k,)``, where ``log_probs`` are means; else None.
         notes: Sentences for the user, each with ``{}`` where its count goes; counts of all items are added up.
-        partial: Items of which only a part is scored, so that they can't be compared with whole ones, ``(k,)``.
-        compressed: Gives the nats that a general compressor makes of each item; None where it says nothing.
+        partial: True for items that are scored only in part and so can't be compared with whole ones, ``(k,)``.
+        compressed: Computes the size of each item under a general compressor, in nats; None if that means nothing.
     """
 
     names: dict[str, list[Any]]
@@ -52,10 +52,10 @@ class Items:
 
 
 class Kind(ABC):
-    """One kind of data, bound to what a reader found out about it (its format).
+    """One kind of data, bound to a format, which holds a reader's findings about it.
 
     To add a kind, write a subclass with the class attributes and the abstract methods below, in a file of its own, and
-    add a line to `chainrule.kinds.KINDS`. What a method's default can't do for the kind, it refuses by name.
+    add a line to `chainrule.kinds.KINDS`. A default that can't serve the kind refuses by name.
 
     Attributes:
         name: The kind's name, the same as that of its format.
@@ -63,7 +63,7 @@ class Kind(ABC):
         files: The files that ``sample --out`` writes, in words.
         suffixes: Their suffixes.
         samples_file: The name of the file of samples that `fit` leaves in a run folder.
-        num_samples: How many examples `sample` draws by default.
+        num_samples: The number of examples that `sample` draws by default.
         prints_samples: True if samples can be printed instead of written into a file.
         prints_scores: True if scores can be printed, a JSON object for each item, instead of written into a file.
         has_ensembles: True if an ensemble can be fitted.
@@ -108,21 +108,21 @@ class Kind(ABC):
 
     @abstractmethod
     def independent_nats(self, dataset: Dataset, model: Model) -> float:
-        """Mean validation NLL, in nats of the unit that ``model`` is trained in, if all variables were independent."""
+        """Mean validation NLL in nats, per unit of the training of ``model``, if all variables were independent."""
 
     # Reading
 
     def reading(self, settings: Mapping[str, Any], *, named: bool) -> dict[str, Any]:
-        """Settings of `chainrule.data.load` with which other data are read in this format; None where nothing is said.
+        """The arguments with which `chainrule.data.load` reads other data in this format; None for a default.
 
         Args:
-            settings: Those that a run was fitted with.
-            named: True if it is a named set, whose reading is fixed.
+            settings: The settings that the run was fitted with.
+            named: True if the data are a named set, which fixes how it is read.
         """
         return {}
 
     def check_name(self, kind: str, where: str) -> None:
-        """Raise ``ValueError`` where data of the kind named ``kind``, read from ``where``, can't be of this one."""
+        """Raise ``ValueError`` if data of the kind named ``kind``, read from ``where``, can't be of this kind."""
         if kind != self.name:
             raise ValueError(f"--data expects {self.name}, as the run was fitted on {self.name}, got {where}")
 
@@ -136,8 +136,8 @@ class Kind(ABC):
 
         Args:
             path: The file or folder.
-            model: Whose events the examples are.
-            settings: Those of the run, which may say how its files were read.
+            model: The model whose events the examples are.
+            settings: The settings of the run, which may say how its files were read.
 
         Raises:
             ValueError: If the content is anything else.
@@ -183,11 +183,11 @@ class Kind(ABC):
         return None
 
     def check_out(self, path: Path) -> None:
-        """Raise ``ValueError``, before any work is done, where samples can't be written to ``path``."""
+        """Raise ``ValueError``, before any work is done, if samples can't be written to ``path``."""
         check_suffix(path, self.suffixes)
 
     def printer(self, prompt: str) -> Callable[[Tensor], None]:
-        """Gives a function that prints the prompt, and then the values of one example as they are drawn."""
+        """Return a function that prints the prompt, and then the values of one example as they are drawn."""
         raise ValueError(f"sample expects --out, {self.files}")
 
     def print(self, x: Tensor) -> None:
@@ -196,7 +196,7 @@ class Kind(ABC):
 
     @abstractmethod
     def write(self, x: Tensor, path: Path) -> str:
-        """Write samples ``(N, *event_shape)`` completely or not at all, and say what was written, in a few words."""
+        """Write samples ``(N, *event_shape)`` completely or not at all, and describe the result in a few words."""
 
     @abstractmethod
     def leave_samples(self, model: AutoregressiveModel, dataset: Dataset, folder: Path) -> None:
@@ -204,7 +204,7 @@ class Kind(ABC):
 
     @abstractmethod
     def complete(self, model: AutoregressiveModel, request: Completing) -> list[str]:
-        """Fill in what is unknown of the given examples, write it, and return sentences that say how it was done.
+        """Fill in the unknown values of the given examples, write them, and return sentences that say how.
 
         Raises:
             ValueError: If the request does not fit the kind.
@@ -215,7 +215,7 @@ class Kind(ABC):
     @property
     @abstractmethod
     def unit(self) -> str:
-        """What figures are given per: dimension, row, value, character, byte or sample."""
+        """The unit of figures: dimension, row, value, character, byte or sample."""
 
     def figures(self, evaluation: Evaluation, examples: Examples) -> dict[str, Any]:
         """Figures per `unit`, beside those of the evaluation itself."""
@@ -241,14 +241,14 @@ class Kind(ABC):
         """Write or print -log p(x_t | x_<t) of every part of the items, and return sentences that say what was written.
 
         Raises:
-            ValueError: If ``per`` or the suffix of ``out`` is none that this kind has.
+            ValueError: If this kind has no such ``per``, or writes no file with the suffix of ``out``.
         """
         raise ValueError(
             f"--per expects a run on text or on a table with kinds of columns, got one on data of the kind {self.name}"
         )
 
     def total(self, count: int, nats: float) -> str:
-        """The scores of all items together, in words, of ``count`` variables with ``nats`` together."""
+        """Describe the total of all items: ``count`` variables and ``nats``."""
         return f"{count} variables, {nats:.2f} nats"
 
     def printed(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -267,7 +267,7 @@ class Kind(ABC):
         Args:
             model: The model.
             dataset: The data set; of recordings, about `SYMBOLS` samples are read.
-            split: Which split.
+            split: The split.
             per_variable: Give the mean over the variables of each example, where examples differ in length.
         """
         examples = dataset.split(split)
@@ -279,12 +279,12 @@ class Kind(ABC):
         return log_probs / torch.from_numpy(examples.sizes[rows]) if per_variable else log_probs
 
     def about(self, model: Model, receptive_field: int | None) -> tuple[list[str], dict[str, Any]]:
-        """More that `describe` says of a model of this kind: lines for a person, and values for JSON."""
+        """Further results of `describe` for a model of this kind: lines for a person, and values for JSON."""
         return [], {}
 
 
 def figures_per(unit: str, evaluation: Evaluation, *, perplexity: bool = False) -> dict[str, Any]:
-    """Nats and bits per ``unit``, and the number of units; perplexity on demand, as of values it may be any size."""
+    """Nats and bits per ``unit``, and the number of units; perplexity on request, as it suits symbols only."""
     nats = evaluation.nats * evaluation.examples / evaluation.variables
     figures = {f"nats_per_{unit}": nats, f"bits_per_{unit}": nats / math.log(2), f"{unit}s": evaluation.variables}
     return figures | ({"perplexity": math.exp(nats)} if perplexity else {})

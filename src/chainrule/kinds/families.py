@@ -14,7 +14,7 @@ def family_of_levels(family: str, arguments: Mapping[str, Any], levels: int) -> 
     """The conditional ``family`` of values 0 to ``levels`` - 1.
 
     Raises:
-        ValueError: If it is no family of so many levels, or does not take an argument.
+        ValueError: If it is no family of ``levels`` values, or does not take an argument.
     """
     chosen = _class_of(family)
     takes = inspect.signature(chosen).parameters

@@ -1,4 +1,4 @@
-"""What images and rows of levels share: examples of one shape whose values are the ordered levels 0, 1, ..., K - 1."""
+"""The common part of images and rows of levels: examples of one shape, whose values are the levels 0, ..., K - 1."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class LevelsKind(Kind):
         return {"levels": settings.get("levels")}
 
     def check_name(self, kind: str, where: str) -> None:
-        if kind not in ("image", "rows"):  # the shape, which is checked too, tells them apart
+        if kind not in ("image", "rows"):  # the shape, which is checked too, distinguishes them
             super().check_name(kind, where)
 
     def write(self, x: Tensor, path: Path) -> str:
@@ -91,7 +91,7 @@ class LevelsKind(Kind):
         context = None if given.context is None else given.context[: len(truth)]
         settings |= {"particles": request.particles, "context": context}
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # said below, for all draws
+            warnings.simplefilter("ignore")  # reported below, for all draws
             done = [
                 completion(model, truth, observed, seed=seed + draw, **settings) for draw in range(request.draws or 1)
             ]
@@ -100,8 +100,8 @@ class LevelsKind(Kind):
             plots.completions(truth, observed, draws, request.out, levels=self.format.levels)
         else:
             write_levels(draws.flatten(0, 1), request.out, self.format.levels, truth=truth, observed=observed)
-        said = [f"wrote {len(draws)} x {len(truth)} completions to {request.out}; {done[0].method}"]
-        return said + _effective_size(done)
+        lines = [f"wrote {len(draws)} x {len(truth)} completions to {request.out}; {done[0].method}"]
+        return lines + _effective_size(done)
 
     def summary(self, evaluation: Evaluation, figures: Mapping[str, Any]) -> list[str]:
         nats = f"{evaluation.nats:.4f} +- {evaluation.nats_stderr:.4f} nats"

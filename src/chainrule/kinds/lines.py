@@ -1,4 +1,4 @@
-"""Text, line by line, and how surprising each of its symbols is to a model."""
+"""Text, line by line, with the surprisal of each symbol."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ from chainrule.tasks.score import stream_surprisals, surprisals
 from chainrule.walk import CHUNK
 
 DOCUMENTS = 256
-"""Documents that are scored at once, at most."""
+"""At most this many documents are scored at once."""
 
 SYMBOLS = 1 << 15
-"""Symbols that are scored at once, what fills documents up among them; one of a tenth of this is scored alone."""
+"""At most this many symbols are scored at once, padding included; a document of more than a tenth is scored alone."""
 
 READ_BYTES = 1 << 20
-"""Bytes of lines that are read at once, if one is not longer."""
+"""Bytes of lines that are read at once; more if one line is longer."""
 
 LONGEST = 1 << 16
-"""Symbols after which a line is given in parts."""
+"""A longer line is given in chunks of about this many symbols."""
 
 Symbols = NDArray[Any]
-"""The symbols of a line, or what belongs to each."""
+"""The symbols of a line, or a number for each."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """A line, or a part of a long one.
+    """A line, or a chunk of a long one.
 
     Attributes:
-        line: Which line of the file, counted from 1.
-        column: Which symbol of the line is the first, counted from 1.
-        symbols: Its symbols, that of its end among them.
+        line: The number of the line in the file, from 1.
+        column: The place of the first symbol in the line, from 1.
+        symbols: The symbols, with the end symbol.
         nats: -log p of each, given those before it.
     """
 
@@ -53,7 +53,7 @@ class Part:
 
 
 def scored_lines(model: SequenceModel, text: TextFormat, path: Path) -> Iterator[Part]:
-    """The lines of a file: of documents each given nothing, blank ones left out; of a stream given all before."""
+    """The lines of a file; documents are scored each by itself, without blank lines, a stream given all before."""
     if text.documents:
         return _documents(model, text.vocabulary, path)
     return stream_lines(model, text.vocabulary, read_symbols(path, text.vocabulary))
@@ -106,9 +106,9 @@ def _documents(model: SequenceModel, vocabulary: Vocabulary, path: Path) -> Iter
 
 
 def _ended_lines(vocabulary: Vocabulary, path: Path) -> Iterator[tuple[int, Symbols]]:
-    """The number and the symbols, with that of its end, of every line that is not blank."""
+    """The number and the symbols (with the end symbol) of every line that is not blank."""
     if vocabulary.characters is not None:
-        for _ in read_text(path):  # says where the file is no UTF-8
+        for _ in read_text(path):  # raises at a byte that is no UTF-8
             pass
     lines = lines_of(path)
     starts = np.ascontiguousarray(lines[:, 0])

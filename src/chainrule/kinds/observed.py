@@ -1,4 +1,4 @@
-"""Which variables of an example are known, as a user says it."""
+"""The known variables of an example, from a user's words."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def observed_variables(words: str, model: AutoregressiveModel) -> Tensor:
     Args:
         words: ``top-half`` or ``bottom-half`` of an image; ``first-half`` or a fraction, along the model's order; or a
             file of a mask.
-        model: Whose events they are.
+        model: The model whose events they are.
 
     Raises:
         ValueError: If it is none of these.
@@ -43,7 +43,7 @@ def observed_share(words: str, expected: str) -> float:
 
     Args:
         words: ``first-half`` or a fraction.
-        expected: What it may be, for the error.
+        expected: The words that are allowed, for the error.
 
     Raises:
         ValueError: If it is no fraction from 0 to 1.

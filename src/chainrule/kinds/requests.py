@@ -1,4 +1,4 @@
-"""What a command asks of a kind."""
+"""Requests: the arguments that a command hands to a kind."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chainrule.model import Model
 
 @dataclass(frozen=True)
 class Drawing:
-    """How values are drawn; see `chainrule.sample` for each setting."""
+    """The settings with which values are drawn; see `chainrule.sample`."""
 
     seed: int = 0
     temperature: float = 1.0
@@ -58,10 +58,10 @@ class Source:
     Attributes:
         path: The file or folder; None for a split.
         load: Loads the data set, when it is needed.
-        split: Which split of it.
+        split: The split of the data set.
         settings: The run's settings, which may say how its files were read.
-        label: The class that all examples are given, where the user names one.
-        limit: How many examples at most, the first ones; None for all.
+        label: The class of all examples, if the user names one.
+        limit: The number of examples to read, from the first on, at most; None for all.
     """
 
     path: Path | None
@@ -76,7 +76,7 @@ class Source:
             raise ValueError(f"n expects at least 1, got {self.limit}")
 
     def count(self, examples: Examples) -> int:
-        """How many of ``examples`` are asked for."""
+        """The number of ``examples`` that are asked for."""
         return len(examples) if self.limit is None else min(self.limit, len(examples))
 
     def first(self, examples: Examples) -> Tensor:
@@ -95,17 +95,17 @@ class Source:
 
 @dataclass(frozen=True)
 class Completing:
-    """A request to fill in what is unknown.
+    """A request to fill in unknown values.
 
     Attributes:
         source: The examples.
         out: The file or folder to write.
-        drawing: How the unknown values are drawn.
-        observe: Which variables are known, in words, as a fraction, or as a mask file; None where the data say it.
+        drawing: The settings with which they are drawn.
+        observe: The known variables, in words, as a fraction, or as a mask file; None if the data have gaps.
         draws: Completions of each example; None for the kind's usual number.
         mean: True for one completion of each, the mean or most frequent value of the draws.
-        length: How many values to go on with, of sequences.
-        particles: Walks of each completion, where it can't be exact.
+        length: The number of values to append to a sequence.
+        particles: Walks of each completion that can't be exact.
     """
 
     source: Source

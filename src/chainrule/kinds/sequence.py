@@ -1,4 +1,4 @@
-"""What text, recordings and series share: sequences of any length, of which a known beginning can be gone on with."""
+"""The common part of text, recordings and series: sequences of any length, which continue a known beginning."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from chainrule.tasks.anomaly import compressed_nats
 from chainrule.tasks.evaluate import Evaluation
 
 LONGEST_SAMPLE = 1024
-"""Variables of the samples that a run is left with, at most: one line of a text may be far longer than the others."""
+"""The greatest length of samples in a run folder: one line of a text may be far longer than the others."""
 
 
 class SequenceKind(Kind):
@@ -28,18 +28,18 @@ class SequenceKind(Kind):
         return [f"{figures[f'nats_per_{self.unit}']:.4f} nats per {self.unit}"]
 
     def total(self, count: int, nats: float) -> str:
-        """The scores of all items together, in words, of ``count`` variables with ``nats`` together."""
+        """Describe the total of all items: ``count`` variables and ``nats``."""
         mean = nats / count
         bits = f"{mean:.4f} nats or {mean / math.log(2):.4f} bits per {self.unit}, perplexity {math.exp(mean):.3f}"
         return f"{count} {self.unit}s, {nats:.2f} nats, {bits}"
 
     def sample_length(self, model: AutoregressiveModel) -> int | None:
-        """The length of the samples that a run is left with; None for a model of one length."""
+        """The length of the samples in a run folder; None for a model of one length."""
         return min(model.num_variables, LONGEST_SAMPLE) if model.any_length else None
 
 
 def require_sequence_model(model: type[Model], name: str) -> None:
-    """Raise ``ValueError`` unless the class ``model`` is one of sequences; ``name`` says of what."""
+    """Raise ``ValueError`` unless the class ``model`` reads sequences; ``name`` names the data."""
     if not issubclass(model, SequenceModel):
         raise ValueError(
             f"recordings and series expect a model of sequences (WaveNet, RNN), got {model.__name__} for {name}"
@@ -47,6 +47,6 @@ def require_sequence_model(model: type[Model], name: str) -> None:
 
 
 def compressed_per_symbol(sequences: Sequence[NDArray[Any]], levels: int) -> Tensor:
-    """The nats that a general compressor makes of each symbol of each sequence, the mean of each, ``(N,)``."""
+    """The mean nats per symbol of each sequence under a general compressor, ``(N,)``."""
     nats = [compressed_nats(torch.from_numpy(one.astype(np.int64))[None], levels) / len(one) for one in sequences]
     return torch.cat(nats)

@@ -37,9 +37,9 @@ POINT_DRAWS = 100
 
 UNSEEN = (
     "{} rows have a value that no row had in training: their log p is -inf; the schema of `chainrule describe` lists "
-    "what there was"
+    "the values of training"
 )
-GAPS = "{} rows have empty cells where training had none: theirs is log p of their other cells"
+GAPS = "{} rows have empty cells where training had none: their score is log p of their other cells"
 ESTIMATES = "{} of them are estimated, as the known cells don't come first"
 BROKEN = (
     "{} rows have a value that no row had in training, or an empty cell where there was none: such a value is "
@@ -88,7 +88,7 @@ class TableKind(Kind):
             raise ValueError("complete expects a FILE of rows with empty cells, as the run was fitted on a table")
         if request.observe is not None or request.length is not None:
             raise ValueError(
-                "complete expects no --observe and no --length: of a table, what is empty in FILE is what is unknown"
+                "complete expects no --observe and no --length: a table's unknown values are the empty cells in FILE"
             )
         check_suffix(request.out, FRAMES)
         frame = read_frame(path, self.format.texts)
@@ -99,11 +99,11 @@ class TableKind(Kind):
             model, x, draws=count, particles=request.particles, context=context, **request.drawing.settings()
         )
         write_frame(self._filled(frame, draws, mean=request.mean), request.out)
-        said = [f"filled {int(x.isnan().sum())} cells of {len(x)} rows, {count} x, in {request.out}"]
-        return said + [f"{rows} rows {method}" for method, rows in methods.items()]
+        lines = [f"filled {int(x.isnan().sum())} cells of {len(x)} rows, {count} x, in {request.out}"]
+        return lines + [f"{rows} rows {method}" for method, rows in methods.items()]
 
     def _filled(self, frame: polars.DataFrame, draws: Tensor, *, mean: bool) -> polars.DataFrame:
-        """``frame`` without gaps: once, by a single draw or the mean of all, or once for each draw."""
+        """``frame`` with its gaps filled: once by the mean of all draws, or once for each draw."""
         if mean:
             return _into(frame, self.format.decode(point_estimates(draws, self.format).numpy()))
         if len(draws) == 1:
@@ -149,8 +149,8 @@ class TableKind(Kind):
         cells, broken = self._cell_nats(model, source)
         columns = {column.name: cells[:, index] for index, column in enumerate(self.format.used)}
         write_frame(polars.DataFrame(columns).fill_nan(None), out)
-        said = [f"wrote -log p(cell), nats, of {len(cells)} rows to {out}"]
-        return said + ([BROKEN.format(broken)] if broken else [])
+        lines = [f"wrote -log p(cell), nats, of {len(cells)} rows to {out}"]
+        return lines + ([BROKEN.format(broken)] if broken else [])
 
     def _cell_nats(self, model: AutoregressiveModel, source: Source) -> tuple[NDArray[np.float64], int]:
         """-log p of each cell given those before it in the model's order, ``(N, n)``, and the number of broken rows.
@@ -180,7 +180,7 @@ class TableKind(Kind):
         return ~np.array([column.missing for column in self.format.used])
 
     def _chunks(self, model: AutoregressiveModel, source: Source) -> Iterator[NDArray[np.float32]]:
-        """The rows ``(k, n)`` that are asked for, a chunk of a large file at a time; unseen values are infinite."""
+        """The rows ``(k, n)`` that are asked for, a chunk of a large file at a time; unseen values become infinite."""
         if source.path is None:
             examples = self.given(source, model).examples
             yield source.first(examples).numpy()
@@ -215,7 +215,7 @@ def _into(frame: polars.DataFrame, drawn: polars.DataFrame) -> polars.DataFrame:
 
 
 def point_estimates(draws: Tensor, schema: TableSchema) -> Tensor:
-    """One value for each cell of draws ``(D, N, n)``, ``(N, n)``: the mean of reals, the most frequent of others."""
+    """One value ``(N, n)`` for each cell of draws ``(D, N, n)``: the mean of reals, the most frequent of others."""
     columns = []
     for index, column in enumerate(schema.used):
         values = draws[:, :, index]

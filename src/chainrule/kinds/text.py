@@ -99,7 +99,7 @@ class TextKind(SequenceKind):
         print((self.format.join(x.cpu()) + b"\n").decode(errors="replace"), end="")
 
     def printer(self, prompt: str) -> Callable[[Tensor], None]:
-        """Print the prompt, and then each symbol as it is drawn, of a document up to its end."""
+        """Print the prompt, and then each symbol as it is drawn; a document stops at its end."""
         vocabulary, ended = self.format.vocabulary, False
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
@@ -125,7 +125,7 @@ class TextKind(SequenceKind):
         if path is None or request.observe is not None or request.mean:
             raise ValueError(
                 "complete expects a FILE of beginnings, no --observe and no --mean, as the run was fitted on text: "
-                "its text, or each of its lines if the run was fitted on documents, is gone on with"
+                "its text, or each of its lines if the run was fitted on documents, is continued"
             )
         if request.out.suffix != ".txt":
             raise ValueError(f"--out expects a file ending in .txt, got {request.out}")
@@ -163,9 +163,9 @@ class TextKind(SequenceKind):
     def summary(self, evaluation: Evaluation, figures: Mapping[str, Any]) -> list[str]:
         unit = self.unit
         each = f"{figures[f'nats_per_{unit}']:.4f} nats or {figures[f'bits_per_{unit}']:.4f} bits per {unit}"
-        said = [f"{evaluation.nats:.4f} nats per example; {each}, perplexity {figures['perplexity']:.4f}"]
+        lines = [f"{evaluation.nats:.4f} nats per example; {each}, perplexity {figures['perplexity']:.4f}"]
         unknown = figures.get("unknown_characters")
-        return said + ([UNKNOWN.format(unknown)] if unknown else [])
+        return lines + ([UNKNOWN.format(unknown)] if unknown else [])
 
     def items(self, model: AutoregressiveModel, source: Source) -> Iterator[Items]:
         vocabulary = self.format.vocabulary
@@ -188,7 +188,7 @@ class TextKind(SequenceKind):
         """The lines of a file with -log p of their symbols, one after the other.
 
         Raises:
-            ValueError: If no file is given, or the model is none of sequences.
+            ValueError: If no file is given, or the model reads no sequences.
         """
         if source.path is None:
             raise ValueError("score expects a file of text as DATA, as the run was fitted on text")

@@ -1,6 +1,6 @@
 """MNIST in five versions, which differ only in how grey values 0 to 255 become levels.
 
-Likelihoods of different versions are not comparable: every version says in its description which it is.
+Likelihoods of different versions are not comparable; the description of each names its version.
 
 References:
     Gradient-based learning applied to document recognition (LeCun, Bottou, Bengio and Haffner, 1998),

@@ -1,7 +1,7 @@
 """Caltech-101 Silhouettes at 28x28.
 
 The file stores images by columns, with objects 0 on a background of 1. Here they stand upright and are
-inverted: objects are 1. A model's likelihood does not depend on that, but an example's picture does.
+inverted: objects are 1. A model's likelihood does not depend on that, but the plot of an example does.
 
 References:
     Inductive principles for restricted Boltzmann machine learning (Marlin, Swersky, Chen and de Freitas, 2010),

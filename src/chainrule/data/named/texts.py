@@ -49,7 +49,7 @@ def load(
     vocabulary: str | Vocabulary | None = None,
     window: int | None = None,
 ) -> Dataset:
-    """The text ``name``, with its fixed split, read as usual where nothing else is asked for; see `load_text`."""
+    """The text ``name``, with its fixed split; arguments that are None take its usual values. See `load_text`."""
     choices = {"documents": documents, "vocabulary": vocabulary, "window": window}
     options = {key: value for key, value in choices.items() if value is not None}
     file, url, checksum, usual = _TEXTS[name]

@@ -1,1 +1,1 @@
-"""One file per file format: what it holds, as arrays or frames."""
+"""Readers, one file for each file format; they give arrays or frames."""

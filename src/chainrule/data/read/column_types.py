@@ -19,7 +19,7 @@ _TIMES = tuple(f"{day}{gap}{hour}{zone}" for day in _DAYS for gap in " T" for ho
 
 
 def with_types(cells: polars.DataFrame, texts: Collection[str] | None) -> polars.DataFrame:
-    """The columns of ``cells``, which are text, as integers, floats, booleans or dates, where all of their cells are.
+    """Convert each column of text to integers, floats, booleans or dates, if all of its cells are such.
 
     Args:
         cells: The table as it is written, all columns text.
@@ -29,7 +29,7 @@ def with_types(cells: polars.DataFrame, texts: Collection[str] | None) -> polars
 
 
 def with_type(column: polars.Series, texts: Collection[str] | None) -> polars.Series:
-    """A column of text as what all of its cells are; see `with_types`. Empty cells are null."""
+    """Convert one column of text; see `with_types`. Empty cells are null."""
     stripped = column.str.strip_chars()
     column, stripped = _without(column, stripped), _without(stripped, stripped)
     if len(there := stripped.drop_nulls()) == 0:
@@ -52,7 +52,7 @@ def _without(column: polars.Series, stripped: polars.Series) -> polars.Series:
 
 
 def _as_dates(column: polars.Series, stripped: polars.Series, first: polars.Series) -> polars.Series:
-    """A column of dates or times as such, in the format of its first cell; else as it is."""
+    """Convert a column to dates or times in the format of its first cell; return it unchanged if that fails."""
     for kind, formats in ((polars.Date, _DAYS), (polars.Datetime, _TIMES)):
         for pattern in formats:
             if first.str.strptime(kind, pattern, strict=False).null_count() == 0:

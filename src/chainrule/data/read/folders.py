@@ -1,4 +1,4 @@
-"""Folders of files, one file an example: which they are, how they are split, and which classes they have."""
+"""Folders with a file for each example: their files, splits and classes."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def parts_of(
 
 
 def labels_of(parts: dict[str, list[Path]], roots: dict[str, Path]) -> tuple[dict[str, Tensor] | None, list[str]]:
-    """Each file's class, the folder right below its split's root, and the sorted names of the classes."""
+    """The class of each file (its folder right below the root of its split), and the sorted names of the classes."""
     relative = {split: [path.relative_to(roots[split]).parts for path in paths] for split, paths in parts.items()}
     if any(len(part) < 2 for split in relative.values() for part in split):
         return None, []

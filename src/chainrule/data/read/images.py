@@ -1,8 +1,8 @@
 """Folders of images, decoded a batch at a time.
 
-Only the headers are read when the folder is loaded. Grey images become ``(1, height, width)``, colour ones
-``(3, height, width)``; where a folder has both, the grey ones become colour. Of an animation the first
-frame is taken. 1-bit images have the values 0 and 255; palettes are looked up.
+Only the headers are read when the folder is loaded. Grey images become ``(1, height, width)``, colour ones ``(3,
+height, width)``; where a folder has both, the grey ones become colour. An animation gives its first frame. 1-bit images
+have the values 0 and 255; palettes are looked up.
 """
 
 from __future__ import annotations

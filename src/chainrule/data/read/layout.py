@@ -13,7 +13,7 @@ SPACE = " "
 
 @dataclass(frozen=True)
 class Layout:
-    """How a text table is written.
+    """The layout of a text table.
 
     Attributes:
         delimiter: The separator of cells; `SPACE` stands for any run of spaces.
@@ -28,7 +28,7 @@ class Layout:
     skip: int | None
 
     def column(self, index: int) -> str:
-        """Column ``index``, counted from 0, as a message calls it."""
+        """The name of column ``index``, counted from 0, in a message."""
         return f"column {index + 1} ({self.names[index][:30]!r})" if self.header else f"column {index + 1}"
 
 

@@ -1,4 +1,4 @@
-"""Arrays of levels: checks that values are levels, and gathers the parts of a file into one small array."""
+"""Arrays of levels: checks that values are levels, and gathers the chunks of a file into one small array."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from chainrule.data.named.files import cache_folder
 
 MAX_LEVELS = 2**16
 CHUNK_BYTES = 8 * 2**20
-"""How much of a file is read at once."""
+"""Bytes of a file that are read at once."""
 SPILL_BYTES = 256 * 2**20
 """Arrays larger than this go to a memory-mapped file."""
 
@@ -105,7 +105,7 @@ def gather(path: Path, chunks: Iterable[Chunk], levels: int | None = None) -> Le
 
 
 class Gathered:
-    """Parts of an array of levels, in memory as long as they are small, then in a temporary file.
+    """The chunks of an array of levels, in memory while they are small, then in a temporary file.
 
     Args:
         path: The file that they come from, for an error.

@@ -51,7 +51,7 @@ def load_audio(
         levels: The number of levels of a sample; 256 (mu-law) by default.
         sample_rate: Samples a second, to which files of another rate are resampled; by default all must have one.
         trim_silence: True to leave out silence at the ends of a recording.
-        window: Samples that a chunk counts in training, and that are sampled by default.
+        window: Samples that count in a training chunk; also the length of a sample by default.
         skip_unreadable: True to leave out files that can't be decoded, with a warning.
 
     Raises:
@@ -160,7 +160,7 @@ def _common_rate(rates: dict[Path, int]) -> int:
 
 
 def _samples(path: Path, rate: int, trim_silence: bool) -> Samples:
-    """The samples of a file at ``rate``, without the silence at their ends where that is asked for."""
+    """The samples of a file at ``rate``; with ``trim_silence`` without the silence at their ends."""
     samples, own = decode(path, path)
     if own != rate:
         samples = _import("soxr").resample(samples, own, rate)

@@ -171,9 +171,9 @@ def read_tables(paths: Sequence[Path]) -> list[Levels] | MixedParts:
 
 
 class _Part:
-    """A file that is read once: as levels, as long as all cells are, with what was read so far kept as it is written.
+    """A file that is read once: as levels while all cells are levels. The rows read so far are kept as text.
 
-    Only where the first `SPILL_BYTES` are levels, and a later cell is not, the file is read anew.
+    It is read a second time only if the first `SPILL_BYTES` are levels and a later cell is not.
     """
 
     def __init__(self, table: Table) -> None:
@@ -203,7 +203,7 @@ class _Part:
 
 
 def _read(paths: Sequence[Path], levels: int | None, schema: Any) -> list[Levels] | MixedParts:
-    """The rows of the files of one table, as ``levels`` or the described ``schema`` ask for it."""
+    """The rows of the files of one table, read by ``levels`` or by the described ``schema``."""
     if schema is None:
         return read_tables(paths) if levels is None else [read_levels(path, levels) for path in paths]
     if levels is not None:
@@ -253,7 +253,7 @@ def _concatenated(frames: Sequence[polars.DataFrame], tables: Sequence[Table]) -
 
 
 def _schema(described: Any, frame: polars.DataFrame, rows: Rows, where: str) -> TableSchema:
-    """The schema of ``frame`` as it is described, with what was left out as the rows have it."""
+    """The schema of ``frame`` by its description; the rows complete what the description leaves out."""
     if isinstance(described, TableSchema):
         return described
     if described is None or described == INFER:
@@ -262,7 +262,7 @@ def _schema(described: Any, frame: polars.DataFrame, rows: Rows, where: str) -> 
 
 
 def _described(choice: SchemaChoice) -> Any:
-    """The columns as a person describes them, a file's content if it is in a file; None, `INFER` or a whole schema."""
+    """The description of the columns, read from its file if it is in one; other choices stay as they are."""
     if choice == INFER or not isinstance(choice, str):
         return choice
     path = Path(choice)

@@ -42,7 +42,7 @@ class Table(ABC):
 
     @abstractmethod
     def place(self, row: int, column: int) -> str:
-        """The place of a cell, counted from 0, as a message calls it."""
+        """The place of a cell, counted from 0, in the words of a message."""
 
     @abstractmethod
     def not_a_number(self, row: int, column: int) -> ValueError:
@@ -116,7 +116,7 @@ class TextTable(Table):
         return iter([self._scan().collect()])  # streams start slowly
 
     def _scan(self) -> polars.LazyFrame:
-        """The cells as text, all empty where a line is; of a table delimited by spaces the lines."""
+        """The cells as text, all empty for an empty line; for a table delimited by spaces, whole lines."""
         spaces = self.layout.delimiter == SPACE
         return polars.scan_csv(
             self.path,

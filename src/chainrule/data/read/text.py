@@ -21,10 +21,10 @@ def read_text(path: Path, start: int = 0, stop: int | None = None) -> Iterator[s
     """The text of the bytes ``start`` to ``stop`` of a UTF-8 file, a chunk at a time.
 
     Raises:
-        ValueError: If they are no UTF-8; it says at which byte.
+        ValueError: If they are no UTF-8, with the place of the first invalid byte.
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
-    position = start  # of the first byte that is not yet decoded
+    position = start  # the first byte that is not yet decoded
     for chunk in read_bytes(path, start, stop):
         pending = len(decoder.getstate()[0])
         try:
