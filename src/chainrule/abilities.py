@@ -1,7 +1,7 @@
 """Abilities that some models have beyond the contract: a class for each, and a function by which tasks ask for it.
 
-A model has an ability if it subclasses its class beside `AutoregressiveModel`. The functions take any model, and give
-for one without the ability what follows from the contract alone.
+A model has an ability if it subclasses its class beside `AutoregressiveModel`. The functions take any model. For a
+model without the ability they return what follows from the contract alone.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class FarSighted(ABC):
 
         Args:
             x: Examples ``(B, *event_shape)``.
-            observed: Which variables are known, booleans ``event_shape``.
+            observed: The known variables, booleans ``event_shape``.
             context: What the examples are conditioned on.
 
         Returns:
@@ -110,7 +110,7 @@ class LimitedPast(ABC):
 
     @abstractmethod
     def sees(self) -> Tensor:
-        """Whether conditional t looks at variable s, both counted along the order: booleans ``(n, n)``."""
+        """Booleans ``(n, n)``: True at (t, s) if conditional t looks at variable s, both counted along the order."""
 
 
 class OwnUnit(ABC):

@@ -37,7 +37,7 @@ class Model(nn.Module, ABC):
     _arguments: dict[str, Any]
 
     growth: str = ""
-    """How the number of parameters grows with the number of variables n."""
+    """The growth of the number of parameters with the number n of variables, as a formula."""
 
     def __new__(cls, *_: Any, **arguments: Any) -> Self:
         _check_names(cls, arguments)
@@ -63,7 +63,7 @@ class Model(nn.Module, ABC):
 
     @property
     def device(self) -> torch.device:
-        """Where examples are computed."""
+        """The device that examples are computed on."""
         return next(self.parameters()).device
 
     @property
@@ -84,7 +84,7 @@ class Model(nn.Module, ABC):
         bound.apply_defaults()
         config = dict(bound.arguments)
         for name, parameter in signature.parameters.items():
-            if parameter.kind is inspect.Parameter.VAR_KEYWORD:  # **kwargs, which go to the class above
+            if parameter.kind is inspect.Parameter.VAR_KEYWORD:  # **kwargs go to the base class
                 config |= config.pop(name)
         return config
 
@@ -145,15 +145,15 @@ class Model(nn.Module, ABC):
 class AutoregressiveModel(Model):
     """A model of p(x) = prod_t p(x_t | x_<t), with the variables of x taken in ``self.order``.
 
-    To add a model, write `forward`: the conditionals of all variables of given examples at once.
-    Everything else then works. Override `start` and `step` together if one conditional can be had
-    for less than a whole `forward`; `chainrule.testing.check_model` proves that both agree. See `chainrule.state` for
-    what a state may be, and `chainrule.abilities` for what a model may do beyond this contract.
+    To add a model, write `forward`: the conditionals of all variables of given examples at once. Everything else then
+    works. Override `start` and `step` together if one conditional costs less than a whole `forward`;
+    `chainrule.testing.check_model` proves that both agree. See `chainrule.state` for what a state may be, and
+    `chainrule.abilities` for what a model may do beyond this contract.
 
     Args:
         event_shape: Shape of one example: ``(n,)`` or ``(channels, height, width)``.
         conditional: The family of p(x_t | x_<t).
-        order: In which sequence the variables are generated; see `chainrule.order.Order`.
+        order: The sequence in which the variables are generated; see `chainrule.order.Order`.
         num_classes: The number of classes that an example can be conditioned on; None for no classes.
 
     Raises:
@@ -172,7 +172,7 @@ class AutoregressiveModel(Model):
         self.order = Order(order, self.event_shape)
 
     def conditional_at(self, t: int) -> Conditional:
-        """The conditional of the variable that is generated as the t-th."""
+        """The conditional of the t-th variable that is generated."""
         return self.conditional if self.conditional.uniform else self.conditional.of(int(self.order.permutation[t]))
 
     @abstractmethod
@@ -221,11 +221,11 @@ class AutoregressiveModel(Model):
         return self._log_prob(x, self.check_context(context, len(x)))
 
     def _log_prob(self, x: Tensor, context: Tensor | None) -> Tensor:
-        """As `log_prob`, of checked examples."""
+        """`log_prob` of examples that are checked already."""
         return self(x, context).log_prob(x).flatten(1).sum(1)
 
     def loss(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """The loss of each example, ``(B,)``: -log p(x), or an unbiased estimate of a mean of such."""
+        """The loss of each example, ``(B,)``: -log p(x), or an unbiased estimate of its mean over orders or masks."""
         return -self.log_prob(x, context)
 
 

@@ -1,4 +1,4 @@
-"""Orders: in which sequence the variables of an event are generated."""
+"""Orders: the sequence in which the variables of an event are generated."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Order(nn.Module):
         return x.unflatten(1, self.event_shape)
 
     def along(self, weight: Tensor, dim: int = 0, group: int = 1) -> Tensor:
-        """``weight``, of which dimension ``dim`` counts the flattened event's variables, along this order.
+        """``weight`` with its dimension ``dim``, which counts the flattened event's variables, put in this order.
 
         Args:
             weight: Any tensor whose dimension ``dim`` has ``n * group`` entries.

@@ -21,13 +21,13 @@ class SequenceModel(AutoregressiveModel):
     """An autoregressive model whose parallel pass can start from any state.
 
     `step` gives one conditional and a state; `advance` gives those of k variables at once, and the same state as k
-    steps. A long text or recording is so read a chunk at a time, with p(x) as exact as in one pass. An event of one
+    steps. So a long text or recording is read a chunk at a time, with p(x) as exact as in one pass. An event of one
     dimension, in raster order, may have any length: ``event_shape`` is then only the length that is sampled by default.
 
     Args:
         event_shape: Shape of one example.
         conditional: The family of p(x_t | x_<t), the same for all variables.
-        order: In which sequence the variables are generated.
+        order: The sequence in which the variables are generated.
         num_classes: The number of classes that an example can be conditioned on; None for no classes.
 
     Raises:
@@ -35,10 +35,10 @@ class SequenceModel(AutoregressiveModel):
     """
 
     end_symbol: int | None = None
-    """The value that ends an example, of a model of documents."""
+    """The value that ends an example, in a model of documents."""
 
     frame_size: int | None = None
-    """Numbers of a frame, of a model whose context is a sequence of frames and not a class."""
+    """Numbers of a frame, in a model whose context is a sequence of frames and not a class."""
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ def sequence_model(model: Model) -> SequenceModel:
 
 
 def history_of(model: Model, *, ragged: bool = False) -> float | None:
-    """How many variables before x_t ``model`` looks at: ``math.inf`` for all, None if it reads whole examples only.
+    """The number of variables before x_t that ``model`` looks at: ``math.inf`` for all, None for whole examples.
 
     Args:
         model: Any model.

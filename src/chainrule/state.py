@@ -13,8 +13,9 @@ State = Any
 """The value that `AutoregressiveModel.step` hands to the next step.
 
 Tensors whose first dimension is the batch, in any nesting of tuples, named tuples, lists, dicts and dataclasses.
-`Shared` wraps what all items of the batch have in common: the position in the sequence, or weights laid out for the
-steps. None is an empty state. A state holds no modules and no compiled code, so that it can be copied and pickled.
+`Shared` wraps the parts that all items of the batch have in common: the position in the sequence, or weights laid out
+for the steps. None is an empty state. A state holds no modules and no compiled code, so that it can be copied and
+pickled.
 """
 
 T = TypeVar("T")

@@ -35,7 +35,7 @@ def walk(
     """Build examples variable by variable, in the model's order.
 
     Args:
-        model: Whose conditionals to walk along.
+        model: The model whose conditionals to walk along.
         batch_size: The number B of examples that are built side by side.
         choose: See `Choose`; None samples every value from its conditional.
         context: What the examples are conditioned on: classes ``(B,)``.

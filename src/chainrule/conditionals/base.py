@@ -26,8 +26,8 @@ class Conditional(ABC):
     1. ``num_parameters`` and ``num_features``;
     2. `distribution`, `at` and `encode`. The Distribution needs ``log_prob``, in nats, and ``sample``; it accepts
        parameters of single and of double precision;
-    3. which values there are: `values` if all can be listed, else `support` if it is not all real numbers, and `atoms`
-       if single values have a probability of their own beside a density;
+    3. the values of a variable: `values` if all can be listed, else `support` if it is not all real numbers, and
+       `atoms` if single values have a probability of their own beside a density;
     4. `config`, if the constructor takes arguments.
 
     Every model and every task then works with it; everything else has a default. What a default can't know may be
@@ -114,13 +114,13 @@ class Conditional(ABC):
     def probes(self) -> Tensor:
         """A few values of a variable, ``(k,)``: all where they can be listed, else some of the support and the atoms.
 
-        The first is in the support, and no atom.
+        The first is in the support and is no atom.
         """
         some = probes_of(self.support)
         return some if self.atoms is None else torch.cat([some, self.atoms.to(some)])
 
     def check(self, x: Tensor) -> None:
-        """Raise ``ValueError``, saying expected and got, where a value of ``x`` is not in the support and no atom."""
+        """Raise ``ValueError``, saying expected and got, unless all values of ``x`` are in the support or atoms."""
         numbers = x if torch.is_floating_point(x) else x.long()
         valid = self.support.check(numbers) & numbers.isfinite()
         expected = words_for(self.support)
@@ -131,10 +131,10 @@ class Conditional(ABC):
             raise ValueError(f"{type(self).__name__} expects {expected}, got {numbers[~valid][0].item():g}")
 
     def initial_parameters(self, x: Tensor) -> Tensor:
-        """The parameters with which a model that sees no other variable starts, given training values.
+        """The starting parameters of a model that sees no other variable, from training values.
 
-        Their distribution has the frequencies of the data: of listed values those of each value, with one more example
-        spread over all of them, so that none is impossible. By default zeros, where values can't be listed.
+        Their distribution has the frequencies of the data, with one more example spread over all listed values, so that
+        none is impossible. By default they are zeros if values can't be listed.
 
         Args:
             x: Values ``(N,)`` of one variable or ``(N, n)`` of n, in the family's support.
@@ -202,7 +202,7 @@ class Conditional(ABC):
             raise ValueError(f"{owner} expects one conditional of all variables, got {self!r}")
 
     def check_event(self, event_shape: tuple[int, ...]) -> None:  # noqa: B027  # most families fit any event
-        """Raise ``ValueError``, saying expected and got, where the family can't be that of such events."""
+        """Raise ``ValueError``, saying expected and got, where the family does not fit such events."""
 
     @property
     def config(self) -> dict[str, Any]:
@@ -215,7 +215,7 @@ class Conditional(ABC):
 
 
 def at_least_single(parameters: Tensor) -> Tensor:
-    """``parameters``, in single precision if they are of half: log-probabilities are not rounded to two digits.
+    """``parameters``, in single precision if they are in half, which would round log-probabilities to two digits.
 
     >>> at_least_single(torch.zeros(1, dtype=torch.bfloat16)).dtype
     torch.float32

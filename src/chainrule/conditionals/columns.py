@@ -109,7 +109,7 @@ class Columns(Conditional):
         raise ValueError("probes expects one variable, got Columns: ask of(index).probes")
 
     def initial_parameters(self, x: Tensor) -> Tensor:
-        """Those of each column, ``(n, num_parameters)``, of rows ``(N, n)``; zeros where a column needs fewer."""
+        """The starting parameters ``(n, num_parameters)`` of all columns, from rows ``(N, n)``; padded with zeros."""
         own = [column.initial_parameters(x[:, index]) for index, column in enumerate(self.columns)]
         return torch.stack([F.pad(part, (0, self.num_parameters - len(part))) for part in own])
 
@@ -167,10 +167,10 @@ class _Padded(Conditional):
 
 
 class ByColumn(Distribution):
-    """Variables ``(..., n)``, of which each group has a distribution of its own.
+    """Variables ``(..., n)`` in groups, each with a distribution of its own.
 
     Args:
-        parts: Which variables, and their distribution, ``(..., k)``, in units of its own.
+        parts: The variables of each group, and their distribution ``(..., k)`` in its own units.
         shift: The shift of each variable from those units, ``(n,)``.
         scale: Its scale, ``(n,)``.
         batch_shape: ``(..., n)``.
@@ -187,7 +187,7 @@ class ByColumn(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         z = ((value - self.shift) / self.scale).to(value.dtype)
         own = self._together([part.log_prob(z.index_select(-1, index)) for index, part in self.parts])
-        return own - (self.scale.log() * ~value.isnan()).to(own)  # that a value is missing has no unit
+        return own - (self.scale.log() * ~value.isnan()).to(own)  # a missing value has no unit
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
         drawn = [part.sample(torch.Size(sample_shape)) for _, part in self.parts]
@@ -197,7 +197,7 @@ class ByColumn(Distribution):
 
     @property
     def mean(self) -> Tensor:
-        """The mean of each variable that is not missing; of categories it says nothing."""
+        """The mean of each variable, given that it is not missing; without meaning for categories."""
         return (self._together([present(part).mean for _, part in self.parts]) * self.scale + self.shift).float()
 
     def _together(self, own: list[Tensor]) -> Tensor:

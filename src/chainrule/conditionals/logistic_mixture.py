@@ -27,8 +27,8 @@ from chainrule.conditionals.base import Conditional, at_least_single, check_inte
 from chainrule.conditionals.starting import LOGISTIC_DEVIATION, spread
 
 LOG_SCALES = (-7.0, 7.0)
-"""Bounds of log s: a scale of less than a tenth of a bin of 256, or of more than a thousand times the range of values,
-says nothing more, and would overflow. With more levels the lower bound is as many times lower as bins are thinner."""
+"""Bounds of log s: from a tenth of one of 256 bins to a thousand times the range of values. Scales beyond them change
+nothing, and would overflow. With more levels, bins are thinner and the lower bound falls in proportion."""
 
 
 VALUES = 32
@@ -38,8 +38,8 @@ VALUES = 32
 class DiscretizedLogisticMixture(Conditional):
     """A mixture of logistics over the levels 0, 1, ..., categories - 1 of each variable.
 
-    A network gives for each component the logit of pi, the mean mu in [-1, 1] (nothing holds it there) and log s. It
-    reads a level as the one number x / (categories - 1).
+    A network gives for each component the logit of pi, the mean mu (values are in [-1, 1], a mean need not be) and log
+    s. It reads a level as the one number x / (categories - 1).
 
     Args:
         categories: Number of levels K, at least 2.
@@ -85,7 +85,7 @@ class DiscretizedLogisticMixture(Conditional):
         return torch.cat([whole.log_prob(some) for some in values.split(VALUES)], dim=-1)
 
     def mixture(self, log_weights: Tensor, distributions: Sequence[Distribution]) -> Distribution:
-        """All components of all of them together."""
+        """One mixture of the components of all ``distributions``."""
         parts = [part for part in distributions if isinstance(part, LogisticBins)]
         weights = [
             weight.unsqueeze(-1) + part.logits.log_softmax(-1) for weight, part in zip(log_weights, parts, strict=True)
@@ -134,7 +134,7 @@ class LogisticBins(Distribution):
         """Log P(value), exact in the tails, at the edges and for bins far thinner than the logistics are wide.
 
         With a and b the standardised ends of the bin, sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - e^(b - a)):
-        three factors whose logarithms are each had without cancellation.
+        three factors whose logarithms are computed without cancellation.
         """
         return (self.logits.log_softmax(-1) + self.component_log_probs(value)).logsumexp(-1)
 

@@ -15,7 +15,7 @@ ROWS = 4096
 
 
 def smoothed_log_frequencies(x: Tensor, values: Tensor) -> Tensor:
-    """Log of how often each of ``values`` ``(K,)`` occurs in ``x`` ``(N, ...)``: ``(..., K)``, in nats.
+    """Log-frequencies of ``values`` ``(K,)`` in ``x`` ``(N, ...)``: ``(..., K)``, in nats.
 
     (count + 1 / K) / (N + 1): one more example is spread over all values, so that none has the probability 0.
 
@@ -31,7 +31,7 @@ def smoothed_log_frequencies(x: Tensor, values: Tensor) -> Tensor:
 
 
 def spread(x: Tensor, components: int) -> tuple[Tensor, Tensor]:
-    """Means ``(..., components)`` of equally probable components, and their one standard deviation ``(...)``.
+    """Means ``(..., components)`` of equally probable components, and the standard deviation ``(...)`` of each.
 
     The means stand at quantiles of ``x`` ``(N, ...)``. The mixture has the mean of ``x``, and its variance, or more if
     values come in clumps: components are at least as wide as for evenly spread values, so that a value between two

@@ -63,7 +63,7 @@ def bound_of(support: Constraint, name: str) -> float | None:
 
 
 def values_of(support: Constraint) -> Tensor | None:
-    """All values of a finite support, in order; None of one that is continuous or has no end.
+    """All values of a finite support, in order; None if it is continuous or has no end.
 
     >>> values_of(constraints.integer_interval(2, 4))
     tensor([2., 3., 4.])

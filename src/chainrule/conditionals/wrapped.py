@@ -19,7 +19,7 @@ PLAIN: dict[str, Any] = {}
 
 
 class Standardised(Conditional):
-    """A family of z = (x - shift) / scale as one of x: p(x) = p(z) / scale, so that densities are in units of x.
+    """The family of x = shift + scale z, given that of z: p(x) = p(z) / scale, so that densities are in units of x.
 
     Args:
         conditional: The family of z.
@@ -94,7 +94,7 @@ class InUnits(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         own = self.base.log_prob((value - self.shift) / self.scale)
-        return own - math.log(self.scale) * (~value.isnan()).to(own)  # that a value is missing has no unit
+        return own - math.log(self.scale) * (~value.isnan()).to(own)  # a missing value has no unit
 
     def cdf(self, value: Tensor) -> Tensor:
         return self.base.cdf((value - self.shift) / self.scale)
@@ -165,7 +165,7 @@ class WithMissing(Conditional):
         return torch.cat([self.conditional.probes, torch.tensor([math.nan])])
 
     def initial_parameters(self, x: Tensor) -> Tensor:
-        """Those of the values that are there, and the log-odds of the share of missing ones."""
+        """The starting parameters of the values that are there, and the log-odds of a missing value."""
         if x.dim() == 2:
             return torch.stack([self.initial_parameters(column) for column in x.unbind(1)])
         missing = x.isnan()

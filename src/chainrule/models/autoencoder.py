@@ -31,7 +31,7 @@ from chainrule.nn.checks import activation_called, check_dropout
 
 
 class Autoencoder(Model, OwnUnit):
-    """An encoder and a decoder with its layers the other way round. It can be fitted, and `features` is the code.
+    """An encoder, and a decoder with the same layers in reverse. It can be fitted, and `features` is the code.
 
     It has a loss but no likelihood: `forward`, `log_prob`, `start`, `step`, and `order` raise a ``ValueError`` that
     says why, and so does every task that asks for one of them.
@@ -151,7 +151,7 @@ class Autoencoder(Model, OwnUnit):
         return None if values is None else values.to(dtype=self.dtype, device=self.device)
 
     def _mean(self, output: Distribution) -> Tensor:
-        """The mean of every variable ``(B, *event_shape)``; of a Categorical, torch itself says NaN."""
+        """The mean of every variable ``(B, *event_shape)``; torch's own for a Categorical is NaN."""
         values = self._values()
         return output.probs @ values if values is not None and isinstance(output, TorchCategorical) else output.mean
 

@@ -5,7 +5,7 @@ p(x) = prod_i p(x_i | x_parents(i))
 Chow and Liu's tree is the best of all networks with one parent per variable: the maximum spanning tree of the mutual
 information I(x_i; x_j) of all pairs. With classes, of I(x_i; x_j | class), as in tree-augmented naive Bayes.
 
-Where no variable has two parents, what is known is passed up the trees: with ch(i) the children of i,
+Where no variable has two parents, messages about the known values go up the trees: with ch(i) the children of i,
 
 log l_i(k) = [log 0 if x_i is known not to be k] + sum_{j in ch(i)} log sum_v p(x_j = v | x_i = k) l_j(v),
 
@@ -52,14 +52,14 @@ class BayesNet(CountedModel, FarSighted, LimitedPast):
     Args:
         event_shape: Shape of one example.
         conditional: The family of p(x_i | parents); its values must be listed.
-        structure: ``"chow-liu"``: no edges at first, and those of the best tree once `count` has learnt them, which
-            then are the structure; ``"previous:k"``: the k variables before, in the order; or edges
-            [[parent, child], ...] between positions of the flattened event.
+        structure: ``"chow-liu"``: no edges at first; `count` learns those of the best tree, which are the structure
+            from then on; ``"previous:k"``: the k variables before, in the order; or edges [[parent, child], ...]
+            between positions of the flattened event.
         prior: Concentration of the Dirichlet prior: how often each value counts as seen beforehand. At 0, what was
             never seen has the probability 0.
-        order: In which sequence the variables are generated, parents before children. None for raster with
-            ``"previous:k"``, and else for what the edges ask, the smallest position first. Chow and Liu's tree is
-            rooted at its first variable and then takes the tree's order, by that of the variables here.
+        order: The sequence in which the variables are generated, parents before children. None is raster with
+            ``"previous:k"``, and otherwise the order that the edges require, the smallest position first. Chow and
+            Liu's tree is rooted at the first variable here; the order then follows the tree.
         num_classes: The number of classes that an example can be conditioned on, each with tables of its own in one
             structure; None for no classes.
 
@@ -109,7 +109,7 @@ class BayesNet(CountedModel, FarSighted, LimitedPast):
         self._build(edges, asked if order is None else sequence)
 
     def _build(self, edges: list[list[int]], sequence: list[int]) -> None:
-        """Take these edges and this order, with tables that are all uniform."""
+        """Set the edges and the order, with uniform tables."""
         _check_sequence(edges, sequence)
         self.edges = edges
         self.parents: list[list[int]] = [[] for _ in sequence]
@@ -127,7 +127,7 @@ class BayesNet(CountedModel, FarSighted, LimitedPast):
         return edges[self.positions][:, self.positions]
 
     def count(self, batches: Batches) -> None:
-        """Set the tables, and learn the structure if it is to be learnt, from all ``(x, context)``, read once.
+        """Set the tables, and learn a structure that is not given, from all ``(x, context)``, read once.
 
         Raises:
             ValueError: If there are no examples, or some are not of this model.
@@ -189,7 +189,7 @@ class BayesNet(CountedModel, FarSighted, LimitedPast):
         labels = torch.zeros_like(indices[:, 0]) if context is None else context
         log_probs, values = self.tables.log_probs(), torch.arange(self.tables.num_values, device=x.device)
         known: list[bool] = observed.flatten().tolist()
-        has_evidence = list(known)  # of the variable or of any that descends from it
+        has_evidence = list(known)  # at the variable or a descendant
         ahead = log_probs.new_zeros(len(x), self.num_variables, len(values))
         for i in reversed(self.positions):
             own = indices[:, i]

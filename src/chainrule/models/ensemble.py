@@ -32,7 +32,7 @@ from chainrule.state import State
 
 
 class Ensemble(AutoregressiveModel, Mixture):
-    """The mean of the joints of ``models``, of ``variants`` variants each.
+    """The mean of the joints of ``models``, each with ``variants`` variants.
 
     Members that generate in one order make a model like any other. Members of different orders make a mixture
     that has no conditionals: its likelihood is exact, and samples and completions are drawn from a member.
@@ -178,12 +178,12 @@ class Ensemble(AutoregressiveModel, Mixture):
         return values.to(dtype=self.dtype, device=self.device)
 
     def _indices(self, x: Tensor) -> Tensor:
-        """Where each value of ``x`` stands among the listed ones."""
+        """The index of each value of ``x`` among the listed values."""
         return torch.searchsorted(self._values(), x.contiguous())
 
 
 def log_weights(evidence: Tensor, dim: int) -> Tensor:
-    """Log of the members' shares of the joint so far; all the same after what every member finds impossible.
+    """Log of the members' shares of the joint so far; uniform if every member finds the values impossible.
 
     >>> log_weights(torch.tensor([-torch.inf, -torch.inf]), 0).exp()
     tensor([0.5000, 0.5000])

@@ -39,7 +39,7 @@ class FVSBN(AutoregressiveModel):
         conditional: The family of p(x_t | x_<t).
         dropout: Probability with which an earlier variable is dropped in training: a penalty on the
             weights that spares those whose variable says much (Wager et al., 2013).
-        order: In which sequence the variables are generated.
+        order: The sequence in which the variables are generated.
         num_classes: The number of classes that an example can be conditioned on; None for no classes.
 
     Raises:

@@ -52,8 +52,8 @@ class MADE(AutoregressiveModel, Varied):
         mask_seed: Seed of the degrees, which are drawn uniformly as in the paper's algorithm 1.
         num_masks: Sets of degrees to train for, one drawn for every batch; `variant` i is the model with the i-th.
         order_agnostic: True if every set but the first also has a random order of its own.
-        mask: Which of the sets this model is taken with.
-        order: In which sequence the variables are generated.
+        mask: The set of degrees that this model uses, from 0.
+        order: The sequence in which the variables are generated.
         num_classes: The number of classes that an example can be conditioned on; None for no classes.
 
     Raises:
@@ -102,7 +102,7 @@ class MADE(AutoregressiveModel, Varied):
         self.output_class_bias = ClassBias(num_classes, self.output_layer.out_features)
 
     def _degrees(self) -> list[Tensor]:
-        """Degrees of the units of each hidden layer; sorted, where there is but one set."""
+        """Degrees of the units of each hidden layer; sorted if there is only one set."""
         degrees = hidden_degrees(self.num_variables, self.hidden_sizes, self.mask_seed + self.mask)
         return [layer.sort().values for layer in degrees] if self.num_masks == 1 else degrees
 
@@ -118,7 +118,7 @@ class MADE(AutoregressiveModel, Varied):
 
     @property
     def num_parameters(self) -> int:
-        """Trainable numbers, those left out that every mask holds at zero."""
+        """Trainable numbers, without those that every mask holds at zero."""
         if self.num_masks == 1:
             return super().num_parameters
         live: list[Tensor] = [torch.zeros_like(mask) for mask in self._masks()]
@@ -207,7 +207,7 @@ class MADE(AutoregressiveModel, Varied):
         return Shared(-1), Shared((layers, known, outputs, direct)), features, hidden, biases
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
-        """As `AutoregressiveModel.step`, but touching every weight that a mask lets live just once per example.
+        """`AutoregressiveModel.step`, which reads every weight that a mask keeps only once per example.
 
         Hidden units are sorted by degree, so those of degree t are neighbours, see a prefix of the layer
         before, and can be computed once x_t is known; no mask is needed.

@@ -46,7 +46,7 @@ class MLP(AutoregressiveModel):
         hidden_size: Number d of hidden units of every variable.
         activation: ``"sigmoid"`` or ``"relu"``.
         dropout: Probability with which a hidden unit is dropped in training.
-        order: In which sequence the variables are generated.
+        order: The sequence in which the variables are generated.
         num_classes: The number of classes that an example can be conditioned on; None for no classes.
 
     Raises:
@@ -88,7 +88,7 @@ class MLP(AutoregressiveModel):
 
     @torch.no_grad()
     def _initialise(self) -> None:
-        """Draw the hidden weights so that the sums of all units spread alike, however many inputs each sees."""
+        """Draw the hidden weights so that all units' sums have the same variance, however many inputs each sees."""
         # A ReLU passes half of what it gets.
         gain = 2**0.5 if self.activate is torch.relu else 1.0
         live = self.hidden_layer.mask.sum(1, keepdim=True).clamp(min=1)
@@ -118,7 +118,7 @@ class MLP(AutoregressiveModel):
         return Shared(-1), Shared((hidden, outputs)), features, self.class_bias(context)
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
-        """As `AutoregressiveModel.step`, but computing only the d units of the next variable, from what is known."""
+        """`AutoregressiveModel.step`, which computes only the d units of the next variable, from the known values."""
         position, weights, features, class_bias = state
         t = position.value
         hidden, outputs = weights.value

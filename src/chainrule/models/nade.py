@@ -57,7 +57,7 @@ class NADE(AutoregressiveModel, Reorderable, Varied):
             order, and `variant` i that in the order ``random:i``.
         activation: ``"sigmoid"``, as in the first paper, or ``"relu"``.
         dropout: Probability with which a hidden unit is dropped, for all variables of an example, in training.
-        order: In which sequence the variables are generated.
+        order: The sequence in which the variables are generated.
         num_classes: The number of classes that an example can be conditioned on; None for no classes.
 
     Raises:
@@ -144,7 +144,7 @@ class NADE(AutoregressiveModel, Reorderable, Varied):
         return hidden_Rd, (is_new_Bk.flatten().cumsum(0) - 1).view(-1, k)
 
     def _deep(self, hidden: Tensor, kept: Sequence[Tensor] = ()) -> Tensor:
-        """The last hidden layer, from the first; ``kept`` says for each layer which units are not dropped."""
+        """The last hidden layer, from the first; ``kept`` holds the units of each layer that dropout keeps."""
         hidden = hidden * kept[0] if kept else hidden
         for i, layer in enumerate(self.deep_layers, start=1):
             hidden = self.activate(layer(hidden))
@@ -152,7 +152,7 @@ class NADE(AutoregressiveModel, Reorderable, Varied):
         return hidden
 
     def _draw_kept(self, like_Bd: Tensor) -> list[Tensor]:
-        """Dropout's draw for each layer, none where nothing is dropped."""
+        """The units that dropout keeps, drawn for each layer; none if nothing is dropped."""
         if not (self.training and self.dropout):
             return []
         return [F.dropout(torch.ones_like(like_Bd), self.dropout) for _ in range(1 + len(self.deep_layers))]
@@ -172,9 +172,9 @@ class NADE(AutoregressiveModel, Reorderable, Varied):
         return self.order.along(self.output_weight, 0, p), self.order.along(self.output_bias, 0, p)
 
     def _changes(self, features: Tensor) -> Tensor:
-        """Which values, of features ``(..., f)``, move the hidden layer.
+        """True for the values, of features ``(..., f)``, that change the hidden layer.
 
-        All, where the mask is an input too or their own gradients are asked for.
+        All do if the mask is an input too, or if gradients with respect to the values are needed.
         """
         if self.order_agnostic or features.requires_grad:
             return torch.ones_like(features[..., 0], dtype=torch.bool)
@@ -237,9 +237,9 @@ class NADE(AutoregressiveModel, Reorderable, Varied):
 
 
 def random_subsets(batch_size: int, n: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """For each example d of the n variables, d uniform from 0 to n - 1: booleans ``(B, n)``, and n - d ``(B,)``.
+    """Random subsets of d of the n variables, d uniform from 0 to n - 1: booleans ``(B, n)``, and n - d ``(B,)``.
 
-    The sizes d are spread evenly over the batch, which leaves each uniform and lowers the variance of a mean.
+    The sizes d are spread evenly over the batch: each is still uniform, and means have a lower variance.
     """
     spread_B = (torch.randperm(batch_size, device=device) + torch.rand(batch_size, device=device)) / batch_size
     size_B = (spread_B * n).long().clamp(max=n - 1)

@@ -51,7 +51,7 @@ class RNN(SequenceModel):
             units are dropped along a whole example.
         weight_dropout: Probability with which a weight of W_hh is dropped in training, for a whole batch.
         end_symbol: The value that ends an example: all after it have this value, with probability 1.
-        order: In which sequence the variables are generated.
+        order: The sequence in which the variables are generated.
         num_classes: The number of classes that an example can be conditioned on; None for no classes.
 
     Raises:
@@ -167,7 +167,7 @@ class RNN(SequenceModel):
         return self._ended(parameters, after), (after[:, -1], hidden, class_input)
 
     def _read(self, x: Tensor, class_input: Tensor | None) -> Tensor:
-        """The input of the network for values: one-hot, as `Conditional.encode` leaves out the indicator of value 0."""
+        """The input of the network for values: one-hot, since `Conditional.encode` omits the indicator of 0."""
         features = self.conditional.encode(x)
         features = torch.cat([1 - features.sum(-1, keepdim=True), features], dim=-1)
         read = features if self.embedding is None else self.embedding(features)

@@ -3,7 +3,7 @@
 p(x_t = k | x_<t) = (N(x_<t, k) + a) / (N(x_<t) + a K)
 
 with N the number of training examples that begin so and a the prior. It can be any distribution over the K^n events,
-and needs as many numbers: what all other models avoid.
+but needs as many numbers, which all other models avoid.
 
 References:
     Deep learning (Goodfellow, Bengio and Courville, 2016), section 16.1, https://www.deeplearningbook.org
@@ -29,15 +29,15 @@ from chainrule.state import Shared, State
 class Table(CountedModel, Reorderable):
     """The joint probabilities of a few variables, without any assumption.
 
-    It is fitted by `count`, in any order the same up to the prior; `reordered` gives the same joint in another order,
-    so that completion is exact whatever is known.
+    It is fitted by `count`, with the same result in any order, up to the prior. `reordered` gives the same joint in
+    another order, so that completion is exact whatever is known.
 
     Args:
         event_shape: Shape of one example.
         conditional: The family of p(x_t | x_<t); its values must be listed.
         prior: Concentration a of the Dirichlet prior of every conditional: how often each value counts as seen
             beforehand. At 0, what was never seen has the probability 0.
-        order: In which sequence the variables are generated.
+        order: The sequence in which the variables are generated.
         num_classes: The number of classes that an example can be conditioned on, each with a table of its own;
             None for no classes.
 
@@ -125,7 +125,7 @@ class Table(CountedModel, Reorderable):
 
     @torch.no_grad()
     def _conditionals(self, joint: Tensor) -> Tensor:
-        """Log-probabilities ``(C, R, K)`` of this model's tables, for what `_joint` gives in its order."""
+        """Log-probabilities ``(C, R, K)`` of this model's tables, from the result of `_joint` in its order."""
         num_values = self.tables.num_values
         log_probs = joint.new_empty(len(joint), self.tables.starts[-1], num_values)
         for position in reversed(self.positions):

@@ -4,7 +4,7 @@ In every layer, with taps of x one dilation apart, and conditioned on a class or
 
 z = tanh(W_f * x + V_f h) . sigmoid(W_g * x + V_g h),    skip = U z,    x' = x + R z,
 
-and the conditionals come of the skips of all layers: O_2 relu(O_1 relu(sum of skips)).
+and the conditionals come from the skips of all layers: O_2 relu(O_1 relu(sum of skips)).
 
 References:
     WaveNet: a generative model for raw audio (van den Oord et al., 2016), https://arxiv.org/abs/1609.03499
@@ -31,7 +31,7 @@ from chainrule.sequence import SequenceModel
 from chainrule.state import Shared, State
 
 MOST_READ = 1024
-"""Values whose every reading is computed before the first step, at most."""
+"""At most this many listed values have their inputs to the layers computed before the first step."""
 
 
 @dataclass(frozen=True)
@@ -48,23 +48,22 @@ class _Prepared:
 
 
 class WaveNet(SequenceModel):
-    """Dilated convolutions over the variables; their number, and not that of the parameters, may be any.
+    """Dilated convolutions over any number of variables; the parameters do not grow with it.
 
-    A conditional sees the last ``receptive_field`` variables. Of a sequence that is shorter, what would be before its
-    beginning is read as zero; the same holds at the beginning of a longer one.
+    A conditional sees the last ``receptive_field`` variables; before the beginning of a sequence it reads zeros.
 
-    `features` are the mean over the variables of the sum of the skips.
+    `features` are the sum of the skips, averaged over the variables.
 
     Args:
         event_shape: Shape of one example. A sequence ``(n,)`` in raster order may also be shorter or longer.
-        conditional: The family of p(x_t | x_<t): of mu-law samples a `Categorical`, of linear ones a
-            `DiscretizedLogisticMixture`.
+        conditional: The family of p(x_t | x_<t): a `Categorical` for mu-law samples, a `DiscretizedLogisticMixture` for
+            linear ones.
         residual_channels: Numbers that a layer hands to the next, and units of its gates.
         skip_channels: Numbers that a layer hands to the output.
         layers: Layers of a block, of dilations 1, k, k^2, ... for kernels of size k.
         blocks: The number of blocks.
         kernel_size: Taps of a convolution.
-        order: In which sequence the variables are generated.
+        order: The sequence in which the variables are generated.
         num_classes: The number of classes that an example can be conditioned on (global conditioning).
         frame_size: Numbers of a frame, to condition on a sequence of frames ``(B, F, frame_size)`` instead (local
             conditioning). Features that do not change along an example are frames that repeat.

@@ -78,7 +78,7 @@ class ConditionalTables(nn.Module):
     Args:
         parents: For every variable, the positions of its parents.
         conditional: The family of the conditionals; its values must be listed.
-        num_classes: Tables of their own for so many classes; None for no classes.
+        num_classes: The number of classes, each with tables of its own; None for no classes.
 
     Raises:
         ValueError: If the values can't be listed, or the tables would have more than `MAX_CELLS` cells.
@@ -116,25 +116,25 @@ class ConditionalTables(nn.Module):
         self.table = nn.Parameter(torch.zeros(num_classes or 1, self.starts[-1], conditional.num_parameters))
 
     def indices(self, x: Tensor) -> Tensor:
-        """Where each value of ``x`` stands among the listed ones, int64."""
+        """The index of each value of ``x`` among the listed values, int64."""
         return torch.searchsorted(self.values.to(x.dtype), x.contiguous()).clamp_(max=self.num_values - 1)
 
     def rows(self, indices: Tensor) -> Tensor:
-        """The rows ``(B, n)`` of all variables, of the value indices ``(B, n)``."""
+        """The rows ``(B, n)`` of all variables, from value indices ``(B, n)``."""
         rows = self.offsets.expand_as(indices)
         for positions, strides in zip(self.positions, self.strides, strict=True):
             rows = rows + indices.index_select(1, positions) * strides
         return rows
 
     def row(self, variable: int, indices: Tensor) -> Tensor:
-        """The rows ``(B,)`` of one variable, of the value indices ``(B, n)``; only its parents' are read."""
+        """The rows ``(B,)`` of one variable, from value indices ``(B, n)``; only its parents' are read."""
         rows = torch.full_like(indices[:, 0], self.starts[variable])
         for j, position in enumerate(self.parents[variable]):
             rows = rows + indices[:, position] * self.num_values**j
         return rows
 
     def lookup(self, rows: Tensor, context: Tensor | None) -> Tensor:
-        """The parameters ``(B, ..., p)`` in the rows ``(B, ...)``, of the classes ``(B,)``."""
+        """The parameters ``(B, ..., p)`` in the rows ``(B, ...)``, given classes ``(B,)``."""
         return F.embedding(self._in_class(rows, context), self.table.flatten(0, 1))
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
@@ -148,7 +148,7 @@ class ConditionalTables(nn.Module):
         return torch.stack([distribution.log_prob(value.expand(shape)) for value in self.values.double()], dim=-1)
 
     def of(self, log_probs: Tensor, variable: int) -> Tensor:
-        """The rows ``(C, K^parents, K)`` of one variable in what `log_probs` gives."""
+        """The rows ``(C, K^parents, K)`` of one variable in the result of `log_probs`."""
         return log_probs[:, self.starts[variable] : self.starts[variable + 1]]
 
     @torch.no_grad()
@@ -196,7 +196,7 @@ class ConditionalTables(nn.Module):
 
 
 class PairCounts:
-    """How often each pair of variables has each pair of values: n^2 K^2 counts from matrix products.
+    """Counts of each pair of values of each pair of variables: n^2 K^2 numbers, from matrix products.
 
     With f(x) the indicators of the values after the first, and a constant 1, the sum of f(x) f(x)^T over the examples
     holds the counts of all pairs without a first value; the others are differences of these.
@@ -204,8 +204,8 @@ class PairCounts:
     Args:
         num_variables: The number n of variables.
         num_values: The number K of values.
-        num_classes: Counts of their own for so many classes; None for no classes.
-        device: Where to count.
+        num_classes: The number of classes, each with counts of its own; None for no classes.
+        device: The device to count on.
 
     Raises:
         ValueError: If there would be more than `MAX_PAIR_CELLS` counts.
@@ -247,12 +247,12 @@ class PairCounts:
         return self.products_Cvv[:, 0, 0]
 
     def single(self, i: int) -> Tensor:
-        """How often variable i has each value, ``(C, K)``."""
+        """The count of each value of variable i, ``(C, K)``."""
         later = self.products_Cvv[:, 0, 1:].unflatten(1, (self.num_variables, -1))[:, i]
         return torch.cat([self.totals[:, None] - later.sum(1, keepdim=True), later], dim=1)
 
     def pairs(self, i: int) -> Tensor:
-        """How often variable i has the value a and variable j the value b, ``(C, a, j, b)``."""
+        """The counts ``(C, a, j, b)`` of value a of variable i together with value b of variable j."""
         after = 1 + i * (self.num_values - 1)
         split = (self.num_variables, -1)
         later = self.products_Cvv[:, after : after + self.num_values - 1, 1:].unflatten(2, split)
@@ -262,7 +262,7 @@ class PairCounts:
         return torch.cat([first, with_first], dim=3)
 
     def mutual_information(self, prior: float) -> Tensor:
-        """I(x_i; x_j | class) in nats, ``(n, n)``: of each class's counts + prior, weighted by its frequency."""
+        """I(x_i; x_j | class) in nats, ``(n, n)``, from each class's counts + prior, weighted by its frequency."""
         weights = self.totals / self.totals.sum()
         return torch.stack(list(self._information(prior, weights)))
 

@@ -21,7 +21,7 @@ from chainrule.state import Shared
 
 
 class DilatedLayer(nn.Module):
-    """One layer; what is before the beginning of a sequence is zero.
+    """One layer; it reads zeros before the beginning of a sequence.
 
     Args:
         channels: Numbers of x_t.
@@ -53,7 +53,7 @@ class DilatedLayer(nn.Module):
         return x, skip, whole[:, whole.shape[1] - self.reach :]
 
     def read(self, x: Tensor, taps: Tensor, condition: Tensor | float) -> tuple[Tensor, Tensor]:
-        """X' and skip of times ``(..., channels)`` from their taps ``(..., kernel_size * channels)``, oldest first."""
+        """Compute x' and skip of times ``(..., channels)``, from taps ``(..., kernel_size * channels)``."""
         a, b = (self.gates(taps) + condition).chunk(2, dim=-1)
         mixed: Tensor = self.mix(a.tanh() * b.sigmoid())
         skip, change = mixed.tensor_split([self.skip_channels], dim=-1)
@@ -126,7 +126,7 @@ class DilatedLayers(nn.Module):
         return total, (Shared(t + 1), buffer)
 
     def slots(self, t: int) -> list[int]:
-        """Where in the buffer the earlier taps of time t stand: of each layer, the oldest first."""
+        """The places in the buffer of the earlier taps of time t, layer by layer, the oldest first."""
         result, start = [], 0
         for layer in self.layers:
             result += [start + (t + shift) % layer.reach for shift in range(0, layer.reach, layer.dilation)]

@@ -23,7 +23,7 @@ from chainrule.state import Shared
 Array = NDArray[np.float32]
 
 AT_ONCE = 64
-"""Steps whose random numbers are drawn before them."""
+"""Random numbers are drawn for this many steps at once."""
 
 
 def usable(x: Tensor) -> bool:
@@ -71,7 +71,7 @@ class FastStep:
 
         Args:
             x: The time.
-            state: As of `DilatedLayers`.
+            state: The state of `DilatedLayers`.
             condition: What is added to the gates of each layer, ``(B, len(layers), 2 * channels)``.
         """
         position, buffer = state
@@ -88,12 +88,12 @@ class FastStep:
     ) -> tuple[Tensor, State]:
         """Draw the values ``(B, steps)`` of as many steps, each by Gumbel's trick from its output, as logits.
 
-        The random numbers are those that as many draws of a `Categorical` would take. The sequences are shared out
-        among torch's number of threads.
+        It takes the same random numbers as that many draws from a `Categorical`. Torch's number of threads share the
+        sequences.
 
         Args:
             x: The first time ``(B, channels)``.
-            state: As of `DilatedLayers`.
+            state: The state of `DilatedLayers`.
             condition: What is added to the gates, ``(B, frames, len(layers), 2 * channels)``: always the only frame,
                 or frame floor(t / hop) at time t.
             hop: Times of a frame.

@@ -22,7 +22,7 @@ from chainrule.state import Shared
 
 
 class Site(NamedTuple):
-    """Where a variable of an image is."""
+    """The place of a variable in an image."""
 
     row: int
     column: int
@@ -35,14 +35,14 @@ class Site(NamedTuple):
 
 
 FeaturesAt = tuple[Tensor, Site]
-"""Features ``(B, k)`` and where they are."""
+"""Features ``(B, k)`` and their site."""
 
 Window = tuple[Tensor, Shared[list[tuple[Tensor, Tensor]]]]
 """The state of a layer: the inputs that the next pixels see, and the weights and biases of each colour."""
 
 
 class MaskedConv2d(Masked, nn.Conv2d):
-    """y = (W * mask) * x + b. What lies below is left out of the kernel, what lies to the right is masked.
+    """y = (W * mask) * x + b. The kernel leaves out the rows below; the pixels to the right are masked.
 
     Args:
         in_channels: Features of each pixel, those of the first colour first.
@@ -117,7 +117,7 @@ class MaskedConv2d(Masked, nn.Conv2d):
         return F.linear(buffer.narrow(1, start, weight.shape[1]), weight, bias)
 
     def _column(self, site: Site) -> int:
-        """Where the buffer begins that is seen at ``site``, in columns."""
+        """The first column of the buffer that is seen at ``site``."""
         return site.column if self.reach else 0
 
     def take(self, state: Window, written: FeaturesAt | None, site: Site) -> Window:
@@ -135,7 +135,7 @@ class MaskedConv2d(Masked, nn.Conv2d):
         Args:
             state: What `start` or the step before returned.
             written: The input at ``site``, or, with mask A, at the variable before it, None at the first.
-            site: Where.
+            site: The place of the variable.
         """
         if self.reach == 0 and self.colours == 1 and written is not None:
             weight, bias = state[1].value[0]
@@ -145,13 +145,13 @@ class MaskedConv2d(Masked, nn.Conv2d):
 
 
 class RowsAbove(nn.Conv2d):
-    """A convolution k wide, over all columns of the rows above and, if the input of a row knows no more, of its own.
+    """A convolution, k wide and without a mask, over the rows above and, with ``own_row``, over the row itself.
 
     Args:
         in_channels: Features of each pixel.
         out_channels: Features that come out.
         kernel_size: The width k of the kernel, an odd number; it reaches (k - 1) / 2 rows up, but one at least.
-        own_row: True if it sees its own row: where the input at a row is made of the rows above it.
+        own_row: True if it sees its own row, which is safe if the input at a row has only seen the rows above.
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, own_row: bool) -> None:
@@ -179,7 +179,7 @@ class RowsAbove(nn.Conv2d):
         Args:
             rows: What `start`, `take` or the step before returned.
             row: The input ``(B, in_channels, 1, width)`` of the row itself, or, unless ``own_row``, of the one above.
-            stride: As of `forward`.
+            stride: See `forward`.
         """
         rows = self.take(rows, row)
         reach = self.kernel_size[1] // 2
@@ -187,7 +187,7 @@ class RowsAbove(nn.Conv2d):
 
 
 def colour_mask(out_channels: int, in_channels: int, colours: int, own: bool) -> Tensor:
-    """Which features see which at one pixel, ``(out_channels, in_channels)``.
+    """The mask at a pixel itself, ``(out_channels, in_channels)``: ones where an output sees an input.
 
     >>> colour_mask(3, 3, 3, own=False)
     tensor([[0., 0., 0.],

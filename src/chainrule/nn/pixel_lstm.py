@@ -86,7 +86,7 @@ class RowLSTM(PixelLSTM):
         if site.begins_row:
             seen = self.state_to_state(hidden.unflatten(1, (-1, self.hidden_size)).transpose(1, 2))
             above = seen.unflatten(1, (self.colours, -1)).permute(0, 3, 1, 2).contiguous()
-            cell, cell_above = cell_above, cell  # what is now above is read; what was there is written anew
+            cell, cell_above = cell_above, cell  # swap the buffers: the last row is now above
         gates, window = self.input_to_state.step(window, (x, site), site)
         gates = gates + above[:, site.column, site.colour]
         gates = gates if bias is None else gates + bias[:, site.colour]

@@ -26,7 +26,7 @@ Advance = Callable[[Any, Any, Tensor], tuple[Tensor, Any]]
 
 
 class Resolution(nn.Module):
-    """Blocks at one resolution; in their midst those at half of it.
+    """The blocks at one resolution, with the blocks at half of it in between.
 
     Halving takes every second pixel of a convolution; doubling gives each pixel's 2 x 2 from the one that covers them.
 
@@ -86,7 +86,7 @@ class Resolution(nn.Module):
             self.halve_u.start(batch_size, width),
             self.halve_v.start(batch_size, width),
             self.inner.start(batch_size, narrow, context),
-            None,  # what the half resolution says of its row, in u
+            None,  # the output of the half resolution for its row, in u
             self.double_v.weight.new_zeros(batch_size, narrow * self.size),  # and in v
             Shared([weight.contiguous() for weight in self.double_v.weight.flatten(1).unflatten(0, (-1, 4)).unbind(1)]),
             Shared([bias.contiguous() for bias in _bias(self.double_v).unflatten(0, (-1, 4)).unbind(1)]),
@@ -249,7 +249,7 @@ def _bias(layer: nn.Conv2d) -> Tensor:
 
 
 def gated(x: Tensor, gates: Tensor) -> Tensor:
-    """X + a sigmoid(b), where ``gates`` are (a, b)."""
+    """The sum x + a sigmoid(b), where ``gates`` are (a, b)."""
     a, b = gates.chunk(2, dim=1)
     return x + a * b.sigmoid()
 

@@ -25,7 +25,7 @@ class ImageModel(AutoregressiveModel):
     a colour, those of the first colour first. To the network a patch is a pixel of one colour.
 
     Attributes:
-        colours: Groups of features, 1 of patches.
+        colours: Groups of features; 1 for patches.
         height: Rows of pixels, or of patches.
         width: Columns of pixels, or of patches.
         num_inputs: Features of a pixel, or of a patch.
@@ -67,7 +67,7 @@ class ImageModel(AutoregressiveModel):
         """Parameters ``(B, num_outputs, height, width)`` of all conditionals.
 
         Args:
-            features: What is read of the values, ``(B, num_inputs, height, width)``.
+            features: The encoded values, ``(B, num_inputs, height, width)``.
             context: Classes ``(B,)``.
         """
 
@@ -81,8 +81,8 @@ class ImageModel(AutoregressiveModel):
 
         Args:
             state: What `network_start` or the step before returned.
-            previous: Features ``(B, num_inputs / colours)`` of the one before, and where it is; None at the first.
-            site: Where it is.
+            previous: Features ``(B, num_inputs / colours)`` of the one before, and its site; None at the first.
+            site: The place of the variable, or patch.
         """
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
@@ -97,7 +97,7 @@ class ImageModel(AutoregressiveModel):
         return self.conditional.encode(values).movedim(-1, 2).flatten(1, 2)
 
     def site(self, t: int) -> Site:
-        """Where the variable generated at time t is."""
+        """The site of the variable generated at time t."""
         pixel, colour = divmod(t, self.colours)
         return Site(*divmod(pixel, self.width), colour)
 
@@ -117,7 +117,7 @@ class ImageModel(AutoregressiveModel):
         return self.conditional.distribution(parameters), (Shared(t + 1), own)
 
     def _step_in_patch(self, patches: Patches, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
-        """As `step`; the network runs at the first variable of a patch only."""
+        """`step` in patches: the network runs at the first variable of a patch only."""
         position, own, numbers, values = state
         t = position.value
         row, column, place = patches.places[t]
@@ -135,7 +135,7 @@ class ImageModel(AutoregressiveModel):
 
 
 class ImageLayer(nn.Module, ABC):
-    """A layer from features of pixels to as many, each made of the pixel itself and of those before it."""
+    """A layer from features of pixels to as many features, which see the pixel itself and those before it."""
 
     @abstractmethod
     def forward(self, x: Tensor, context: Tensor | None) -> Tensor:
@@ -153,7 +153,7 @@ class ImageLayer(nn.Module, ABC):
 class LayeredImageModel(ImageModel):
     """A masked kernel, layers one after the other, and two 1x1 layers: table 1 of the PixelRNN paper.
 
-    `features` are the mean over the pixels of what the last layer gives.
+    `features` are the last layer's output, averaged over the pixels.
 
     Args:
         event_shape: ``(channels, height, width)``.
@@ -224,7 +224,7 @@ def image_shape(event_shape: Sequence[int], model: str) -> tuple[int, int, int]:
     """``event_shape`` as (channels, height, width).
 
     Raises:
-        ValueError: If it is none; ``model`` names who expects it.
+        ValueError: If it is no such shape; ``model`` is the name in the message.
     """
     if len(event_shape) != 3 or min(event_shape) < 1:
         raise ValueError(f"{model} expects images, an event_shape (channels, height, width), got {tuple(event_shape)}")
@@ -233,13 +233,13 @@ def image_shape(event_shape: Sequence[int], model: str) -> tuple[int, int, int]:
 
 
 def colours_of(event_shape: Sequence[int], model: str, patch_size: int) -> int:
-    """Groups of features: the channels, but 1 of patches."""
+    """The number of groups of features: the channels, or 1 for patches."""
     channels, _, _ = image_shape(event_shape, model)
     return channels if patch_size == 1 else 1
 
 
 def check_shares(channels: int, **sizes: int | None) -> None:
-    """Raise ``ValueError`` where features can't be divided among the channels; None is not given."""
+    """Raise ``ValueError`` where features can't be divided among the channels; a size of None is skipped."""
     for name, size in sizes.items():
         if size is not None and (size < 1 or size % channels):
             expected = "at least 1" if channels == 1 else f"a multiple of {channels}, the image's channels"

@@ -28,7 +28,7 @@ from chainrule.state import State
 class GatedPixelCNN(ImageModel):
     """The gated PixelCNN of the paper's figure 2, for images of any size and number of channels.
 
-    `features` are the mean over the pixels of what the horizontal stack gives.
+    `features` are the horizontal stack's output, averaged over the pixels.
 
     Args:
         event_shape: ``(channels, height, width)``.
@@ -191,7 +191,7 @@ class GatedLayer(nn.Module):
         return self.vertical.start(batch_size, width), None, horizontal, out, biases
 
     def step_row(self, state: State, row: Tensor) -> tuple[Tensor, State]:
-        """The vertical stack of a row ``(B, hidden_size, 1, width)``, and the state that knows what it says below.
+        """The vertical stack of a row ``(B, hidden_size, 1, width)``, and the state for the pixels of the row.
 
         Args:
             state: What `start` or the last step of the row before returned.
@@ -199,7 +199,7 @@ class GatedLayer(nn.Module):
         """
         rows, _, horizontal, out, biases = state
         above, rows = self.vertical.step(rows, row)
-        # For every pixel what its row adds to the gate of each colour.
+        # What the vertical stack adds to the gate of each colour, for every pixel of the row.
         down = plus(self.down(above), biases[1]).squeeze(2).unflatten(1, (self.colours, -1)).permute(0, 3, 1, 2)
         return self._vertical(above, biases[0]), (rows, down.contiguous(), horizontal, out, biases)
 

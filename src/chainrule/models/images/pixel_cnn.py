@@ -3,7 +3,7 @@
 h_0 = masked convolution A of x,  h_(l+1) = h_l + W_3 relu(W_2 * relu(W_1 relu(h_l))),  p(x_t | x_<t) from 1x1 layers
 
 Kernels share their weights over the image. A pixel does not see all that is above it: layers of k x k kernels leave a
-blind spot to the right, which `GatedPixelCNN` has not.
+blind spot to the right, which `GatedPixelCNN` closes.
 
 References:
     Pixel recurrent neural networks (van den Oord, Kalchbrenner and Kavukcuoglu, 2016),
@@ -27,7 +27,7 @@ from chainrule.state import State
 class PixelCNN(LayeredImageModel):
     """The PixelCNN of the paper's table 1, for images of any size and number of channels.
 
-    `features` are the mean over the pixels of what the last block gives.
+    `features` are the last block's output, averaged over the pixels.
 
     Args:
         event_shape: ``(channels, height, width)``.

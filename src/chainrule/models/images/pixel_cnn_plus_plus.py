@@ -1,8 +1,8 @@
 """PixelCNN++: two streams of gated residual blocks over several resolutions, and mixtures of discretised logistics.
 
-At every resolution blocks follow each other; between two of them the image is halved and, later, doubled again, where
-the blocks after it are given what the blocks before it made (shortcuts). The stream u has read the rows above a pixel,
-the stream v also what is to its left; each block of v reads u:
+Blocks follow each other at every resolution. Between two resolutions the image is halved and later doubled again; the
+blocks after the doubling also read the outputs of the blocks before the halving (shortcuts). The stream u has read the
+rows above a pixel, the stream v also what is to its left; each block of v reads u:
 
 x' = x + a sigmoid(b),  (a, b) = W_2 * e(W_1 * e(x) + W_s e(skip)),  e(x) = elu([x, -x])
 
@@ -40,13 +40,13 @@ class PixelCNNPlusPlus(ImageModel):
     2 x 2 transposed kernels, which don't overlap; no blocks follow those of the lowest resolution; weights are not
     normalised.
 
-    `features` are the mean over the pixels of what the last block of v gives.
+    `features` are the output of the last block of v, averaged over the pixels.
 
     Args:
         event_shape: ``(channels, height, width)``.
         conditional: The family of p(x_t | x_<t); with more than one channel a `DiscretizedLogisticMixture`.
         hidden_size: Features of each stream.
-        num_blocks: Blocks at every resolution, before and, but at the lowest, after it is halved.
+        num_blocks: Blocks at every resolution before it is halved, and as many after, except at the lowest.
         num_resolutions: The number of resolutions, each half as high and wide as the one before.
         dropout: Probability with which a feature within a block is dropped in training.
         num_classes: The number of classes that an example can be conditioned on, by a bias in every block.
@@ -101,7 +101,7 @@ class PixelCNNPlusPlus(ImageModel):
         return self.conditional
 
     def _num_joint_outputs(self, joint: DiscretizedLogisticMixture) -> int:
-        """A logit, and for each colour a mean, a log-scale and a coefficient of each before it, of every component."""
+        """The size of all components: a logit, and a mean, a log-scale and coefficients for each colour."""
         pairs = self.colours * (self.colours - 1) // 2
         return joint.components * (1 + 2 * self.colours + pairs)
 
@@ -171,7 +171,7 @@ class PixelCNNPlusPlus(ImageModel):
         return Shared(0), self.network_start(batch_size, context), None, ()
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
-        """As `AutoregressiveModel.step`; the network runs at the first colour of a pixel only."""
+        """`AutoregressiveModel.step`; the network runs at the first colour of a pixel only."""
         if self.joint is None:
             return super().step(state, previous)
         position, own, numbers, before = state

@@ -2,8 +2,8 @@
 
 h_0 = masked convolution A of x,  h_(l+1) = h_l + W LSTM_l(h_l),  p(x_t | x_<t) from 1x1 layers
 
-The Row LSTM sees a triangle above the pixel, the Diagonal BiLSTM all that comes before it, but for one pixel: far from
-the right edge, the last one of the row above, which the features there, being of mask A, have not read in any layer.
+The Row LSTM sees a triangle above the pixel. The Diagonal BiLSTM sees all pixels before it but one: far from the right
+edge, it misses the last pixel of the row above, because the features there (mask A) have not read it in any layer.
 
 References:
     Pixel recurrent neural networks (van den Oord, Kalchbrenner and Kavukcuoglu, 2016),
@@ -29,7 +29,7 @@ from chainrule.state import State
 class PixelRNN(LayeredImageModel):
     """The PixelRNN of the paper's table 1, for images of any size and number of channels.
 
-    `features` are the mean over the pixels of what the last layer gives.
+    `features` are the last layer's output, averaged over the pixels.
 
     Args:
         event_shape: ``(channels, height, width)``.
