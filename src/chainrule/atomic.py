@@ -1,4 +1,4 @@
-"""Files that are there completely or, if writing fails, as they were before."""
+"""Writes files completely, or leaves them as they were."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A path beside ``path`` to write to, which then takes its place; a full disk or a Ctrl-C leaves what was there.
+    """Give a path to write to, which then replaces ``path``; a full disk or a Ctrl-C leaves the old file as it was.
 
     Raises:
         OSError: If writing failed, naming ``path``.

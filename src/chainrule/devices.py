@@ -1,4 +1,4 @@
-"""Which devices there are here."""
+"""The devices of this machine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 
 
 def check_device(device: str) -> str:
-    """The device that ``device`` (``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``) names; of auto, the best one here.
+    """The device that ``device`` (``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``) names; ``"auto"`` names the best.
 
     Raises:
         ValueError: If there is no such device here.

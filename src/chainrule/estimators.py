@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 
 
 class _Estimator(BaseEstimator):  # type: ignore[misc]
-    """The part that both estimators have in common: the model, its training and log p."""
+    """The base of both estimators: the model, its training and log p."""
 
     def __init__(
         self,
@@ -80,14 +80,14 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
                 self.model_, examples[train], examples[valid], seed=seed, max_epochs=self.max_epochs,
                 batch_size=self.batch_size, learning_rate=self.learning_rate, patience=self.patience, verbose=False,
             )  # fmt: skip
-        self.model_.double()  # so that a row's score does not depend on which others it is scored with
+        self.model_.double()  # so that a row's score does not depend on the rows beside it
         return rows
 
     def _standardised(self, rows: Floats) -> torch.Tensor:
         return torch.from_numpy((rows - self.mean_) / self.scale_)
 
     def score_samples(self, X: ArrayLike) -> Floats:
-        """Log p of each row, as nats and with densities in the rows' own units; outliers have low values.
+        """Log p of each row in nats, with densities in the rows' own units; outliers have low values.
 
         Args:
             X: ``(n_samples, n_features)``.

@@ -18,7 +18,7 @@ RESULT_KEYS = (
     "minutes",
     "device",
 )
-"""What every result of a recipe says."""
+"""The keys that every result of a recipe has."""
 
 
 def shipped_folder(name: str) -> Path:
@@ -29,7 +29,7 @@ def shipped_folder(name: str) -> Path:
 
 
 def shipped_and_own_results(own: Path) -> list[dict[str, Any]]:
-    """The results that are shipped; one of the same recipe in ``own`` takes the place of the shipped one."""
+    """The shipped results and those in ``own``, which replace the shipped ones of the same recipes."""
     shipped = shipped_folder("results")
     folders = [shipped, own] if own.is_dir() and not own.samefile(shipped) else [shipped]
     rows = {row["recipe"]: row for folder in folders for row in read_results(folder)}

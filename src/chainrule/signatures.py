@@ -22,7 +22,7 @@ class Argument:
         name: Its name.
         annotation: Its type as it is written in the source.
         default: Its default; `REQUIRED` if it has none.
-        help: What the docstring says of it.
+        help: Its text in the docstring.
     """
 
     name: str
@@ -78,7 +78,7 @@ def summary_of(file: str, name: str) -> str:
 
 
 def convert(text: Any, annotation: str, name: str) -> Any:
-    """A value from the command line or a recipe, as the type that ``annotation`` writes.
+    """Convert a value from the command line or a recipe to the type ``annotation``.
 
     Raises:
         ValueError: If it is no such value, saying expected and got.

@@ -1,7 +1,7 @@
 """Recipes: a ``fit`` command line written down, run, and its result recorded.
 
 A recipe is a YAML file of flat keys, equal to the flags of ``chainrule fit`` with underscores, and of
-``published``, the number it is to be compared with. `run` is what ``chainrule fit`` does with it.
+``published``, the number it is to be compared with. `run` does what ``chainrule fit`` does with it.
 """
 
 from chainrule.runs.calibration import read_calibration

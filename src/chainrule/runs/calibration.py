@@ -19,7 +19,7 @@ QUANTILES = 1001
 
 
 def calibrate(model: AutoregressiveModel, dataset: Dataset) -> dict[str, Calibration]:
-    """Log p of items of training and of validation, such as its kind scores them, as 1001 quantiles at most."""
+    """Log p of training and validation items, as their kind scores them; at most 1001 quantiles each."""
     kind = kind_of(dataset)
     return {split: Calibration.of(kind.calibration_log_probs(model, dataset, split), QUANTILES) for split in SPLITS}
 

@@ -16,8 +16,8 @@ def evaluate_split(
     """The NLL of a split, and the figures per unit of its kind, as ``chainrule evaluate`` gives them.
 
     A stream of text or a series is one example for a model of sequences, which reads all of it with one state; for
-    other models its windows are independent examples, and what does not fill a window is left out. A recording is an
-    example, given its length.
+    other models its windows are independent examples, and symbols after the last whole window are left out. A recording
+    is an example, given its length.
     """
     examples = dataset.split(split)
     context = None if model.num_classes is None else dataset.classes(split)

@@ -88,7 +88,7 @@ def load(folder: str | Path, *, classes: Mapping[str, type] | None = None) -> An
 
 
 def read_config(folder: str | Path) -> dict[str, Any]:
-    """What ``config.json`` of a run folder says.
+    """The content of a run folder's ``config.json``.
 
     Raises:
         ValueError: If it is missing, no JSON object, or of a later format.

@@ -24,7 +24,7 @@ class OpenRun:
     Attributes:
         folder: The run folder.
         model: Its model, in evaluation mode.
-        config: What its ``config.json`` says.
+        config: The content of its ``config.json``.
         kind: The kind of data that it was fitted on, bound to their format.
     """
 
@@ -79,7 +79,7 @@ class OpenRun:
         if "data" not in self.settings:
             raise ValueError("expected --data, for this run does not say what it was fitted on")
         spec = self.settings["data"]
-        if spec not in data.NAMES:  # a path that was relative then is where it was, wherever this process runs
+        if spec not in data.NAMES:  # the record has the absolute path: this process may run in another folder
             spec = self.config.get("data", {}).get("path", spec)
         return spec, {name: self.settings.get(name) for name in data.READING}
 

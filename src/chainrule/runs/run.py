@@ -32,8 +32,8 @@ class Run:
 
     Attributes:
         model: The model, with its best weights.
-        dataset: What it was fitted on.
-        config: What ``config.json`` says; of a process that is not the first of several, its ``training`` only.
+        dataset: The data that it was fitted on.
+        config: The content of ``config.json``; in processes other than the first, its ``training`` only.
     """
 
     model: Model
@@ -50,7 +50,7 @@ def run(settings: Settings, out: str | Path, *, resume: bool = False, verbose: b
         resume: Go on with the run that ``out`` holds; a finished one is loaded.
         verbose: Show progress.
 
-    Of several processes that train together all run this; the first one writes.
+    If several processes train together, all of them call this, and the first one writes.
 
     Raises:
         ValueError: If a setting or the data is wrong, or ``out`` holds another run.
@@ -143,7 +143,7 @@ def _finish(model: Model, settings: Settings, dataset: Dataset, out: Path, recor
 
 
 def _resumes(settings: Settings, out: Path, resume: bool) -> bool:
-    """Whether ``out`` already holds the finished run of these settings; refuses one of other settings."""
+    """True if ``out`` already holds the finished run of these settings; refuses a run of other settings."""
     weights, checkpoint = (out / folder.WEIGHTS).exists(), (out / "checkpoints" / "last.ckpt").exists()
     if not (out / folder.CONFIG).exists() or not (weights or checkpoint):
         return False  # nothing was learnt yet that could be lost

@@ -16,12 +16,12 @@ from chainrule.kinds.base import Items
 from chainrule.tasks.anomaly import Calibration, anomaly_scores
 
 Pairs = Iterator[tuple[Items, Items | None]]
-"""Items, and the same items as a background model has them, if there is one."""
+"""Items, and the same items under a background model, if there is one."""
 
 Score = Callable[[Items, Items | None], Tensor]
-"""Gives the scores ``(k,)`` of items, and of the same items as a background model has them; NaN where there is none."""
+"""Computes the scores ``(k,)`` of items, from them and the same items under a background model; NaN for no score."""
 
-EMPTY = "{} scores are empty, as what is compared with them is log p of whole rows"
+EMPTY = "{} scores are empty, because they would compare with log p of whole rows"
 
 
 def scorer(name: str, calibration: Calibration | None) -> Score:

@@ -1,4 +1,4 @@
-"""What is to be fitted, on what, and how: flat settings, as a recipe or a command line gives them."""
+"""The settings of a fit: flat keys and values, as a recipe or a command line gives them."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def model_class(name: str) -> Any:
 
 
 def member_settings(settings: Settings) -> list[Settings]:
-    """What to fit for each member of an ensemble: member i has the seed seed + i and the i-th of ``orders``.
+    """The settings of each member of an ensemble: member i has the seed seed + i and the i-th of ``orders``.
 
     >>> [member["seed"] for member in member_settings({"members": 2, "seed": 5})]
     [5, 6]

@@ -1,1 +1,1 @@
-"""What to do with a model: one file per verb, each written once against the contract."""
+"""Tasks: one file for each verb, each written once against the contract of a model."""

@@ -1,13 +1,13 @@
-"""Anomaly scores: how little an example looks like those that a model was fitted on. Higher is more anomalous.
+"""Anomaly scores: the distance of an example from those that a model was fitted on. Higher is more anomalous.
 
-Of log p(x) of an example and log p(x_1), ..., log p(x_N) of examples from training:
+They compare log p(x) of an example with log p(x_1), ..., log p(x_N) of training examples:
 
 - nll: -log p(x);
 - pvalue: 1 - (1 + #{i: log p(x_i) <= log p(x)}) / (N + 1), one less PixelDefend's p-value, which is uniform for
-  examples that are drawn as those of training;
-- typicality: ``|-log p(x) - mean of -log p(x_i)|``, as examples that are too probable are strange too;
-- ratio: log p_0(x) - log p(x), where p_0 is a background model, that knows what all data of the kind have in common;
-- complexity: -log p(x) less the nats of a compressor, for what is simple is probable whatever it is.
+  examples from the distribution of the training examples;
+- typicality: ``|-log p(x) - mean of -log p(x_i)|``, because examples that are too probable are strange too;
+- ratio: log p_0(x) - log p(x), where p_0 is a background model, which knows what all data of the kind have in common;
+- complexity: -log p(x) less the nats of a compressor, because simple examples are probable whatever they show.
 
 References:
     PixelDefend (Song et al., 2018), https://arxiv.org/abs/1710.10766, section 3.2
@@ -38,7 +38,7 @@ SCORES = ("nll", "pvalue", "typicality", "ratio", "complexity")
 
 @dataclass(frozen=True)
 class Calibration:
-    """What log p of training examples is like.
+    """The distribution of log p over training examples.
 
     Attributes:
         log_probs: Log p of some of them, or quantiles of it at even shares, ascending, ``(N,)`` float64.
@@ -56,7 +56,7 @@ class Calibration:
 
     @classmethod
     def of(cls, log_probs: Tensor, quantiles: int | None = None) -> Calibration:
-        """From log p of examples ``(N,)``, thinned out to so many ``quantiles`` if there are more."""
+        """Build it from log p of examples ``(N,)``, thinned out to at most ``quantiles`` numbers."""
         values = log_probs.double().flatten().sort().values.cpu()
         if quantiles is not None and len(values) > quantiles:
             values = values[torch.linspace(0, len(values) - 1, quantiles).round().long()]
@@ -93,7 +93,7 @@ def anomaly_scores(
     background: Tensor | None = None,
     complexity: Tensor | None = None,
 ) -> Tensor:
-    """One of the scores of the module of examples, ``(B,)``; higher is more anomalous.
+    """One of the module's scores for each example, ``(B,)``; higher is more anomalous.
 
     Args:
         score: ``nll``, ``pvalue``, ``typicality``, ``ratio`` or ``complexity``.
@@ -115,7 +115,7 @@ def anomaly_scores(
     if score == "ratio":
         other = _needed(background, score, "log p of a background model").double().cpu()
         _check_as_many(other, log_probs, score)
-        # What the model finds impossible is strange, whatever the other one says.
+        # An example that the model finds impossible is strange, whatever the background says.
         return torch.where(log_probs == -math.inf, math.inf, other - log_probs)
     if score == "complexity":
         nats = _needed(complexity, score, "the nats of a compressor").double().cpu()
@@ -138,11 +138,11 @@ def _check_as_many(given: Tensor, log_probs: Tensor, score: str) -> None:
 
 
 def compressed_nats(x: Tensor, levels: int = 256) -> Tensor:
-    """What zlib makes of each example of ``x`` ``(B, ...)``, ``(B,)`` nats.
+    """The size of each example of ``x`` ``(B, ...)`` when zlib compresses it, ``(B,)`` nats.
 
     Args:
         x: Integers from 0 to ``levels`` - 1.
-        levels: How many values there are: up to 256 are compressed as bytes, up to 65,536 as two bytes each.
+        levels: The number of values: up to 256 are compressed as bytes, up to 65,536 as two bytes each.
 
     Raises:
         ValueError: If there are more, or a value is no such integer.

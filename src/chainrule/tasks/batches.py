@@ -36,7 +36,7 @@ def of_batches(
 ) -> Tensor:
     """``function(x, context)`` of all examples, ``(N, ...)`` on the CPU, with ``model`` in evaluation mode.
 
-    Examples with lengths of their own (recordings) go one by one, as each of a batch would be filled up to the longest.
+    Examples with lengths of their own (recordings) go one by one, because a batch would pad each to the longest.
 
     Raises:
         ValueError: If there are no examples, the batch size is below 1, or the context does not fit.

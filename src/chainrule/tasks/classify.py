@@ -68,7 +68,7 @@ def _posterior(joints: Tensor, log_prior: Tensor) -> Tensor:
 
 
 def class_prior(labels: Tensor, num_classes: int) -> Tensor:
-    """How often each class occurs among ``labels`` ``(N,)``, one example of each added: ``(num_classes,)``.
+    """The frequency of each class among ``labels`` ``(N,)`` and one more example of each: ``(num_classes,)``.
 
     >>> class_prior(torch.tensor([0, 0, 1]), 2)
     tensor([0.6000, 0.4000], dtype=torch.float64)

@@ -19,18 +19,18 @@ from chainrule.tasks.sample import drawer, drawing
 from chainrule.walk import Choose
 
 COLLAPSE = 2.0
-"""An effective sample size below this, for most examples, is warned of."""
+"""An effective sample size below this, for most examples, gives a warning."""
 
 
 @dataclass(frozen=True)
 class Completion:
-    """Completed examples, and how they came about.
+    """Completed examples, and the method that completed them.
 
     Attributes:
         x: Completed examples ``(B, *event_shape)``.
-        exact: True if they are draws from p(unknown | known) itself, and ``log_evidence`` is log p(known) itself. In a
-            model trained for all orders these are p in an order in which the known variables come first, which is
-            another joint than that of its ``log_prob``; ``method`` then says so.
+        exact: True if they are draws from p(unknown | known) itself, and ``log_evidence`` is log p(known) itself. A
+            model trained for all orders completes in an order in which the known variables come first, where its joint
+            differs from that of its ``log_prob``; ``method`` then says so.
         method: The method, in words.
         log_evidence: Log p(known), ``(B,)`` in nats; for an approximation, the log of an estimate, which is unbiased
             unless a temperature, ``top_k``, ``top_p`` or ``greedy`` changed what was drawn.
@@ -74,9 +74,9 @@ def complete(
     Args:
         model: Any model of the contract.
         x: Examples ``(B, *event_shape)``; values that are not observed are ignored.
-        observed: Which variables are known: booleans of shape ``event_shape``, the same for all examples.
-        particles: Walks per example, where only sequential Monte Carlo is left; 1 is a walk with the known values
-            put in their places, which ignores what they say of the unknown variables before them.
+        observed: The known variables, booleans of shape ``event_shape``, the same for all examples.
+        particles: Walks per example of sequential Monte Carlo, the method where no exact one exists. A single walk only
+            puts the known values in their places, and ignores their evidence on the unknown variables before them.
         seed: The same seed gives the same completions; None draws from torch's own generator.
         temperature: See `chainrule.sample`, as for the settings that follow.
         top_k: Keep only the k most probable values.
@@ -110,12 +110,12 @@ def completion(
     greedy: bool = False,
     context: Tensor | None = None,
 ) -> Completion:
-    """As `complete`, with how it was done.
+    """`complete`, with the method and the evidence beside the examples.
 
-    Exact where the known variables come first in the model's order; where the model can be taken in an order in
-    which they do (`Table`, order-agnostic models); and where it knows what later values say of earlier ones
-    (`BayesNet` trees). For an `Ensemble`, where each of its members is so: the member that completes an example is
-    drawn by its evidence. Elsewhere by sequential Monte Carlo; see `chainrule.tasks.particles`.
+    It is exact where the known variables come first in the model's order; where the model can be taken in an order in
+    which they do (`Table`, order-agnostic models); and where it knows the probability of later values given earlier
+    ones (`BayesNet` trees). An `Ensemble` is exact where each of its members is: the member that completes an example
+    is drawn by its evidence. Elsewhere sequential Monte Carlo approximates; see `chainrule.tasks.particles`.
 
     Warns:
         UserWarning: If the effective sample size of sequential Monte Carlo collapses.
@@ -129,7 +129,7 @@ def completion(
         evidence = torch.stack([cloud.log_evidence for _, cloud in walked], dim=1)
         exact = all(way.exact for way, _ in walked)
         check_possible(evidence.amax(1), None if exact else particles)
-        # Of a mixture, the component that completes an example is drawn by its evidence.
+        # In a mixture, the component that completes an example is drawn by its evidence.
         owner = torch.multinomial(evidence.softmax(1), 1).squeeze(1)
         examples = torch.arange(len(x))
         picked = [torch.multinomial(cloud.log_weights.exp(), 1).squeeze(1) for _, cloud in walked]
@@ -152,7 +152,7 @@ def completion(
 
 
 def _draw_present(t: int, distribution: Distribution) -> Tensor:
-    """A value that is not missing: what is unknown is to be filled."""
+    """Draw a value that is not missing, because gaps are to be filled."""
     return present(distribution).sample()
 
 
@@ -178,7 +178,7 @@ def check_possible(log_evidence: Tensor, particles: int | None) -> None:
 
     Args:
         log_evidence: Log p(observed values), or its estimate.
-        particles: By how many particles it was estimated; None if it is exact.
+        particles: The number of particles of the estimate; None if it is exact.
     """
     dead = log_evidence == -math.inf
     if bool(dead.any()):
@@ -206,7 +206,7 @@ def check_observed(model: AutoregressiveModel, x: Tensor, observed: Tensor) -> t
 
 
 def _legal(model: AutoregressiveModel) -> Tensor:
-    """An example, to stand where nothing is known, ``event_shape``."""
+    """An example ``event_shape`` of valid values, for the places where nothing is known."""
     values = [
         model.conditional.of(i).probes[0] for i in range(model.num_variables if not model.conditional.uniform else 1)
     ]

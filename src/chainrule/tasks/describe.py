@@ -27,7 +27,7 @@ class Description:
         variables: The number n of variables.
         conditional: The family of p(x_t | x_<t).
         parameters: Trainable numbers that no mask holds at zero.
-        growth: How that number grows with n.
+        growth: The growth of that number with n.
         log_prob_operations: Multiplications and additions in the matrix products of one example's log_prob, counted;
             None without a likelihood.
         sample_operations: The same for one example sampled by steps.
@@ -77,7 +77,7 @@ def describe(model: Model) -> Description:
 
 
 def _telling(conditional: Conditional) -> Tensor:
-    """The probe with most features that are not zero."""
+    """The probe that has the most features other than zero."""
     return max(conditional.probes, key=lambda value: int(conditional.encode(value.double()).count_nonzero()))
 
 

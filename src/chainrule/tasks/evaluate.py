@@ -52,8 +52,8 @@ def evaluate(
     """The mean NLL of ``examples`` under ``model``; each example and each variable counts once.
 
     A stream is one example for a model of sequences, which reads all of it with one state; any other model takes its
-    windows for independent examples. Recordings are examples of their own lengths. What fills a document up is no
-    variable.
+    windows as independent examples. Recordings are examples of their own lengths. The padding of a document does not
+    count.
 
     Args:
         model: Any model of the contract.
@@ -86,7 +86,7 @@ def log_prob(
 
     Args:
         model: Any model of the contract.
-        examples: As those of `evaluate`.
+        examples: See `evaluate`.
         context: What each example is conditioned on: classes ``(N,)``.
         batch_size: Examples per parallel pass.
 
@@ -99,7 +99,7 @@ def log_prob(
 def _log_probs(
     models: Sequence[AutoregressiveModel], source: BatchSource, context: Tensor | None, batch_size: int
 ) -> tuple[Tensor, int]:
-    """Log p(x) of every example under each of M ``models`` ``(M, N)``, and how many variables the examples have."""
+    """Log p(x) of every example under each of M ``models`` ``(M, N)``, and the number of their variables."""
     model, columns, variables = models[0], [], 0
     carried = None
     for batch in source.in_order(batch_size, history=history_of(model, ragged=source.ragged), context=context):

@@ -27,8 +27,8 @@ def fill(
 ) -> tuple[Tensor, dict[str, int]]:
     """Fill the gaps of rows by draws from p(gaps | known cells); also count the rows of each method.
 
-    Rows with the same gaps are drawn together; see `chainrule.tasks.complete.completion` for when that is exact. What
-    is drawn is never missing, even where the model knows missing values.
+    Rows with the same gaps are drawn together; see `chainrule.tasks.complete.completion` for when that is exact. A
+    drawn value is never missing, even where the model knows missing values.
 
     Args:
         model: Any model of rows ``(n,)``.
@@ -49,7 +49,7 @@ def fill(
     for missing, rows in _alike(x.isnan()):
         if not bool(missing.any()):
             continue
-        # A seed for each pattern, whatever the other rows are.
+        # Each pattern has a seed of its own, independent of the other rows.
         own = None if seed is None else np.random.SeedSequence([seed, *missing.int().tolist()]).generate_state(1)
         done = completion(
             model, x[rows].nan_to_num().repeat(draws, 1), ~missing, particles=particles,
@@ -82,7 +82,7 @@ def known_log_prob(
     Args:
         model: Any model of rows ``(n,)``.
         x: Rows ``(N, n)``.
-        unknown: Which cells are unknown, booleans ``(N, n)``; what ``x`` has there counts for nothing.
+        unknown: The unknown cells, booleans ``(N, n)``; the values of ``x`` there are ignored.
         seed: The seed of the estimates; see `chainrule.marginal`, which says when it is exact.
         context: Classes ``(N,)``.
         batch_size: Rows of a pass.

@@ -32,7 +32,7 @@ def independent_nats(train: Any, test: Any, levels: int, *, batch_size: int = 10
 
 
 def value_counts(examples: Any, levels: int, batch_size: int) -> Tensor:
-    """How often each variable takes each value: ``(levels, n)``, float64."""
+    """The count of each value of each variable: ``(levels, n)``, float64."""
     if len(examples) == 0:
         raise ValueError("independent_nats expects at least one example, got none")
     total = torch.zeros(())

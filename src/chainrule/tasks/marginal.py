@@ -22,7 +22,7 @@ class Marginal:
     Attributes:
         log_prob: ``(B,)`` nats.
         stderr: Its standard error, ``(B,)`` nats; zero if exact.
-        exact: True if it is log p itself, and no estimate; see `chainrule.tasks.complete.Completion` for whose.
+        exact: True if it is log p itself, and no estimate; `chainrule.tasks.complete.Completion` says of which joint.
         method: The method, in words.
     """
 
@@ -44,14 +44,15 @@ def marginal(
 ) -> Marginal:
     """Log p(observed part of x) = log of the sum of p(x) over all values of the rest.
 
-    Exact where `chainrule.complete` is. Elsewhere the mean of ``repeats`` unbiased estimates by sequential Monte
-    Carlo, one whose particles all died being 0; its standard error, by the delta method, is that of the mean over the
-    mean. Errors in units of it spread as Student's t with ``repeats`` - 1 degrees of freedom does.
+    It is exact where `chainrule.complete` is. Elsewhere it is the log of the mean of ``repeats`` unbiased estimates by
+    sequential Monte Carlo; an estimate whose particles all died is 0. The standard error of the log is that of the mean
+    divided by the mean (delta method). In units of it, errors follow Student's t with ``repeats`` - 1 degrees of
+    freedom.
 
     Args:
         model: Any model of the contract.
         x: Examples ``(B, *event_shape)``; values that are not observed are ignored.
-        observed: Which variables are observed: booleans of shape ``event_shape``.
+        observed: The observed variables, booleans of shape ``event_shape``.
         particles: Walks of each estimate.
         repeats: Independent estimates, at least 2.
         seed: The same seed gives the same estimate.
@@ -101,10 +102,10 @@ def hidden_nats(
 ) -> Tensor:
     """-log q(hidden part | observed part) of the distribution q that `chainrule.complete` draws from, ``(B,)`` nats.
 
-    Exact where completion is. For sequential Monte Carlo an upper bound, in expectation: with the true hidden part
-    kept as one of the particles, E[log Z] - log p(x) bounds -log q, Z being the estimate of p(observed) of that run
-    (conditional SMC, Jensen's inequality). With one particle it is the sum of -log p(x_t | x_<t) over the hidden
-    variables; more particles bring it down to -log p(hidden | observed).
+    It is exact where completion is. For sequential Monte Carlo it is an upper bound, in expectation: with the true
+    hidden part kept as one of the particles, E[log Z] - log p(x) bounds -log q, Z being the estimate of p(observed) of
+    that run (conditional SMC, Jensen's inequality). With one particle it is the sum of -log p(x_t | x_<t) over the
+    hidden variables; more particles bring it down to -log p(hidden | observed).
 
     Raises:
         ValueError: If an example does not fit the model, or the model is a mixture over orders.

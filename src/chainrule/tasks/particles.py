@@ -1,7 +1,7 @@
 """Sequential Monte Carlo over clamped walks: draws of the unknown variables given the known ones.
 
 P walks run side by side for every example. A known variable takes its known value, and multiplies the particle's weight
-by its likelihood; where the effective sample size (sum w)^2 / sum w^2 falls below P / 2, particles are drawn anew in
+by its likelihood; where the effective sample size (sum w)^2 / sum w^2 falls below P / 2, particles are resampled in
 proportion to their weights. The mean weight estimates p(known) without bias.
 
 References:
@@ -32,7 +32,7 @@ class Particles:
         log_weights: Log-weights ``(B, P)``, normalised per example.
         log_evidence: The estimate of log p(known), ``(B,)`` in nats; exact if every weight is. -inf where no particle
             of an example survived its known values.
-        least_size: The smallest effective sample size along the walk, ``(B,)``, before particles were drawn anew.
+        least_size: The smallest effective sample size along the walk, ``(B,)``, before particles were resampled.
     """
 
     x: Tensor
@@ -101,7 +101,7 @@ class _Cloud:
         self.dead = torch.zeros(len(x), dtype=torch.bool, device=x.device)
 
     def choose(self, t: int, distribution: Distribution) -> Tensor:
-        """The known value, or a draw; weights change by what the known value was worth."""
+        """The known value, or a draw; weights change by the likelihood of the known value."""
         given = self.given[:, t].repeat_interleave(self.count)
         if self.lookahead is not None:
             return self._choose_ahead(t, distribution, given)
@@ -119,7 +119,7 @@ class _Cloud:
         return distribution.sample() if self.draw is None else self.draw(t, distribution)
 
     def _choose_ahead(self, t: int, distribution: Distribution, given: Tensor) -> Tensor:
-        """A draw from the conditional times the lookahead; its normaliser, less what was counted before, weighs."""
+        """Draw from the conditional times the lookahead; the weights change by its normaliser less the earlier one."""
         values = self.conditional.values
         assert values is not None
         assert self.lookahead is not None

@@ -1,7 +1,7 @@
 """PixelDefend: move an image, within a small distance, to where the model finds it probable.
 
-Variable by variable along the order, x'_t is the most probable value within epsilon of x_t, given the values x'_<t
-that were chosen before. It is a greedy search, and no defence by itself: a perturbation made through it goes around it
+Variable by variable along the order, x'_t is the most probable value within epsilon of x_t, given the values x'_<t that
+were chosen before. It is a greedy search, and no defence by itself: an attack that is computed through it defeats it
 (BPDA).
 
 References:
@@ -79,7 +79,7 @@ def _purified(model: AutoregressiveModel, x: Tensor, values: Tensor, epsilon: fl
     def choose(t: int, distribution: Distribution) -> Tensor:
         near = (listed - given[:, t : t + 1]).abs() <= epsilon
         scores = model.conditional.log_probs(distribution).masked_fill(~near, -torch.inf)
-        # Where no value nearby is possible at all, the given one stays.
+        # If no value nearby is possible at all, the given one stays.
         best = listed[scores.argmax(1)]
         return torch.where(scores.amax(1) == -torch.inf, given[:, t], best)
 
@@ -96,13 +96,13 @@ def purify_improbable(
     context: Tensor | None = None,
     batch_size: int = 256,
 ) -> tuple[Tensor, Tensor]:
-    """As `purify`, but only of examples whose p-value is below ``threshold``: the paper's adaptive defence.
+    """Purify only the examples whose p-value is below ``threshold``: the paper's adaptive defence.
 
     Args:
         model: See `purify`.
         x: See `purify`.
         epsilon: See `purify`.
-        calibration: What log p of examples of training is like; log p of whole examples, not means over symbols.
+        calibration: The distribution of log p over training examples; of whole examples, not means over symbols.
         threshold: The p-value, in (0, 1), below which an example is purified.
         context: See `purify`.
         batch_size: Examples of a pass, and of a walk.

@@ -13,16 +13,16 @@ from chainrule.tasks.batches import of_batches
 def receptive_field(
     model: AutoregressiveModel, x: Tensor, t: int, *, context: Tensor | None = None, batch_size: int = 128
 ) -> Tensor:
-    """How much p(x_t | x_<t) changes with each variable, a row of its Jacobian in differences, ``event_shape``.
+    """The change of p(x_t | x_<t) with each variable: a row of its Jacobian in differences, ``event_shape``.
 
-    Entry s is the largest change of a log-probability of x_t, in nats, when the variable s takes other values (all, of
-    up to four; of more the lowest, the highest and two between), averaged over the examples. It is 0 for x_t itself and
-    all later variables.
+    Entry s is the largest change of a log-probability of x_t, in nats, when the variable s takes other values (all of
+    them up to four, else the lowest, the highest and two between), averaged over the examples. It is 0 for x_t itself
+    and all later variables.
 
     Args:
         model: A model of one order, whose values can be listed.
-        x: Examples ``(B, *event_shape)`` around which it is looked.
-        t: Which variable, counted along the model's order.
+        x: Examples ``(B, *event_shape)`` at which the change is measured.
+        t: The variable, counted along the model's order.
         context: Classes ``(B,)``.
         batch_size: Examples per parallel pass.
 

@@ -11,7 +11,7 @@ from chainrule.tasks.batches import of_batches
 
 
 def represent(model: Model, examples: Any, *, context: Tensor | None = None, batch_size: int = 256) -> Tensor:
-    """Features ``(N, k)`` of examples; which hidden units they are, each model's docstring says.
+    """Features ``(N, k)`` of examples; each model's docstring says which hidden units they are.
 
     Args:
         model: A model with hidden layers.

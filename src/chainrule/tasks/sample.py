@@ -46,12 +46,12 @@ def sample(
         top_p: Keep only the fewest most probable values that together have this probability.
         greedy: Take the most probable value of every variable.
         context: What each example is conditioned on: classes ``(n,)``.
-        prefix: Values ``(k,)`` of the first k variables of every example, along the order, which are not drawn.
+        prefix: Values ``(k,)`` of the first k variables of every example, along the order; they are not drawn.
         length: The number of variables to draw after the prefix, from a model of sequences of any length; by default as
             many as the model's event has.
         watch: Called with the values ``(n,)`` of every variable as it is drawn.
-        precision: ``"32-true"``, that of the model itself, or ``"bf16-mixed"``: matrix products in bfloat16, which of
-            wide layers and many examples at once are faster, and conditionals that differ from p by their rounding.
+        precision: ``"32-true"``, that of the model itself, or ``"bf16-mixed"``: matrix products in bfloat16, which are
+            faster for wide layers and many examples at once; conditionals then differ from p by rounding.
 
     Raises:
         ValueError: If a setting is out of range, does not fit the model, or needs conditionals whose values can be
@@ -108,7 +108,7 @@ def _watched(draw: Choose | None, watch: Callable[[Tensor], None]) -> Choose:
 
 @contextlib.contextmanager
 def drawing(model: AutoregressiveModel, seed: int | None, precision: str = "32-true") -> Iterator[None]:
-    """Without gradients, in evaluation mode, and, unless the seed is None, with random numbers of its own."""
+    """Switch off gradients, set evaluation mode and, unless the seed is None, use random numbers of its own."""
     if precision not in ("32-true", "bf16-mixed"):
         raise ValueError(f"precision expects '32-true' or 'bf16-mixed', got {precision!r}")
     if seed is not None and not 0 <= seed < 2**63:

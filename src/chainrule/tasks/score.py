@@ -33,7 +33,7 @@ def surprisals(model: AutoregressiveModel, x: Tensor, context: Tensor | None = N
 def surprisals_in_order(
     model: AutoregressiveModel, examples: Any, *, context: Tensor | None = None, batch_size: int = 256
 ) -> Iterator[tuple[int, Tensor]]:
-    """-log p(x_t | x_<t) in nats of every variable of examples of any form, each once and given all of its past.
+    """-log p(x_t | x_<t) in nats of every variable of examples of any form, each once, given all of its past.
 
     Args:
         model: Any model of the contract.
@@ -43,7 +43,7 @@ def surprisals_in_order(
 
     Yields:
         The index of an example and its nats, float64 on the CPU: of the shape of the event; of a sequence ``(k,)``,
-        where a long one comes in several parts, one after the other. What fills a document up is left out.
+        where a long one comes in several chunks, one after the other. Padding is left out.
 
     Raises:
         ValueError: If the examples or the context don't fit the model, or it has no conditionals.

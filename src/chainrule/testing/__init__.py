@@ -3,10 +3,10 @@
     from chainrule.testing import check_model
     check_model(MyModel(event_shape=(4,), conditional=Bernoulli()))
 
-Every law raises ``AssertionError``, saying which law was broken, where, what was expected and what
-came, and else returns its `Verdict`: *passed*, *passed up to rounding* (how much), *cannot tell* (why, and what to
-try) or *does not apply* (why). A right model is never called broken: where a network is too small, too dead or too
-deep to show whether it keeps a law, the verdict is *cannot tell*.
+A broken law raises ``AssertionError``, which says which law, where, what was expected and what came. Any other law
+returns its `Verdict`: *passed*, *passed up to rounding* (how much), *cannot tell* (why, and what to try) or *does not
+apply* (why). A right model is never called broken: where a network is too small, too dead or too deep to show whether
+it keeps a law, the verdict is *cannot tell*.
 
 Laws judge the weights that a model has. `check_model` gives them randomised ones, because an untrained model
 whose weights start at zero keeps (or breaks) many laws trivially; `randomised` does the same for a single law.

@@ -14,16 +14,16 @@ from chainrule.testing.quadrature import Nodes, nodes_of
 from chainrule.testing.verdicts import require
 
 SIGNIFICANCE = 1e-6
-"""Below this p-value samples count as drawn from something else than the model; the seed is fixed."""
+"""Samples with a p-value below this are judged not to come from the model; the seed is fixed."""
 
 DEVIATIONS = 6.5
-"""Beyond this many standard deviations a count does."""
+"""Counts that are off by more than this many standard deviations are judged not to come from the model."""
 
 LEAST_VARIANCE = 25.0
 """Counts that are expected to vary less than this are too far from normal to be judged."""
 
 UNRESOLVED = 0.02
-"""Conditionals whose sum over the nodes is as far from one as this are not judged by them."""
+"""Conditionals whose sum over the nodes differs from one by this much are not judged."""
 
 CHUNK = 2**21
 """Probabilities that are computed at once, to bound memory."""
@@ -64,7 +64,7 @@ class Grid:
     Attributes:
         nodes: The nodes of each variable, by its position.
         values: Their values ``(K, *event_shape)``; where a variable has fewer, its first is repeated.
-        log_lengths: The log of what each stands for, ``(K, *event_shape)``; -inf where it is repeated.
+        log_lengths: The log of the length that each stands for, ``(K, *event_shape)``; -inf where it is repeated.
         cells: The cell of each, ``(K, n)``.
     """
 
@@ -106,9 +106,9 @@ def log_probs_on(grid: Grid, distribution: Distribution) -> Tensor:
 def require_conditional_agreement(model: AutoregressiveModel, grid: Grid, x: Tensor, first: int, message: str) -> None:
     """Require that each variable of ``x`` was drawn from its conditional, given those before it.
 
-    However long the event: for every t, the number of samples in a cell minus the sum of the probabilities of that
-    cell, and the sum of log p(x_t | x_<t) minus that of its expectations, are sums of terms that are zero on average,
-    whatever came before. Each is compared with its standard deviation.
+    An event may have any length. For every t, the number of samples in a cell minus the sum of the probabilities of
+    that cell, and the sum of log p(x_t | x_<t) minus that of its expectations, are sums of terms with mean zero, given
+    any past. Each is compared with its standard deviation.
 
     Args:
         model: The model, in double precision.
@@ -125,7 +125,7 @@ def require_conditional_agreement(model: AutoregressiveModel, grid: Grid, x: Ten
         log_probs = log_probs_on(grid, distribution).flatten(2)  # (K, b, n)
         masses = (log_probs + grid.log_lengths.flatten(1).unsqueeze(1)).exp()
         total = masses.sum(0)
-        # Where a density is too narrow for the nodes, which what came before decides, the variable is not judged.
+        # A variable is not judged where its density, given its past, is too narrow for the nodes.
         judged = ((total - 1).abs() < UNRESOLVED).double()
         masses = masses / total.clamp(min=UNRESOLVED)
         expected = torch.einsum("kbn,knc->cbn", masses, indicators)

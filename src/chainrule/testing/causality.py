@@ -11,7 +11,7 @@ from chainrule.testing.subjects import law, not_walkable, own_random_state
 from chainrule.testing.verdicts import PASSED, Verdict, passed, require, together, up_to_rounding
 
 ROUNDING = 1e-11
-"""What counts as rounding among log-probabilities in double precision, relative to 1 and to their size."""
+"""Differences of log-probabilities in double precision that count as rounding, relative to 1 and to their size."""
 
 SINGLE_ROUNDING = 1e-4
 """The same in single precision."""

@@ -36,14 +36,13 @@ def uses_its_past(model: AutoregressiveModel, receptive_field: Tensor | None = N
     through encodings without a derivative (indicators, embeddings). A connection without effect is looked for under
     other weights too (`twins`) before it counts as missing: units may rest or saturate.
 
-    Without a ``receptive_field``, a model claims what its method ``sees`` says (`LimitedPast`), a `SequenceModel` its
-    ``receptive_field``, a model with masked layers what its masks let through, and any other model all earlier
-    variables.
+    Without a ``receptive_field``, a `LimitedPast` claims the variables of its method ``sees``, a `SequenceModel` those
+    of its ``receptive_field``, a model with masked layers those that its masks let through, and any other model all
+    earlier variables.
 
     Args:
         model: The model.
-        receptive_field: Bools ``(n, n)``: whether conditional t sees variable s, both counted along
-            the order.
+        receptive_field: Booleans ``(n, n)``: True at (t, s) if conditional t sees variable s, along the order.
 
     Raises:
         AssertionError: If a conditional ignores a variable that it claims to see, or the other way round.
@@ -100,7 +99,7 @@ def _claim(model: AutoregressiveModel) -> Tensor | None:
 
 
 def _influence(model: AutoregressiveModel) -> Tensor:
-    """How much conditional t changes when variable s does, ``(n, n)``: the most over some examples."""
+    """The change of conditional t when variable s changes, ``(n, n)``: the largest over some examples."""
     x = random_events(model, 4 * EXAMPLES)  # many, because units may rest (ReLU) on most of them
     before, sequence = table(model, model(x)), model.order.flatten(x)
     columns = []
@@ -144,7 +143,7 @@ def uses_its_context(model: AutoregressiveModel) -> Verdict:
 
 
 def _effect_of_classes(model: AutoregressiveModel) -> Tensor:
-    """How much log p(x) changes from class 0 to each of the others, ``(C - 1,)``.
+    """The change of log p(x) from class 0 to each of the others, ``(C - 1,)``.
 
     Requires that each example of a batch is given its own class.
     """
@@ -158,7 +157,7 @@ def _effect_of_classes(model: AutoregressiveModel) -> Tensor:
 
 
 def _effect_of_frames(model: AutoregressiveModel) -> Tensor:
-    """How much each conditional changes with the frames, ``(n,)``; requires that each example is given its own."""
+    """The change of each conditional with the frames, ``(n,)``; requires that each example is given its own."""
     x = random_events(model, EXAMPLES)
     first, second = (model.check_context(random_context(model, len(x)), len(x)) for _ in range(2))
     assert first is not None

@@ -14,7 +14,7 @@ from chainrule.testing.subjects import ROWS, larger, law, twins
 from chainrule.testing.verdicts import PASSED, Verdict, cannot_tell, passed, require, require_close
 
 MANY = 256
-"""Examples whose gradients are added up, so that a ReLU unit that rests on most of them still gets one."""
+"""Gradients are added up over this many examples, so that a ReLU unit that rests on most of them still gets one."""
 
 
 @law

@@ -39,10 +39,10 @@ CELL_DRAWS = 300, 4000
 """Samples that are counted in cells: fewer, the more nodes there are."""
 
 CELL_PROBABILITIES = 2**20
-"""Probabilities that are computed to compare samples with."""
+"""Samples are compared with about this many probabilities."""
 
 SOFTENINGS = 8
-"""How often all weights are halved to make densities wide enough for the nodes."""
+"""All weights are halved at most this often to make densities wide enough for the nodes."""
 
 NARROW = 0.5
 """Densities are too narrow for their nodes where a sample has more than this probability per node."""
@@ -55,7 +55,7 @@ BEYOND = 1e-9
 @law
 @torch.no_grad()
 def normalised(model: AutoregressiveModel) -> Verdict:
-    """P(x) sums or integrates to one over the conditional's support.
+    """The sum or integral of p(x) over the conditional's support is one.
 
     Few listed events are added up. Otherwise each conditional is added up or integrated over its own support, after
     random earlier values, which for a causal model says the same of events of any size; and log p(x) must be the sum
@@ -104,7 +104,7 @@ def _masses(distribution: Distribution, grid: Grid) -> Tensor:
 
 
 def _soften(model: AutoregressiveModel, grid: Grid, x: Tensor) -> bool:
-    """Halve all parameters until no density after ``x`` is narrower than the nodes stand; False if this never is so."""
+    """Halve all parameters until no density after ``x`` is narrower than the spacing of nodes; False if that fails."""
     for _ in range(SOFTENINGS):
         if _resolved(model(x), grid):
             return True
@@ -188,7 +188,7 @@ def _require_same_samples(model: AutoregressiveModel) -> None:
 def _agrees(
     model: AutoregressiveModel, draw: Callable[[AutoregressiveModel, int], Tensor], first: int, message: str
 ) -> Verdict:
-    """Whether what ``draw`` gives agrees with the conditionals of ``model`` from the ``first``-th on."""
+    """Compare the values that ``draw`` gives with the conditionals of ``model``, from the ``first``-th on."""
     model.double()
     grid = grid_of(model, CELL_NODES)
     if grid is None:
@@ -206,8 +206,8 @@ def _agrees(
 def completion_agrees(model: AutoregressiveModel) -> Verdict:
     """Completion keeps what is known, and draws the rest from p(rest | known).
 
-    Known values are scattered over the event, where they must be kept, and come first, where the rest must agree with
-    the model; so must what `complete` gives of scattered values wherever it says that it is exact.
+    Known values that are scattered over the event must be kept. Where known values come first, the rest must agree with
+    the model; where they are scattered, it must agree wherever `complete` says that it is exact.
 
     Raises:
         AssertionError: If a known variable is changed, or a test rejects the rest.
@@ -219,7 +219,7 @@ def completion_agrees(model: AutoregressiveModel) -> Verdict:
     scattered = torch.arange(n) % 2 == 1
     got = model.order.flatten(_seeded_walk(model, len(known), _clamp(known, scattered)))
     _require_kept(got, known, scattered)
-    likely = model.log_prob(model.order.unflatten(known)).argmax()  # of a probability that is not zero
+    likely = model.log_prob(model.order.unflatten(known)).argmax()  # an example whose probability is not zero
     beginning = known[likely : likely + 1]
     if enumerable(model):
         _enumerated(model, beginning, scattered)
@@ -253,7 +253,7 @@ def _enumerated(model: AutoregressiveModel, example: Tensor, scattered: Tensor) 
 
 
 def _posterior(model: AutoregressiveModel, judge: AutoregressiveModel, example: Tensor, known: Tensor) -> Tensor:
-    """P(x | known values of ``example`` ``(1, n)``) of all events of ``model``, under ``judge``."""
+    """The probability of all events of ``model`` given the known values of ``example`` ``(1, n)``, under ``judge``."""
     events = all_events(model)
     possible = (model.order.flatten(events)[:, known] == example[:, known]).all(1)
     joint = judge.log_prob(events).double().exp() * possible

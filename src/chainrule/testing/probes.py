@@ -30,7 +30,7 @@ def values_of(model: AutoregressiveModel, position: int = 0) -> Tensor:
 
 
 def values_along(model: AutoregressiveModel) -> Tensor:
-    """As `values_of`, of all variables, ``(n, K)``; those of which there are fewer are repeated."""
+    """The values of all variables, ``(n, K)``, as `values_of` gives them; repeated where a variable has fewer."""
     rows = [values_of(model, position) for position in range(model.num_variables)]
     most = max(len(row) for row in rows)
     return torch.stack([row[torch.arange(most) % len(row)] for row in rows])
@@ -43,7 +43,7 @@ def all_events(model: AutoregressiveModel) -> Tensor:
 
 
 def number_of(model: AutoregressiveModel, x: Tensor) -> Tensor:
-    """Where each example of ``x`` stands in `all_events`."""
+    """The index of each example of ``x`` in `all_events`."""
     values = values_of(model)
     digits = torch.searchsorted(values, model.order.flatten(x).contiguous())
     places = len(values) ** torch.arange(model.num_variables - 1, -1, -1, device=x.device)
@@ -75,7 +75,7 @@ def step_table(model: AutoregressiveModel, distribution: Distribution, t: int) -
 
 
 def probes_along(model: AutoregressiveModel) -> Tensor:
-    """As `values_along`, but at most `MAX_PROBES` of them."""
+    """The values of `values_along`, at most `MAX_PROBES` of each variable."""
     values = values_along(model)
     if values.shape[1] <= MAX_PROBES:
         return values
@@ -83,7 +83,7 @@ def probes_along(model: AutoregressiveModel) -> Tensor:
 
 
 def change(after: Tensor, before: Tensor) -> Tensor:
-    """How much log-probabilities changed, relative to 1 and to their size; infinite where one is not a number."""
+    """The change of log-probabilities, relative to 1 and to their size; infinite where one is not a number."""
     difference = (after - before).abs() / before.abs().clamp(min=1)
     return torch.where(after == before, 0.0, difference.nan_to_num(torch.inf))
 

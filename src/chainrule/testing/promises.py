@@ -1,4 +1,4 @@
-"""The law of conditionals: what a family promises to the models and tasks that use it."""
+"""The law of conditionals: the promises of a family to the models and tasks that use it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ROWS = 200
 """Values from which starting parameters are taken."""
 
 WORSE = 0.5
-"""Nats by which data may be less likely with starting parameters than with zeros, which may be right by chance."""
+"""Data may be less likely by this many nats with starting parameters than with zeros, which may fit by chance."""
 
 NAME = "conditional_keeps_promises"
 
@@ -49,10 +49,10 @@ def conditional_keeps_promises(model: AutoregressiveModel) -> Verdict:
 def check_conditional(conditional: Conditional) -> Verdict:
     """Hold a family of one variable against what `Conditional` promises.
 
-    Its sizes are those that it says; `encode` gives finite numbers, and zeros for the value 0 (for the shift, if it is
+    It has the sizes that it declares; `encode` gives finite numbers, and zeros for the value 0 (for the shift, if it is
     `Standardised`); values outside the support are refused with a ``ValueError`` that says expected and got, values
-    inside are not; distributions sum or integrate to 1 over support and atoms, and draw what they say; `at` picks the
-    distribution of one variable; its configuration builds an equal one; and starting parameters give the data's
+    inside are not; distributions sum or integrate to 1 over support and atoms, and sample from themselves; `at` picks
+    the distribution of one variable; its configuration builds an equal one; and starting parameters give the data's
     frequencies, if they are not zeros.
 
     Raises:

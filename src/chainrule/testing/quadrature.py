@@ -38,7 +38,7 @@ class Nodes:
         log_lengths: The log of the length that each stands for, ``(K,)``; 0 for listed values.
         cells: The cell that each is in, ``(K,)``.
         num_atoms: How many of the last values are atoms.
-        open_ends: Whether there are values before the first, and beyond the last.
+        open_ends: True at an end, the first or the last, beyond which there are more values.
         continuous: True if values stand for lengths.
     """
 

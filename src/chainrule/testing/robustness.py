@@ -16,10 +16,10 @@ from chainrule.testing.subjects import law
 from chainrule.testing.verdicts import PASSED, Verdict, cannot_tell, passed, require, require_close
 
 SHALLOW = 4
-"""With up to so many weight matrices, squares of numbers at 1000 times the weights fit in single precision (1e38)."""
+"""With up to this many weight matrices, squares of numbers at 1000 times the weights fit in single precision (1e38)."""
 
 DEEP = 50
-"""With more than so many, they don't even fit in double precision (1e308)."""
+"""With more than this many, they don't even fit in double precision (1e308)."""
 
 
 @law
@@ -101,7 +101,7 @@ def finite_and_strict(model: AutoregressiveModel) -> Verdict:
 
 
 def _family_overflows(model: AutoregressiveModel) -> bool:
-    """True if already the family, given parameters of 1000 or -1000, has values of no finite log-probability."""
+    """True if the family alone, given parameters of 1000 or -1000, has values without finite log-probability."""
     kinds = 1 if model.conditional.uniform else model.num_variables
     for family in (model.conditional.of(i).family for i in range(kinds)):
         for size in (1e3, -1e3):

@@ -22,7 +22,7 @@ from chainrule.testing.verdicts import (
 )
 
 GROUPS = 16
-"""Gradients are compared for every variable of up to this many; of longer events, for so many groups of variables."""
+"""Gradients are compared for every variable; longer events are cut into this many groups of variables."""
 
 
 def step_equals_forward(model: AutoregressiveModel) -> Verdict:

@@ -20,10 +20,10 @@ from chainrule.state import State
 from chainrule.testing.verdicts import Verdict, does_not_apply, together
 
 LONG = 12
-"""Variables of the events on which steps are tried for long."""
+"""Variables of the events on which many steps are tried."""
 
 ROWS = 3
-"""Rows of images that are larger, so that a row has one above and one below."""
+"""Rows of larger images, so that a row has one above and one below."""
 
 TWINS = 6
 """Copies with other random weights that are tried before a law complains of something that has no effect."""
@@ -212,7 +212,7 @@ def random_context(model: AutoregressiveModel, count: int) -> Tensor | None:
 
 
 def not_walkable(model: AutoregressiveModel) -> Verdict | None:
-    """Why ``model`` has no conditionals, or None where it has."""
+    """The verdict on a ``model`` without conditionals; None if it has them."""
     if len(components_of(model)) > 1:
         return does_not_apply("a mixture over orders has no conditionals p(x_t | x_<t)")
     return None
@@ -220,7 +220,7 @@ def not_walkable(model: AutoregressiveModel) -> Verdict | None:
 
 @contextmanager
 def own_random_state() -> Iterator[None]:
-    """Random numbers of a fixed seed, and the global random state as it was afterwards."""
+    """Use random numbers of a fixed seed, and restore the global random state afterwards."""
     with torch.random.fork_rng(devices=list(range(torch.cuda.device_count()))):
         torch.manual_seed(0)
         yield

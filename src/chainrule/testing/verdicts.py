@@ -1,4 +1,4 @@
-"""What a law can say of a model, short of breaking it."""
+"""Verdicts: the results of laws on models that do not break them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 class Outcome(enum.Enum):
-    """How a law ended. A broken law raises ``AssertionError`` instead."""
+    """The outcome of a law. A broken law raises ``AssertionError`` instead."""
 
     DOES_NOT_APPLY = "does not apply"
     PASSED = "passed"
@@ -20,7 +20,7 @@ class Outcome(enum.Enum):
 
 
 class Verdict(str):
-    """What a law says of a model: an outcome and, after a colon, the detail.
+    """The result of a law on a model: an outcome and, after a colon, the detail.
 
     It is a text, so that it prints and compares as one: ``"passed"``,
     ``"passed up to rounding: differences of at most 6e-08"``, ``"cannot tell: <why>; try <what>"``,

@@ -50,7 +50,7 @@ class History(lightning.Callback):
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         if not self.rows or self.rows[-1]["epoch"] != trainer.current_epoch:
-            return  # not validated
+            return  # an epoch without validation
         self.rows[-1] |= {"train_nats": float(trainer.callback_metrics["train_nats"]), "minutes": self.minutes}
         if self.path is not None:
             write_history(self.rows, self.path, self.unit)

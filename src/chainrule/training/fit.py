@@ -44,8 +44,8 @@ class Fit:
             without a likelihood has its losses there, in its ``loss_unit``.
         best_epoch: The epoch whose weights the model now has.
         best_nats: Its mean validation NLL, in nats, or loss.
-        minutes: How long the training took.
-        device: Where it ran.
+        minutes: The duration of the training.
+        device: The device that it ran on.
     """
 
     history: list[dict[str, float]]

@@ -13,9 +13,9 @@ from chainrule.training.processes import processes
 
 
 class Loader:
-    """The batches of a training or a validation, of those processes that train together each its part.
+    """The batches of a training or a validation; of processes that train together, each reads its part.
 
-    `set_epoch` says which epoch the next iteration reads.
+    `set_epoch` sets the epoch that the next iteration reads.
 
     Args:
         model: Decides whether examples are read whole or chunk by chunk.
@@ -23,7 +23,7 @@ class Loader:
         context: What each example is conditioned on, ``(N, ...)``.
         size: Rows of an optimiser step.
         seed: Seed of the shuffling; None for a validation.
-        devices: How many processes train together.
+        devices: The number of processes that train together.
 
     Raises:
         ValueError: If the model cannot read the examples, or the context does not fit, or there is not a lane of a

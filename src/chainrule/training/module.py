@@ -1,4 +1,4 @@
-"""The one LightningModule: maximum likelihood, of batches of any form."""
+"""The one LightningModule: maximum likelihood on batches of any form."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ class MaximumLikelihood(lightning.LightningModule):
     def _sequence_losses(self, batch: Batch) -> Tensor:
         """-log p(x_t | x_<t) in nats of the variables that count, ``(k,)``.
 
-        Chunks that bring their history are one parallel pass. Of the others the state is carried from batch to batch,
-        and gradients go back to the beginning of a chunk only (truncated back-propagation).
+        Chunks that bring their history are one parallel pass. For other chunks the state is carried from batch to
+        batch, and gradients go back only to the beginning of a chunk (truncated back-propagation).
         """
         model = sequence_model(self.model)
         x = model.check(batch.x)
@@ -118,8 +118,8 @@ def perturbed(x: Tensor, share: float, values: Tensor | None, end: int | None = 
     """``x`` ``(B, ...)`` with a share of its values, chosen at random, replaced by values drawn at random.
 
     Each is drawn uniformly from the listed ``values``, the one that it replaces included, or, where none are listed,
-    from the same variable of the batch's examples. The draws are torch's global generator's. The value ``end``, that of
-    the end of an example, neither comes nor goes.
+    from the same variable of the batch's examples. The draws are torch's global generator's. The end symbol ``end`` is
+    neither replaced nor drawn.
     """
     chosen = (torch.rand(x.shape) < share).to(x.device)
     if values is None:

@@ -24,8 +24,8 @@ class Training:
         schedule: How the learning rate falls over ``max_epochs``.
         warmup: Optimiser steps during which it rises first.
         gradient_clip: Largest norm of a gradient; None for no limit.
-        averaging: Decay of an exponential moving average of the weights, such as 0.999, which is then
-            what is validated and kept; None for no averaging.
+        averaging: Decay of an exponential moving average of the weights, such as 0.999; the average is then validated
+            and kept. None for no averaging.
         patience: Validations without a better validation NLL after which training ends; None for never.
         validate_every: Epochs from one validation to the next, where validating costs more than training.
         perturb: Share of the values of training that are replaced at random, such as 0.1. The model then learns less of
@@ -33,8 +33,8 @@ class Training:
             likelihood ratio (`chainrule score --score ratio`; Ren et al. 2019).
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
         devices: Processes that train together, each on its part of every batch.
-        strategy: Lightning's name of how they do, such as ``"ddp"``.
-        precision: Lightning's name of the arithmetic.
+        strategy: Lightning's name for the way they do, such as ``"ddp"``.
+        precision: Lightning's name for the arithmetic.
         compile: Compile the training loss first, which takes a minute, and a C++ compiler: models with gates then train
             up to twice as fast, others no faster.
 
