@@ -32,7 +32,7 @@ WALKS = 2560
 
 
 def masks(event_shape: tuple[int, ...]) -> dict[str, Tensor]:
-    """Which pixels are seen."""
+    """Masks of the pixels that are seen."""
     lower = torch.zeros(event_shape, dtype=torch.bool)
     lower[..., event_shape[-2] // 2 :, :] = True
     generator = torch.Generator().manual_seed(0)
@@ -41,7 +41,7 @@ def masks(event_shape: tuple[int, ...]) -> dict[str, Tensor]:
 
 
 def measure(model: AutoregressiveModel, x: Tensor, observed: Tensor, particles: int) -> tuple[dict[str, Any], Tensor]:
-    """What one way of completing gives, and its completions."""
+    """The figures of one way of completing, and its completions."""
     nats, sizes, drawn = [], [], []
     started = time.perf_counter()
     for i, part in enumerate(x.split(max(1, WALKS // particles))):

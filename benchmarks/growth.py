@@ -1,4 +1,4 @@
-"""How the cost of a likelihood and of a sample grows with the number of variables n.
+"""The growth of the cost of a likelihood and of a sample with the number of variables n.
 
 Writes ``benchmark-growth.json`` and ``benchmark-growth.png``: seconds for 16 examples of independent
 fair bits, and the operations of their matrix products as torch's FLOP counter counts them.

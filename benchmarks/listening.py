@@ -1,4 +1,4 @@
-"""What a WaveNet of spoken digits says: recordings, how well they are recognised, and how it goes on.
+"""Samples of a WaveNet of spoken digits: recordings, how well they are recognised, and continuations.
 
 Writes ``benchmark-listening.json``, a picture, and the folder ``benchmark-listening`` of ``.wav`` files. The run is
 that of the recipe fsdd/wavenet. The recogniser is a logistic regression on spectra of real recordings.

@@ -91,7 +91,7 @@ def marginal_nats(train: Tensor, x: Tensor, real: list[bool]) -> Tensor:
 
 
 def removed_cells(model: NADE, data: Dataset) -> dict[str, Any]:
-    """What is said of removed cells of the test rows."""
+    """Figures of the completion of removed cells of the test rows."""
     assert isinstance(data.format, TableSchema)
     train, x = data.train[:], data.test[:]
     real = [column.kind == "real" for column in data.format.used]
@@ -139,7 +139,7 @@ def decimals(column: NDArray[Any]) -> int:
 
 
 def two_sample_auc(model: NADE, data: Dataset, rounded: bool) -> float:
-    """How well a classifier tells samples, rounded as the table is or not, from rows that no model was fitted on."""
+    """The AUC of a classifier that tells samples, rounded as the table is or not, from unseen rows."""
     rows = torch.cat([data.valid[:], data.test[:]])
     samples = chainrule.sample(model, len(rows), seed=0)
     if rounded:
@@ -153,7 +153,7 @@ def two_sample_auc(model: NADE, data: Dataset, rounded: bool) -> float:
 
 
 def quick(data: Dataset) -> MADE:
-    """What a table of this size is fitted with where one order is enough."""
+    """A model for a table of this size where one order is enough."""
     assert isinstance(data.format, TableSchema)
     torch.manual_seed(0)
     return MADE(event_shape=data.event_shape, conditional=data.format.conditional(), hidden_sizes=[100]).eval()

@@ -1,4 +1,4 @@
-"""What image models of recipes draw, complete and find surprising, and how well one of them tells the class.
+"""Samples, completions and surprisals of the recipes' image models, and how well one of them tells the class.
 
 Writes ``benchmark-pictures.json`` and a picture each, and the NLL of the mean of three models' p(x). The runs are those
 of the recipes mnist/pixel-cnn, mnist/gated-pixel-cnn, mnist/pixel-cnn-plus-plus and mnist/pixel-cnn-classes.

@@ -117,7 +117,7 @@ def measure_training(model: AutoregressiveModel, textbook: nn.Module, x256: Tens
 
 
 def rates() -> dict[str, float]:
-    """What this machine does at most, to tell how far above the floor a figure is."""
+    """The peak rates of this machine, to tell how far above the floor a figure is."""
     a, b = torch.randn(2000, 2000), torch.randn(64, 500)
     small = torch.zeros(64)
     product, sigmoid, add = seconds(

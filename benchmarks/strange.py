@@ -1,4 +1,4 @@
-"""How well each anomaly score tells what a model was not fitted on, plain likelihood's failures among it.
+"""Detection of data that a model was not fitted on, by each anomaly score, with the failures of plain likelihood.
 
 Writes ``benchmark-strange.json``: the area under the ROC curve of telling other examples from test examples, whether
 p-values are uniform, and what purification costs. Models of binarised images and of tables are fitted here, each with a
@@ -42,7 +42,7 @@ DIGITS = {
     "learning_rate": 0.003,
     "averaging": 0.998,
 }
-"""What is fitted to binarised digits, in two minutes; to other sets what their recipes say."""
+"""The settings of a fit to binarised digits, in two minutes; other sets have those of their recipes."""
 
 
 def rotated(x: Tensor) -> Tensor:
@@ -92,7 +92,7 @@ def aucs(run: Path, background: Path, x: Tensor, others: dict[str, Tensor]) -> l
 
 
 def recipe(name: str) -> dict[str, Any]:
-    """What is fitted to a named set."""
+    """The settings of the fit to a named set."""
     said = DIGITS if name == "mnist" else runs.read(f"recipes/{name}/made.yaml")
     return {key: value for key, value in said.items() if key != "published"}
 

@@ -119,7 +119,7 @@ def network(name: str, train: Rows, valid: Rows, test: Rows, epochs: int) -> flo
 
 
 def colour_report(colour: str, names: list[str]) -> dict[str, Any]:
-    """Of each of ``names``, and of what needs no network, the figures of each fold, their mean and standard error."""
+    """The figures of each of ``names``, and of the baselines, for each fold, with their mean and standard error."""
     rows: list[dict[str, float]] = []
     for train, valid, test in folds(wines(colour)):
         row = baselines(train, valid, test) if BASELINES in names else {}

@@ -32,7 +32,7 @@ PRECISIONS: tuple[Literal["32-true", "bf16-mixed"], ...] = ("32-true", "bf16-mix
 
 
 def rates(weights: int) -> dict[str, float]:
-    """What this machine does at most: matrix products, and, by some with a vector, reading of so many weights."""
+    """The peak rates of this machine: matrix products, and reading ``weights`` numbers by products with a vector."""
     a = torch.randn(2048, 2048)
     b, matrices, vector = a.bfloat16(), torch.randn(weights // (2048 * 512), 2048, 512), torch.randn(512)
     single, half, read = seconds(

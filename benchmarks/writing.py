@@ -1,4 +1,4 @@
-"""What the fitted models of text write: new names, balanced headings, lines of a play.
+"""Samples of the fitted models of text: new names, balanced headings, lines of a play.
 
 Writes ``benchmark-writing.json``. The runs are those of the recipes names/lstm, wikitext2/lstm and shakespeare/lstm.
 """
@@ -48,7 +48,7 @@ def names(run: Path) -> dict[str, Any]:
 
 
 def headings(run: Path) -> dict[str, Any]:
-    """How many headings have as many marks after as before, in 32 articles of 2000 characters."""
+    """The share of headings with as many marks after as before, in 32 articles of 2000 characters."""
     texts = draw(run, 32, length=2000, temperature=0.8)
     lines = [line for text in texts for line in text.split("\n")[1:-1]]
     found = [match for line in lines if line.startswith(" = ") and (match := HEADING.fullmatch(line))]
@@ -63,7 +63,7 @@ def headings(run: Path) -> dict[str, Any]:
 
 
 def play(run: Path) -> dict[str, Any]:
-    """How the model goes on from a prompt."""
+    """The model's continuation of a prompt."""
     prompt = "KING LEAR:"
     text = TextFormat.from_config(run_folder.read_config(run)["data"]["text"])
     prefix = torch.from_numpy(text.vocabulary.encode(prompt, strict=True))

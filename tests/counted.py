@@ -27,7 +27,7 @@ EDGES = {
 
 
 def receptive_field(model: CountedModel) -> Tensor | None:
-    """What a net's edges let each conditional see, along the order; None for a table, which sees all of the past."""
+    """The variables that each conditional sees through a net's edges, along the order; None for a table (all)."""
     if not isinstance(model, BayesNet):
         return None
     seen = torch.zeros(model.num_variables, model.num_variables, dtype=torch.bool)

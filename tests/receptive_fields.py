@@ -15,7 +15,8 @@ from chainrule.nn.pixel_lstm import RowLSTM
 
 
 def receptive_field(model: AutoregressiveModel) -> Tensor | None:
-    """What edges of a net, paths through live weights of MADE or layers of images see; None for all of the past."""
+    """The variables that each conditional sees, through edges, live weights or image layers; None for all of the
+    past."""
     if isinstance(model, BayesNet):
         edges = torch.zeros(model.num_variables, model.num_variables, dtype=torch.bool)
         for child, parents in enumerate(model.parents):
@@ -49,13 +50,13 @@ def kernels_see(model: PixelCNN) -> Tensor:
 
 
 def within_patches(patches: Patches, seen: Tensor) -> Tensor:
-    """Which variable reaches which, where ``seen`` says so of patches: also those before it in its own patch."""
+    """The variables that each variable sees, if patches see ``seen``: also those before it in its own patch."""
     of = torch.tensor([row * patches.grid[1] + column for row, column, _ in patches.places])
     return seen[of][:, of] | (of[:, None] == of).tril(-1)
 
 
 def masked_kernel(sites: list[tuple[int, ...]], reach: int, own: bool) -> Tensor:
-    """Which of ``sites`` a masked kernel at each of them sees, ones and zeros ``(n, n)``."""
+    """Ones where a masked kernel at a site sees another of ``sites``, else zeros, ``(n, n)``."""
 
     def sees(here: tuple[int, ...], there: tuple[int, ...]) -> bool:
         (row, column, colour), (above, beside, other) = here, there
@@ -75,7 +76,7 @@ def lstms_see(model: PixelRNN) -> Tensor:
     seen = dict(zip(sites, masked_kernel(sites, model.first.reach, own=False) > 0, strict=True))
 
     def of(states: dict[tuple[int, ...], Tensor], row: int, columns: Iterable[int]) -> Tensor:
-        """What the states of whole pixels have seen, of those that there are."""
+        """The variables that the states of whole pixels have seen; none beyond the edges."""
         inside = [column for column in columns if row >= 0 and 0 <= column < width]
         return sum((states[row, column, colour] for column in inside for colour in range(colours)), nothing)
 

@@ -46,7 +46,7 @@ def posterior(model: AutoregressiveModel, x: Tensor, observed: Tensor) -> tuple[
 
 @torch.no_grad()
 def clamping_error(model: AutoregressiveModel, x: Tensor) -> float:
-    """How far the distribution of a clamped walk is from p(unknown | known), in total variation."""
+    """The total variation between the distribution of a clamped walk and p(unknown | known)."""
     possible, expected, _ = posterior(model, x, OBSERVED)
     clamped = (model(possible).log_prob(possible) * ~OBSERVED).sum(1).exp()
     return float((clamped - expected).abs().sum() / 2)
@@ -165,7 +165,7 @@ def test_a_member_that_excludes_what_is_known_leaves_it_to_the_others() -> None:
 
 
 def test_one_example_whose_particles_died_does_not_stop_the_others() -> None:
-    """What is known is possible, but only one of 2^12 walks meets it."""
+    """The known values are possible, but only one of 2^12 walks meets them."""
     rows = torch.cat([torch.eye(12).flip(0), torch.zeros(4000, 12)])
     rows = torch.cat([rows, (rows.sum(1, keepdim=True) > 0).float()], dim=1)
     model = BayesNet(event_shape=(13,), conditional=Categorical(2), structure="previous:12", prior=0)

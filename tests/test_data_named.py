@@ -23,7 +23,7 @@ def data_folder(monkeypatch):
 
 
 def check(data, counts):
-    """What every data set keeps."""
+    """The promises that every data set keeps."""
     assert chainrule.data.NAMES.get(data.name, data.description) == data.description
     assert data.format.kind == NAMED[data.name].kind
     for split, count in zip(("train", "valid", "test"), counts, strict=True):

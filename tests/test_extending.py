@@ -44,7 +44,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(tree: Path, *words: str) -> str:
-    """What a Python process prints that imports the copy."""
+    """The output of a Python process that imports the copy."""
     settings = os.environ | {"PYTHONPATH": f"{tree / 'src'}{os.pathsep}{tree / 'tests'}", "OMP_NUM_THREADS": "1"}
     done = subprocess.run([sys.executable, *words], cwd=tree, env=settings, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""What a family declares: its support, its atoms, its probes and its starting parameters; and families of one's own."""
+"""The declarations of a family (support, atoms, probes, starting parameters), and families of one's own."""
 
 from __future__ import annotations
 

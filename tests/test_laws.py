@@ -57,7 +57,7 @@ def is_expected(law: str, verdict: Verdict, model: AutoregressiveModel) -> bool:
 
 
 def judge(law: str, model: AutoregressiveModel) -> str | None:
-    """What is wrong with the verdict of a law; None if nothing is."""
+    """The fault of a law's verdict; None if there is none."""
     try:
         field = {"receptive_field": receptive_field(model)} if law == "uses_its_past" else {}
         verdict = LAWS[law](model, **field)
@@ -148,7 +148,7 @@ def test_the_blind_spot() -> None:
     ],
 )
 def test_nade_is_causal_bit_for_bit_where_shapes_agree(name: str) -> None:
-    """As they do when the gradient of its input is asked for: no hidden state is then shared."""
+    """They compute no shared hidden states, as when the gradient of the input is asked for."""
     model = subject(name)
     values = model.conditional.values
     assert values is not None

@@ -39,7 +39,7 @@ def examples(model: AutoregressiveModel, count: int = 9) -> Tensor:
 
 
 def encoded(value: int, conditional: Conditional) -> list[float]:
-    """What a network reads of a value, from the conditionals' documentation."""
+    """The features of a value, from the conditionals' documentation."""
     if isinstance(conditional, Categorical) and conditional.encoding == "one_hot":
         return [float(value == category) for category in range(1, conditional.categories)]
     return [value / (conditional.categories - 1) if isinstance(conditional, Categorical) else float(value)]

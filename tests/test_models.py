@@ -30,7 +30,7 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 
 
 def features(value: int, conditional: Conditional) -> list[float]:
-    """What a network reads of a value, from the conditionals' documentation."""
+    """The features of a value, from the conditionals' documentation."""
     if isinstance(conditional, Bernoulli):
         return [float(value)]
     assert isinstance(conditional, Categorical)

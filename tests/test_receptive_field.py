@@ -1,4 +1,4 @@
-"""What conditionals depend on, and the pictures of it and of surprisal."""
+"""The variables that conditionals depend on, and plots of them and of surprisal."""
 
 from pathlib import Path
 

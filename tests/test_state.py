@@ -92,7 +92,7 @@ class DictOfState(AutoregressiveModel):
 
 
 class CountsInAnInteger(DictOfState):
-    """As its parent, with a time that is not shared."""
+    """Its parent, with a time that is not shared."""
 
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
         return {**super().start(batch_size, context), "time": 0}

@@ -24,7 +24,7 @@ def model() -> MADE:
 
 class TestEvaluate:
     def test_variables_are_those_of_the_examples(self) -> None:
-        """Of sequences that are longer than the model's event, too."""
+        """Sequences that are longer than the model's event work too."""
         model = RNN(event_shape=(6,), conditional=Bernoulli(), hidden_size=4)
         x = torch.bernoulli(torch.full((10, 12), 0.5))
         result = chainrule.evaluate(model, x)

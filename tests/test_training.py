@@ -127,7 +127,7 @@ def test_validates_every_so_many_epochs(data: Tensor) -> None:
 
 
 def test_trains_for_each_class(data: Tensor) -> None:
-    """Of two classes that copy and negate, each is known only to a model that is told the class."""
+    """Two classes, one copies and one negates: only a model that is given the class can know which."""
     labels = torch.arange(len(data)) % 2
     x = torch.cat([data[:, :4], (data[:, 4:] - labels[:, None]).abs()], dim=1)
     torch.manual_seed(1)

@@ -31,7 +31,7 @@ class Logistic(AutoregressiveModel):
 
 
 class BeginsAnew(RNN):
-    """Forgets its state between the pieces of a sequence."""
+    """Forgets its state between the chunks of a sequence."""
 
     def __init__(self) -> None:
         super().__init__(event_shape=(4,), conditional=Bernoulli(), hidden_size=3)

@@ -132,7 +132,7 @@ IMAGE_CONDITIONALS = {
 }
 IMAGES = [(1, 2, 2), (1, 3, 2), (3, 3, 1), (1, 2, 5)]
 IMAGES_OF_PATCHES = [(1, 3, 3), (1, 3, 4), (3, 3, 3)]
-"""Of 2 x 2 patches, some of which lie half outside."""
+"""Events for 2 x 2 patches, some of which lie half outside."""
 
 
 REAL_MODELS = [
@@ -151,7 +151,7 @@ REAL_MODELS = [
     "Ensemble of masks",
     "Ensemble of orders",
 ]
-"""Of the models, those that real variables and columns of different kinds are tried with."""
+"""The models that are tried with real variables and columns of different kinds."""
 
 REAL_CONDITIONALS: dict[str, tuple[Conditional, tuple[int, ...]]] = {
     "Gaussian": (Gaussian(), (2,)),
@@ -184,7 +184,7 @@ REAL_CONDITIONALS: dict[str, tuple[Conditional, tuple[int, ...]]] = {
 
 
 def fits(model_name: str, conditional_name: str, event_shape: tuple[int, ...]) -> bool:
-    """Whether the model takes the conditional for so many channels."""
+    """True if the model takes the conditional for this number of channels."""
     if "patches" in model_name:  # their tables would be too large
         return conditional_name == "Bernoulli" or (event_shape[0] == 1 and conditional_name != "Categorical 256")
     return not model_name.startswith("PixelCNNPlusPlus") or event_shape[0] == 1 or conditional_name == "Mixture"
@@ -206,7 +206,7 @@ REAL: dict[str, Callable[[], AutoregressiveModel]] = {
     for order in ("raster", "random:1")
     if conditional.uniform or not model_name.startswith(("RNN", "WaveNet"))
 }
-"""Of real variables, and of columns of different kinds."""
+"""Models of real variables, and of columns of different kinds."""
 
 ZOO: dict[str, Callable[[], AutoregressiveModel]] = (
     {

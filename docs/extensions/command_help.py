@@ -31,7 +31,7 @@ class CommandHelp(Directive):
 
 
 def help_of(*command: str) -> str:
-    """What ``chainrule [COMMAND] --help`` prints."""
+    """The output of ``chainrule [COMMAND] --help``."""
     words = [sys.executable, "-m", "chainrule", *command, "--help"]
     settings = os.environ | {"COLUMNS": WIDTH, "NO_COLOR": "1"}
     return subprocess.run(words, env=settings, check=True, capture_output=True, text=True).stdout

@@ -1,4 +1,4 @@
-"""How docstrings of the source become pages: formulas stand by themselves, and nothing is said twice."""
+"""Turns docstrings of the source into pages: formulas stand by themselves, and nothing is said twice."""
 
 import re
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from sphinx.application import Sphinx
 
 FORMULA = re.compile(r"(?:log )?\S+(?: \| \S+)? = ")
-"""How a paragraph begins that is a formula, such as ``p(x_t | x_<t) = ...``."""
+"""The beginning of a paragraph that is a formula, such as ``p(x_t | x_<t) = ...``."""
 
 
 def set_formulas_apart(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:

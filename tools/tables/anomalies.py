@@ -63,7 +63,7 @@ def attacks(results: list[dict[str, Any]]) -> str:
 
 
 def pvalues(results: list[dict[str, Any]]) -> str:
-    """How uniform p-values of test images are, and what purification costs."""
+    """The uniformity of p-values of test images, and the cost of purification."""
     (report,) = [result for result in results if result.get("benchmark") == "strange"]
     distance, seconds = report["kolmogorov_smirnov"], report["seconds"]
     ratio = seconds["purify_64"] / seconds["sample_64"]

@@ -30,7 +30,7 @@ def bits(results: list[dict[str, Any]]) -> str:
 
 
 def listening(results: list[dict[str, Any]]) -> str:
-    """How well a recogniser understands what was drawn."""
+    """The accuracy of a recogniser on samples."""
     (report,) = [result for result in results if result.get("benchmark") == "listening"]
     heard = report["recognised"]
     return (

@@ -55,7 +55,7 @@ def recipes(results: list[dict[str, Any]]) -> str:
 
 
 def removed(results: list[dict[str, Any]]) -> str:
-    """What is said of removed cells of a mixed table."""
+    """The completion of removed cells of a mixed table."""
     (report,) = [result for result in results if result.get("benchmark") == "mixed"]
     found = report["removed"]
     nats = {

@@ -6,7 +6,7 @@ from markdown import table
 
 
 def completion(results: list[dict[str, Any]]) -> str:
-    """How well hidden pixels are completed."""
+    """The quality of completions of hidden pixels."""
     (report,) = [result for result in results if result.get("benchmark") == "completion"]
     rows = [
         [

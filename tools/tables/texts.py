@@ -37,7 +37,7 @@ def texts(results: list[dict[str, Any]]) -> str:
 
 
 def writing(results: list[dict[str, Any]]) -> str:
-    """What the fitted models of text write."""
+    """Samples of the fitted models of text."""
     (report,) = [result for result in results if result.get("benchmark") == "writing"]
     names, headings, play = report["names"], report["wikitext2"], report["shakespeare"]
     return (
