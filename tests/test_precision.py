@@ -8,7 +8,7 @@ from zoo import CONDITIONALS, MODELS
 import chainrule
 from chainrule.model import AutoregressiveModel
 from chainrule.testing import randomised
-from chainrule.testing.probes import contexts
+from chainrule.testing.subjects import contexts
 
 EVENTS = torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * 4)
 

@@ -20,7 +20,7 @@ from chainrule.models import BayesNet, Ensemble, Table
 from chainrule.nn.conditional_tables import MAX_CELLS, ConditionalTables, PairCounts
 from chainrule.tasks.marginal import marginal
 from chainrule.tasks.sample import sample
-from chainrule.testing import check_model, randomised
+from chainrule.testing import Outcome, check_model, randomised
 from chainrule.testing.probes import all_events
 
 Batch = tuple[Tensor, Tensor | None]
@@ -54,7 +54,8 @@ def receptive_field(model: CountedModel) -> Tensor | None:
 def require_lawful(model: CountedModel) -> None:
     verdicts = check_model(model, receptive_field=receptive_field(model))
     assert all(verdict.startswith(("passed", "does not apply")) for verdict in verdicts.values()), verdicts
-    assert {verdicts[name] for name in ("normalised", "causal", "step_equals_forward")} == {"passed"}
+    assert {verdicts[name] for name in ("normalised", "causal")} == {"passed"}
+    assert verdicts["step_equals_forward"].outcome is Outcome.PASSED  # a table of 12 variables may be too large
     assert {verdicts[name] for name in ("sampling_agrees", "completion_agrees")} == {"passed"}
 
 
