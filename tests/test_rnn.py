@@ -33,7 +33,7 @@ def test_the_equations_of_the_lecture() -> None:
     w_hh, w_xh = layer.weight_hh_l0, layer.weight_ih_l0
     assert model.output is not None
     assert model.output.bias is None
-    assert not layer.bias
+    assert [name for name, _ in layer.named_parameters()] == ["weight_ih_l0", "weight_hh_l0"], "no biases"
     h, total = model.net.first[0, 0], torch.zeros((), dtype=torch.double)
     for value in x[0].long():
         total = total + torch.log_softmax(model.output.weight @ h, 0)[value]
