@@ -66,7 +66,7 @@ def main() -> None:
     train, test, audio = data.train, data.test, data.format
     assert isinstance(train, Recordings)
     assert isinstance(test, Recordings)
-    assert audio is not None
+    assert isinstance(audio, AudioFormat)
     folder = options.out / "benchmark-listening"
     folder.mkdir(parents=True, exist_ok=True)
     classes, labels = data.provenance["classes"], data.classes("train")

@@ -99,10 +99,10 @@ def recipe(name: str) -> dict[str, Any]:
 
 def fitted(name: str, folder: Path) -> tuple[Path, Path]:
     """A MADE and its background model of a named set, as runs."""
-    runs = folder / name, folder / f"{name}-background"
-    for run, perturb in zip(runs, (0.0, PERTURB), strict=True):
-        runs.run(recipe(name) | {"perturb": perturb}, run, verbose=False)
-    return runs
+    pair = folder / name, folder / f"{name}-background"
+    for path, perturb in zip(pair, (0.0, PERTURB), strict=True):
+        runs.run(recipe(name) | {"perturb": perturb}, path, verbose=False)
+    return pair
 
 
 def uniformity(run: Path, model: AutoregressiveModel, x: Tensor) -> dict[str, float]:

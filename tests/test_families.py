@@ -98,6 +98,27 @@ def test_supports_follow_from_the_parts() -> None:
         _ = columns.probes
 
 
+@pytest.mark.parametrize("scale", [0.3, 2.0])
+@pytest.mark.parametrize("beside", [[], [Gaussian()]], ids=["alone", "in columns"])
+def test_an_atom_has_no_unit(scale: float, beside: list[Conditional]) -> None:
+    """Its probability and the integral of the density beside it are 1 in any unit, and a network sees the atom."""
+    inner, shift = ZeroInflatedLogNormal(), 0.1
+    family = Columns([Standardised(inner, shift, scale), *beside]) if beside else Standardised(inner, shift, scale)
+    columns = 1 + len(beside)
+    parameters = torch.tensor([0.4, 0.2, -0.5]).double()
+    z = torch.cat([torch.zeros(1), torch.linspace(1e-6, 40, 200_001)]).double()
+    x = z * scale + shift
+    values = x.unsqueeze(-1).expand(-1, columns)
+    log_prob = family.distribution(parameters.expand(len(x), columns, -1)).log_prob(values)[:, 0]
+    torch.testing.assert_close(log_prob[0].exp(), torch.sigmoid(parameters[0]))
+    total = log_prob[0].exp() + torch.trapezoid(log_prob[1:].exp(), x[1:])
+    assert total.item() == pytest.approx(1.0, abs=1e-4)
+    sample = family.distribution(parameters.float().expand(100, columns, -1)).sample()
+    seen = family.encode(sample)[:, 0, :2]
+    torch.testing.assert_close(seen[:, 1] == 0, sample[:, 0] == torch.tensor(shift))
+    family.check(sample)
+
+
 def test_listed_values_are_a_support() -> None:
     class Odd(Categorical):
         values = torch.tensor([1.0, 3.0, 9.0])

@@ -128,7 +128,8 @@ def test_the_blind_spot() -> None:
     assert blind == [4, 8, 9]  # of row 2, column 1: the end of row 0, and of row 1
     assert uses_its_past(randomised(plain), field) == "passed"
     with pytest.raises(AssertionError, match="expected to see variable"):
-        uses_its_past(randomised(plain))
+        uses_its_past(randomised(plain), past.bool())
+    assert "the masks hide these" in uses_its_past(randomised(plain)), "nobody claims them"
     rows = PixelRNN(event_shape=shape, conditional=conditional, num_layers=2, cell="row", first_kernel_size=3)
     assert (past & ~lstms_see(rows))[2 * 5 + 1].nonzero().squeeze(1).tolist() == blind
     diagonals = PixelRNN(event_shape=shape, conditional=conditional, num_layers=2, first_kernel_size=3)

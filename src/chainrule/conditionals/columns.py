@@ -13,7 +13,7 @@ from torch.distributions import Distribution, constraints
 from torch.distributions.constraints import Constraint
 
 from chainrule.conditionals.base import Conditional
-from chainrule.conditionals.wrapped import PLAIN, InUnits, Standardised, present
+from chainrule.conditionals.wrapped import PLAIN, InUnits, Standardised, Units, atoms_of, present
 
 
 class Columns(Conditional):
@@ -43,11 +43,14 @@ class Columns(Conditional):
         self.num_features = max(column.num_features for column in columns)
         bases = [column.conditional if isinstance(column, Standardised) else column for column in columns]
         units = [(c.shift, c.scale) if isinstance(c, Standardised) else (0.0, 1.0) for c in columns]
-        self.units = torch.tensor(units, dtype=torch.float64).T  # shift and scale of each
+        shift, scale = torch.tensor(units, dtype=torch.float64).T
         places = defaultdict(list)
         for index, base in enumerate(bases):
             places[repr(base)].append(index)
-        self.groups = [(bases[own[0]], torch.tensor(own)) for own in places.values()]
+        self.groups = [
+            (base := bases[own[0]], torch.tensor(own), Units(shift[own], scale[own], atoms_of(base)))
+            for own in places.values()
+        ]
         self._padded = [_Padded(column, self.num_parameters, self.num_features) for column in columns]
 
     @property
@@ -64,30 +67,25 @@ class Columns(Conditional):
             )
 
     def distribution(self, parameters: Tensor) -> Distribution:
-        groups = [(index.to(parameters.device), base) for base, index in self.groups]
-        parts = [
-            (index, base.distribution(parameters.index_select(-2, index)[..., : base.num_parameters]))
-            for index, base in groups
-        ]
-        shift, scale = self.units.to(parameters.device)
-        return ByColumn(parts, shift, scale, parameters.shape[:-1])
+        parts = []
+        for base, index, units in self._groups_on(parameters.device):
+            own = base.distribution(parameters.index_select(-2, index)[..., : base.num_parameters])
+            parts.append((index, InUnits(own, units)))
+        return ByColumn(parts, parameters.shape[:-1])
 
     def at(self, distribution: Distribution, index: int) -> Distribution:
         assert isinstance(distribution, ByColumn)
-        for (base, places), (_, part) in zip(self.groups, distribution.parts, strict=True):
+        for (base, places, _), (_, part) in zip(self.groups, distribution.parts, strict=True):
             if index in (own := places.tolist()):
                 column = self.columns[index]
-                single = base.at(part, own.index(index))
-                return InUnits(single, column.shift, column.scale) if isinstance(column, Standardised) else single
+                single = base.at(part.base, own.index(index))
+                return InUnits(single, column.units) if isinstance(column, Standardised) else single
         raise IndexError(f"index expects less than {len(self.columns)}, got {index}")
 
     def encode(self, x: Tensor) -> Tensor:
-        shift, scale = self.units.to(x.device)
-        z = ((x - shift) / scale).to(x.dtype)
         features = x.new_zeros(*x.shape, self.num_features)
-        for base, index in self.groups:
-            index = index.to(x.device)
-            own = base.encode(z.index_select(-1, index))
+        for base, index, units in self._groups_on(x.device):
+            own = base.encode(units.z(x.index_select(-1, index)))
             features = features.index_copy(-2, index, F.pad(own, (0, self.num_features - own.shape[-1])))
         return features
 
@@ -113,8 +111,11 @@ class Columns(Conditional):
         own = [column.initial_parameters(x[:, index]) for index, column in enumerate(self.columns)]
         return torch.stack([F.pad(part, (0, self.num_parameters - len(part))) for part in own])
 
+    def _groups_on(self, device: torch.device) -> list[tuple[Conditional, Tensor, Units]]:
+        return [(base, index.to(device), units.to(device)) for base, index, units in self.groups]
+
     def __str__(self) -> str:
-        counts = Counter(type(base).__name__ for base, index in self.groups for _ in index)
+        counts = Counter(type(base).__name__ for base, index, _ in self.groups for _ in index)
         return f"Columns of {', '.join(f'{count} {name}' for name, count in counts.items())}"
 
     @property
@@ -170,35 +171,28 @@ class ByColumn(Distribution):
     """Variables ``(..., n)`` in groups, each with a distribution of its own.
 
     Args:
-        parts: The variables of each group, and their distribution ``(..., k)`` in its own units.
-        shift: The shift of each variable from those units, ``(n,)``.
-        scale: Its scale, ``(n,)``.
+        parts: The variables of each group, and their distribution ``(..., k)``.
         batch_shape: ``(..., n)``.
     """
 
     arg_constraints = PLAIN
 
-    def __init__(
-        self, parts: list[tuple[Tensor, Distribution]], shift: Tensor, scale: Tensor, batch_shape: torch.Size
-    ) -> None:
-        self.parts, self.shift, self.scale = parts, shift, scale
+    def __init__(self, parts: list[tuple[Tensor, InUnits]], batch_shape: torch.Size) -> None:
+        self.parts = parts
         super().__init__(batch_shape, validate_args=False)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        z = ((value - self.shift) / self.scale).to(value.dtype)
-        own = self._together([part.log_prob(z.index_select(-1, index)) for index, part in self.parts])
-        return own - (self.scale.log() * ~value.isnan()).to(own)  # a missing value has no unit
+        return self._together([part.log_prob(value.index_select(-1, index)) for index, part in self.parts])
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
         drawn = [part.sample(torch.Size(sample_shape)) for _, part in self.parts]
         kind = next((part.dtype for part in drawn if part.is_floating_point()), torch.get_default_dtype())
-        z = self._together([part.to(kind) for part in drawn])
-        return (z * self.scale + self.shift).to(kind)
+        return self._together([part.to(kind) for part in drawn])
 
     @property
     def mean(self) -> Tensor:
         """The mean of each variable, given that it is not missing; without meaning for categories."""
-        return (self._together([present(part).mean for _, part in self.parts]) * self.scale + self.shift).float()
+        return self._together([present(part).mean for _, part in self.parts]).float()
 
     def _together(self, own: list[Tensor]) -> Tensor:
         """Join the results of all parts, ``(..., n)``, each variable in its place."""

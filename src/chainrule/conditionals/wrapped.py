@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -22,7 +23,7 @@ class Standardised(Conditional):
     """The family of x = shift + scale z, given that of z: p(x) = p(z) / scale, so that densities are in units of x.
 
     Args:
-        conditional: The family of z.
+        conditional: The family of z. At its `atoms` p(x) = p(z): a probability has no unit.
         shift: For example the mean of the training examples.
         scale: For example their standard deviation; 1 for integers, whose probabilities are no densities.
 
@@ -42,21 +43,22 @@ class Standardised(Conditional):
         if not (0 < scale < math.inf and math.isfinite(shift)):
             raise ValueError(f"Standardised expects a finite shift and a positive scale, got {shift} and {scale}")
         self.conditional, self.shift, self.scale = conditional, shift, scale
+        self.units = Units(shift, scale, atoms_of(conditional))
         self.num_parameters, self.num_features = conditional.num_parameters, conditional.num_features
 
     def distribution(self, parameters: Tensor) -> Distribution:
-        return InUnits(self.conditional.distribution(parameters), self.shift, self.scale)
+        return InUnits(self.conditional.distribution(parameters), self.units)
 
     def at(self, distribution: Distribution, index: int) -> Distribution:
         assert isinstance(distribution, InUnits)
-        return InUnits(self.conditional.at(distribution.base, index), self.shift, self.scale)
+        return InUnits(self.conditional.at(distribution.base, index), self.units)
 
     def encode(self, x: Tensor) -> Tensor:
-        return self.conditional.encode((x - self.shift) / self.scale)
+        return self.conditional.encode(self.units.z(x))
 
     def check(self, x: Tensor) -> None:
         try:
-            self.conditional.check((x - self.shift) / self.scale)
+            self.conditional.check(self.units.z(x))
         except ValueError as error:
             units = "" if self.shift == 0 and self.scale == 1 else f", of (x - {self.shift:g}) / {self.scale:g}"
             raise ValueError(f"{error}{units}") from None
@@ -69,47 +71,91 @@ class Standardised(Conditional):
     @property
     def atoms(self) -> Tensor | None:
         inner = self.conditional.atoms
-        return None if inner is None else inner * self.scale + self.shift
+        return None if inner is None else self.units.x(inner)
 
     @property
     def probes(self) -> Tensor:
-        return self.conditional.probes * self.scale + self.shift
+        return self.units.x(self.conditional.probes)
 
     def initial_parameters(self, x: Tensor) -> Tensor:
-        return self.conditional.initial_parameters((x - self.shift) / self.scale)
+        return self.conditional.initial_parameters(self.units.z(x))
 
     @property
     def config(self) -> dict[str, Any]:
         return {"conditional": self.conditional, "shift": self.shift, "scale": self.scale}
 
 
+def atoms_of(conditional: Conditional) -> tuple[float, ...]:
+    """The atoms of a family that are numbers: NaN has no unit in any case."""
+    atoms = [] if conditional.atoms is None else conditional.atoms.tolist()
+    return tuple(atom for atom in atoms if not math.isnan(atom))
+
+
+@dataclass(frozen=True)
+class Units:
+    """The units of x = shift + scale z.
+
+    Args:
+        shift: A number, or one for each variable, ``(n,)``.
+        scale: Likewise, positive.
+        atoms: Values of z that have a probability of their own, which has no unit.
+    """
+
+    shift: float | Tensor
+    scale: float | Tensor
+    atoms: tuple[float, ...] = ()
+
+    def x(self, z: Tensor) -> Tensor:
+        return (z * self.scale + self.shift).to(z.dtype)
+
+    def z(self, x: Tensor) -> Tensor:
+        """(x - shift) / scale, and an atom itself where rounding would miss it."""
+        z = ((x - self.shift) / self.scale).to(x.dtype if x.is_floating_point() else torch.get_default_dtype())
+        for atom in self.atoms:
+            z = torch.where(x == self.x(torch.full_like(z, atom)), atom, z)
+        return z
+
+    def log_scale(self, z: Tensor) -> Tensor:
+        """The difference log p(z) - log p(x): log(scale), and 0 at an atom or a missing value."""
+        density = ~z.isnan()
+        for atom in self.atoms:
+            density &= z != atom
+        return torch.as_tensor(self.scale, dtype=torch.float64, device=z.device).log() * density
+
+    def to(self, device: torch.device) -> Units:
+        """The same units on ``device``."""
+        moved = [unit.to(device) if isinstance(unit, Tensor) else unit for unit in (self.shift, self.scale)]
+        return Units(moved[0], moved[1], self.atoms)
+
+
 class InUnits(Distribution):
-    """The distribution of x = shift + scale z."""
+    """The distribution of x = shift + scale z, given that of z and the units."""
 
     arg_constraints = PLAIN
 
-    def __init__(self, base: Distribution, shift: float, scale: float) -> None:
-        self.base, self.shift, self.scale = base, shift, scale
+    def __init__(self, base: Distribution, units: Units) -> None:
+        self.base, self.units = base, units
         super().__init__(base.batch_shape, validate_args=False)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        own = self.base.log_prob((value - self.shift) / self.scale)
-        return own - math.log(self.scale) * (~value.isnan()).to(own)  # a missing value has no unit
+        z = self.units.z(value)
+        own = self.base.log_prob(z)
+        return own - self.units.log_scale(z).to(own)
 
     def cdf(self, value: Tensor) -> Tensor:
-        return self.base.cdf((value - self.shift) / self.scale)
+        return self.base.cdf(self.units.z(value))
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        return self.base.sample(torch.Size(sample_shape)) * self.scale + self.shift
+        return self.units.x(self.base.sample(torch.Size(sample_shape)))
 
     @property
     def mean(self) -> Tensor:
-        return self.base.mean * self.scale + self.shift
+        return self.units.x(self.base.mean)
 
     @property
     def present(self) -> Distribution:
         """The distribution of a value that is not missing."""
-        return InUnits(present(self.base), self.shift, self.scale)
+        return InUnits(present(self.base), self.units)
 
 
 class WithMissing(Conditional):
