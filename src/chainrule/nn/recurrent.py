@@ -10,10 +10,12 @@ References:
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.backends.cudnn import rnn as cudnn_rnn
 
 from chainrule.nn.class_bias import plus
 
@@ -53,8 +55,22 @@ class Weights(nn.Module):
 
     def __init__(self, layer: nn.RNNBase) -> None:
         super().__init__()
+        self.mode, self.input_size, self.hidden_size = layer.mode, layer.input_size, layer.hidden_size
         for name, parameter in layer.named_parameters():
             self.register_parameter(name, parameter)
+
+    def _apply(self, *args: Any, **kwargs: Any) -> Weights:
+        """Move or convert the parameters, into one chunk of memory where cuDNN computes, which else copies them."""
+        super()._apply(*args, **kwargs)  # type: ignore[no-untyped-call]
+        weights: list[Tensor] = list(self.parameters())
+        if torch.backends.cudnn.is_acceptable(weights[0]):
+            mode = cudnn_rnn.get_cudnn_mode(self.mode)
+            with torch.no_grad():
+                # Numbers for each layer; the size of a projection; one layer; batch first; one direction.
+                torch._cudnn_rnn_flatten_weight(
+                    weights, len(weights), self.input_size, mode, self.hidden_size, 0, 1, True, False
+                )
+        return self
 
 
 class Recurrent(nn.Module):
