@@ -22,10 +22,10 @@ RESULT_KEYS = (
 
 
 def shipped_folder(name: str) -> Path:
-    """The folder ``name``: inside the installed package or, where it runs from a checkout, at the checkout's root."""
+    """The folder ``name``: at the root of the checkout that the package runs from, else inside the installed package."""
     package = Path(__file__).parent
-    installed = package / name
-    return installed if installed.is_dir() else package.parents[1] / name
+    checkout = package.parents[1]
+    return checkout / name if (checkout / "src" / "chainrule").is_dir() else package / name
 
 
 def shipped_and_own_results(own: Path) -> list[dict[str, Any]]:
