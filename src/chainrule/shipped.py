@@ -22,7 +22,7 @@ RESULT_KEYS = (
 
 
 def shipped_folder(name: str) -> Path:
-    """The folder ``name``: at the root of the checkout that the package runs from, else inside the installed package."""
+    """The folder ``name`` of the checkout that the package runs from, else of the installed package."""
     package = Path(__file__).parent
     checkout = package.parents[1]
     return checkout / name if (checkout / "src" / "chainrule").is_dir() else package / name
