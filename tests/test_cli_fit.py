@@ -37,6 +37,12 @@ class TestFit:
         assert result["model"] == "NADE"
         assert result["epochs"] == 2
 
+    def test_says_what_it_took_the_file_for(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (tmp_path / "flats.csv").write_text("rooms,area\n" + "".join(f"{i % 4},{i / 8 + 0.3}\n" for i in range(40)))
+        fit = ["fit", "--model", "FVSBN", "--data", str(tmp_path / "flats.csv"), "--max-epochs", "1"]
+        assert main([*fit, "--out", str(tmp_path / "run")]) == 0
+        assert "flats.csv: 40 rows of 2 columns (1 integer, 1 real)" in capsys.readouterr().out
+
     def test_epochs_are_counted_whether_validated_or_not(self, table: Path, tmp_path: Path) -> None:
         fit = ["fit", "--model", "FVSBN", "--data", str(table), "--max-epochs", "4", "--validate-every", "2"]
         assert main([*fit, "--out", str(tmp_path / "run")]) == 0
