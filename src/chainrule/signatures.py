@@ -136,7 +136,7 @@ def _fits(value: Any, annotation: str, classes: Mapping[str, type]) -> bool:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if annotation == "int":
         return isinstance(value, int) and not isinstance(value, bool)
-    types = {"bool": bool, "str": str, "None": type(None), "Path": str, **classes}
+    types: dict[str, type] = {"bool": bool, "str": str, "None": type(None), "Path": str, **classes}
     return isinstance(value, types[annotation]) if annotation in types else True
 
 

@@ -172,8 +172,9 @@ def _annotations(cls: type) -> dict[str, str]:
     """The types of the arguments of a constructor, and of those of its base classes, as they are written."""
     found: dict[str, str] = {}
     for base in reversed(cls.__mro__):
-        parameters = inspect.signature(base.__init__).parameters if "__init__" in vars(base) else {}
-        found |= {name: own.annotation for name, own in parameters.items() if isinstance(own.annotation, str)}
+        if constructor := vars(base).get("__init__"):
+            parameters = inspect.signature(constructor).parameters
+            found |= {name: own.annotation for name, own in parameters.items() if isinstance(own.annotation, str)}
     return found
 
 
