@@ -14,8 +14,6 @@ from chainrule.conditionals import Bernoulli, Categorical, Gaussian
 from chainrule.model import Model
 from chainrule.models import FVSBN, MADE, MLP
 
-pytestmark = pytest.mark.quick
-
 OLD = Path(__file__).parent / "data" / "runs_of_0.1"
 KINDS = {
     "image": ("digits", ".npz"),
@@ -28,7 +26,7 @@ KINDS = {
 }
 """Runs, with the data of each and the suffix of its samples."""
 
-WRONG: tuple[Any, ...] = ("x", ["x"], -1, 2.5, None, {"x": []}, True)
+WRONG: tuple[Any, ...] = ("x", ["x"], -1, 2.5, None, {"x": []})
 
 
 def run_of(name: str, folder: Path) -> Path:
@@ -118,6 +116,7 @@ def test_any_value_of_a_wrong_type_is_refused_in_one_line(
     assert refused > 50
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("name", "path", "value", "message"),
     [
@@ -147,6 +146,7 @@ def test_a_refusal_names_the_file_and_says_expected_and_got(
     assert message.replace(".*", "") in error or all(part in error for part in message.split(".*"))
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("kind", ["image", "rows", "text", "audio", "series"])
 def test_the_data_of_another_kind_do_not_fit_a_table_model(
     kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -168,6 +168,7 @@ def test_the_data_of_another_kind_do_not_fit_a_table_model(
     assert not (tmp_path / "x.csv").exists()
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "model",
     [
@@ -180,6 +181,7 @@ def test_a_model_saved_by_hand_is_of_levels(model: Model, tmp_path: Path) -> Non
     assert main(["sample", str(tmp_path / "run"), "-n", "2", "--out", str(tmp_path / "x.npz")]) == 0
 
 
+@pytest.mark.quick
 def test_a_model_of_reals_that_was_saved_by_hand_has_no_kind(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
