@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from chainrule.conditionals import Conditional
-from chainrule.conditionals.support import bounds_of, words_for
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.formats import Format
 from chainrule.data.write import check_suffix
+from chainrule.kinds.families import domain_of, words_of
 from chainrule.kinds.requests import Completing, Given, Source, one_class
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.tasks.evaluate import Evaluation, log_prob
@@ -316,16 +316,3 @@ def figures_per(unit: str, evaluation: Evaluation, *, perplexity: bool = False) 
     nats = evaluation.nats * evaluation.examples / evaluation.variables
     figures = {f"nats_per_{unit}": nats, f"bits_per_{unit}": nats / math.log(2), f"{unit}s": evaluation.variables}
     return figures | ({"perplexity": math.exp(nats)} if perplexity else {})
-
-
-def domain_of(conditional: Conditional) -> tuple[Any, ...]:
-    """The values of a variable as plain data that can be compared: discrete or not, the bounds, and the atoms."""
-    atoms = [] if conditional.atoms is None else conditional.atoms.tolist()
-    support = conditional.support
-    return bool(support.is_discrete), *bounds_of(support), sorted(map(str, atoms))
-
-
-def words_of(conditional: Conditional) -> str:
-    """The values of a variable, in words."""
-    atoms = [] if conditional.atoms is None else conditional.atoms.tolist()
-    return " or ".join([words_for(conditional.support), *(f"{atom:g}" for atom in atoms)])
