@@ -14,7 +14,7 @@ from command_line import FAST, refused
 import chainrule
 from chainrule import conditionals
 from chainrule.cli import main
-from chainrule.cli.settings import FAMILIES
+from chainrule.settings import FAMILIES
 
 
 class TestFit:

@@ -133,3 +133,17 @@ def validation_loss(model: Model, x: Tensor, context: Tensor | None = None) -> T
     The loss of training may be a noisy estimate, over random orders or masks.
     """
     return -model.log_prob(x, context) if isinstance(model, AutoregressiveModel) else model.loss(x, context)
+
+
+def require_likelihood(model: Model, where: str = "") -> AutoregressiveModel:
+    """``model``, which must have a likelihood.
+
+    Raises:
+        ValueError: If it has none; ``where`` says where it came from, as " in runs/mine".
+    """
+    if not isinstance(model, AutoregressiveModel):
+        raise ValueError(
+            f"expected a model with a likelihood, got the {type(model).__name__}{where}: it has a loss, but no p(x) to "
+            "evaluate, sample or compare by (`represent` and `describe` take it); MADE is an autoencoder that has"
+        )
+    return model

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import reprlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -95,26 +97,46 @@ def convert(text: Any, annotation: str, name: str) -> Any:
             value = float(value)  # YAML takes 1e-3 for a string
         except ValueError:
             value = text
-    if not any(_fits(value, part.strip()) for part in _alternatives(annotation)):
+    if not fits(value, annotation):
         raise ValueError(f"{name} expects {_spoken(annotation)}, got {text!r}")
     return value
+
+
+def check(value: Any, annotation: str, name: str, classes: Mapping[str, type] | None = None) -> None:
+    """Raise ``ValueError``, saying expected and got, unless ``value`` has the type ``annotation``, as `fits` says."""
+    if not fits(value, annotation, classes):
+        raise ValueError(f"{name} expects {_spoken(annotation)}, got {reprlib.repr(value)}")
+
+
+def fits(value: Any, annotation: str, classes: Mapping[str, type] | None = None) -> bool:
+    """True if ``value`` has the type ``annotation``, written as in the source; types that are unknown fit all values.
+
+    Args:
+        value: A plain value, or an object of one of ``classes``.
+        annotation: The type.
+        classes: Classes that an annotation may name, beside the plain types.
+
+    >>> fits([3, 2], "Sequence[int] | None"), fits("x", "Sequence[int] | None")
+    (True, False)
+    """
+    return any(_fits(value, part.strip(), classes or {}) for part in _alternatives(annotation))
 
 
 def _alternatives(annotation: str) -> list[str]:
     return annotation.replace("OrderSpec", "str | Sequence[int]").split(" | ")
 
 
-def _fits(value: Any, annotation: str) -> bool:
+def _fits(value: Any, annotation: str, classes: Mapping[str, type]) -> bool:
     if annotation.startswith("Literal["):
         return value in ast.literal_eval(f"({annotation.removeprefix('Literal[').removesuffix(']')},)")
     if annotation.startswith("Sequence["):
         inner = annotation.removeprefix("Sequence[").removesuffix("]")
-        return isinstance(value, list | tuple) and all(_fits(item, inner) for item in value)
+        return isinstance(value, list | tuple) and all(_fits(item, inner, classes) for item in value)
     if annotation == "float":
         return isinstance(value, int | float) and not isinstance(value, bool)
     if annotation == "int":
         return isinstance(value, int) and not isinstance(value, bool)
-    types = {"bool": bool, "str": str, "None": type(None), "Path": str}
+    types: dict[str, type] = {"bool": bool, "str": str, "None": type(None), "Path": str, **classes}
     return isinstance(value, types[annotation]) if annotation in types else True
 
 

@@ -23,11 +23,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from chainrule.errors import MissingPackageError
+
 try:
     from art.attacks import evasion
     from art.estimators.classification import PyTorchClassifier
 except ImportError:
-    raise ImportError(
+    raise MissingPackageError(
         "attacks need the package adversarial-robustness-toolbox: pip install 'chainrule[attacks]'"
     ) from None
 

@@ -14,6 +14,7 @@ from importlib import import_module
 
 from chainrule.cli.options import parse
 from chainrule.cli.parser import UsageError
+from chainrule.errors import MissingPackageError, TrainingError
 
 __all__ = ["main"]
 
@@ -31,15 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as interrupt:
         print(f"chainrule: interrupted{interrupt.args[0] if interrupt.args else ''}", file=sys.stderr)
         return 130
-    except (UsageError, ValueError, OSError) as error:
+    except (UsageError, ValueError, OSError, MissingPackageError) as error:
         return _fail(error, 2)
-    except ImportError as error:
-        if "pip install" not in str(error):
-            raise
-        return _fail(error, 2)
-    except RuntimeError as error:
-        if type(error).__name__ != "TrainingError":
-            raise
+    except TrainingError as error:
         return _fail(error, 1)
     finally:
         warnings.formatwarning = formatting

@@ -7,7 +7,8 @@ from typing import Any
 
 from chainrule import models
 from chainrule.cli.parser import Parser
-from chainrule.cli.settings import FAMILIES, model_arguments, training_arguments
+from chainrule.cli.settings import model_arguments
+from chainrule.settings import FAMILIES, training_arguments
 from chainrule.signatures import REQUIRED, Argument
 
 GROUPS: dict[str, dict[str, tuple[str, str]]] = {

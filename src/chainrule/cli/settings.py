@@ -10,28 +10,11 @@ from typing import Any
 
 from chainrule import data, models
 from chainrule.cli.parser import UsageError, suggestion
+from chainrule.settings import setting_types
 from chainrule.signatures import Argument, arguments_of, convert
 
-TRAINING = ("training/settings.py", "Training")
 FROM_DATA = ("event_shape", "conditional", "end_symbol")
 """Constructor arguments that the data decides."""
-FAMILIES = (
-    "Bernoulli",
-    "Categorical",
-    "DiscretizedLogisticMixture",
-    "Gaussian",
-    "GaussianMixture",
-    "LogisticMixture",
-)
-CONDITIONAL = {
-    "conditional": f"Literal{list(FAMILIES)}",
-    "conditional.components": "int",
-    "conditional.min_scale": "float",
-    "conditional.encoding": "Literal['one_hot', 'scalar']",
-}
-"""Settings of the conditionals, and their types."""
-ENSEMBLE = {"members": "int", "orders": "Sequence[str] | None", "variants": "int"}
-"""Settings of a fit that make an ensemble, and their types."""
 
 
 def model_arguments(name: str) -> tuple[Argument, ...]:
@@ -64,17 +47,11 @@ def settings_from(options: dict[str, Any], recipe: dict[str, Any]) -> dict[str, 
         raise UsageError(
             "fit expects the model of the members, got Ensemble; --members, --orders or --variants make one"
         )
-    types = {argument.name: argument.annotation for argument in training_arguments()}
+    types = setting_types()
     types |= {f"model.{argument.name}": argument.annotation for argument in model_arguments(str(given["model"]))}
-    types |= {"model": "str", "data": "str", "published": "Any", **data.READING, **CONDITIONAL, **ENSEMBLE}
     given = {name: value for name, value in given.items() if value is not None or name not in data.READING}
     for name in given:
         own = ":" in str(given["model"]) and name.startswith("model.")
         if name not in types and not own:
             raise UsageError(f"unknown setting {name}{suggestion(name, types)}")
     return {name: convert(value, types.get(name, "Any"), name) for name, value in given.items()}
-
-
-def training_arguments() -> list[Argument]:
-    """The settings of `chainrule.fit`."""
-    return list(arguments_of(*TRAINING))

@@ -62,6 +62,19 @@ def bound_of(support: Constraint, name: str) -> float | None:
     return None if bound is None else float(bound)
 
 
+def bounds_of(support: Constraint) -> tuple[float | None, float | None]:
+    """The least and the greatest value of a support, None where it has no bound.
+
+    >>> bounds_of(constraints.boolean), bounds_of(constraints.positive)
+    ((0.0, 1.0), (0.0, None))
+    """
+    if isinstance(support, Listed) or support is constraints.boolean:
+        values = values_of(support)
+        assert values is not None
+        return float(values.min()), float(values.max())
+    return bound_of(support, "lower_bound"), bound_of(support, "upper_bound")
+
+
 def values_of(support: Constraint) -> Tensor | None:
     """All values of a finite support, in order; None if it is continuous or has no end.
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chainrule.data.dataset import Dataset
+from chainrule.data.formats import checked
 from chainrule.data.recordings import Recordings
 
 LINEAR = 65_536
@@ -48,6 +49,8 @@ class AudioFormat:
     def __post_init__(self) -> None:
         if not 2 <= self.levels <= LINEAR:
             raise ValueError(f"levels expects 2 to {LINEAR:,} for recordings, got {self.levels}")
+        if self.sample_rate < 1:
+            raise ValueError(f"sample_rate expects at least 1, got {self.sample_rate}")
 
     @property
     def config(self) -> dict[str, Any]:
@@ -56,8 +59,12 @@ class AudioFormat:
 
     @classmethod
     def from_config(cls, config: Any) -> AudioFormat:
-        """The format that `config` describes."""
-        return cls(**config)
+        """The format that `config` describes.
+
+        Raises:
+            ValueError: If it describes none.
+        """
+        return cls(**checked(config, cls.kind, {"sample_rate": "int", "levels": "int"}))
 
     @property
     def words(self) -> str:

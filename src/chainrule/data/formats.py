@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import reprlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Protocol, Self
+
+from chainrule.signatures import check
 
 
 class Format(Protocol):
@@ -30,7 +34,11 @@ class Format(Protocol):
 
     @classmethod
     def from_config(cls, config: Any) -> Self:
-        """The format that `config` describes."""
+        """The format that `config` describes.
+
+        Raises:
+            ValueError: If it describes none.
+        """
 
 
 @dataclass(frozen=True)
@@ -53,8 +61,16 @@ class ImageFormat:
 
     @classmethod
     def from_config(cls, config: Any) -> ImageFormat:
-        """The format that `config` describes."""
-        return cls(**config)
+        """The format that `config` describes.
+
+        Raises:
+            ValueError: If it describes none.
+        """
+        return cls(**checked(config, cls.kind, {"levels": "int"}))
+
+    def __post_init__(self) -> None:
+        if self.levels < 2:
+            raise ValueError(f"levels expects at least 2, got {self.levels}")
 
 
 @dataclass(frozen=True)
@@ -77,8 +93,29 @@ class RowsFormat:
 
     @classmethod
     def from_config(cls, config: Any) -> RowsFormat:
-        """The format that `config` describes."""
-        return cls(**config)
+        """The format that `config` describes.
+
+        Raises:
+            ValueError: If it describes none.
+        """
+        return cls(**checked(config, cls.kind, {"levels": "int"}))
+
+    def __post_init__(self) -> None:
+        if self.levels < 2:
+            raise ValueError(f"levels expects at least 2, got {self.levels}")
+
+
+def checked(config: Any, name: str, types: Mapping[str, str]) -> dict[str, Any]:
+    """``config``, which must be an object of exactly the keys of ``types``, each with a value of its type.
+
+    Raises:
+        ValueError: If it is anything else; ``name`` names it.
+    """
+    if not isinstance(config, dict) or config.keys() != types.keys():
+        raise ValueError(f"{name} expects an object with {' and '.join(types)}, got {reprlib.repr(config)}")
+    for key, annotation in types.items():
+        check(config[key], annotation, f"{name}.{key}")
+    return config
 
 
 def format_of_levels(event_shape: tuple[int, ...], levels: int) -> ImageFormat | RowsFormat:

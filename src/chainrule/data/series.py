@@ -53,8 +53,15 @@ class SeriesFormat:
 
     @classmethod
     def from_config(cls, config: Any) -> SeriesFormat:
-        """The format that `config` describes."""
-        return cls(TableSchema.from_config(config).columns[0])
+        """The format that `config` describes.
+
+        Raises:
+            ValueError: If it describes none.
+        """
+        schema = TableSchema.from_config(config)
+        if len(schema.columns) != 1:
+            raise ValueError(f"series expects one column, got {len(schema.columns)}")
+        return cls(schema.columns[0])
 
 
 def load_series(path: Path, *, series: str, window: int | None = None) -> Dataset:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from chainrule.data.dataset import SPLITS, Dataset, split_rows
 from chainrule.data.examples import Examples
+from chainrule.data.formats import checked
 from chainrule.data.read.text import boundary, check_text, lines_of, read_text, symbols_of
 from chainrule.data.sequences import Documents, Stream
 from chainrule.data.vocabulary import KINDS, Vocabulary
@@ -62,8 +63,14 @@ class TextFormat:
 
     @classmethod
     def from_config(cls, config: Any) -> TextFormat:
-        """The format that `config` describes."""
-        return cls(Vocabulary(config["vocabulary"]["characters"]), config["documents"])
+        """The format that `config` describes.
+
+        Raises:
+            ValueError: If it describes none.
+        """
+        own = checked(config, cls.kind, {"documents": "bool", "vocabulary": "Any"})
+        vocabulary = checked(own["vocabulary"], f"{cls.kind}.vocabulary", {"characters": "str | None"})
+        return cls(Vocabulary(vocabulary["characters"]), own["documents"])
 
 
 def load_text(

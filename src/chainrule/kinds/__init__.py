@@ -47,16 +47,20 @@ def kind_of_run(data: Mapping[str, Any], model: Model) -> Kind:
         model: The run's model.
 
     Raises:
-        ValueError: If the record names a kind that is not in `KINDS`.
+        ValueError: If the record names no kind in `KINDS`, does not describe its format, or does not fit the model.
     """
     if "kind" not in data:
         by_format = (name for name, kind in KINDS.items() if kind.formats.key in data)
         name = next(by_format, "image" if len(model.event_shape) == 3 else "rows")
     else:
         name = data["kind"]
-    if name not in KINDS:
-        raise ValueError(f"expected a run on data of the kind {', '.join(KINDS)}, got {name!r}")
+    if not isinstance(name, str) or name not in KINDS:
+        raise ValueError(f"data.kind expects {', '.join(KINDS)}, got {name!r}")
     formats = KINDS[name].formats
-    values = model.conditional.values
-    levels = data.get("levels", 2 if values is None else len(values))
-    return KINDS[name](formats.from_config(data.get(formats.key, {"levels": levels})))
+    record = data.get(formats.key)
+    if record is None and "kind" not in data:
+        values = model.conditional.values
+        record = {"levels": data.get("levels", 2 if values is None else len(values))}
+    kind = KINDS[name](formats.from_config(record))
+    kind.check_model(model)
+    return kind

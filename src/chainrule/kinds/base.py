@@ -19,6 +19,7 @@ from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.formats import Format
 from chainrule.data.write import check_suffix
+from chainrule.kinds.families import domain_of, words_of
 from chainrule.kinds.requests import Completing, Given, Source, one_class
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.tasks.evaluate import Evaluation, log_prob
@@ -68,6 +69,7 @@ class Kind(ABC):
         prints_scores: True if scores can be printed, a JSON object for each item, instead of written into a file.
         has_ensembles: True if an ensemble can be fitted.
         has_levels: True if values are ordered levels, so that a small change of a value is defined.
+        event_dims: The number of dimensions of a model's event.
         has_parts: The names that ``score --per`` takes, that of a whole item first.
         compressible: True if a general compressor's size says how complex an item is.
     """
@@ -82,6 +84,7 @@ class Kind(ABC):
     prints_scores: ClassVar[bool] = False
     has_ensembles: ClassVar[bool] = True
     has_levels: ClassVar[bool] = False
+    event_dims: ClassVar[int] = 1
     has_parts: ClassVar[tuple[str, ...]] = ()
     compressible: ClassVar[bool] = True
 
@@ -105,6 +108,31 @@ class Kind(ABC):
             ValueError: If such a model can't be fitted to this kind.
         """
         return {}
+
+    def check_model(self, model: Model) -> None:
+        """Raise ``ValueError``, saying expected and got, unless the examples of ``model`` are of this kind and format.
+
+        They are, if a model for this format would have events of as many dimensions, the same arguments that the data
+        decide, and variables that take the same values.
+        """
+        if len(model.event_shape) != self.event_dims:
+            raise ValueError(
+                f"data of the kind {self.name} expect a model whose event_shape has length {self.event_dims}, "
+                f"got {model.event_shape}"
+            )
+        for name, value in self.model_arguments(type(model)).items():
+            if model.config.get(name) != value:
+                raise ValueError(
+                    f"data of the kind {self.name} expect a model with {name} {value}, got {model.config.get(name)}"
+                )
+        usual = self.conditional(None, {})
+        for index in range(1 if usual.uniform and model.conditional.uniform else model.num_variables):
+            expected, got = usual.of(index), model.conditional.of(index)
+            if domain_of(expected) != domain_of(got):
+                raise ValueError(
+                    f"data of the kind {self.name} expect a model of {words_of(expected)} in variable {index + 1}, "
+                    f"got one of {words_of(got)}"
+                )
 
     @abstractmethod
     def independent_nats(self, dataset: Dataset, model: Model) -> float:

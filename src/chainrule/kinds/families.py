@@ -8,6 +8,7 @@ from typing import Any
 
 from chainrule import conditionals
 from chainrule.conditionals import Conditional, real
+from chainrule.conditionals.support import bounds_of, words_for
 
 
 def family_of_levels(family: str, arguments: Mapping[str, Any], levels: int) -> Conditional:
@@ -54,3 +55,16 @@ def _build(chosen: type[Conditional], arguments: dict[str, Any]) -> Conditional:
     if wrong := [name for name in arguments if name not in inspect.signature(chosen).parameters]:
         raise ValueError(f"conditional {chosen.__name__} expects no conditional.{wrong[0]}, got one")
     return chosen(**arguments)
+
+
+def domain_of(conditional: Conditional) -> tuple[Any, ...]:
+    """The values of a variable as plain data that can be compared: discrete or not, the bounds, and the atoms."""
+    atoms = [] if conditional.atoms is None else conditional.atoms.tolist()
+    support = conditional.support
+    return bool(support.is_discrete), *bounds_of(support), sorted(map(str, atoms))
+
+
+def words_of(conditional: Conditional) -> str:
+    """The values of a variable, in words."""
+    atoms = [] if conditional.atoms is None else conditional.atoms.tolist()
+    return " or ".join([words_for(conditional.support), *(f"{atom:g}" for atom in atoms)])

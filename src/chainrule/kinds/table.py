@@ -65,6 +65,14 @@ class TableKind(Kind):
         refuse_arguments(arguments)
         return self.format.conditional()
 
+    def check_model(self, model: Model) -> None:
+        if model.event_shape != (len(self.format.used),):
+            raise ValueError(
+                f"a table of {len(self.format.used)} columns expects a model of as many variables, "
+                f"got event_shape {model.event_shape}"
+            )
+        super().check_model(model)
+
     def independent_nats(self, dataset: Dataset, model: Model) -> float:
         return self.format.independent_nats(dataset.train[:].numpy(), dataset.valid[:].numpy())
 

@@ -70,6 +70,11 @@ class TextKind(SequenceKind):
             raise ValueError(f"documents expect a model that can end them (RNN), got {model.__name__}")
         return {"end_symbol": self.format.vocabulary.end} if ends else {}
 
+    def check_model(self, model: Model) -> None:
+        super().check_model(model)
+        if not self.format.documents and model.config.get("end_symbol") is not None:
+            raise ValueError("text that is one stream expects a model without end_symbol, got one that ends documents")
+
     def independent_nats(self, dataset: Dataset, model: Model) -> float:
         train, valid = dataset.train, dataset.valid
         if reads_streams(model) and not self.format.documents:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import platform
+import reprlib
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -16,12 +18,24 @@ import torch
 
 from chainrule import conditionals, models
 from chainrule.atomic import write_atomically
-from chainrule.model import Model
+from chainrule.data import READING
+from chainrule.model import AutoregressiveModel, Model
+from chainrule.settings import CONDITIONAL, ENSEMBLE, setting_types
+from chainrule.signatures import check, fits
 
 FORMAT = 1
 """The layout of ``config.json`` that this release writes; it reads this one and older ones."""
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
+
+OBJECTS = {"Conditional": conditionals.Conditional, "Model": Model, "AutoregressiveModel": AutoregressiveModel}
+"""Classes of arguments that are no plain values."""
+
+OPTIONAL = (*READING, *CONDITIONAL, *ENSEMBLE)
+"""Settings of which null stands for the default."""
+
+DATA = {"path": "str", "levels": "int"}
+"""Values in the record of the data that are not its kind's own, and their types."""
 
 
 def save(model: Model, folder: str | Path, **record: Any) -> None:
@@ -65,16 +79,9 @@ def load(folder: str | Path, *, classes: Mapping[str, type] | None = None) -> An
         ValueError: If a file is missing, damaged, of another version, or names an unknown class.
     """
     folder, classes = Path(folder), classes or {}
-    config = read_config(folder)
-    try:
-        name, arguments = config["model"]["class"], dict(config["model"]["arguments"])
-    except (KeyError, TypeError, ValueError):
-        raise ValueError(f"{folder / CONFIG} expects a 'model' with 'class' and 'arguments', got none") from None
-    model_class = _find(name, {**dict.fromkeys(models.MODULES), **classes}, models, "model")
-    try:
-        model = model_class(**{key: _rebuild(value, classes) for key, value in arguments.items()})
-    except (TypeError, AttributeError) as error:
-        raise ValueError(f"{folder / CONFIG} does not fit {name} of this version of chainrule: {error}") from None
+    where = str(folder / CONFIG)
+    names = {**dict.fromkeys(models.MODULES), **classes}
+    model = _built(read_config(folder)["model"], names, models, "model", classes, where)
     try:
         model.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS))
     except FileNotFoundError:
@@ -88,10 +95,12 @@ def load(folder: str | Path, *, classes: Mapping[str, type] | None = None) -> An
 
 
 def read_config(folder: str | Path) -> dict[str, Any]:
-    """The content of a run folder's ``config.json``.
+    """The content of a run folder's ``config.json``: its layout and its settings are checked here, and only here.
+
+    `load` checks the model's arguments as it builds the model, and a kind checks the record of its data.
 
     Raises:
-        ValueError: If it is missing, no JSON object, or of a later format.
+        ValueError: If it is missing, no JSON object, of a later format, or has a value of a wrong type.
     """
     path = Path(folder) / CONFIG
     try:
@@ -100,16 +109,26 @@ def read_config(folder: str | Path) -> dict[str, Any]:
         raise ValueError(f"{folder} expects a run folder with {CONFIG}, got: {error.strerror}") from None
     except ValueError:
         raise ValueError(f"{path} is damaged: it is no JSON") from None
-    if not isinstance(config, dict) or not isinstance(config.get("format"), int):
+    if not isinstance(config, dict) or not fits(config.get("format"), "int"):
         raise ValueError(f"{path} expects a JSON object with a 'format', got something else")
-    wrong = [name for name in ("settings", "data", "training") if not isinstance(config.get(name, {}), dict)]
-    if wrong:
-        raise ValueError(f"{path} expects an object under {wrong[0]!r}, got something else")
     if config["format"] > FORMAT:
         raise ValueError(
             f"{path} expects format {FORMAT} or older, got {config['format']}: it was written by a later chainrule; "
             "upgrade to read it"
         )
+    if not _is_built(config.get("model")):
+        raise ValueError(f"{path} expects a 'model' with 'class' and 'arguments', got none")
+    for name in ("settings", "data", "training"):
+        if not isinstance(config.get(name, {}), dict):
+            raise ValueError(f"{path} expects an object under {name!r}, got {reprlib.repr(config[name])}")
+    settings, types = config.get("settings", {}), setting_types()
+    for name in settings.keys() & types.keys():
+        if settings[name] is not None or name not in OPTIONAL:
+            check(settings[name], types[name], f"{path}: settings.{name}")
+    for name in config.get("data", {}).keys() & DATA.keys():
+        check(config["data"][name], DATA[name], f"{path}: data.{name}")
+    if "data" in settings and "data" not in config:
+        raise ValueError(f"{path} expects 'data', the record of the data in its settings, got none")
     return config
 
 
@@ -128,23 +147,53 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _rebuild(value: Any, classes: Mapping[str, type]) -> Any:
+def _is_built(value: Any) -> bool:
+    """True if ``value`` describes an object that `_built` can build."""
+    keys = {"class", "arguments"}
+    return isinstance(value, dict) and set(value) == keys and isinstance(value["arguments"], dict)
+
+
+def _built(
+    record: dict[str, Any], names: Mapping[str, Any], module: Any, kind: str, classes: Mapping[str, type], where: str
+) -> Any:
+    """The object that a ``record`` of a class in ``names`` and its arguments describes."""
+    found = _find(record["class"], names, module, kind, where)
+    arguments = {name: _rebuild(value, classes, where) for name, value in record["arguments"].items()}
+    for name, annotation in _annotations(found).items():
+        if name in arguments:
+            check(arguments[name], annotation, f"{where}: {name} of {found.__name__}", OBJECTS)
+    try:
+        return found(**arguments)
+    except (TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError, MemoryError, ValueError) as error:
+        raise ValueError(f"{where} does not fit {found.__name__} of this version of chainrule: {error}") from None
+
+
+def _annotations(cls: type) -> dict[str, str]:
+    """The types of the arguments of a constructor, and of those of its base classes, as they are written."""
+    found: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        if constructor := vars(base).get("__init__"):
+            parameters = inspect.signature(constructor).parameters
+            found |= {name: own.annotation for name, own in parameters.items() if isinstance(own.annotation, str)}
+    return found
+
+
+def _rebuild(value: Any, classes: Mapping[str, type], where: str) -> Any:
     """The argument that `_plain` wrote."""
     if isinstance(value, list):
-        return [_rebuild(item, classes) for item in value]
-    if isinstance(value, dict) and set(value) == {"class", "arguments"}:
-        arguments = {key: _rebuild(item, classes) for key, item in value["arguments"].items()}
-        if value["class"] in models.MODULES:
-            return getattr(models, value["class"])(**arguments)
-        names = {**dict.fromkeys(conditionals.__all__), **classes}
-        return _find(value["class"], names, conditionals, "conditional")(**arguments)
-    return value
+        return [_rebuild(item, classes, where) for item in value]
+    if not _is_built(value):
+        return value
+    if isinstance(value["class"], str) and value["class"] in models.MODULES:
+        return _built(value, dict.fromkeys(models.MODULES), models, "model", classes, where)
+    names = {**dict.fromkeys(conditionals.__all__), **classes}
+    return _built(value, names, conditionals, "conditional", classes, where)
 
 
-def _find(name: str, names: Mapping[str, Any], module: Any, kind: str) -> Any:
+def _find(name: Any, names: Mapping[str, Any], module: Any, kind: str, where: str) -> Any:
     if not isinstance(name, str) or name not in names:
         raise ValueError(
-            f"expected a {kind} of chainrule ({', '.join(names)}), got {name!r}: pass your own class by hand, "
+            f"{where}: expected a {kind} of chainrule ({', '.join(names)}), got {name!r}: pass your own class by hand, "
             f"load(folder, classes={{{name!r}: ...}})"
         )
     return names[name] or getattr(module, name)

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from chainrule import data
+from chainrule.abilities import require_likelihood
 from chainrule.data.dataset import Dataset
 from chainrule.devices import check_device
 from chainrule.kinds import Kind, kind_of, kind_of_run
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.runs.calibration import read_calibration
-from chainrule.runs.folder import load, read_config
+from chainrule.runs.folder import CONFIG, load, read_config
 from chainrule.tasks.anomaly import Calibration
 
 
@@ -46,13 +47,7 @@ class OpenRun:
         Raises:
             ValueError: If it has none.
         """
-        if not isinstance(self.model, AutoregressiveModel):
-            name = type(self.model).__name__
-            raise ValueError(
-                f"expected a model with a likelihood, got the {name} in {self.folder}: it has a loss, but no p(x) to "
-                "evaluate, sample or compare by (`represent` and `describe` take it); MADE is an autoencoder that has"
-            )
-        return self.model
+        return require_likelihood(self.model, f" in {self.folder}")
 
     def dataset(self, spec: str | None = None) -> Dataset:
         """The data set ``spec``, read in the format of the run; by default the one that it was fitted on.
@@ -127,4 +122,8 @@ def open_run(folder: str | Path, *, device: str = "auto", classes: Mapping[str, 
     chosen = check_device(device)
     config = read_config(folder)
     model = load(folder, classes=classes).to(chosen)
-    return OpenRun(Path(folder), model, config, kind_of_run(config.get("data", {}), model))
+    try:
+        kind = kind_of_run(config.get("data", {}), model)
+    except ValueError as error:
+        raise ValueError(f"{Path(folder) / CONFIG}: {error}") from None
+    return OpenRun(Path(folder), model, config, kind)

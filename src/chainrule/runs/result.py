@@ -13,10 +13,11 @@ from typing import Any
 
 import torch
 
+from chainrule.abilities import require_likelihood
 from chainrule.atomic import write_atomically
 from chainrule.runs import folder
 from chainrule.runs.evaluation import evaluate_split
-from chainrule.runs.run import generative, run
+from chainrule.runs.run import run
 from chainrule.runs.settings import Settings
 from chainrule.training import is_first_process
 
@@ -41,7 +42,7 @@ def reproduce(
     if not is_first_process():
         return {}
     started = time.monotonic()
-    model = generative(done.model)
+    model = require_likelihood(done.model)
     evaluation, figures = evaluate_split(model, done.dataset, "test")
     training = done.config["training"]
     result = {

@@ -12,13 +12,14 @@ from typing import Any
 from torch import Tensor
 
 from chainrule import data, models, plots
-from chainrule.abilities import loss_unit_of
+from chainrule.abilities import loss_unit_of, require_likelihood
 from chainrule.data.dataset import Dataset
 from chainrule.kinds import kind_of
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.runs import folder
 from chainrule.runs.calibration import calibrate, write_calibration
-from chainrule.runs.settings import ENSEMBLE, Settings, build, load_data, member_settings, model_class
+from chainrule.runs.settings import Settings, build, load_data, member_settings, model_class
+from chainrule.settings import ENSEMBLE
 from chainrule.tasks.evaluate import evaluate
 from chainrule.training import Training, fit, is_first_process
 
@@ -72,7 +73,7 @@ def run(settings: Settings, out: str | Path, *, resume: bool = False, verbose: b
         own = model_class(settings["model"])
         return Run(folder.load(out, classes={own.__name__: own}), dataset, folder.read_config(out))
     # Members that do not fit together, or have too few variants, are refused before any of them is fitted.
-    planned = [generative(build(member, dataset)) for member in member_settings(settings)]
+    planned = [require_likelihood(build(member, dataset)) for member in member_settings(settings)]
     models.Ensemble(models=planned, variants=variants)
     runs = []
     for i, member in enumerate(member_settings(settings)):
@@ -81,7 +82,7 @@ def run(settings: Settings, out: str | Path, *, resume: bool = False, verbose: b
                 f"member {i + 1}: seed {member['seed']}, order {member.get('model.order', 'raster')}", file=sys.stderr
             )
         runs.append(_run_one(member, dataset, out / "members" / str(i), resume=resume, verbose=verbose))
-    ensemble = models.Ensemble(models=[generative(done.model) for done in runs], variants=variants)
+    ensemble = models.Ensemble(models=[require_likelihood(done.model) for done in runs], variants=variants)
     records = [done.config["training"] for done in runs]
     valid = evaluate(ensemble, dataset.valid, context=_classes(settings, dataset, "valid"))
     record = {
@@ -162,14 +163,3 @@ def _resumes(settings: Settings, out: Path, resume: bool) -> bool:
 
 def _classes(settings: Settings, dataset: Dataset, split: str) -> Tensor | None:
     return dataset.classes(split) if settings.get("model.num_classes") is not None else None
-
-
-def generative(model: Model) -> AutoregressiveModel:
-    """``model``, which must have a likelihood.
-
-    Raises:
-        ValueError: If it has none.
-    """
-    if not isinstance(model, AutoregressiveModel):
-        raise ValueError(f"expected a model with a likelihood, got {type(model).__name__}, which has none")
-    return model

@@ -14,6 +14,7 @@ from chainrule import data, models
 from chainrule.data.dataset import Dataset
 from chainrule.kinds import kind_of
 from chainrule.model import AutoregressiveModel
+from chainrule.settings import ENSEMBLE
 
 Settings = dict[str, Any]
 """The settings of a fit, by name.
@@ -21,9 +22,6 @@ Settings = dict[str, Any]
 ``model``, ``model.<argument>``, ``conditional``, ``conditional.<argument>`` and ``data``; how the data are read
 (`chainrule.data.READING`); the settings of `chainrule.fit`; and those of an ensemble: ``members`` (models to fit, each
 with a seed of its own), ``orders`` (theirs, in turn) and ``variants`` (orders or masks of each model to average)."""
-
-ENSEMBLE = ("members", "orders", "variants")
-"""Settings that make an ensemble."""
 
 
 def read(path: str | Path) -> Settings:

@@ -1,7 +1,7 @@
 """Maximum likelihood on Lightning, for any model of the contract."""
 
+from chainrule.errors import TrainingError
 from chainrule.training.fit import Fit, fit
-from chainrule.training.module import TrainingError
 from chainrule.training.processes import is_first_process
 from chainrule.training.settings import Training
 

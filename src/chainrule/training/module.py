@@ -11,15 +11,12 @@ from torch import Tensor
 
 from chainrule.abilities import validation_loss
 from chainrule.batch import Batch
+from chainrule.errors import TrainingError
 from chainrule.model import Model, State
 from chainrule.sequence import end_symbol_of, sequence_model
 from chainrule.state import detach
 from chainrule.training.processes import mean_of_all, processes
 from chainrule.training.settings import Training
-
-
-class TrainingError(RuntimeError):
-    """Training can't go on, for example because the loss is no longer a number."""
 
 
 class MaximumLikelihood(lightning.LightningModule):

@@ -19,6 +19,7 @@ from chainrule.data.audio import AudioFormat, check_window, dataset, recordings
 from chainrule.data.dataset import Dataset
 from chainrule.data.read.folders import files_of, labels_of, parts_of, roots_of
 from chainrule.data.recordings import Recordings
+from chainrule.errors import MissingPackageError
 
 SUFFIXES = (".wav", ".flac")
 
@@ -179,7 +180,7 @@ def _import(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError:
-        raise ImportError(f"audio needs the package {name}: pip install 'chainrule[audio]'") from None
+        raise MissingPackageError(f"audio needs the package {name}: pip install 'chainrule[audio]'") from None
 
 
 def write_wav(path: Path, clips: Iterable[Tensor], audio: AudioFormat) -> None:

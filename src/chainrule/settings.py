@@ -1,0 +1,35 @@
+"""The settings of a fit and their types. Imports nothing slow."""
+
+from __future__ import annotations
+
+from chainrule import data
+from chainrule.signatures import Argument, arguments_of
+
+FAMILIES = (
+    "Bernoulli",
+    "Categorical",
+    "DiscretizedLogisticMixture",
+    "Gaussian",
+    "GaussianMixture",
+    "LogisticMixture",
+)
+CONDITIONAL = {
+    "conditional": f"Literal{list(FAMILIES)}",
+    "conditional.components": "int",
+    "conditional.min_scale": "float",
+    "conditional.encoding": "Literal['one_hot', 'scalar']",
+}
+"""Settings of the conditionals, and their types."""
+ENSEMBLE = {"members": "int", "orders": "Sequence[str] | None", "variants": "int"}
+"""Settings of a fit that make an ensemble, and their types."""
+
+
+def training_arguments() -> list[Argument]:
+    """The settings of `chainrule.fit`."""
+    return list(arguments_of("training/settings.py", "Training"))
+
+
+def setting_types() -> dict[str, str]:
+    """The types of all settings of a fit, except those of the model, ``model.<argument>``."""
+    types = {argument.name: argument.annotation for argument in training_arguments()}
+    return types | {"model": "str", "data": "str", "published": "Any", **data.READING, **CONDITIONAL, **ENSEMBLE}
