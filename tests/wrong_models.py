@@ -410,6 +410,21 @@ class CutsItsGradient(Logistic):
         return sequence @ self.weight.detach().tril(-1).T + self.bias
 
 
+class MixesLargeBatches(Logistic):
+    """Examples of a batch see how many they are, if there are more than 64."""
+
+    def logits(self, sequence: Tensor) -> Tensor:
+        return super().logits(sequence) + 0.01 * (len(sequence) > 64)
+
+
+class NotANumber(Logistic):
+    """Where the first value is one, the second conditional is NaN."""
+
+    def logits(self, sequence: Tensor) -> Tensor:
+        second = torch.arange(self.num_variables) == 1
+        return super().logits(sequence).masked_fill(second & (sequence[:, :1] == 1), torch.nan)
+
+
 class ExampleMean(Logistic):
     """The mean of the batch is taken from each example."""
 
@@ -470,5 +485,8 @@ BROKEN = [
     (with_conditional(LenientAboutItsSupport()), "conditional_keeps_promises", "expected a ValueError, got none"),
     (CutsItsGradient(), "gradients_flow", "expected a gradient for every parameter, got none for weight"),
     (ExampleMean(), "gradients_flow", "in a batch, as against alone"),
+    (MixesLargeBatches(), "gradients_flow", "in a batch of 256, as against alone: .*expected .*got"),
+    (NotANumber(), "finite_and_strict", r"log p\(x\) expected a number, got NaN"),
+    (NotANumber(), "step_equals_forward", "expected a number, got NaN on both sides"),
 ]
 """A wrong model, a law that it breaks, and what the message of the law says."""
