@@ -334,6 +334,20 @@ class SharesItsPrefix(Logistic):
         return distribution, Shared(state)
 
 
+class ChangesWhatIsShared(Logistic):
+    """Steps that count in a list which all states have in common."""
+
+    def start(self, batch_size: int, context: Tensor | None = None) -> State:
+        return Shared([0]), super().start(batch_size, context)
+
+    def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
+        count, inner = state
+        distribution, inner = super().step(inner, previous)
+        late = float(count.value[0] != inner[0].shape[1])
+        count.value[0] += 1
+        return self.conditional.distribution((distribution.logits + late).unsqueeze(-1)), (count, inner)
+
+
 class HiddenInAnObject(Logistic):
     """A state of a type that cannot be selected."""
 
@@ -476,6 +490,7 @@ BROKEN = [
     (CountsItsCalls(), "causal", "the same examples twice, nothing changed"),
     (KeepsTheState(), "selects_states", ""),
     (SharesItsPrefix(), "selects_states", ""),
+    (ChangesWhatIsShared(), "selects_states", "items in another sequence, variable 2"),
     (HiddenInAnObject(), "selects_states", "expected a state whose items can be selected, got: .*Prefix"),
     (SharpSamples(), "sampling_agrees", "chi-square expected a p-value"),
     (SharpSamples(event_shape=(14,)), "sampling_agrees", "expected within .* standard deviations"),
