@@ -142,6 +142,18 @@ class OnlyPositive(Gaussian):
         return constraints.positive
 
 
+class CountsOffByAThousandth(Count):
+    class TooLarge(Poisson):
+        def log_prob(self, value: Tensor) -> Tensor:
+            return super().log_prob(value) + 0.001
+
+    def distribution(self, parameters: Tensor) -> Distribution:
+        return self.TooLarge(parameters.squeeze(-1).exp(), validate_args=False)
+
+    def at(self, distribution: Distribution, index: int) -> Distribution:
+        return self.TooLarge(distribution.rate.flatten(1)[:, index], validate_args=False)
+
+
 class PicksTheFirst(Gaussian):
     def at(self, distribution: Distribution, index: int) -> Distribution:
         return super().at(distribution, 0)
@@ -171,6 +183,7 @@ class StartsAnywhere(Categorical):
     [
         (HalfOfTheSamples(), "samples in cell"),
         (LosesItsMass(), "over support and atoms expected 1 within 1e-5, got 0.999"),
+        (CountsOffByAThousandth(), "over support and atoms expected 1 within 1e-5, got 1.001"),
         (OnlyPositive(), "over support and atoms expected 1"),
         (PicksTheFirst(), "of `at`, as against the whole distribution's"),
         (TooFewFeatures(4), r"encode expected the shape \(4, 3\), got \(4, 1\)"),

@@ -156,8 +156,8 @@ def _unknown_support(model: AutoregressiveModel) -> Verdict:
 
 def _too_narrow() -> Verdict:
     return cannot_tell(
-        "a conditional is too narrow, or too wide, to be integrated, also at weights 100 times smaller",
-        "another seed or fewer layers",
+        "a conditional is too narrow, too wide or too rough to be integrated, also at weights 100 times smaller",
+        "another seed, fewer layers or a density with fewer jumps",
     )
 
 
