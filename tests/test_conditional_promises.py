@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor
-from torch.distributions import Beta, Distribution, Gamma, Normal, Poisson, constraints
+from torch.distributions import Beta, Distribution, Gamma, Laplace, Normal, Poisson, constraints
 from torch.distributions.constraints import Constraint
 from zoo import CONDITIONALS, IMAGE_CONDITIONALS, REAL_CONDITIONALS
 
@@ -142,6 +142,18 @@ class OnlyPositive(Gaussian):
         return constraints.positive
 
 
+class CountsOffByAThousandth(Count):
+    class TooLarge(Poisson):
+        def log_prob(self, value: Tensor) -> Tensor:
+            return super().log_prob(value) + 0.001
+
+    def distribution(self, parameters: Tensor) -> Distribution:
+        return self.TooLarge(parameters.squeeze(-1).exp(), validate_args=False)
+
+    def at(self, distribution: Distribution, index: int) -> Distribution:
+        return self.TooLarge(distribution.rate.flatten(1)[:, index], validate_args=False)
+
+
 class PicksTheFirst(Gaussian):
     def at(self, distribution: Distribution, index: int) -> Distribution:
         return super().at(distribution, 0)
@@ -171,6 +183,7 @@ class StartsAnywhere(Categorical):
     [
         (HalfOfTheSamples(), "samples in cell"),
         (LosesItsMass(), "over support and atoms expected 1 within 1e-5, got 0.999"),
+        (CountsOffByAThousandth(), "over support and atoms expected 1 within 1e-5, got 1.001"),
         (OnlyPositive(), "over support and atoms expected 1"),
         (PicksTheFirst(), "of `at`, as against the whole distribution's"),
         (TooFewFeatures(4), r"encode expected the shape \(4, 3\), got \(4, 1\)"),
@@ -182,3 +195,115 @@ class StartsAnywhere(Categorical):
 def test_broken_promises_are_told(family: Conditional, message: str) -> None:
     with pytest.raises(AssertionError, match=f"conditional_keeps_promises: .*{message}"):
         check_conditional(family)
+
+
+class Kinked(Conditional):
+    """A density with a kink at its mean."""
+
+    num_parameters, num_features = 2, 1
+    support = constraints.real
+
+    def distribution(self, parameters: Tensor) -> Distribution:
+        mean, size = parameters.unbind(-1)
+        return self.component(mean, torch.nn.functional.softplus(size) + 0.1)
+
+    def component(self, mean: Tensor, scale: Tensor) -> Distribution:
+        return Laplace(mean, scale, validate_args=False)
+
+    def at(self, distribution: Distribution, index: int) -> Distribution:
+        mean, scale = (getattr(distribution, name).flatten(1)[:, index] for name in ("loc", "scale"))
+        return self.component(mean, scale)
+
+    def encode(self, x: Tensor) -> Tensor:
+        return x.unsqueeze(-1)
+
+
+class Box(Laplace):
+    """A density with two jumps."""
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        inside = (value - self.loc).abs() < self.scale
+        return torch.where(inside, -(2 * self.scale).log(), -torch.inf)
+
+    def sample(self, sample_shape: tuple[int, ...] = ()) -> Tensor:
+        shape = self._extended_shape(torch.Size(sample_shape))
+        return self.loc + self.scale * (2 * torch.rand(shape, dtype=self.loc.dtype) - 1)
+
+
+class Jumps(Kinked):
+    def component(self, mean: Tensor, scale: Tensor) -> Distribution:
+        return Box(mean, scale, validate_args=False)
+
+
+class Comb(Kinked):
+    """A density with a jump every thousandth: right, but no quadrature can say so."""
+
+    class Teeth(Laplace):
+        def log_prob(self, value: Tensor) -> Tensor:
+            return super().log_prob(value) + torch.where((1000 * value).floor() % 2 == 0, 1.5, 0.5).log()
+
+        def sample(self, sample_shape: tuple[int, ...] = ()) -> Tensor:
+            drawn = 1000 * super().sample(torch.Size(sample_shape))
+            even = (drawn.floor() / 2).floor() * 2
+            return (even + (torch.rand_like(drawn) < 0.25) + torch.rand_like(drawn)) / 1000
+
+    def component(self, mean: Tensor, scale: Tensor) -> Distribution:
+        return self.Teeth(mean, scale, validate_args=False)
+
+
+class KinkedOffByAThousandth(Kinked):
+    class TooLarge(Laplace):
+        def log_prob(self, value: Tensor) -> Tensor:
+            return super().log_prob(value) + 0.001
+
+    def component(self, mean: Tensor, scale: Tensor) -> Distribution:
+        return self.TooLarge(mean, scale, validate_args=False)
+
+
+class HalfKinked(Kinked):
+    class Half(Laplace):
+        def log_prob(self, value: Tensor) -> Tensor:
+            return super().log_prob(value) - 0.6733
+
+    def component(self, mean: Tensor, scale: Tensor) -> Distribution:
+        return self.Half(mean, scale, validate_args=False)
+
+
+class Undefined(Kinked):
+    class Nan(Laplace):
+        def log_prob(self, value: Tensor) -> Tensor:
+            return super().log_prob(value).masked_fill(value < self.loc, torch.nan)
+
+    def component(self, mean: Tensor, scale: Tensor) -> Distribution:
+        return self.Nan(mean, scale, validate_args=False)
+
+
+@pytest.mark.parametrize(
+    "family", [Kinked(), Jumps(), Standardised(Kinked(), shift=5.0, scale=30.0), WithMissing(Kinked())], ids=repr
+)
+def test_densities_with_kinks_and_jumps_are_integrated(family: Conditional) -> None:
+    assert check_conditional(family) == "passed: by quadrature"
+
+
+@pytest.mark.parametrize("n", [3, 4])
+def test_models_of_densities_with_kinks_keep_all_laws(n: int) -> None:
+    verdicts = check_model(FVSBN(event_shape=(n,), conditional=Kinked()))
+    for law in ("normalised", "sampling_agrees", "completion_agrees", "conditional_keeps_promises"):
+        assert verdicts[law].passed, verdicts[law]
+
+
+def test_a_density_too_rough_to_be_integrated_cannot_be_told() -> None:
+    verdict = check_conditional(Comb())
+    assert verdict.outcome is Outcome.CANNOT_TELL
+    assert "too rough to be integrated" in verdict
+
+
+@pytest.mark.parametrize(
+    ("family", "got"), [(KinkedOffByAThousandth(), "1.001"), (HalfKinked(), "0.51"), (Undefined(), "nan")], ids=repr
+)
+def test_wrong_densities_with_kinks_are_told(family: Conditional, got: str) -> None:
+    told = "got NaN on both sides" if got == "nan" else f"over support and atoms expected 1 within 1e-5, got {got}"
+    with pytest.raises(AssertionError, match=told):
+        check_conditional(family)
+    with pytest.raises(AssertionError, match=r"(?s)normalised: "):
+        check_model(FVSBN(event_shape=(3,), conditional=family))

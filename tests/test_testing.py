@@ -1,9 +1,11 @@
 """Each law fails on a model that breaks it, and the laws leave the user's model as it was."""
 
 import copy
+import re
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from wrong_models import BROKEN, Dead, Forgets, Logistic
 
@@ -13,6 +15,7 @@ from chainrule.model import AutoregressiveModel
 from chainrule.models import FVSBN, MADE, GatedPixelCNN
 from chainrule.testing import LAWS, Outcome, check_model, randomised
 from chainrule.testing.agreement import chi_square
+from chainrule.testing.verdicts import require_close
 
 each_broken = pytest.mark.parametrize(
     ("model", "law", "message"), BROKEN, ids=[f"{law}-{type(model).__name__}" for model, law, _ in BROKEN]
@@ -193,3 +196,31 @@ def test_three_real_variables_are_integrated() -> None:
     assert {verdicts[law] for law in ("normalised", "sampling_agrees", "completion_agrees")} == {
         "passed: conditional by conditional"
     }
+
+
+def test_messages_show_the_first_item_that_differs_with_enough_digits() -> None:
+    near = torch.tensor([1.0, 4.1997, 2.0], dtype=torch.float64)
+    with pytest.raises(AssertionError, match=r"^p: at index \(1,\) expected 4.1997, got 4.1997\d+$"):
+        require_close(near + torch.tensor([0.0, 1e-14, 1.0]), near, 0.0, "p")
+    nan = torch.tensor([1.0, torch.nan])
+    with pytest.raises(AssertionError, match=r"^p: at index \(1,\) expected a number, got NaN on both sides$"):
+        require_close(nan, nan, 1.0, "p")
+
+
+class LosesItsLastBias(Logistic):
+    """One weight is not saved; most examples don't show it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("last", torch.rand(()) + 1, persistent=False)
+
+    def logits(self, sequence: Tensor) -> Tensor:
+        rare = sequence[:, :3].prod(1)
+        return super().logits(sequence) + F.pad(self.last * rare[:, None], (3, 0))
+
+
+def test_saving_shows_an_example_that_differs() -> None:
+    with pytest.raises(AssertionError, match="others after loading: at index") as caught:
+        testing.saves_and_loads(randomised(LosesItsLastBias()))
+    expected, got = re.findall(r"(?:expected|got) (-[\d.]+)", str(caught.value))
+    assert expected != got

@@ -334,6 +334,20 @@ class SharesItsPrefix(Logistic):
         return distribution, Shared(state)
 
 
+class ChangesWhatIsShared(Logistic):
+    """Steps that count in a list which all states have in common."""
+
+    def start(self, batch_size: int, context: Tensor | None = None) -> State:
+        return Shared([0]), super().start(batch_size, context)
+
+    def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
+        count, inner = state
+        distribution, inner = super().step(inner, previous)
+        late = float(count.value[0] != inner[0].shape[1])
+        count.value[0] += 1
+        return self.conditional.distribution((distribution.logits + late).unsqueeze(-1)), (count, inner)
+
+
 class HiddenInAnObject(Logistic):
     """A state of a type that cannot be selected."""
 
@@ -410,6 +424,21 @@ class CutsItsGradient(Logistic):
         return sequence @ self.weight.detach().tril(-1).T + self.bias
 
 
+class MixesLargeBatches(Logistic):
+    """Examples of a batch see how many they are, if there are more than 64."""
+
+    def logits(self, sequence: Tensor) -> Tensor:
+        return super().logits(sequence) + 0.01 * (len(sequence) > 64)
+
+
+class NotANumber(Logistic):
+    """Where the first value is one, the second conditional is NaN."""
+
+    def logits(self, sequence: Tensor) -> Tensor:
+        second = torch.arange(self.num_variables) == 1
+        return super().logits(sequence).masked_fill(second & (sequence[:, :1] == 1), torch.nan)
+
+
 class ExampleMean(Logistic):
     """The mean of the batch is taken from each example."""
 
@@ -461,6 +490,7 @@ BROKEN = [
     (CountsItsCalls(), "causal", "the same examples twice, nothing changed"),
     (KeepsTheState(), "selects_states", ""),
     (SharesItsPrefix(), "selects_states", ""),
+    (ChangesWhatIsShared(), "selects_states", "items in another sequence, variable 2"),
     (HiddenInAnObject(), "selects_states", "expected a state whose items can be selected, got: .*Prefix"),
     (SharpSamples(), "sampling_agrees", "chi-square expected a p-value"),
     (SharpSamples(event_shape=(14,)), "sampling_agrees", "expected within .* standard deviations"),
@@ -470,5 +500,8 @@ BROKEN = [
     (with_conditional(LenientAboutItsSupport()), "conditional_keeps_promises", "expected a ValueError, got none"),
     (CutsItsGradient(), "gradients_flow", "expected a gradient for every parameter, got none for weight"),
     (ExampleMean(), "gradients_flow", "in a batch, as against alone"),
+    (MixesLargeBatches(), "gradients_flow", "in a batch of 256, as against alone: .*expected .*got"),
+    (NotANumber(), "finite_and_strict", r"log p\(x\) expected a number, got NaN"),
+    (NotANumber(), "step_equals_forward", "expected a number, got NaN on both sides"),
 ]
 """A wrong model, a law that it breaks, and what the message of the law says."""

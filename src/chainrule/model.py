@@ -193,7 +193,8 @@ class AutoregressiveModel(Model):
         The default recomputes `forward` on the prefix, for n passes per example.
 
         Args:
-            state: What `start` or the step before returned. It may be updated in place.
+            state: What `start` or the step before returned. A step may change it: a caller that needs it again copies
+                it first.
             previous: Values ``(B,)`` of the variable before, or None at the first step.
 
         Returns:

@@ -15,7 +15,8 @@ State = Any
 Tensors whose first dimension is the batch, in any nesting of tuples, named tuples, lists, dicts and dataclasses.
 `Shared` wraps the parts that all items of the batch have in common: the position in the sequence, or weights laid out
 for the steps. None is an empty state. A state holds no modules and no compiled code, so that it can be copied and
-pickled.
+pickled. A step may change the state it is given, for speed: a caller that needs it again copies it first
+(`select` and `repeat` do, and ``map_tensors(Tensor.clone, state)``). It never changes what is `Shared`.
 """
 
 T = TypeVar("T")

@@ -74,6 +74,14 @@ class Grid:
     cells: Tensor
 
     @property
+    def edges(self) -> Tensor:
+        """The edges ``(E, *event_shape)`` of the panels of all variables; the last is repeated where one has fewer."""
+        rows = [nodes.edges for nodes in self.nodes]
+        most = torch.arange(max(map(len, rows)))
+        columns = torch.stack([row[most.clamp(max=len(row) - 1)] for row in rows], dim=1)
+        return columns.unflatten(1, self.values.shape[1:])
+
+    @property
     def num_cells(self) -> int:
         """The cells of the variable that has most."""
         return int(self.cells.max()) + 1

@@ -91,7 +91,8 @@ def _require_masks(model: AutoregressiveModel) -> None:
 
 @torch.no_grad()
 def _no_mixing(model: AutoregressiveModel, x: Tensor) -> None:
-    """Require the log-probabilities of each example to be the same alone as in a batch."""
-    together = model.log_prob(x)
+    """Require the log-probabilities of each example to be the same alone as in batches, a small and a large one."""
     alone = torch.cat([model.log_prob(item) for item in x.split(1)])
-    require_close(together, alone, ROUNDING, "gradients_flow: log p(x) in a batch, as against alone")
+    for name, items in (("a batch", torch.arange(len(x))), (f"a batch of {MANY}", torch.arange(MANY) % len(x))):
+        message = f"gradients_flow: log p(x) in {name}, as against alone"
+        require_close(model.log_prob(x[items]), alone[items], ROUNDING, message)

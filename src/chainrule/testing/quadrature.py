@@ -2,7 +2,8 @@
 
 A listed value stands for itself. A continuous support is mapped onto the whole line by x = 2 sinh u (all numbers),
 x = a + e^u (from a on) or x = a + (b - a) / (1 + e^-u) (between a and b), and integrated by the trapezoidal rule on
-evenly spaced u, which for smooth functions is exact to rounding once its steps are small.
+evenly spaced u, which for smooth functions is exact to rounding once its steps are small. Where that does not give
+one, `chainrule.testing.integration` takes more care.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ NEAR = 24.0
 MAX_CELLS = 16
 """A support is cut into at most this many cells, in which samples are counted."""
 
+STRIDE = 4
+"""A panel of `chainrule.testing.integration` reaches over this many nodes."""
+
 
 @dataclass(frozen=True)
 class Nodes:
@@ -48,6 +52,16 @@ class Nodes:
     num_atoms: int
     open_ends: tuple[bool, bool]
     continuous: bool
+
+    @property
+    def edges(self) -> Tensor:
+        """The edges ``(E,)`` of the panels into which a continuous support is cut; of listed values, the first."""
+        values = self.values[: len(self.values) - self.num_atoms]
+        return torch.cat([values[::STRIDE], values[-1:]]) if self.continuous else values[:1]
+
+    def singles(self, masses: Tensor) -> Tensor:
+        """The sum of those of ``masses`` ``(K, ...)`` that are no density's: of listed values and atoms."""
+        return masses[len(self.values) - self.num_atoms if self.continuous else 0 : len(self.values)].sum(0)
 
     def mass_at_ends(self, masses: Tensor) -> float:
         """The greatest of ``masses`` ``(K, ...)`` at an open end: beyond it there may be as much."""

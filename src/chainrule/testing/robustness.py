@@ -10,7 +10,7 @@ from torch import Tensor
 
 from chainrule.model import AutoregressiveModel
 from chainrule.tasks.sample import sample
-from chainrule.testing.probes import random_events, values_along
+from chainrule.testing.probes import EXAMPLES, random_events, values_along
 from chainrule.testing.promises import outside
 from chainrule.testing.subjects import law
 from chainrule.testing.verdicts import PASSED, Verdict, cannot_tell, passed, require, require_close
@@ -46,7 +46,7 @@ def saves_and_loads(model: AutoregressiveModel) -> Verdict:
             f"saves_and_loads: expected {type(model).__name__}(**config) to take the saved weights, got: {error}"
         ) from error
     got = loaded.eval().log_prob(x)
-    require(torch.equal(got, expected), f"saves_and_loads: expected log p(x) {expected[0]}, got {got[0]} after loading")
+    require_close(got, expected, 0.0, "saves_and_loads: expected identical log p(x), got others after loading")
     double = copy.deepcopy(model).double()
     _require_type(double, x, torch.float64, model.device.type)
     require_close(double.log_prob(x).to(expected), expected, 1e-4, "saves_and_loads: log p(x) in double precision")
@@ -74,11 +74,15 @@ def _require_type(model: AutoregressiveModel, x: Tensor, dtype: torch.dtype, dev
 @law
 @torch.no_grad()
 def finite_and_strict(model: AutoregressiveModel) -> Verdict:
-    """`log_prob` is finite at extreme inputs and weights, and raises ``ValueError`` for invalid inputs.
+    """`log_prob` is a number, finite at extreme inputs and weights, and raises ``ValueError`` for invalid inputs.
 
     Raises:
-        AssertionError: If it isn't finite, accepts an invalid input, or doesn't say what it expected and got.
+        AssertionError: If it is NaN, isn't finite, accepts an invalid input, or doesn't say what it expected and got.
     """
+    missing = int(model.log_prob(random_events(model, EXAMPLES)).isnan().sum())
+    require(
+        missing == 0, f"finite_and_strict: log p(x) expected a number, got NaN: log p(x) is NaN for {missing} examples"
+    )
     _invalid(model, _wrong_shapes(model))
     _invalid(model, _wrong_values(model))
     for parameter in model.parameters():
@@ -117,7 +121,7 @@ def _not_finite(model: AutoregressiveModel) -> tuple[str, float] | None:
     for name, value in (("lowest", values[:, 0]), ("highest", values[:, -1])):
         got = model.log_prob(value.reshape(model.event_shape).expand(2, *model.event_shape))
         if not bool(got.isfinite().all()):
-            return name, float(got[0])
+            return name, float(got[~got.isfinite()][0])
     return None
 
 

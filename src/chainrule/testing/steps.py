@@ -142,7 +142,8 @@ def selects_states(model: AutoregressiveModel) -> Verdict:
 
     Tasks do so between steps: completion repeats the promising items, and drops the others. Here items are selected
     after each of the first variables, each with its own context, and the conditionals that follow are compared with
-    those of `forward`.
+    those of `forward`. The original state goes one step on first: a step may change the state that it is given, but not
+    what is `Shared`, which the selected items have in common with it.
 
     Raises:
         AssertionError: If a conditional is that of another item, or the state can't be selected.
@@ -183,7 +184,9 @@ def _require_selected(
         previous = sequence[:, t]
         if t in ((n - 1) // 2, n - 2):
             chosen = indices if len(sequence) == len(x) else torch.arange(len(sequence)).flip(0)
-            state, previous = _selected(state, chosen), previous[chosen]
+            original, state = state, _selected(state, chosen)
+            model.step(original, previous)  # it may change the original, but not what was selected before
+            previous = previous[chosen]
             sequence, expected = sequence[chosen], expected[chosen]
 
 

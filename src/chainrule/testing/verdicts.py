@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Sequence
 from typing import Self
 
@@ -99,7 +100,9 @@ def require(condition: bool, message: str) -> None:
 
 
 def require_close(got: Tensor, expected: Tensor, tolerance: float, message: str, *, size: float = 1.0) -> None:
-    """Raise ``AssertionError`` where two tensors differ by more than ``tolerance``.
+    """Raise ``AssertionError`` where two tensors differ by more than ``tolerance``, or are not numbers.
+
+    The message shows the first item that differs.
 
     Args:
         got: What came.
@@ -113,4 +116,12 @@ def require_close(got: Tensor, expected: Tensor, tolerance: float, message: str,
     bad = ~((excess <= 0) | (got == expected))
     if bool(bad.any()):
         where = tuple(torch.nonzero(bad)[0].tolist())
-        raise AssertionError(f"{message}: at index {where} expected {expected[where]:.9g}, got {got[where]:.9g}")
+        raise AssertionError(f"{message}: at index {where} expected {_pair(float(expected[where]), float(got[where]))}")
+
+
+def _pair(expected: float, got: float) -> str:
+    """Both numbers, with as many digits as it takes to see that they differ."""
+    if math.isnan(expected) and math.isnan(got):
+        return "a number, got NaN on both sides"
+    short = f"{expected:.9g}", f"{got:.9g}"
+    return ", got ".join(short if short[0] != short[1] else (repr(expected), repr(got)))
