@@ -33,8 +33,8 @@ def sample(
 ) -> Tensor:
     """Draw ``n`` examples ``(n, *event_shape)`` from the model.
 
-    With a temperature, ``top_k``, ``top_p`` or ``greedy``, every conditional is changed before it is
-    drawn from, so the examples are no longer distributed as p(x).
+    With a temperature, ``top_k``, ``top_p`` or ``greedy``, every conditional is changed before it is drawn from, so the
+    examples are no longer distributed as p(x).
 
     Args:
         model: Any model of the contract.
@@ -47,15 +47,13 @@ def sample(
         greedy: Take the most probable value of every variable.
         context: What each example is conditioned on: classes ``(n,)``.
         prefix: Values ``(k,)`` of the first k variables of every example, along the order; they are not drawn.
-        length: The number of variables to draw after the prefix, from a model of sequences of any length; by default as
-            many as the model's event has.
+        length: The number of variables after the prefix, of a model of any length; by default that of the event.
         watch: Called with the values ``(n,)`` of every variable as it is drawn.
         precision: ``"32-true"``, that of the model itself, or ``"bf16-mixed"``: matrix products in bfloat16, which are
             faster for wide layers and many examples at once; conditionals then differ from p by rounding.
 
     Raises:
-        ValueError: If a setting is out of range, does not fit the model, or needs conditionals whose values can be
-            listed.
+        ValueError: If a setting is out of range, does not fit the model, or needs values that can be listed.
     """
     if n < 1:
         raise ValueError(f"n expects at least 1 example, got {n}")
