@@ -145,3 +145,36 @@ def test_other_data_is_refused_by_name(name: str, capsys: pytest.CaptureFixture[
     message = refused(capsys, "evaluate", str(FOLDER / name), "--data", other)
     assert "--data expects" in message
     assert other in message
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_means_of_values_are_of_levels(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    commands = {"conditionals": ["-n", "2"], "purify": ["--epsilon", "1"]}
+    for command, more in commands.items():
+        out = tmp_path / f"{command}.png"
+        arguments = [command, str(FOLDER / name), *more, "--out", str(out)]
+        if name in ("image", "rows"):
+            if command == "conditionals":
+                assert main(arguments) == 0
+                capsys.readouterr()
+        else:
+            assert f"{command} expects a run on images or on rows of levels" in refused(capsys, *arguments)
+            assert not out.exists()
+
+
+@pytest.mark.parametrize("name", ["series", "audio"])
+def test_sequences_of_any_length_have_no_marginal(name: str, data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    message = refused(capsys, "marginal", str(FOLDER / name), data, "--observe", "0.5")
+    assert "expects examples of one length, got recordings or a series" in message
+
+
+def test_the_documents_of_a_file_may_be_shorter_than_those_of_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = tmp_path / "few.txt"
+    few.write_text("row\ngently\n")
+    assert main(["marginal", str(FOLDER / "documents"), str(few), "--observe", "1", "--json"]) == 0
+    whole = json.loads(capsys.readouterr().out)
+    assert main(["evaluate", str(FOLDER / "documents"), str(few), "--json"]) == 0
+    nats = json.loads(capsys.readouterr().out)["nats"]
+    assert sum(whole["log_prob"]) / 2 == pytest.approx(-nats, abs=1e-4)

@@ -27,8 +27,7 @@ def run_purify(options: dict[str, Any]) -> None:
     elif out.is_file() or not out.parent.is_dir():
         raise UsageError(f"--out expects a folder in one that exists, or a file {' '.join(ARRAYS)}, got {out}")
     run, model = opened_likelihood(options)
-    if not run.kind.has_levels or model.conditional.values is None:
-        raise UsageError("purify expects a run on images or on rows of levels, got one on other data")
+    levels = len(run.kind.levels_of(model, "purify"))
     if not out.suffix and len(model.event_shape) != 3:
         expected = f"a file {' '.join(ARRAYS)} of examples {model.event_shape}"
         raise UsageError(f"--out expects {expected}, got the folder {out}")
@@ -46,7 +45,6 @@ def run_purify(options: dict[str, Any]) -> None:
         purified, chosen = purify_improbable(
             model, x, epsilon, calibration=calibration, threshold=threshold, context=context
         )
-    levels = len(model.conditional.values)
     if pictured:
         plots.side_by_side({"given": x, "purified": purified}, out, levels=levels)
     elif files is None:

@@ -67,7 +67,6 @@ class Kind(ABC):
         prints_samples: True if samples can be printed instead of written into a file.
         prints_scores: True if scores can be printed, a JSON object for each item, instead of written into a file.
         has_ensembles: True if an ensemble can be fitted.
-        has_levels: True if values are ordered levels, so that a small change of a value is defined.
         has_parts: The names that ``score --per`` takes, that of a whole item first.
         compressible: True if a general compressor's size says how complex an item is.
     """
@@ -81,7 +80,6 @@ class Kind(ABC):
     prints_samples: ClassVar[bool] = False
     prints_scores: ClassVar[bool] = False
     has_ensembles: ClassVar[bool] = True
-    has_levels: ClassVar[bool] = False
     has_parts: ClassVar[tuple[str, ...]] = ()
     compressible: ClassVar[bool] = True
 
@@ -277,6 +275,17 @@ class Kind(ABC):
         context = None if model.num_classes is None else dataset.classes(split)[torch.from_numpy(rows)]
         log_probs = log_prob(model, examples.subset(rows), context=context).double()
         return log_probs / torch.from_numpy(examples.sizes[rows]) if per_variable else log_probs
+
+    def levels_of(self, model: AutoregressiveModel, command: str) -> Tensor:
+        """The ordered levels ``(K,)`` that each value of an example takes, so that their mean and distance mean something.
+
+        Raises:
+            ValueError: If values are no such levels; ``command`` names the command that needs them.
+        """
+        raise ValueError(
+            f"{command} expects a run on images or on rows of levels, whose values can be listed, got one on data of the "
+            f"kind {self.name}"
+        )
 
     def about(self, model: Model, receptive_field: int | None) -> tuple[list[str], dict[str, Any]]:
         """Further results of `describe` for a model of this kind: lines for a person, and values for JSON."""

@@ -44,7 +44,6 @@ class LevelsKind(Kind):
     files = "a file to write"
     suffixes = (*PICTURES, *ARRAYS)
     samples_file = "samples.png"
-    has_levels = True
 
     def conditional(self, family: str | None, arguments: Mapping[str, Any]) -> Conditional:
         levels = self.format.levels
@@ -123,6 +122,13 @@ class LevelsKind(Kind):
                 log_probs=log_prob(model, x, context=context).double(),
                 compressed=lambda x=x: compressed_nats(x, self.format.levels),  # type: ignore[misc]
             )
+
+    def levels_of(self, model: AutoregressiveModel, command: str) -> Tensor:
+        if (values := model.conditional.values) is None:
+            raise ValueError(
+                f"{command} expects a model whose values can be listed, got one with the conditional {model.conditional}"
+            )
+        return values
 
     def is_of_parts(self, per: str | None, out: Path | None) -> bool:
         pictured = out is not None and out.suffix in (*PICTURES, ".npz", ".npy")
