@@ -178,3 +178,29 @@ def test_the_documents_of_a_file_may_be_shorter_than_those_of_the_run(
     assert main(["evaluate", str(FOLDER / "documents"), str(few), "--json"]) == 0
     nats = json.loads(capsys.readouterr().out)["nats"]
     assert sum(whole["log_prob"]) / 2 == pytest.approx(-nats, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_score_prints_one_json_object(name: str, data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    score = ["score", str(FOLDER / name), data, "-n", "7", "--json"]
+    assert main(score) == 0
+    whole = json.loads(capsys.readouterr().out)
+    assert whole["count"] == len(whole["items"]) == (4 if name == "audio" else 7)
+    out = tmp_path / "scores.csv"
+    assert main([*score, "--out", str(out)]) == 0
+    written = json.loads(capsys.readouterr().out)
+    assert written["out"] == str(out)
+    expected = sorted((item["score"] for item in whole["items"]), reverse=True)[:5]
+    assert [item["score"] for item in written["strangest"]] == expected
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_an_option_that_has_no_effect_is_refused(name: str, data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    run = str(FOLDER / name)
+    for command in (["evaluate"], ["score"], ["represent", "--out", "x.npy"]):
+        message = refused(capsys, command[0], run, data, *command[1:], "--split", "nonsense")
+        assert f"--split expects a data set, got {data}, all of which is read" in message
+    if name not in ("stream", "documents"):
+        assert "--color expects a run on text" in refused(capsys, "score", run, data, "--color")
+    message = refused(capsys, "score", run, data, "--json", "--calibration", "train")
+    assert "--calibration expects --score pvalue or typicality" in message

@@ -16,6 +16,7 @@ from chainrule.model import AutoregressiveModel
 from chainrule.runs.folder import WEIGHTS
 from chainrule.shipped import shipped_folder
 from chainrule.tasks.describe import describe
+from chainrule.tasks.evaluate import mean_in_words
 from chainrule.training import is_first_process
 
 
@@ -62,7 +63,7 @@ def run_reproduce(options: dict[str, Any]) -> None:
     published = result["published"]
     beside = f" (published {published['nats']}, {published['source']})" if published else ""
     per = [key.removeprefix("bits_per_") for key in result if key.startswith("bits_per_") and key != "bits_per_dim"]
-    figure = f"{result['nats']:.3f} +- {result['nats_stderr'] or 0:.3f} nats"
+    figure = mean_in_words(result["nats"], result["nats_stderr"], digits=3)
     for unit in per:
         figure = f"{result[f'nats_per_{unit}']:.4f} nats or {result[f'bits_per_{unit}']:.4f} bits per {unit}"
     print(f"{result['recipe']}: test NLL {figure}{beside}")

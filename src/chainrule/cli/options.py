@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.cli.fit_options import add_fit
-from chainrule.cli.parser import Parser, UsageError, suggestion
+from chainrule.cli.parser import Options, Parser, UsageError, suggestion
 
 SCORES = ("nll", "pvalue", "typicality", "ratio", "complexity")
 """The scores of `chainrule.tasks.anomaly`, which imports torch."""
@@ -176,7 +176,7 @@ COMMANDS: dict[str, Command] = {
         (
             *RUN, *DATA, "--prior",
             _out(".npz, .npy, .csv: p(c | x) of all examples; .png, .pdf, .svg: p(c | x_<t) of the first n"),
-            _count("examples in the picture", 4), "--batch-size", "--json",
+            _count("examples in the picture, and, if they have no classes, in the list", 4), "--batch-size", "--json",
         ),
     ),
     "represent": Command(
@@ -215,7 +215,7 @@ COMMANDS: dict[str, Command] = {
 }  # fmt: skip
 
 
-def parse(argv: list[str]) -> tuple[Command, dict[str, Any]] | None:
+def parse(argv: list[str]) -> tuple[Command, Options] | None:
     """The command and the options of a command line; None if help or the version was printed.
 
     Raises:

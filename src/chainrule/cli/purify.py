@@ -5,13 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from chainrule import plots
 from chainrule.cli.opening import opened_likelihood, say, source_of
-from chainrule.cli.parser import UsageError
+from chainrule.cli.parser import Options, UsageError
 from chainrule.data.write import ARRAYS, check_suffix, write_images, write_levels
 from chainrule.tasks.purify import purify, purify_improbable
 
@@ -19,7 +18,7 @@ SHOWN = 16
 """Examples of a picture by default."""
 
 
-def run_purify(options: dict[str, Any]) -> None:
+def run_purify(options: Options) -> None:
     """Purify examples, and write them as images, as an array, or as a picture beside the originals."""
     out, epsilon = options["out"], options["epsilon"]
     if out.suffix:

@@ -141,7 +141,7 @@ class AudioKind(SequenceKind):
 
     def summary(self, evaluation: Evaluation, figures: Mapping[str, Any]) -> list[str]:
         each = f"{figures['nats_per_sample']:.4f} nats or {figures['bits_per_sample']:.4f} bits per sample"
-        return [f"{evaluation.nats:.4f} +- {evaluation.nats_stderr:.4f} nats per recording; {each}"]
+        return [f"{evaluation} per recording; {each}"]
 
     def items(self, model: AutoregressiveModel, source: Source) -> Iterator[Items]:
         given = self.given(source, model)

@@ -231,6 +231,13 @@ class Kind(ABC):
             ValueError: If the source does not hold such items.
         """
 
+    def check_parts(self, per: str | None, *, color: bool) -> None:
+        """Raise ``ValueError`` if ``score`` can't name parts of items by ``--per PER``, or print them in colours."""
+        if color and "character" not in self.has_parts:
+            raise ValueError(f"--color expects a run on text, got one on data of the kind {self.name}")
+        if self.has_parts and per is not None and per not in self.has_parts:
+            raise ValueError(f"--per expects {' or '.join(self.has_parts)}, got {per!r}")
+
     def is_of_parts(self, per: str | None, out: Path | None) -> bool:
         """True if ``score --per PER --out OUT`` asks for the parts of items, such as pixels, and not for the items."""
         return per is not None and per not in self.has_parts[:1]
@@ -277,14 +284,14 @@ class Kind(ABC):
         return log_probs / torch.from_numpy(examples.sizes[rows]) if per_variable else log_probs
 
     def levels_of(self, model: AutoregressiveModel, command: str) -> Tensor:
-        """The ordered levels ``(K,)`` that each value of an example takes, so that their mean and distance mean something.
+        """The ordered levels ``(K,)`` of each value of an example, whose means and distances have a meaning.
 
         Raises:
             ValueError: If values are no such levels; ``command`` names the command that needs them.
         """
         raise ValueError(
-            f"{command} expects a run on images or on rows of levels, whose values can be listed, got one on data of the "
-            f"kind {self.name}"
+            f"{command} expects a run on images or on rows of levels, whose values can be listed, got one on "
+            f"data of the kind {self.name}"
         )
 
     def about(self, model: Model, receptive_field: int | None) -> tuple[list[str], dict[str, Any]]:

@@ -103,8 +103,7 @@ class LevelsKind(Kind):
         return lines + _effective_size(done)
 
     def summary(self, evaluation: Evaluation, figures: Mapping[str, Any]) -> list[str]:
-        nats = f"{evaluation.nats:.4f} +- {evaluation.nats_stderr:.4f} nats"
-        return [f"{nats}, {evaluation.bits_per_dim:.4f} bits per dimension"]
+        return [f"{evaluation}, {evaluation.bits_per_dim:.4f} bits per dimension"]
 
     @property
     def unit(self) -> str:
@@ -125,9 +124,7 @@ class LevelsKind(Kind):
 
     def levels_of(self, model: AutoregressiveModel, command: str) -> Tensor:
         if (values := model.conditional.values) is None:
-            raise ValueError(
-                f"{command} expects a model whose values can be listed, got one with the conditional {model.conditional}"
-            )
+            raise ValueError(f"{command} expects a model whose values can be listed, got one of {model.conditional}")
         return values
 
     def is_of_parts(self, per: str | None, out: Path | None) -> bool:

@@ -121,7 +121,7 @@ class TableKind(Kind):
         return "row"
 
     def summary(self, evaluation: Evaluation, figures: Mapping[str, Any]) -> list[str]:
-        return [f"{evaluation.nats:.4f} +- {evaluation.nats_stderr:.4f} nats per row, in the file's units"]
+        return [f"{evaluation} per row, in the file's units"]
 
     def items(self, model: AutoregressiveModel, source: Source) -> Iterator[Items]:
         unmissing = self._never_missing()
@@ -141,8 +141,6 @@ class TableKind(Kind):
             yield Items({}, log_probs, notes=notes, partial=partial)
 
     def score_parts(self, model: AutoregressiveModel, source: Source, per: str | None, out: Path | None) -> list[str]:
-        if per != "cell":
-            raise ValueError(f"--per expects row or cell, as the run was fitted on a table, got {per!r}")
         if out is None:
             raise ValueError("score expects --out, a .csv or .parquet file, as the run was fitted on a table")
         check_suffix(out, FRAMES)

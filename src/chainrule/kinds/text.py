@@ -201,8 +201,6 @@ class TextKind(SequenceKind):
         return {("length" if name == "symbols" else name): value for name, value in row.items()}
 
     def score_parts(self, model: AutoregressiveModel, source: Source, per: str | None, out: Path | None) -> list[str]:
-        if per not in ("character", "color"):
-            raise ValueError(f"--per expects line or character, got {per!r}")
         if out is not None:
             raise ValueError("score expects no --out with --per character or --color, which print")
         total, count, unknown = 0.0, 0, 0
