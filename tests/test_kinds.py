@@ -204,3 +204,27 @@ def test_an_option_that_has_no_effect_is_refused(name: str, data: str, capsys: p
         assert "--color expects a run on text" in refused(capsys, "score", run, data, "--color")
     message = refused(capsys, "score", run, data, "--json", "--calibration", "train")
     assert "--calibration expects --score pvalue or typicality" in message
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_complete_refuses_the_options_of_other_kinds(
+    name: str, data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = {"n": "2", "observe": "0.5", "mean": None, "particles": "0", "draws": "2", "length": "3"}
+    taken = {"series": "draws length", "table": "n mean particles draws", "audio": "n observe draws"}
+    levels = "n observe particles draws"
+    own = taken | {"stream": "n draws length", "documents": "n draws length", "image": levels, "rows": levels}
+    for option, value in given.items():
+        if option not in own[name].split():
+            flag = f"-{option}" if len(option) == 1 else f"--{option}"
+            typed = [flag] if value is None else [flag, value]
+            message = refused(
+                capsys,
+                "complete",
+                str(FOLDER / name),
+                data,
+                *typed,
+                "--out",
+                str(tmp_path / f"x{SUFFIX.get(name, '.csv')}"),
+            )
+            assert f"complete expects no {flag}, as the run was fitted on data of the kind" in message

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor
-
 from chainrule import plots
 from chainrule.abilities import components_of
 from chainrule.cli.opening import opened_likelihood, print_json, print_rows, say, source_of
 from chainrule.cli.parser import Options, UsageError
 from chainrule.data.write import ARRAYS, check_suffix, write_array
-from chainrule.tasks.classify import class_prior, classify, classify_progressively
+from chainrule.tasks.classify import class_prior, classify, classify_progressively, first_classes
 
 PRIORS = {"train": "class frequencies of the training split", "uniform": "same probability for every class"}
 
@@ -47,7 +45,7 @@ def run_classify(options: Options) -> None:
     elif out is not None:
         more = {} if given.labels is None else {"classes": given.labels}
         write_array("probabilities", log_probs.exp().numpy(), out, **more)
-    rows = _first(log_probs[: options["n"]], given.names) if given.labels is None else []
+    rows = first_classes(log_probs[: options["n"]], given.names) if given.labels is None else []
     if options["json"]:
         result |= {"first": rows} if rows else {}
         print_json(result | {"run": str(options["run"]), "model": type(model).__name__, **given.about})
@@ -59,12 +57,3 @@ def run_classify(options: Options) -> None:
     print_rows(rows)
     if out is not None:
         say([f"wrote {out}"])
-
-
-def _first(log_probs: Tensor, names: list[str] | None) -> list[dict[str, Any]]:
-    """The most probable class of each example, and its probability."""
-    best = zip(*(each.tolist() for each in log_probs.exp().max(1)), strict=True)
-    return [
-        {"number": number, **({} if names is None else {"file": names[number - 1]}), "class": c, "probability": p}
-        for number, (p, c) in enumerate(best, start=1)
-    ]

@@ -13,6 +13,7 @@ EXAMPLES = 8
 def run_complete(options: Options) -> None:
     """Fill in the unknown variables of examples, and write them in the form in which the data came."""
     run, model = opened_likelihood(options)
+    run.kind.check_completing(options.typed)
     limit = EXAMPLES if options["n"] is None and options["file"] is None else options["n"]
     names = ("out", "observe", "draws", "mean", "length", "particles")
     request = Completing(

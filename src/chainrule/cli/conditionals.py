@@ -18,6 +18,7 @@ def run_conditionals(options: Options) -> None:
     run, model = opened_likelihood(options)
     values = run.kind.levels_of(model, "conditionals")
     if options["data"] or options["file"]:
+        options.refuse("seed", expects="samples, got data, which have none")
         source = source_of(run, options, options["n"])
         x = source.first(run.kind.given(source, model, conditioned=False).examples)
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -78,15 +77,7 @@ def say(lines: Iterable[str]) -> None:
 
 def print_json(values: dict[str, Any]) -> None:
     """Print one JSON object on standard output, with null for what JSON has no number for."""
-    print(json.dumps(_finite(values)))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _finite(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_finite(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    print(json.dumps(json.loads(json.dumps(values), parse_constant=lambda _: None)))
 
 
 def print_rows(rows: Iterable[dict[str, Any]]) -> None:

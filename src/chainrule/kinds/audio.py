@@ -41,6 +41,7 @@ class AudioKind(SequenceKind):
     samples_file = "samples.wav"
     num_samples = 8
     has_ensembles = False
+    completes_with = ("n", "observe", "draws")
     prints_scores = True
     format: AudioFormat
 
@@ -100,10 +101,8 @@ class AudioKind(SequenceKind):
         )
 
     def complete(self, model: AutoregressiveModel, request: Completing) -> list[str]:
-        if request.observe is None or request.mean or request.length is not None:
-            raise ValueError(
-                "complete expects --observe, first-half or a fraction, no --mean and no --length, of recordings"
-            )
+        if request.observe is None:
+            raise ValueError("complete expects --observe, first-half or a fraction, of recordings")
         if request.out.suffix:
             raise ValueError(
                 f"complete expects a folder as --out, as the run was fitted on recordings, got {request.out}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,7 +19,7 @@ from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.formats import Format
 from chainrule.data.write import check_suffix
-from chainrule.kinds.requests import Completing, Given, Source, one_class
+from chainrule.kinds.requests import COMPLETING, Completing, Given, Source, one_class
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.tasks.evaluate import Evaluation, log_prob
 
@@ -68,6 +68,7 @@ class Kind(ABC):
         prints_scores: True if scores can be printed, a JSON object for each item, instead of written into a file.
         has_ensembles: True if an ensemble can be fitted.
         has_parts: The names that ``score --per`` takes, that of a whole item first.
+        completes_with: Those of `chainrule.kinds.requests.COMPLETING` that `complete` takes.
         compressible: True if a general compressor's size says how complex an item is.
     """
 
@@ -81,6 +82,7 @@ class Kind(ABC):
     prints_scores: ClassVar[bool] = False
     has_ensembles: ClassVar[bool] = True
     has_parts: ClassVar[tuple[str, ...]] = ()
+    completes_with: ClassVar[tuple[str, ...]] = ()
     compressible: ClassVar[bool] = True
 
     def __init__(self, format: Any) -> None:
@@ -200,6 +202,16 @@ class Kind(ABC):
     def leave_samples(self, model: AutoregressiveModel, dataset: Dataset, folder: Path) -> None:
         """Draw samples of a fitted model, and write them as `samples_file` into its run folder."""
 
+    def check_completing(self, options: Collection[str]) -> None:
+        """Raise ``ValueError`` if one of the ``options`` of `complete` has no effect on this kind."""
+        for name in COMPLETING:
+            if name in options and name not in self.completes_with:
+                taken = ", ".join(map(_flag, self.completes_with))
+                raise ValueError(
+                    f"complete expects no {_flag(name)}, as the run was fitted on data of the kind {self.name}, "
+                    f"which takes {taken or 'none of its options'}"
+                )
+
     @abstractmethod
     def complete(self, model: AutoregressiveModel, request: Completing) -> list[str]:
         """Fill in the unknown values of the given examples, write them, and return sentences that say how.
@@ -297,6 +309,10 @@ class Kind(ABC):
     def about(self, model: Model, receptive_field: int | None) -> tuple[list[str], dict[str, Any]]:
         """Further results of `describe` for a model of this kind: lines for a person, and values for JSON."""
         return [], {}
+
+
+def _flag(name: str) -> str:
+    return f"-{name}" if len(name) == 1 else f"--{name}"
 
 
 def figures_per(unit: str, evaluation: Evaluation, *, perplexity: bool = False) -> dict[str, Any]:

@@ -44,6 +44,7 @@ class LevelsKind(Kind):
     files = "a file to write"
     suffixes = (*PICTURES, *ARRAYS)
     samples_file = "samples.png"
+    completes_with = ("n", "observe", "particles", "draws")
 
     def conditional(self, family: str | None, arguments: Mapping[str, Any]) -> Conditional:
         levels = self.format.levels
@@ -77,10 +78,8 @@ class LevelsKind(Kind):
         plots.data_beside_samples(dataset.train[: len(x)], x, folder / self.samples_file, levels=self.format.levels)
 
     def complete(self, model: AutoregressiveModel, request: Completing) -> list[str]:
-        if request.observe is None or request.mean or request.length is not None:
-            raise ValueError(
-                "complete expects --observe, no --mean and no --length, as the run was fitted on images or levels"
-            )
+        if request.observe is None:
+            raise ValueError("complete expects --observe, as the run was fitted on images or levels")
         check_suffix(request.out, self.suffixes)
         given = self.given(request.source, model)
         truth = request.source.first(given.examples)

@@ -90,6 +90,10 @@ class Source:
         return examples[: self.count(examples)]
 
 
+COMPLETING = ("n", "observe", "mean", "particles", "draws", "length")
+"""The options of `complete` that only some kinds take."""
+
+
 @dataclass(frozen=True)
 class Completing:
     """A request to fill in unknown values.

@@ -45,6 +45,7 @@ class SeriesKind(SequenceKind):
     samples_file = "samples.csv"
     num_samples = 8
     has_ensembles = False
+    completes_with = ("draws", "length")
     compressible = False
     format: SeriesFormat
 
@@ -79,8 +80,6 @@ class SeriesKind(SequenceKind):
 
     def complete(self, model: AutoregressiveModel, request: Completing) -> list[str]:
         check_suffix(request.out, FRAMES)
-        if request.observe is not None:
-            raise ValueError("complete expects no --observe, as the run was fitted on a series: all of it is known")
         past = self._values(model, request.source).to(model.dtype)
         length, count = request.length if request.length is not None else LENGTH, request.draws or FORECASTS
         drawn = sample(model, count, prefix=past, length=length, **request.drawing.settings())

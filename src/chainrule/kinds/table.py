@@ -56,6 +56,7 @@ class TableKind(Kind):
     suffixes = FRAMES
     samples_file = "samples.csv"
     has_parts = ("row", "cell")
+    completes_with = ("n", "mean", "particles", "draws")
     compressible = False
     format: TableSchema
 
@@ -86,10 +87,6 @@ class TableKind(Kind):
         path = request.source.path
         if path is None:
             raise ValueError("complete expects a FILE of rows with empty cells, as the run was fitted on a table")
-        if request.observe is not None or request.length is not None:
-            raise ValueError(
-                "complete expects no --observe and no --length: a table's unknown values are the empty cells in FILE"
-            )
         check_suffix(request.out, FRAMES)
         frame = read_frame(path, self.format.texts)
         x = torch.from_numpy(self.format.encode(frame, path.name, gaps=True))
