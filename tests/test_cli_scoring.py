@@ -56,7 +56,7 @@ class TestEvaluate:
         assert "+-" not in printed
 
     def test_unknown_split(self, digits_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        assert "did you mean 'test'" in refused(capsys, "evaluate", str(digits_run), "--split", "tests")
+        assert "did you mean test?" in refused(capsys, "evaluate", str(digits_run), "--split", "tests")
 
     def test_truncated_model(self, table_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         for name in ("config.json", "model.safetensors"):

@@ -9,7 +9,7 @@ from typing import Any
 from chainrule import runs
 from chainrule.abilities import loss_unit_of
 from chainrule.cli.opening import print_json
-from chainrule.cli.parser import UsageError, suggestion
+from chainrule.cli.parser import UsageError
 from chainrule.cli.settings import settings_from
 from chainrule.kinds import kind_of
 from chainrule.model import AutoregressiveModel
@@ -18,6 +18,7 @@ from chainrule.shipped import shipped_folder
 from chainrule.tasks.describe import describe
 from chainrule.tasks.evaluate import mean_in_words
 from chainrule.training import is_first_process
+from chainrule.words import suggestion
 
 
 def run_fit(options: dict[str, Any]) -> None:

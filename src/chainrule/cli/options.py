@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.cli.fit_options import add_fit
-from chainrule.cli.parser import Options, Parser, UsageError, suggestion
+from chainrule.cli.parser import Options, Parser, UsageError
+from chainrule.words import suggestion
 
 SCORES = ("nll", "pvalue", "typicality", "ratio", "complexity")
 """The scores of `chainrule.tasks.anomaly`, which imports torch."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 from collections.abc import Iterable
 from typing import Any, NoReturn
+
+from chainrule.words import suggestion
 
 
 class UsageError(Exception):
@@ -45,20 +46,15 @@ class Parser(argparse.ArgumentParser):
         words = [_dashed(word) for word in argv]
         options, unknown = self.parse_known_args(words)
         if unknown:
+            names = {action.dest for action in self._actions}
+            if not unknown[0].startswith("-") and "data" in names and "file" not in names:
+                raise UsageError(f"expected --data {unknown[0]}, got {unknown[0]} without --data")
             flag = unknown[0].partition("=")[0]
             known = [name for action in self._actions for name in action.option_strings]
             raise UsageError(f"unknown argument {flag}{suggestion(flag, known)}")
         for action in self._actions:
             action.default = argparse.SUPPRESS
         return Options(vars(options), typed=vars(self.parse_known_args(words)[0]))
-
-
-def suggestion(word: str, choices: Iterable[str]) -> str:
-    """A hint at the nearest of ``choices``, or nothing."""
-    choices = list(choices)
-    folded = {choice.lower(): choice for choice in choices}
-    matches = difflib.get_close_matches(word.lower(), list(folded), n=1, cutoff=0.5)
-    return f", did you mean {folded[matches[0]]}?" if matches else ""
 
 
 def _dashed(word: str) -> str:

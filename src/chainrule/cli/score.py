@@ -10,10 +10,11 @@ import torch
 
 from chainrule.cli.opening import background_of, opened_likelihood, print_json, print_rows, say, source_of
 from chainrule.cli.options import SCORES
-from chainrule.cli.parser import Options, UsageError, suggestion
+from chainrule.cli.parser import Options, UsageError
 from chainrule.data.write import FRAMES, check_suffix, write_frame
 from chainrule.runs import OpenRun
 from chainrule.runs.scores import Pairs, Score, score_tables, scorer, typicality_table
+from chainrule.words import suggestion
 
 STRANGEST = 5
 """Items that are named in the terminal."""

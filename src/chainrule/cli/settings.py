@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from chainrule import data, models
-from chainrule.cli.parser import UsageError, suggestion
+from chainrule.cli.parser import UsageError
 from chainrule.signatures import Argument, arguments_of, convert
+from chainrule.words import suggestion
 
 TRAINING = ("training/settings.py", "Training")
 FROM_DATA = ("event_shape", "conditional", "end_symbol")
