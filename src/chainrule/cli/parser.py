@@ -46,8 +46,7 @@ class Parser(argparse.ArgumentParser):
         words = [_dashed(word) for word in argv]
         options, unknown = self.parse_known_args(words)
         if unknown:
-            names = {action.dest for action in self._actions}
-            if not unknown[0].startswith("-") and "data" in names and "file" not in names:
+            if not unknown[0].startswith("-") and "data" in vars(options) and "file" not in vars(options):
                 raise UsageError(f"expected --data {unknown[0]}, got {unknown[0]} without --data")
             flag = unknown[0].partition("=")[0]
             known = [name for action in self._actions for name in action.option_strings]

@@ -25,8 +25,6 @@ def run_purify(options: Options) -> None:
         check_suffix(out, (*plots.FORMATS, *ARRAYS))
     elif out.is_file() or not out.parent.is_dir():
         raise UsageError(f"--out expects a folder in one that exists, or a file {' '.join(ARRAYS)}, got {out}")
-    if options["threshold"] is None:
-        options.refuse("calibration", expects="--threshold, a p-value by which it chooses")
     run, model = opened_likelihood(options)
     levels = len(run.kind.levels_of(model, "purify"))
     if not out.suffix and len(model.event_shape) != 3:
@@ -39,6 +37,7 @@ def run_purify(options: Options) -> None:
     x = source.first(given.examples)
     context = None if given.context is None else given.context[: len(x)]
     if options["threshold"] is None:
+        options.refuse("calibration", expects="--threshold, a p-value by which it chooses")
         chosen = torch.ones(len(x), dtype=torch.bool)
         purified = purify(model, x, epsilon, context=context).cpu()
     else:

@@ -82,10 +82,9 @@ def _check(options: Options) -> None:
     if options["json"] and options["color"]:
         raise UsageError("score expects --json or --color, got both")
     for name, wanted in {"background": "ratio", "group": "typicality"}.items():
-        if options[name] is not None and score is None:
-            raise UsageError(f"--{name} expects --score, got none")
-        if options[name] is not None and score != wanted:
-            raise UsageError(f"--{name} expects --score {wanted}, got --score {score}")
+        if score != wanted:
+            got = "--score, got none" if score is None else f"--score {wanted}, got --score {score}"
+            options.refuse(name, expects=got)
     if score == "ratio" and options["background"] is None:
         raise UsageError("--score ratio expects --background, a run of `fit --perturb 0.1` on the same data")
     if score not in ("pvalue", "typicality"):
