@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,7 +17,6 @@ from chainrule.data.audio import LINEAR, AudioFormat
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.read.recordings import read_all, write_wav
-from chainrule.data.recordings import Recordings
 from chainrule.kinds.base import Items, Kind, figures_per
 from chainrule.kinds.families import family_of_levels, refuse_arguments
 from chainrule.kinds.observed import observed_share
@@ -144,17 +144,17 @@ class AudioKind(SequenceKind):
 
     def items(self, model: AutoregressiveModel, source: Source) -> Iterator[Items]:
         given = self.given(source, model)
-        recordings = _recordings(given.examples)
-        count = source.count(recordings)
+        count = source.count(given.examples)
+        names, each = given.names or [], given.examples.each()
         for start in range(0, count, BATCH):
-            some = recordings.subset(np.arange(start, min(start + BATCH, count)))
-            context = None if given.context is None else given.context[start : start + len(some)]
-            lengths = torch.from_numpy(some.lengths)
-            clips = list(some.each())
-            log_probs = log_prob(model, some, context=context).double() / lengths
+            rows = np.arange(start, min(start + BATCH, count))
+            context = None if given.context is None else given.context[torch.from_numpy(rows)]
+            lengths = torch.from_numpy(given.examples.sizes[rows])
+            clips = list(itertools.islice(each, len(rows)))
+            log_probs = log_prob(model, given.examples.subset(rows), context=context).double() / lengths
             yield Items(
                 names={
-                    "file": some.names,
+                    "file": names[start : start + len(rows)],
                     "samples": lengths.tolist(),
                     "bits_per_sample": (-log_probs / math.log(2)).tolist(),
                 },
@@ -172,9 +172,3 @@ class AudioKind(SequenceKind):
         seconds = receptive_field / self.format.sample_rate
         line = f"receptive field: {receptive_field:,} samples, {1e3 * seconds:.0f} ms"
         return [line], {"receptive_field_seconds": seconds}
-
-
-def _recordings(examples: Examples) -> Recordings:
-    if not isinstance(examples, Recordings):
-        raise ValueError(f"expected recordings, as the run was fitted on such, got {type(examples).__name__}")
-    return examples

@@ -60,6 +60,7 @@ class Kind(ABC):
     Attributes:
         name: The kind's name, the same as that of its format.
         formats: The class of its formats.
+        same_as: The names of other kinds whose data can be read as this one's.
         files: The files that ``sample --out`` writes, in words.
         suffixes: Their suffixes.
         samples_file: The name of the file of samples that `fit` leaves in a run folder.
@@ -74,6 +75,7 @@ class Kind(ABC):
 
     name: ClassVar[str]
     formats: ClassVar[type[Format]]
+    same_as: ClassVar[tuple[str, ...]] = ()
     files: ClassVar[str]
     suffixes: ClassVar[tuple[str, ...]]
     samples_file: ClassVar[str]
@@ -123,7 +125,7 @@ class Kind(ABC):
 
     def check_name(self, kind: str, where: str) -> None:
         """Raise ``ValueError`` if data of the kind named ``kind``, read from ``where``, can't be of this kind."""
-        if kind != self.name:
+        if kind not in (self.name, *self.same_as):
             raise ValueError(f"--data expects {self.name}, as the run was fitted on {self.name}, got {where}")
 
     def check_like(self, other: Kind, where: str) -> None:

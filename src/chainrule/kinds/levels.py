@@ -61,10 +61,6 @@ class LevelsKind(Kind):
     def reading(self, settings: Mapping[str, Any], *, named: bool) -> dict[str, Any]:
         return {"levels": settings.get("levels")}
 
-    def check_name(self, kind: str, where: str) -> None:
-        if kind not in ("image", "rows"):  # the shape, which is checked too, distinguishes them
-            super().check_name(kind, where)
-
     def write(self, x: Tensor, path: Path) -> str:
         if path.suffix in PICTURES:
             plots.sample_grid(x, path, levels=self.format.levels)
