@@ -131,6 +131,7 @@ class TestWrongCommandLines:
     @pytest.mark.parametrize(
         ("arguments", "expected"),
         [
+            (["fit", "digits", "--out", "x"], "expected --data digits, got digits without --data"),
             (["fitt"], "got 'fitt', did you mean fit?"),
             (["fit", "--model", "MAED", "--data", "digits", "--out", "x"], "got 'MAED', did you mean MADE?"),
             (["fit", "--model", "NADE", "--model.hiden_size", "3", "--out", "x"], "did you mean --model.hidden_size?"),
@@ -138,7 +139,7 @@ class TestWrongCommandLines:
             (["fit", "--model", "os:path", "--data", "digits", "--out", "x"], "subclass of AutoregressiveModel"),
             (["fit", "--model", "no.such:Model", "--data", "digits", "--out", "x"], "that can be imported"),
             (["fit", "--model", "NADE", "--out", "x"], "fit expects --data, got none"),
-            (["fit", "--model", "NADE", "--data", "digitz", "--out", "x"], "did you mean 'digits'"),
+            (["fit", "--model", "NADE", "--data", "digitz", "--out", "x"], "did you mean digits?"),
             (["fit", "--model", "NADE", "--data", "digits"], "the following arguments are required: --out"),
             (
                 ["fit", "--model", "NADE", "--model.hidden_size", "2.5", "--data", "digits", "--out", "x"],

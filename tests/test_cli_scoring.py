@@ -46,8 +46,17 @@ class TestEvaluate:
         message = refused(capsys, "evaluate", str(digits_run), "--data", str(table))
         assert "--data expects examples of shape (1, 8, 8), got (5,) in" in message
 
+    def test_one_example_has_no_standard_error(
+        self, digits_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        np.save(tmp_path / "one.npy", load("digits").test[:1].numpy().astype(np.uint8))
+        assert main(["evaluate", str(digits_run), str(tmp_path / "one.npy")]) == 0
+        printed = capsys.readouterr().out
+        assert " nats, " in printed
+        assert "+-" not in printed
+
     def test_unknown_split(self, digits_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        assert "did you mean 'test'" in refused(capsys, "evaluate", str(digits_run), "--split", "tests")
+        assert "did you mean test?" in refused(capsys, "evaluate", str(digits_run), "--split", "tests")
 
     def test_truncated_model(self, table_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         for name in ("config.json", "model.safetensors"):
@@ -92,6 +101,23 @@ class TestClassesAndFeatures:
             found = found["probabilities"]
         assert found.shape == (179, 10)
         assert found.sum(1) == pytest.approx(1, abs=1e-5)
+
+    def test_examples_without_classes_are_given_one(
+        self, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        np.save(tmp_path / "plain.npy", load("digits").test[:3].numpy().astype(np.uint8))
+        classify = ["classify", str(run), str(tmp_path / "plain.npy"), "-n", "2"]
+        assert main(classify) == 0
+        printed = capsys.readouterr().out.splitlines()
+        assert main([*classify, "--json"]) == 0
+        first = json.loads(capsys.readouterr().out)["first"]
+        expected = chainrule.classify(
+            chainrule.load(run), load("digits").test[:3], prior=class_prior(load("digits").classes("train"), 10)
+        )
+        assert [row["class"] for row in first] == expected.argmax(1)[:2].tolist()
+        assert [row["probability"] for row in first] == pytest.approx(expected.exp().amax(1)[:2].tolist(), abs=1e-6)
+        assert len(printed) == 3
+        assert printed[1] == f"number 1  class {first[0]['class']}  probability {first[0]['probability']:.4f}"
 
     def test_conditionals_given_a_class(self, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         out = str(tmp_path / "x.png")

@@ -128,4 +128,12 @@ def test_what_is_refused(run: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "a family of real numbers for a table, got Bernoulli" in refused(
         capsys, *fit, "--model", "FVSBN", "--conditional", "Bernoulli"
     )
+    (tmp_path / "odd.yaml").write_text("columns:\n  a: [real\n  b: real\n")
+    odd = refused(capsys, *fit, "--model", "FVSBN", "--schema", str(tmp_path / "odd.yaml"))
+    assert "odd.yaml expects YAML, got in line 3: " in odd
+    assert "unicode" not in odd
+    (tmp_path / "binary.csv").write_bytes(b"\x89PNG\r\n\x1a\n")
+    assert "binary.csv: expected a table as text in UTF-8" in refused(
+        capsys, "evaluate", str(run), str(tmp_path / "binary.csv")
+    )
     assert "a YAML file or 'infer', found no" in refused(capsys, *fit, "--model", "FVSBN", "--schema", "none.yaml")

@@ -91,7 +91,7 @@ def test_a_memory_mapped_array_is_pickled_by_its_path(tmp_path):
 def test_split_names():
     data = chainrule.data.load("digits")
     assert data.split("valid") is data.valid
-    with pytest.raises(ValueError, match="expects train, valid or test, got 'tets'; did you mean 'test'"):
+    with pytest.raises(ValueError, match="expects train, valid or test, got 'tets', did you mean test"):
         data.split("tets")
 
 
@@ -106,7 +106,7 @@ def test_names_are_listed_without_heavy_imports():
 
 @pytest.mark.parametrize(
     ("spec", "message"),
-    [("mnits", "did you mean 'mnist'"), ("nltc", "did you mean 'nltcs'"), ("zzz", "got 'zzz'$")],
+    [("mnits", "did you mean mnist"), ("nltc", "did you mean nltcs"), ("zzz", "got 'zzz'$")],
 )
 def test_unknown_names_suggest_the_nearest(spec, message):
     with pytest.raises(ValueError, match=message):

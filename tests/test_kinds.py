@@ -145,3 +145,86 @@ def test_other_data_is_refused_by_name(name: str, capsys: pytest.CaptureFixture[
     message = refused(capsys, "evaluate", str(FOLDER / name), "--data", other)
     assert "--data expects" in message
     assert other in message
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_means_of_values_are_of_levels(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    commands = {"conditionals": ["-n", "2"], "purify": ["--epsilon", "1"]}
+    for command, more in commands.items():
+        out = tmp_path / f"{command}.png"
+        arguments = [command, str(FOLDER / name), *more, "--out", str(out)]
+        if name in ("image", "rows"):
+            if command == "conditionals":
+                assert main(arguments) == 0
+                capsys.readouterr()
+        else:
+            assert f"{command} expects a run on images or on rows of levels" in refused(capsys, *arguments)
+            assert not out.exists()
+
+
+@pytest.mark.parametrize("name", ["series", "audio"])
+def test_sequences_of_any_length_have_no_marginal(name: str, data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    message = refused(capsys, "marginal", str(FOLDER / name), data, "--observe", "0.5")
+    assert "expects examples of one length, got recordings or a series" in message
+
+
+def test_the_documents_of_a_file_may_be_shorter_than_those_of_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = tmp_path / "few.txt"
+    few.write_text("row\ngently\n")
+    assert main(["marginal", str(FOLDER / "documents"), str(few), "--observe", "1", "--json"]) == 0
+    whole = json.loads(capsys.readouterr().out)
+    assert main(["evaluate", str(FOLDER / "documents"), str(few), "--json"]) == 0
+    nats = json.loads(capsys.readouterr().out)["nats"]
+    assert sum(whole["log_prob"]) / 2 == pytest.approx(-nats, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_score_prints_one_json_object(name: str, data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    score = ["score", str(FOLDER / name), data, "-n", "7", "--json"]
+    assert main(score) == 0
+    whole = json.loads(capsys.readouterr().out)
+    assert whole["count"] == len(whole["items"]) == (4 if name == "audio" else 7)
+    out = tmp_path / "scores.csv"
+    assert main([*score, "--out", str(out)]) == 0
+    written = json.loads(capsys.readouterr().out)
+    assert written["out"] == str(out)
+    expected = sorted((item["score"] for item in whole["items"]), reverse=True)[:5]
+    assert [item["score"] for item in written["strangest"]] == expected
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_an_option_that_has_no_effect_is_refused(name: str, data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    run = str(FOLDER / name)
+    for command in (["evaluate"], ["score"], ["represent", "--out", "x.npy"]):
+        message = refused(capsys, command[0], run, data, *command[1:], "--split", "nonsense")
+        assert f"--split expects a data set, got {data}, all of which is read" in message
+    if name not in ("stream", "documents"):
+        assert "--color expects a run on text" in refused(capsys, "score", run, data, "--color")
+    message = refused(capsys, "score", run, data, "--json", "--calibration", "train")
+    assert "--calibration expects --score pvalue or typicality" in message
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_complete_refuses_the_options_of_other_kinds(
+    name: str, data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = {"n": "2", "observe": "0.5", "mean": None, "particles": "0", "draws": "2", "length": "3"}
+    taken = {"series": "draws length", "table": "n mean particles draws", "audio": "n observe draws"}
+    levels = "n observe particles draws"
+    own = taken | {"stream": "n draws length", "documents": "n draws length", "image": levels, "rows": levels}
+    for option, value in given.items():
+        if option not in own[name].split():
+            flag = f"-{option}" if len(option) == 1 else f"--{option}"
+            typed = [flag] if value is None else [flag, value]
+            message = refused(
+                capsys,
+                "complete",
+                str(FOLDER / name),
+                data,
+                *typed,
+                "--out",
+                str(tmp_path / f"x{SUFFIX.get(name, '.csv')}"),
+            )
+            assert f"complete expects no {flag}, as the run was fitted on data of the kind" in message

@@ -72,7 +72,7 @@ def together(
 def test_two_processes_do_what_one_does(together: tuple[Path, subprocess.CompletedProcess[str]], alone: Path) -> None:
     out, done = together
     assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) == 3, "only the first process speaks"
+    assert len(done.stdout.splitlines()) == 4, "only the first process speaks"
     assert done.stderr.count("epoch    0") == 1
     ours, theirs = history(alone), history(out)
     for one, two in zip(ours, theirs, strict=True):

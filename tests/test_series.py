@@ -105,7 +105,7 @@ def test_integers_are_levels_of_any_sequence_model(table: Path, tmp_path: Path) 
 
 def test_what_is_refused(run: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fit = ["fit", "--data", str(table), "--out", str(tmp_path / "new"), "--series"]
-    assert "did you mean 'wave'" in refused(capsys, *fit, "wav", "--model", "WaveNet")
+    assert "did you mean wave?" in refused(capsys, *fit, "wav", "--model", "WaveNet")
     assert "series expect a model of sequences" in refused(capsys, *fit, "wave", "--model", "MADE")
     assert "column 'day' expects numbers, got Date" in refused(capsys, *fit, "day", "--model", "WaveNet")
     frame = polars.read_csv(table, try_parse_dates=True)

@@ -252,7 +252,7 @@ def test_a_damaged_checkpoint_is_not_resumed(data: Tensor, tmp_path: Path) -> No
         ({"max_minutes": 0.0}, "max_minutes expects a positive number, got 0.0"),
         ({"gradient_clip": float("nan")}, "gradient_clip expects a positive number, got nan"),
         ({"seed": -1}, "seed expects at least 0, got -1"),
-        ({"max_epoch": 3}, "fit expects one of its settings .*, got max_epoch; did you mean 'max_epochs'?"),
+        ({"max_epoch": 3}, "fit expects one of its settings .*, got max_epoch, did you mean max_epochs?"),
         ({"device": "gpu7"}, "device expects one of those here, auto, cpu.*; got 'gpu7'"),
     ],
 )

@@ -12,12 +12,13 @@ from torch import nn
 from chainrule.atomic import write_atomically
 from chainrule.attacks.words import in_words
 from chainrule.cli.opening import background_of, check_folder, opened_likelihood
-from chainrule.cli.parser import UsageError, suggestion
+from chainrule.cli.parser import UsageError
 from chainrule.data.dataset import Dataset
 from chainrule.model import AutoregressiveModel
 from chainrule.runs import OpenRun, machine
 from chainrule.runs.folder import versions
 from chainrule.signatures import convert
+from chainrule.words import suggestion
 
 if TYPE_CHECKING:
     from chainrule.attacks.evaluation import Defence

@@ -6,15 +6,15 @@ from typing import Any
 
 from chainrule import plots
 from chainrule.abilities import components_of
-from chainrule.cli.opening import opened_likelihood, print_json, say, source_of
-from chainrule.cli.parser import UsageError
+from chainrule.cli.opening import opened_likelihood, print_json, print_rows, say, source_of
+from chainrule.cli.parser import Options, UsageError
 from chainrule.data.write import ARRAYS, check_suffix, write_array
-from chainrule.tasks.classify import class_prior, classify, classify_progressively
+from chainrule.tasks.classify import class_prior, classify, classify_progressively, first_classes
 
 PRIORS = {"train": "class frequencies of the training split", "uniform": "same probability for every class"}
 
 
-def run_classify(options: dict[str, Any]) -> None:
+def run_classify(options: Options) -> None:
     """Print the accuracy of Bayes' rule, and write the probabilities of classes."""
     out = options["out"]
     pictured = out is not None and out.suffix in plots.FORMATS
@@ -45,12 +45,15 @@ def run_classify(options: dict[str, Any]) -> None:
     elif out is not None:
         more = {} if given.labels is None else {"classes": given.labels}
         write_array("probabilities", log_probs.exp().numpy(), out, **more)
+    rows = first_classes(log_probs[: options["n"]], given.names) if given.labels is None else []
     if options["json"]:
+        result |= {"first": rows} if rows else {}
         print_json(result | {"run": str(options["run"]), "model": type(model).__name__, **given.about})
         return
     print(f"{given.description}: {len(log_probs)} examples")
     if given.labels is not None:
         how = f"-log p(c | x) {result['nats']:.4f} nats, by Bayes' rule with the {PRIORS[options['prior']]}"
         print(f"accuracy {result['accuracy']:.2%}, {how}")
+    print_rows(rows)
     if out is not None:
         say([f"wrote {out}"])

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from chainrule.cli.opening import drawing_of, opened_likelihood, say, source_of
+from chainrule.cli.parser import Options
 from chainrule.kinds.requests import Completing
 
 EXAMPLES = 8
 """Examples of a split that are completed by default."""
 
 
-def run_complete(options: dict[str, Any]) -> None:
+def run_complete(options: Options) -> None:
     """Fill in the unknown variables of examples, and write them in the form in which the data came."""
     run, model = opened_likelihood(options)
+    run.kind.check_completing(options.typed)
     limit = EXAMPLES if options["n"] is None and options["file"] is None else options["n"]
     names = ("out", "observe", "draws", "mean", "length", "particles")
     request = Completing(

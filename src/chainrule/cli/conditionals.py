@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from chainrule import plots
 from chainrule.cli.opening import opened_likelihood, say, source_of
-from chainrule.cli.parser import UsageError
+from chainrule.cli.parser import Options
 from chainrule.data.write import check_suffix
 from chainrule.kinds.requests import one_class
 from chainrule.tasks.sample import sample
 
 
-def run_conditionals(options: dict[str, Any]) -> None:
+def run_conditionals(options: Options) -> None:
     """Plot examples beside the conditional means of their variables."""
     check_suffix(options["out"], plots.FORMATS)
     run, model = opened_likelihood(options)
-    if (values := model.conditional.values) is None:
-        raise UsageError(f"conditionals expects a model whose values can be listed, got one of {model.conditional}")
+    values = run.kind.levels_of(model, "conditionals")
     if options["data"] or options["file"]:
+        options.refuse("seed", expects="samples, got data, which have none")
         source = source_of(run, options, options["n"])
         x = source.first(run.kind.given(source, model, conditioned=False).examples)
     else:

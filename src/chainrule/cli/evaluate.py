@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from chainrule.cli.opening import opened_likelihood, print_json, source_of
+from chainrule.cli.parser import Options
 from chainrule.tasks.evaluate import evaluate
 
 
-def run_evaluate(options: dict[str, Any]) -> None:
+def run_evaluate(options: Options) -> None:
     """Print the mean NLL of a file or a split, and the figures per unit of its kind."""
     run, model = opened_likelihood(options)
     source = source_of(run, options)

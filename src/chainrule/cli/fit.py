@@ -9,14 +9,16 @@ from typing import Any
 from chainrule import runs
 from chainrule.abilities import loss_unit_of
 from chainrule.cli.opening import print_json
-from chainrule.cli.parser import UsageError, suggestion
+from chainrule.cli.parser import UsageError
 from chainrule.cli.settings import settings_from
 from chainrule.kinds import kind_of
 from chainrule.model import AutoregressiveModel
 from chainrule.runs.folder import WEIGHTS
 from chainrule.shipped import shipped_folder
 from chainrule.tasks.describe import describe
+from chainrule.tasks.evaluate import mean_in_words
 from chainrule.training import is_first_process
+from chainrule.words import suggestion
 
 
 def run_fit(options: dict[str, Any]) -> None:
@@ -64,7 +66,7 @@ def run_reproduce(options: dict[str, Any]) -> None:
     published = result["published"]
     beside = f" (published {published['nats']}, {published['source']})" if published else ""
     per = [key.removeprefix("bits_per_") for key in result if key.startswith("bits_per_") and key != "bits_per_dim"]
-    figure = f"{result['nats']:.3f} +- {result['nats_stderr'] or 0:.3f} nats"
+    figure = mean_in_words(result["nats"], result["nats_stderr"], digits=3)
     for unit in per:
         figure = f"{result[f'nats_per_{unit}']:.4f} nats or {result[f'bits_per_{unit}']:.4f} bits per {unit}"
     print(f"{result['recipe']}: test NLL {figure}{beside}")

@@ -10,6 +10,7 @@ from chainrule.cli.parser import Parser
 from chainrule.cli.settings import model_arguments
 from chainrule.settings import FAMILIES, training_arguments
 from chainrule.signatures import REQUIRED, Argument
+from chainrule.yaml_file import read_yaml
 
 GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "data": {
@@ -84,11 +85,9 @@ def _value_of(flag: str, argv: list[str]) -> str | None:
         if word.startswith(f"{flag}="):
             return word.partition("=")[2]
     if flag == "--model" and (path := _value_of("--config", argv)) is not None:
-        import yaml
-
         try:
-            recipe = yaml.safe_load(Path(path).read_text())
-        except (OSError, yaml.YAMLError):
+            recipe = read_yaml(Path(path))
+        except (OSError, ValueError):
             return None  # reported when the recipe is read
         return str(recipe["model"]) if isinstance(recipe, dict) and "model" in recipe else None
     return None

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from chainrule.cli.opening import opened_likelihood, print_json, source_of
+from chainrule.cli.parser import Options
 from chainrule.kinds.observed import observed_variables
 from chainrule.kinds.requests import one_class
 from chainrule.tasks.marginal import marginal
 
 
-def run_marginal(options: dict[str, Any]) -> None:
+def run_marginal(options: Options) -> None:
     """Print log p of the known part of each example."""
     run, model = opened_likelihood(options)
     source = source_of(run, options, options["n"])

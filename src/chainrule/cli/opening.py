@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from chainrule.cli.parser import UsageError
+from chainrule.cli.parser import Options, UsageError
 from chainrule.data import NAMES
 from chainrule.kinds.requests import Drawing, Source
 from chainrule.model import AutoregressiveModel
@@ -46,13 +45,15 @@ def _own_classes(name: str | None) -> dict[str, type]:
     return {own.__name__: own}
 
 
-def source_of(run: OpenRun, options: dict[str, Any], limit: int | None = None) -> Source:
+def source_of(run: OpenRun, options: Options, limit: int | None = None) -> Source:
     """The data that was asked for: all of the file DATA, or a split of a data set."""
     path, data = options.get("file"), options["data"]
     if path is not None and data is not None:
         raise UsageError(f"expected DATA or --data, got both: {path} and {data}")
     if str(path) in NAMES:
         path, data = None, str(path)
+    if path is not None:
+        options.refuse("split", expects=f"a data set, got {path}, all of which is read")
     return Source(
         path=path,
         load=lambda: run.dataset(data),
@@ -76,10 +77,13 @@ def say(lines: Iterable[str]) -> None:
 
 def print_json(values: dict[str, Any]) -> None:
     """Print one JSON object on standard output, with null for what JSON has no number for."""
-    finite = {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in values.items()
-    }
-    print(json.dumps(finite))
+    print(json.dumps(json.loads(json.dumps(values), parse_constant=lambda _: None)))
+
+
+def print_rows(rows: Iterable[dict[str, Any]]) -> None:
+    """Print a line of names and values for each row."""
+    for row in rows:
+        print("  ".join(f"{name} {f'{each:.4f}' if isinstance(each, float) else each}" for name, each in row.items()))
 
 
 def check_folder(path: Path | None) -> None:

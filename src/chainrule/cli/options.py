@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.cli.fit_options import add_fit
-from chainrule.cli.parser import Parser, UsageError, suggestion
+from chainrule.cli.parser import Options, Parser, UsageError
+from chainrule.words import suggestion
 
 SCORES = ("nll", "pvalue", "typicality", "ratio", "complexity")
 """The scores of `chainrule.tasks.anomaly`, which imports torch."""
@@ -37,7 +38,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--length": {"type": int, "help": "values to draw in a sequence (default: the model's event)"},
     "--precision": {"default": "32-true", "help": "32-true, or bf16-mixed: faster for many examples of a wide model"},
     "--observe": {"help": OBSERVE},
-    "--mean": {"action": "store_true", "help": "in a table, fill in the mean or most frequent value of the draws"},
+    "--mean": {"action": "store_true", "help": "of a table: fill in the mean or most frequent value of the draws"},
     "--particles": {"type": int, "default": 16, "help": "walks of each completion that can't be exact (default 16)"},
     "--draws": {"type": int, "help": "completions of each example (default 1; with --mean or of a series 100)"},
     "--repeats": {"type": int, "default": 8, "help": "estimates, whose spread gives the standard error (default 8)"},
@@ -45,7 +46,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--background": {"type": Path, "metavar": "RUN0", "help": "for the score ratio, the background run"},
     "--calibration": {"default": "train", "help": "split that p-values compare with: train or valid (default train)"},
     "--group": {"type": int, "metavar": "N", "help": "for the score typicality, score N neighbours together"},
-    "--per": {"help": "unit of a score: line or character of text, row or cell of a table (default line, row)"},
+    "--per": {"help": "score parts: character (of text) or cell (of a table); by default lines and rows"},
     "--color": {"action": "store_true", "help": "print text in colours, as in a terminal, instead of JSON"},
     "--prior": {"default": "train", "help": "p(c): train, the frequencies of its classes, or uniform (default train)"},
     "--epsilon": {
@@ -113,9 +114,9 @@ COMMANDS: dict[str, Command] = {
         "sample:run_sample",
         (
             *RUN,
-            ("-n", {"help": "how many examples (default 64; text 1, audio and series 8)"}),
-            _out("of images and levels a .png, .pdf, .svg, .npz, .npy or .csv file; of a table or series .csv or "
-                 ".parquet; of text .txt, or none to print; of audio .wav or a folder"),
+            ("-n", {"help": "how many examples (default 64; audio, series: 8; text that is printed: 1)"}),
+            _out("the file to write. Images, levels: .png .pdf .svg .npz .npy .csv. Table, series: .csv .parquet. "
+                 "Text: .txt (default: print). Audio: .wav or a folder"),
             "--prompt", "--length", "--precision", *DRAWING,
         ),
     ),
@@ -124,8 +125,8 @@ COMMANDS: dict[str, Command] = {
         "score:run_score",
         (
             *RUN, *DATA, "--score", "--per", "--background", "--calibration", "--group", "-n",
-            _out("a .csv or .parquet file of scores; of images and levels also a .png, .pdf or .svg of how surprising "
-                 "each pixel is, or a .npz or .npy of that; of text and audio none to print"),
+            _out("scores: .csv .parquet (text, audio: default print). Surprise of each pixel of images, each value of "
+                 "levels: .png .pdf .svg .npz .npy"),
             "--class", "--color", "--json",
         ),
     ),
@@ -154,7 +155,7 @@ COMMANDS: dict[str, Command] = {
         "complete:run_complete",
         (
             *RUN,
-            ("file", {"help": "a file: of a table, rows with empty cells; of text and series, the beginning"}),
+            ("file", {"help": "what is known. Table: rows with empty cells. Text, series: the beginning"}),
             "--data", "--split", ("-n", {"help": "how many examples (default 8; of a file all)"}), "--observe",
             "--mean", "--particles", "--draws",
             ("--length", {"help": "values to append to text or a series (default of a series 24)"}),
@@ -176,7 +177,7 @@ COMMANDS: dict[str, Command] = {
         (
             *RUN, *DATA, "--prior",
             _out(".npz, .npy, .csv: p(c | x) of all examples; .png, .pdf, .svg: p(c | x_<t) of the first n"),
-            _count("examples in the picture", 4), "--batch-size", "--json",
+            _count("examples in the picture, and, if they have no classes, in the list", 4), "--batch-size", "--json",
         ),
     ),
     "represent": Command(
@@ -215,7 +216,7 @@ COMMANDS: dict[str, Command] = {
 }  # fmt: skip
 
 
-def parse(argv: list[str]) -> tuple[Command, dict[str, Any]] | None:
+def parse(argv: list[str]) -> tuple[Command, Options] | None:
     """The command and the options of a command line; None if help or the version was printed.
 
     Raises:

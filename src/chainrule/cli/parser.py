@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 from collections.abc import Iterable
 from typing import Any, NoReturn
+
+from chainrule.words import suggestion
 
 
 class UsageError(Exception):
     """A command line that says something unknown or impossible."""
+
+
+class Options(dict[str, Any]):
+    """The options of a command line by name.
+
+    Attributes:
+        typed: The names of those that the user typed; the others have their defaults.
+    """
+
+    def __init__(self, values: dict[str, Any], typed: Iterable[str]) -> None:
+        super().__init__(values)
+        self.typed = frozenset(typed)
+
+    def refuse(self, *names: str, expects: str) -> None:
+        """Raise `UsageError` if the user typed one of ``names``, whose effect ``expects`` something else."""
+        for name in names:
+            if name in self.typed:
+                flag = {"n": "-n", "label": "--class"}.get(name, f"--{name.replace('_', '-')}")
+                raise UsageError(f"{flag} expects {expects}")
 
 
 class Parser(argparse.ArgumentParser):
@@ -21,22 +41,19 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(message)
 
-    def parse(self, argv: list[str]) -> dict[str, Any]:
+    def parse(self, argv: list[str]) -> Options:
         """The options by name; unknown flags are errors."""
-        options, unknown = self.parse_known_args([_dashed(word) for word in argv])
+        words = [_dashed(word) for word in argv]
+        options, unknown = self.parse_known_args(words)
         if unknown:
+            if not unknown[0].startswith("-") and "data" in vars(options) and "file" not in vars(options):
+                raise UsageError(f"expected --data {unknown[0]}, got {unknown[0]} without --data")
             flag = unknown[0].partition("=")[0]
             known = [name for action in self._actions for name in action.option_strings]
             raise UsageError(f"unknown argument {flag}{suggestion(flag, known)}")
-        return vars(options)
-
-
-def suggestion(word: str, choices: Iterable[str]) -> str:
-    """A hint at the nearest of ``choices``, or nothing."""
-    choices = list(choices)
-    folded = {choice.lower(): choice for choice in choices}
-    matches = difflib.get_close_matches(word.lower(), list(folded), n=1, cutoff=0.5)
-    return f", did you mean {folded[matches[0]]}?" if matches else ""
+        for action in self._actions:
+            action.default = argparse.SUPPRESS
+        return Options(vars(options), typed=vars(self.parse_known_args(words)[0]))
 
 
 def _dashed(word: str) -> str:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from chainrule import plots
 from chainrule.cli.opening import opened_likelihood, say, source_of
-from chainrule.cli.parser import UsageError
+from chainrule.cli.parser import Options, UsageError
 from chainrule.data.write import ARRAYS, check_suffix, write_images, write_levels
 from chainrule.tasks.purify import purify, purify_improbable
 
@@ -19,7 +18,7 @@ SHOWN = 16
 """Examples of a picture by default."""
 
 
-def run_purify(options: dict[str, Any]) -> None:
+def run_purify(options: Options) -> None:
     """Purify examples, and write them as images, as an array, or as a picture beside the originals."""
     out, epsilon = options["out"], options["epsilon"]
     if out.suffix:
@@ -27,8 +26,7 @@ def run_purify(options: dict[str, Any]) -> None:
     elif out.is_file() or not out.parent.is_dir():
         raise UsageError(f"--out expects a folder in one that exists, or a file {' '.join(ARRAYS)}, got {out}")
     run, model = opened_likelihood(options)
-    if not run.kind.has_levels or model.conditional.values is None:
-        raise UsageError("purify expects a run on images or on rows of levels, got one on other data")
+    levels = len(run.kind.levels_of(model, "purify"))
     if not out.suffix and len(model.event_shape) != 3:
         expected = f"a file {' '.join(ARRAYS)} of examples {model.event_shape}"
         raise UsageError(f"--out expects {expected}, got the folder {out}")
@@ -39,6 +37,7 @@ def run_purify(options: dict[str, Any]) -> None:
     x = source.first(given.examples)
     context = None if given.context is None else given.context[: len(x)]
     if options["threshold"] is None:
+        options.refuse("calibration", expects="--threshold, a p-value by which it chooses")
         chosen = torch.ones(len(x), dtype=torch.bool)
         purified = purify(model, x, epsilon, context=context).cpu()
     else:
@@ -46,7 +45,6 @@ def run_purify(options: dict[str, Any]) -> None:
         purified, chosen = purify_improbable(
             model, x, epsilon, calibration=calibration, threshold=threshold, context=context
         )
-    levels = len(model.conditional.values)
     if pictured:
         plots.side_by_side({"given": x, "purified": purified}, out, levels=levels)
     elif files is None:

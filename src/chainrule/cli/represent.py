@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from chainrule.cli.opening import opened, say, source_of
+from chainrule.cli.parser import Options
 from chainrule.data.write import ARRAYS, check_suffix, write_array
 from chainrule.tasks.represent import represent
 
 
-def run_represent(options: dict[str, Any]) -> None:
+def run_represent(options: Options) -> None:
     """Write the features of examples, with their classes if they have any."""
     check_suffix(options["out"], ARRAYS)
     run = opened(options)

@@ -4,30 +4,32 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from typing import Any
 
 import polars
 import torch
 
-from chainrule.cli.opening import background_of, opened_likelihood, print_json, say, source_of
+from chainrule.cli.opening import background_of, opened_likelihood, print_json, print_rows, say, source_of
 from chainrule.cli.options import SCORES
-from chainrule.cli.parser import UsageError, suggestion
+from chainrule.cli.parser import Options, UsageError
 from chainrule.data.write import FRAMES, check_suffix, write_frame
 from chainrule.runs import OpenRun
 from chainrule.runs.scores import Pairs, Score, score_tables, scorer, typicality_table
+from chainrule.words import suggestion
 
 STRANGEST = 5
 """Items that are named in the terminal."""
 
 
-def run_score(options: dict[str, Any]) -> None:
+def run_score(options: Options) -> None:
     """Write or print the score of every item, or -log p of every part of the items."""
     _check(options)
     run, model = opened_likelihood(options)
     kind, out, name = run.kind, options["out"], options["score"] or "nll"
     source = source_of(run, options, options["n"])
+    kind.check_parts(options["per"], color=options["color"])
     per = "color" if _coloured(options, kind.has_parts) else options["per"]
     if kind.is_of_parts(per, out):
+        options.refuse("json", expects="scores of whole items, got --per, --color or an --out that are of their parts")
         if options["score"] is not None:
             raise UsageError(
                 f"--score {name} is of whole items: it expects no --per, no --color, and --out ending in "
@@ -35,8 +37,10 @@ def run_score(options: dict[str, Any]) -> None:
             )
         say(kind.score_parts(model, source, per, out))
         return
-    if out is None and not kind.prints_scores:
-        raise UsageError(f"score expects --out, {kind.files}, as the run was not fitted on text or recordings")
+    if out is None and not kind.prints_scores and not options["json"]:
+        raise UsageError(
+            "score expects --out, a .csv or .parquet file, or --json, as the run was not fitted on text or recordings"
+        )
     if out is not None:
         check_suffix(out, FRAMES)
     if name == "complexity" and not kind.compressible:
@@ -46,7 +50,7 @@ def run_score(options: dict[str, Any]) -> None:
     if name == "ratio":
         other, background = background_of(run, options)
         pairs = zip(kind.items(model, source), other.kind.items(background, source), strict=True)
-    if out is None:
+    if out is None and not options["json"]:
         _print(run, pairs, scorer(name, calibration))
         return
     notes: Counter[str] = Counter()
@@ -56,12 +60,21 @@ def run_score(options: dict[str, Any]) -> None:
         table = polars.concat(table for _, table in score_tables(pairs, scorer(name, calibration), notes))
     if name == "pvalue":
         table = table.with_columns(pvalue=1 - polars.col("score")).select(polars.exclude("score"), "score")
+    about = {"run": str(options["run"]), "model": type(model).__name__, "score": name, "count": len(table)}
+    if out is None:
+        print_json(about | {"items": [kind.printed(row) for row in table.iter_rows(named=True)]})
+        say(_counted(notes))
+        return
     write_frame(table, out)
     say([f"wrote {name} of {len(table)} to {out}; higher is stranger", *_counted(notes)])
-    _name_strangest(table)
+    strangest = table.drop_nulls("score").sort("score", descending=True).head(STRANGEST).iter_rows(named=True)
+    if options["json"]:
+        print_json(about | {"out": str(out), "strangest": list(strangest)})
+    else:
+        print_rows(strangest)
 
 
-def _check(options: dict[str, Any]) -> None:
+def _check(options: Options) -> None:
     """Refuse options that contradict each other."""
     score = options["score"]
     if score is not None and score not in SCORES:
@@ -69,28 +82,21 @@ def _check(options: dict[str, Any]) -> None:
     if options["json"] and options["color"]:
         raise UsageError("score expects --json or --color, got both")
     for name, wanted in {"background": "ratio", "group": "typicality"}.items():
-        if options[name] is not None and score is None:
-            raise UsageError(f"--{name} expects --score, got none")
-        if options[name] is not None and score != wanted:
-            raise UsageError(f"--{name} expects --score {wanted}, got --score {score}")
+        if score != wanted:
+            got = "--score, got none" if score is None else f"--score {wanted}, got --score {score}"
+            options.refuse(name, expects=got)
     if score == "ratio" and options["background"] is None:
         raise UsageError("--score ratio expects --background, a run of `fit --perturb 0.1` on the same data")
+    if score not in ("pvalue", "typicality"):
+        options.refuse("calibration", expects="--score pvalue or typicality, which compare with it")
     if options["group"] is not None and options["out"] is None:
         raise UsageError("--group expects --out, a .csv or .parquet file")
 
 
-def _coloured(options: dict[str, Any], parts: tuple[str, ...]) -> bool:
+def _coloured(options: Options, parts: tuple[str, ...]) -> bool:
     """True if text is printed in colours: on request, and by default in a terminal."""
     plain = options["json"] or any(options[name] is not None for name in ("out", "per", "score"))
     return options["color"] or ("character" in parts and not plain and sys.stdout.isatty())
-
-
-def _name_strangest(table: polars.DataFrame) -> None:
-    """Print the items with the highest scores."""
-    for row in table.drop_nulls("score").sort("score", descending=True).head(STRANGEST).iter_rows(named=True):
-        print(
-            "  ".join(f"{name} {f'{value:.4f}' if isinstance(value, float) else value}" for name, value in row.items())
-        )
 
 
 def _print(run: OpenRun, pairs: Pairs, score: Score) -> None:

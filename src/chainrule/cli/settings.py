@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from chainrule import data, models
-from chainrule.cli.parser import UsageError, suggestion
+from chainrule.cli.parser import UsageError
 from chainrule.settings import setting_types
 from chainrule.signatures import Argument, arguments_of, convert
+from chainrule.words import suggestion
 
 FROM_DATA = ("event_shape", "conditional", "end_symbol")
 """Constructor arguments that the data decides."""

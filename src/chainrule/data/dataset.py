@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from chainrule.data.examples import Examples, Rows
 from chainrule.data.formats import Format
+from chainrule.words import suggestion
 
 SPLITS = ("train", "valid", "test")
 
@@ -75,7 +75,7 @@ class Dataset:
             ValueError: If there is no such split.
         """
         if name not in self.splits:
-            raise ValueError(f"split expects train, valid or test, got {name!r}{nearest(name, SPLITS)}")
+            raise ValueError(f"split expects train, valid or test, got {name!r}{suggestion(name, SPLITS)}")
         return self.splits[name]
 
     def classes(self, split: str) -> Tensor:
@@ -88,16 +88,6 @@ class Dataset:
         if self.labels is None:
             raise ValueError(f"a model with num_classes expects data with classes, got {self.name}, which has none")
         return self.labels[split]
-
-
-def nearest(word: str, choices: Iterable[str]) -> str:
-    """A hint ``; did you mean 'x'?``, or nothing where no choice resembles ``word``.
-
-    >>> nearest("mnits", ["digits", "mnist"])
-    "; did you mean 'mnist'?"
-    """
-    matches = difflib.get_close_matches(word.lower(), list(choices), n=1, cutoff=0.5)
-    return f"; did you mean {matches[0]!r}?" if matches else ""
 
 
 def split_rows(count: int, seed: int, what: str) -> dict[str, Rows]:

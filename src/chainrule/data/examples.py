@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, final
 
 import numpy as np
@@ -50,6 +50,10 @@ class Examples(torch.utils.data.Dataset[Tensor], BatchSource):
     def subset(self, rows: Rows) -> BatchSource:
         """The examples at ``rows`` ``(k,)``, read once and held in memory."""
         return IndexedSource(self[rows])
+
+    def each(self) -> Iterator[NDArray[Any]]:
+        """The values ``(m,)`` of one example after the other, without padding."""
+        return (self[i].flatten()[:size].numpy() for i, size in enumerate(self.sizes.tolist()))
 
     def single(self) -> Examples:
         """All values of all examples, as examples of one value each."""

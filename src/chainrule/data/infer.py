@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from chainrule.data.cells import as_texts
 from chainrule.data.column import Column
-from chainrule.data.dataset import nearest
 from chainrule.data.schema import TableSchema, checked_arguments
+from chainrule.words import suggestion
 
 MAX_CATEGORIES = 1000
 MAX_RANGE = 65_536
@@ -43,7 +43,7 @@ def complete_schema(written: Any, frame: polars.DataFrame, rows: Any, where: str
     columns = []
     for column in TableSchema.from_config(written).columns:
         if column.name not in frame.columns:
-            near = nearest(column.name, frame.columns)
+            near = suggestion(column.name, frame.columns)
             raise ValueError(f"{where}: expected the schema's column {column.name!r}, got none of this name{near}")
         if column.kind != "ignore":
             found = _infer(frame[column.name], rows, where, kind=column.kind)

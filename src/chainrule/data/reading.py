@@ -13,8 +13,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from chainrule.data.dataset import Dataset, nearest
+from chainrule.data.dataset import Dataset
 from chainrule.data.named import NAMED
+from chainrule.words import suggestion
 
 Reader = Callable[..., Dataset]
 
@@ -78,7 +79,7 @@ def _find(spec: str | Path, choices: Mapping[str, Any]) -> tuple[Reader, dict[st
     if path.is_dir():
         return _folder_reader(path)
     if not path.exists() and isinstance(spec, str) and os.sep not in spec and not path.suffix:
-        raise ValueError(f"data expects a name ({', '.join(NAMED)}) or a path, got {spec!r}{nearest(spec, NAMED)}")
+        raise ValueError(f"data expects a name ({', '.join(NAMED)}) or a path, got {spec!r}{suggestion(spec, NAMED)}")
     _function("read.rows.check_is_file")(path, tuple(BY_SUFFIX))
     return partial(_function(f"read.{BY_SUFFIX[path.suffix.lower()]}"), path), {}
 

@@ -17,7 +17,7 @@ from chainrule.conditionals import (
 )
 from chainrule.data.cells import decode_cells, encode_cells
 from chainrule.data.column import KINDS, Column
-from chainrule.data.dataset import nearest
+from chainrule.words import suggestion
 
 Values = NDArray[np.float32]
 
@@ -123,7 +123,7 @@ class TableSchema:
         for column in self.used:
             if column.name not in frame.columns:
                 if not gaps:
-                    near = nearest(column.name, frame.columns)
+                    near = suggestion(column.name, frame.columns)
                     raise ValueError(f"{where}: expected the column {column.name!r}, got none of this name{near}")
                 arrays.append(np.full(len(frame), np.nan))
                 continue

@@ -13,11 +13,12 @@ from torch import Tensor
 
 from chainrule.data.audio import check_window
 from chainrule.data.column import Column
-from chainrule.data.dataset import Dataset, nearest
+from chainrule.data.dataset import Dataset
 from chainrule.data.infer import infer
 from chainrule.data.read.table import read_frame
 from chainrule.data.recordings import Recordings
 from chainrule.data.schema import TableSchema
+from chainrule.words import suggestion
 
 WINDOW = 512
 """Values that count in a training chunk; also the length of a sample by default."""
@@ -103,7 +104,7 @@ def read_values(path: Path, column: str, about: Column | None = None) -> NDArray
     frame = read_frame(path)
     if column not in frame.columns:
         raise ValueError(
-            f"{path}: expected the column {column!r}, got none of this name{nearest(column, frame.columns)}"
+            f"{path}: expected the column {column!r}, got none of this name{suggestion(column, frame.columns)}"
         )
     for series in frame:
         if series.dtype.is_temporal() and not series.is_sorted():

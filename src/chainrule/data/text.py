@@ -132,6 +132,11 @@ def load_text(
 def read_all(path: Path, text: TextFormat, window: int = WINDOW) -> tuple[Examples, None]:
     """All of a file as examples of a known format: lines, or the windows of one stream.
 
+    Args:
+        path: The file.
+        text: The format.
+        window: The length of a window, and the least length to which lines are padded.
+
     Raises:
         ValueError: If the file is empty, or no UTF-8, where the vocabulary is of characters.
         FileNotFoundError: If there is no such file.
@@ -142,7 +147,7 @@ def read_all(path: Path, text: TextFormat, window: int = WINDOW) -> tuple[Exampl
     lines = lines_of(path)
     lines = lines[lines[:, 1] > lines[:, 0]]
     lengths, _ = _line_lengths(path, lines, text.vocabulary.characters is not None, np.zeros(len(lines), bool))
-    return Documents(path, text.vocabulary, lines, lengths, int(lengths.max(initial=0)) + 1), None
+    return Documents(path, text.vocabulary, lines, lengths, max(window, int(lengths.max(initial=0)) + 1)), None
 
 
 def _stream(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,7 +17,6 @@ from chainrule.data.audio import LINEAR, AudioFormat
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.read.recordings import read_all, write_wav
-from chainrule.data.recordings import Recordings
 from chainrule.kinds.base import Items, Kind, figures_per
 from chainrule.kinds.families import family_of_levels, refuse_arguments
 from chainrule.kinds.observed import observed_share
@@ -41,6 +41,7 @@ class AudioKind(SequenceKind):
     samples_file = "samples.wav"
     num_samples = 8
     has_ensembles = False
+    completes_with = ("n", "observe", "draws")
     prints_scores = True
     format: AudioFormat
 
@@ -100,10 +101,8 @@ class AudioKind(SequenceKind):
         )
 
     def complete(self, model: AutoregressiveModel, request: Completing) -> list[str]:
-        if request.observe is None or request.mean or request.length is not None:
-            raise ValueError(
-                "complete expects --observe, first-half or a fraction, no --mean and no --length, of recordings"
-            )
+        if request.observe is None:
+            raise ValueError("complete expects --observe, first-half or a fraction, of recordings")
         if request.out.suffix:
             raise ValueError(
                 f"complete expects a folder as --out, as the run was fitted on recordings, got {request.out}"
@@ -141,21 +140,21 @@ class AudioKind(SequenceKind):
 
     def summary(self, evaluation: Evaluation, figures: Mapping[str, Any]) -> list[str]:
         each = f"{figures['nats_per_sample']:.4f} nats or {figures['bits_per_sample']:.4f} bits per sample"
-        return [f"{evaluation.nats:.4f} +- {evaluation.nats_stderr:.4f} nats per recording; {each}"]
+        return [f"{evaluation} per recording; {each}"]
 
     def items(self, model: AutoregressiveModel, source: Source) -> Iterator[Items]:
         given = self.given(source, model)
-        recordings = _recordings(given.examples)
-        count = source.count(recordings)
+        count = source.count(given.examples)
+        names, each = given.names or [], given.examples.each()
         for start in range(0, count, BATCH):
-            some = recordings.subset(np.arange(start, min(start + BATCH, count)))
-            context = None if given.context is None else given.context[start : start + len(some)]
-            lengths = torch.from_numpy(some.lengths)
-            clips = list(some.each())
-            log_probs = log_prob(model, some, context=context).double() / lengths
+            rows = np.arange(start, min(start + BATCH, count))
+            context = None if given.context is None else given.context[torch.from_numpy(rows)]
+            lengths = torch.from_numpy(given.examples.sizes[rows])
+            clips = list(itertools.islice(each, len(rows)))
+            log_probs = log_prob(model, given.examples.subset(rows), context=context).double() / lengths
             yield Items(
                 names={
-                    "file": some.names,
+                    "file": names[start : start + len(rows)],
                     "samples": lengths.tolist(),
                     "bits_per_sample": (-log_probs / math.log(2)).tolist(),
                 },
@@ -173,9 +172,3 @@ class AudioKind(SequenceKind):
         seconds = receptive_field / self.format.sample_rate
         line = f"receptive field: {receptive_field:,} samples, {1e3 * seconds:.0f} ms"
         return [line], {"receptive_field_seconds": seconds}
-
-
-def _recordings(examples: Examples) -> Recordings:
-    if not isinstance(examples, Recordings):
-        raise ValueError(f"expected recordings, as the run was fitted on such, got {type(examples).__name__}")
-    return examples

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,8 +19,8 @@ from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.formats import Format
 from chainrule.data.write import check_suffix
-from chainrule.kinds.families import domain_of, words_of
-from chainrule.kinds.requests import Completing, Given, Source, one_class
+from chainrule.kinds.families import check_values
+from chainrule.kinds.requests import COMPLETING, Completing, Given, Source, one_class
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.tasks.evaluate import Evaluation, log_prob
 
@@ -61,6 +61,7 @@ class Kind(ABC):
     Attributes:
         name: The kind's name, the same as that of its format.
         formats: The class of its formats.
+        same_as: The names of other kinds whose data can be read as this one's.
         files: The files that ``sample --out`` writes, in words.
         suffixes: Their suffixes.
         samples_file: The name of the file of samples that `fit` leaves in a run folder.
@@ -68,14 +69,15 @@ class Kind(ABC):
         prints_samples: True if samples can be printed instead of written into a file.
         prints_scores: True if scores can be printed, a JSON object for each item, instead of written into a file.
         has_ensembles: True if an ensemble can be fitted.
-        has_levels: True if values are ordered levels, so that a small change of a value is defined.
         event_dims: The number of dimensions of a model's event.
         has_parts: The names that ``score --per`` takes, that of a whole item first.
+        completes_with: Those of `chainrule.kinds.requests.COMPLETING` that `complete` takes.
         compressible: True if a general compressor's size says how complex an item is.
     """
 
     name: ClassVar[str]
     formats: ClassVar[type[Format]]
+    same_as: ClassVar[tuple[str, ...]] = ()
     files: ClassVar[str]
     suffixes: ClassVar[tuple[str, ...]]
     samples_file: ClassVar[str]
@@ -83,9 +85,9 @@ class Kind(ABC):
     prints_samples: ClassVar[bool] = False
     prints_scores: ClassVar[bool] = False
     has_ensembles: ClassVar[bool] = True
-    has_levels: ClassVar[bool] = False
     event_dims: ClassVar[int] = 1
     has_parts: ClassVar[tuple[str, ...]] = ()
+    completes_with: ClassVar[tuple[str, ...]] = ()
     compressible: ClassVar[bool] = True
 
     def __init__(self, format: Any) -> None:
@@ -125,14 +127,7 @@ class Kind(ABC):
                 raise ValueError(
                     f"data of the kind {self.name} expect a model with {name} {value}, got {model.config.get(name)}"
                 )
-        usual = self.conditional(None, {})
-        for index in range(1 if usual.uniform and model.conditional.uniform else model.num_variables):
-            expected, got = usual.of(index), model.conditional.of(index)
-            if domain_of(expected) != domain_of(got):
-                raise ValueError(
-                    f"data of the kind {self.name} expect a model of {words_of(expected)} in variable {index + 1}, "
-                    f"got one of {words_of(got)}"
-                )
+        check_values(self.conditional(None, {}), model, self.name)
 
     @abstractmethod
     def independent_nats(self, dataset: Dataset, model: Model) -> float:
@@ -151,7 +146,7 @@ class Kind(ABC):
 
     def check_name(self, kind: str, where: str) -> None:
         """Raise ``ValueError`` if data of the kind named ``kind``, read from ``where``, can't be of this kind."""
-        if kind != self.name:
+        if kind not in (self.name, *self.same_as):
             raise ValueError(f"--data expects {self.name}, as the run was fitted on {self.name}, got {where}")
 
     def check_like(self, other: Kind, where: str) -> None:
@@ -230,6 +225,16 @@ class Kind(ABC):
     def leave_samples(self, model: AutoregressiveModel, dataset: Dataset, folder: Path) -> None:
         """Draw samples of a fitted model, and write them as `samples_file` into its run folder."""
 
+    def check_completing(self, options: Collection[str]) -> None:
+        """Raise ``ValueError`` if one of the ``options`` of `complete` has no effect on this kind."""
+        for name in COMPLETING:
+            if name in options and name not in self.completes_with:
+                taken = ", ".join(map(_flag, self.completes_with))
+                raise ValueError(
+                    f"complete expects no {_flag(name)}, as the run was fitted on data of the kind {self.name}, "
+                    f"which takes {taken or 'none of its options'}"
+                )
+
     @abstractmethod
     def complete(self, model: AutoregressiveModel, request: Completing) -> list[str]:
         """Fill in the unknown values of the given examples, write them, and return sentences that say how.
@@ -260,6 +265,13 @@ class Kind(ABC):
         Raises:
             ValueError: If the source does not hold such items.
         """
+
+    def check_parts(self, per: str | None, *, color: bool) -> None:
+        """Raise ``ValueError`` if ``score`` can't name parts of items by ``--per PER``, or print them in colours."""
+        if color and "character" not in self.has_parts:
+            raise ValueError(f"--color expects a run on text, got one on data of the kind {self.name}")
+        if self.has_parts and per is not None and per not in self.has_parts:
+            raise ValueError(f"--per expects {' or '.join(self.has_parts)}, got {per!r}")
 
     def is_of_parts(self, per: str | None, out: Path | None) -> bool:
         """True if ``score --per PER --out OUT`` asks for the parts of items, such as pixels, and not for the items."""
@@ -306,9 +318,24 @@ class Kind(ABC):
         log_probs = log_prob(model, examples.subset(rows), context=context).double()
         return log_probs / torch.from_numpy(examples.sizes[rows]) if per_variable else log_probs
 
+    def levels_of(self, model: AutoregressiveModel, command: str) -> Tensor:
+        """The ordered levels ``(K,)`` of each value of an example, whose means and distances have a meaning.
+
+        Raises:
+            ValueError: If values are no such levels; ``command`` names the command that needs them.
+        """
+        raise ValueError(
+            f"{command} expects a run on images or on rows of levels, whose values can be listed, got one on "
+            f"data of the kind {self.name}"
+        )
+
     def about(self, model: Model, receptive_field: int | None) -> tuple[list[str], dict[str, Any]]:
         """Further results of `describe` for a model of this kind: lines for a person, and values for JSON."""
         return [], {}
+
+
+def _flag(name: str) -> str:
+    return f"-{name}" if len(name) == 1 else f"--{name}"
 
 
 def figures_per(unit: str, evaluation: Evaluation, *, perplexity: bool = False) -> dict[str, Any]:

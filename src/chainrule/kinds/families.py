@@ -9,6 +9,7 @@ from typing import Any
 from chainrule import conditionals
 from chainrule.conditionals import Conditional, real
 from chainrule.conditionals.support import bounds_of, words_for
+from chainrule.model import Model
 
 
 def family_of_levels(family: str, arguments: Mapping[str, Any], levels: int) -> Conditional:
@@ -57,14 +58,31 @@ def _build(chosen: type[Conditional], arguments: dict[str, Any]) -> Conditional:
     return chosen(**arguments)
 
 
-def domain_of(conditional: Conditional) -> tuple[Any, ...]:
+def check_values(usual: Conditional, model: Model, kind: str) -> None:
+    """Raise ``ValueError`` unless the variables of ``model`` take the same values as those of ``usual``.
+
+    Args:
+        usual: The conditional of data in the format at hand.
+        model: The model.
+        kind: The name of the kind of data, for the message.
+    """
+    for index in range(1 if usual.uniform and model.conditional.uniform else model.num_variables):
+        expected, got = usual.of(index), model.conditional.of(index)
+        if _domain_of(expected) != _domain_of(got):
+            raise ValueError(
+                f"data of the kind {kind} expect a model of {_words_of(expected)} in variable {index + 1}, "
+                f"got one of {_words_of(got)}"
+            )
+
+
+def _domain_of(conditional: Conditional) -> tuple[Any, ...]:
     """The values of a variable as plain data that can be compared: discrete or not, the bounds, and the atoms."""
     atoms = [] if conditional.atoms is None else conditional.atoms.tolist()
     support = conditional.support
     return bool(support.is_discrete), *bounds_of(support), sorted(map(str, atoms))
 
 
-def words_of(conditional: Conditional) -> str:
+def _words_of(conditional: Conditional) -> str:
     """The values of a variable, in words."""
     atoms = [] if conditional.atoms is None else conditional.atoms.tolist()
     return " or ".join([words_for(conditional.support), *(f"{atom:g}" for atom in atoms)])

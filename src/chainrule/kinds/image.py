@@ -19,6 +19,7 @@ class ImageKind(LevelsKind):
     name = "image"
     formats = ImageFormat
     event_dims = 3
+    same_as = ("rows",)  # the shape, which is checked too, distinguishes them
 
     def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
         return images.read_all(path, model.event_shape, self.format.levels)

@@ -44,7 +44,7 @@ class LevelsKind(Kind):
     files = "a file to write"
     suffixes = (*PICTURES, *ARRAYS)
     samples_file = "samples.png"
-    has_levels = True
+    completes_with = ("n", "observe", "particles", "draws")
 
     def conditional(self, family: str | None, arguments: Mapping[str, Any]) -> Conditional:
         levels = self.format.levels
@@ -61,10 +61,6 @@ class LevelsKind(Kind):
     def reading(self, settings: Mapping[str, Any], *, named: bool) -> dict[str, Any]:
         return {"levels": settings.get("levels")}
 
-    def check_name(self, kind: str, where: str) -> None:
-        if kind not in ("image", "rows"):  # the shape, which is checked too, distinguishes them
-            super().check_name(kind, where)
-
     def write(self, x: Tensor, path: Path) -> str:
         if path.suffix in PICTURES:
             plots.sample_grid(x, path, levels=self.format.levels)
@@ -78,10 +74,8 @@ class LevelsKind(Kind):
         plots.data_beside_samples(dataset.train[: len(x)], x, folder / self.samples_file, levels=self.format.levels)
 
     def complete(self, model: AutoregressiveModel, request: Completing) -> list[str]:
-        if request.observe is None or request.mean or request.length is not None:
-            raise ValueError(
-                "complete expects --observe, no --mean and no --length, as the run was fitted on images or levels"
-            )
+        if request.observe is None:
+            raise ValueError("complete expects --observe, as the run was fitted on images or levels")
         check_suffix(request.out, self.suffixes)
         given = self.given(request.source, model)
         truth = request.source.first(given.examples)
@@ -104,8 +98,7 @@ class LevelsKind(Kind):
         return lines + _effective_size(done)
 
     def summary(self, evaluation: Evaluation, figures: Mapping[str, Any]) -> list[str]:
-        nats = f"{evaluation.nats:.4f} +- {evaluation.nats_stderr:.4f} nats"
-        return [f"{nats}, {evaluation.bits_per_dim:.4f} bits per dimension"]
+        return [f"{evaluation}, {evaluation.bits_per_dim:.4f} bits per dimension"]
 
     @property
     def unit(self) -> str:
@@ -123,6 +116,11 @@ class LevelsKind(Kind):
                 log_probs=log_prob(model, x, context=context).double(),
                 compressed=lambda x=x: compressed_nats(x, self.format.levels),  # type: ignore[misc]
             )
+
+    def levels_of(self, model: AutoregressiveModel, command: str) -> Tensor:
+        if (values := model.conditional.values) is None:
+            raise ValueError(f"{command} expects a model whose values can be listed, got one of {model.conditional}")
+        return values
 
     def is_of_parts(self, per: str | None, out: Path | None) -> bool:
         pictured = out is not None and out.suffix in (*PICTURES, ".npz", ".npy")

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from chainrule.data import read_mask
-from chainrule.data.dataset import nearest
 from chainrule.model import AutoregressiveModel
+from chainrule.words import suggestion
 
 HALVES = ("top-half", "bottom-half", "first-half")
 
@@ -51,7 +51,7 @@ def observed_share(words: str, expected: str) -> float:
     try:
         fraction = 0.5 if words == "first-half" else float(words)
     except ValueError:
-        hint = nearest(words, HALVES).replace("; did you mean '", ", did you mean ").replace("'?", "?")
+        hint = suggestion(words, HALVES)
         raise ValueError(f"--observe expects {expected}, got {words!r}{hint}") from None
     if not 0 <= fraction <= 1:
         raise ValueError(f"--observe expects a fraction from 0 to 1, got {words}")

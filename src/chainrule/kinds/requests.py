@@ -86,11 +86,12 @@ class Source:
             ValueError: If they have lengths of their own.
         """
         if examples.ragged:
-            raise ValueError(
-                "this command expects examples of one length, got recordings; sample, complete, score and classify "
-                "take them"
-            )
+            raise ValueError("this command expects examples of one length, got recordings or a series, which have any")
         return examples[: self.count(examples)]
+
+
+COMPLETING = ("n", "observe", "mean", "particles", "draws", "length")
+"""The options of `complete` that only some kinds take."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ class RowsKind(LevelsKind):
 
     name = "rows"
     formats = RowsFormat
+    same_as = ("image",)  # the shape, which is checked too, distinguishes them
 
     def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
         return rows.read_all(path, model.event_shape, self.format.levels)

@@ -14,7 +14,6 @@ from torch import Tensor
 from chainrule.conditionals import Conditional, GaussianMixture
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
-from chainrule.data.recordings import Recordings
 from chainrule.data.schema import TableSchema
 from chainrule.data.series import SeriesFormat, draws_frame, read_all
 from chainrule.data.write import FRAMES, check_suffix, write_frame
@@ -45,6 +44,7 @@ class SeriesKind(SequenceKind):
     samples_file = "samples.csv"
     num_samples = 8
     has_ensembles = False
+    completes_with = ("draws", "length")
     compressible = False
     format: SeriesFormat
 
@@ -79,8 +79,6 @@ class SeriesKind(SequenceKind):
 
     def complete(self, model: AutoregressiveModel, request: Completing) -> list[str]:
         check_suffix(request.out, FRAMES)
-        if request.observe is not None:
-            raise ValueError("complete expects no --observe, as the run was fitted on a series: all of it is known")
         past = self._values(model, request.source).to(model.dtype)
         length, count = request.length if request.length is not None else LENGTH, request.draws or FORECASTS
         drawn = sample(model, count, prefix=past, length=length, **request.drawing.settings())
@@ -117,6 +115,4 @@ class SeriesKind(SequenceKind):
 
 def _series(examples: Examples) -> Tensor:
     """The values of a series ``(N,)``, in double precision."""
-    if not isinstance(examples, Recordings):
-        raise ValueError(f"expected a series, as the run was fitted on one, got {type(examples).__name__}")
     return torch.from_numpy(next(examples.each()))

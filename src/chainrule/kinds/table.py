@@ -56,6 +56,7 @@ class TableKind(Kind):
     suffixes = FRAMES
     samples_file = "samples.csv"
     has_parts = ("row", "cell")
+    completes_with = ("n", "mean", "particles", "draws")
     compressible = False
     format: TableSchema
 
@@ -94,10 +95,6 @@ class TableKind(Kind):
         path = request.source.path
         if path is None:
             raise ValueError("complete expects a FILE of rows with empty cells, as the run was fitted on a table")
-        if request.observe is not None or request.length is not None:
-            raise ValueError(
-                "complete expects no --observe and no --length: a table's unknown values are the empty cells in FILE"
-            )
         check_suffix(request.out, FRAMES)
         frame = read_frame(path, self.format.texts)
         x = torch.from_numpy(self.format.encode(frame, path.name, gaps=True))
@@ -129,7 +126,7 @@ class TableKind(Kind):
         return "row"
 
     def summary(self, evaluation: Evaluation, figures: Mapping[str, Any]) -> list[str]:
-        return [f"{evaluation.nats:.4f} +- {evaluation.nats_stderr:.4f} nats per row, in the file's units"]
+        return [f"{evaluation} per row, in the file's units"]
 
     def items(self, model: AutoregressiveModel, source: Source) -> Iterator[Items]:
         unmissing = self._never_missing()
@@ -149,8 +146,6 @@ class TableKind(Kind):
             yield Items({}, log_probs, notes=notes, partial=partial)
 
     def score_parts(self, model: AutoregressiveModel, source: Source, per: str | None, out: Path | None) -> list[str]:
-        if per != "cell":
-            raise ValueError(f"--per expects row or cell, as the run was fitted on a table, got {per!r}")
         if out is None:
             raise ValueError("score expects --out, a .csv or .parquet file, as the run was fitted on a table")
         check_suffix(out, FRAMES)

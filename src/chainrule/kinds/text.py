@@ -53,6 +53,7 @@ class TextKind(SequenceKind):
     prints_samples = True
     prints_scores = True
     has_parts = ("line", "character")
+    completes_with = ("n", "draws", "length")
     format: TextFormat
 
     def conditional(self, family: str | None, arguments: Mapping[str, Any]) -> Conditional:
@@ -127,10 +128,10 @@ class TextKind(SequenceKind):
 
     def complete(self, model: AutoregressiveModel, request: Completing) -> list[str]:
         path = request.source.path
-        if path is None or request.observe is not None or request.mean:
+        if path is None:
             raise ValueError(
-                "complete expects a FILE of beginnings, no --observe and no --mean, as the run was fitted on text: "
-                "its text, or each of its lines if the run was fitted on documents, is continued"
+                "complete expects a FILE of beginnings, as the run was fitted on text: its text, or each of its lines "
+                "if the run was fitted on documents, is continued"
             )
         if request.out.suffix != ".txt":
             raise ValueError(f"--out expects a file ending in .txt, got {request.out}")
@@ -206,8 +207,6 @@ class TextKind(SequenceKind):
         return {("length" if name == "symbols" else name): value for name, value in row.items()}
 
     def score_parts(self, model: AutoregressiveModel, source: Source, per: str | None, out: Path | None) -> list[str]:
-        if per not in ("character", "color"):
-            raise ValueError(f"--per expects line or character, got {per!r}")
         if out is not None:
             raise ValueError("score expects no --out with --per character or --color, which print")
         total, count, unknown = 0.0, 0, 0

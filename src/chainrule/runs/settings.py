@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
 from chainrule import data, models
 from chainrule.data.dataset import Dataset
 from chainrule.kinds import kind_of
 from chainrule.model import AutoregressiveModel
 from chainrule.settings import ENSEMBLE
+from chainrule.yaml_file import read_yaml
 
 Settings = dict[str, Any]
 """The settings of a fit, by name.
@@ -30,12 +30,7 @@ def read(path: str | Path) -> Settings:
     Raises:
         ValueError: If the file is no mapping in YAML.
     """
-    try:
-        settings = yaml.safe_load(Path(path).read_text())
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} expects YAML, got: {' '.join(str(error).split())}") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"{path} expects YAML, got a file that is no text") from None
+    settings = read_yaml(Path(path))
     if not isinstance(settings, dict):
         raise ValueError(f"{path} expects a mapping of settings, got {type(settings).__name__}")
     return {str(name): value for name, value in settings.items()}

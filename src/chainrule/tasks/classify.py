@@ -7,6 +7,7 @@ An example that is impossible in every class says nothing of its class: p(c | x)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -89,3 +90,19 @@ def check_prior(model: AutoregressiveModel, prior: Tensor | None) -> Tensor:
         got = f"the shape {tuple(prior.shape)}, sum {total:g}"
         raise ValueError(f"prior expects probabilities of {model.num_classes} classes, got {got}")
     return prior.log()
+
+
+def first_classes(log_probs: Tensor, names: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """The most probable class of each example and its probability, as rows that are printed.
+
+    Args:
+        log_probs: Log p(c | x) ``(N, num_classes)``.
+        names: The examples' names.
+
+    >>> first_classes(torch.tensor([[0.25, 0.75]]).log())
+    [{'number': 1, 'class': 1, 'probability': 0.75}]
+    """
+    found = zip(*(each.tolist() for each in log_probs.exp().max(1)), strict=True)
+    rows = [{"class": best, "probability": probability} for probability, best in found]
+    named = [{}] * len(rows) if names is None else [{"file": name} for name in names]
+    return [{"number": i + 1, **named[i], **row} for i, row in enumerate(rows)]

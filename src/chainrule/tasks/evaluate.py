@@ -24,7 +24,7 @@ class Evaluation:
 
     Attributes:
         nats: Mean of -log p(x), in nats per example.
-        nats_stderr: Standard error of that mean over the examples.
+        nats_stderr: Standard error of that mean over the examples; NaN for one example.
         bits_per_dim: Bits per variable: ``nats / (n log 2)``, n being the mean number of variables of an example.
         examples: The number of examples.
         variables: The number of variables of all of them together.
@@ -38,12 +38,25 @@ class Evaluation:
     variables: int
     member_nats: tuple[float, ...] = ()
 
+    def __str__(self) -> str:
+        return mean_in_words(self.nats, self.nats_stderr)
+
     def as_dict(self) -> dict[str, Any]:
         """The attributes as plain values; ``member_nats`` only if the model is an ensemble."""
         values = asdict(self)
         if not self.member_nats:
             del values["member_nats"]
         return values
+
+
+def mean_in_words(mean: float, stderr: float | None, digits: int = 4) -> str:
+    """A mean in nats with its standard error, which is left out if it is None or NaN, as that of one example.
+
+    >>> mean_in_words(1.5, 0.25, digits=2), mean_in_words(1.5, math.nan, digits=2)
+    ('1.50 +- 0.25 nats', '1.50 nats')
+    """
+    known = stderr is not None and not math.isnan(stderr)
+    return f"{mean:.{digits}f} +- {stderr:.{digits}f} nats" if known else f"{mean:.{digits}f} nats"
 
 
 def evaluate(

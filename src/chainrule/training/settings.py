@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, Self
 
-from chainrule.data.dataset import nearest
+from chainrule.words import suggestion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +96,6 @@ class Training:
         for name in settings:
             if name not in names:
                 raise ValueError(
-                    f"fit expects one of its settings ({', '.join(names)}), got {name}{nearest(name, names)}"
+                    f"fit expects one of its settings ({', '.join(names)}), got {name}{suggestion(name, names)}"
                 )
         return cls(**settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +10,10 @@ from pathlib import Path
 
 SPACE = " "
 """The delimiter that stands for any run of spaces."""
+
+
+HEAD = 4096
+"""Bytes that tell a text from other files."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +45,9 @@ def find_layout(path: Path) -> Layout:
     that have no names.
 
     Raises:
-        ValueError: If the file is empty, or the first of several columns has no name.
+        ValueError: If the file is empty or no text, or the first of several columns has no name.
     """
+    _check_text(path)
     lines = _lines(path)
     number, line = next(lines, (0, ""))
     if number == 0:
@@ -111,6 +117,18 @@ def wrong_width(path: Path, layout: Layout, line: int, width: int) -> ValueError
     """The error that says that a line has another number of cells than the first."""
     expected = f"{len(layout.names)} column{'s' * (len(layout.names) != 1)}"
     return ValueError(f"{path}: line {line}: expected {expected} like the first line, got {width}")
+
+
+def _check_text(path: Path) -> None:
+    """Raise ``ValueError`` if the file begins with other bytes than those of text."""
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)  # a character may end after the head
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise ValueError(f"{path}: expected a table as text in UTF-8, got other bytes")
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:

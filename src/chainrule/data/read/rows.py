@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from chainrule.data.dataset import Dataset, nearest
+from chainrule.data.dataset import Dataset
 from chainrule.data.examples import ArrayExamples
 from chainrule.data.read import arrays, table
 from chainrule.data.read.levels import Levels, dataset_of_levels, event_shape
 from chainrule.data.read.table_file import SUFFIXES as TABLES
+from chainrule.words import suggestion
 
 SUFFIXES = (*arrays.SUFFIXES, *TABLES)
 
@@ -43,7 +44,7 @@ def check_is_file(path: Path, suffixes: Sequence[str] = SUFFIXES) -> None:
     """Raise an error that names the nearest file or the ``suffixes``, unless ``path`` is a file with one of them."""
     if not path.is_file():
         folder = path.parent
-        near = nearest(path.name, [other.name for other in folder.iterdir()]) if folder.is_dir() else ""
+        near = suggestion(path.name, [other.name for other in folder.iterdir()]) if folder.is_dir() else ""
         raise FileNotFoundError(f"expected a file or a folder, found no {path}{near}")
     if path.suffix.lower() not in suffixes:
         raise ValueError(f"{path}: expected a file {' '.join(suffixes)}, got the suffix {path.suffix!r}")

@@ -13,15 +13,16 @@ from typing import Any
 
 import numpy as np
 import polars
-import yaml
 
-from chainrule.data.dataset import Dataset, nearest, split_rows
+from chainrule.data.dataset import Dataset, split_rows
 from chainrule.data.examples import ArrayExamples, Rows
 from chainrule.data.infer import complete_schema, infer
 from chainrule.data.read.column_types import with_types
 from chainrule.data.read.levels import SPILL_BYTES, Gathered, Levels, are_levels, dataset_of_levels, gather
 from chainrule.data.read.table_file import Table, TextTable, open_table
 from chainrule.data.schema import TableSchema
+from chainrule.words import suggestion
+from chainrule.yaml_file import read_yaml
 
 ROWS = 100_000
 """Rows of a large file that are read at once."""
@@ -224,7 +225,7 @@ def _typed(
     for table, frame in zip(tables, frames, strict=True):
         for name in (*names, *frame.columns):
             if name not in frame.columns:
-                near = nearest(name, frame.columns)
+                near = suggestion(name, frame.columns)
                 raise ValueError(f"{table.path}: expected the column {name!r} of {tables[0].path.name}, got none{near}")
             if name not in names:
                 raise ValueError(f"{table.path}: expected the columns of {tables[0].path.name}, got {name!r} also")
@@ -267,8 +268,6 @@ def _described(choice: SchemaChoice) -> Any:
         return choice
     path = Path(choice)
     try:
-        return yaml.safe_load(path.read_text()) or {}
+        return read_yaml(path) or {}
     except FileNotFoundError:
         raise FileNotFoundError(f"schema expects a YAML file or {INFER!r}, found no {path}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: expected YAML, got: {' '.join(str(error).split())}") from None
