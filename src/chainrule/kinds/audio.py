@@ -17,8 +17,9 @@ from chainrule.data.audio import LINEAR, AudioFormat
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.read.recordings import read_all, write_wav
-from chainrule.kinds.base import Items, Kind, figures_per
+from chainrule.kinds.base import Kind
 from chainrule.kinds.families import family_of_levels, refuse_arguments
+from chainrule.kinds.items import Items, figures_per
 from chainrule.kinds.observed import observed_share
 from chainrule.kinds.requests import Completing, Source
 from chainrule.kinds.sequence import SequenceKind, compressed_per_symbol, require_sequence_model

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,6 +17,7 @@ from chainrule.data.examples import Examples
 from chainrule.data.formats import Format
 from chainrule.data.write import check_suffix
 from chainrule.kinds.families import check_values
+from chainrule.kinds.items import Items
 from chainrule.kinds.requests import COMPLETING, Completing, Given, Source, one_class
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.tasks.evaluate import Evaluation, log_prob
@@ -29,27 +27,6 @@ EXAMPLES = 2000
 
 SYMBOLS = 2**18
 """A calibration reads at most this many symbols of a stream or values of a series, or about as many samples."""
-
-
-@dataclass(frozen=True)
-class Items:
-    """Log p of some of the items that a score is asked for: examples, rows, lines, recordings or values.
-
-    Attributes:
-        names: Columns that identify the items, ``k`` entries each; none if the number of an item identifies it.
-        log_probs: Log p in nats, float64 ``(k,)``; the mean over its variables if items differ in length.
-        sizes: The number of variables of each item, ``(k,)``, where ``log_probs`` are means; else None.
-        notes: Sentences for the user, each with ``{}`` where its count goes; counts of all items are added up.
-        partial: True for items that are scored only in part and so can't be compared with whole ones, ``(k,)``.
-        compressed: Computes the size of each item under a general compressor, in nats; None if that means nothing.
-    """
-
-    names: dict[str, list[Any]]
-    log_probs: Tensor
-    sizes: Tensor | None = None
-    notes: Counter[str] = field(default_factory=Counter)
-    partial: Tensor | None = None
-    compressed: Callable[[], Tensor] | None = None
 
 
 class Kind(ABC):
@@ -336,10 +313,3 @@ class Kind(ABC):
 
 def _flag(name: str) -> str:
     return f"-{name}" if len(name) == 1 else f"--{name}"
-
-
-def figures_per(unit: str, evaluation: Evaluation, *, perplexity: bool = False) -> dict[str, Any]:
-    """Nats and bits per ``unit``, and the number of units; perplexity on request, as it suits symbols only."""
-    nats = evaluation.nats * evaluation.examples / evaluation.variables
-    figures = {f"nats_per_{unit}": nats, f"bits_per_{unit}": nats / math.log(2), f"{unit}s": evaluation.variables}
-    return figures | ({"perplexity": math.exp(nats)} if perplexity else {})

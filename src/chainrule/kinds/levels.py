@@ -14,8 +14,9 @@ from chainrule import plots
 from chainrule.conditionals import Bernoulli, Categorical, Conditional
 from chainrule.data.dataset import Dataset
 from chainrule.data.write import ARRAYS, check_suffix, write_array, write_levels
-from chainrule.kinds.base import Items, Kind
+from chainrule.kinds.base import Kind
 from chainrule.kinds.families import family_of_levels, refuse_arguments
+from chainrule.kinds.items import Items
 from chainrule.kinds.observed import observed_variables
 from chainrule.kinds.requests import Completing, Source
 from chainrule.model import AutoregressiveModel, Model

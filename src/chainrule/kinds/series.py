@@ -17,8 +17,9 @@ from chainrule.data.examples import Examples
 from chainrule.data.schema import TableSchema
 from chainrule.data.series import SeriesFormat, draws_frame, read_all
 from chainrule.data.write import FRAMES, check_suffix, write_frame
-from chainrule.kinds.base import SYMBOLS, Items, figures_per
+from chainrule.kinds.base import SYMBOLS
 from chainrule.kinds.families import family_of_reals, refuse_arguments
+from chainrule.kinds.items import Items, figures_per
 from chainrule.kinds.requests import Completing, Source
 from chainrule.kinds.sequence import SequenceKind, require_sequence_model
 from chainrule.model import AutoregressiveModel, Model

@@ -20,8 +20,9 @@ from chainrule.data.examples import Examples
 from chainrule.data.read.table import chunks_of, read_all, read_frame
 from chainrule.data.schema import TableSchema
 from chainrule.data.write import FRAMES, check_suffix, write_frame
-from chainrule.kinds.base import Items, Kind
+from chainrule.kinds.base import Kind
 from chainrule.kinds.families import family_of_reals, refuse_arguments
+from chainrule.kinds.items import Items
 from chainrule.kinds.requests import Completing, Source, one_class
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.tasks.evaluate import Evaluation

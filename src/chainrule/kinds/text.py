@@ -22,8 +22,9 @@ from chainrule.data.examples import Examples
 from chainrule.data.read.text import check_text
 from chainrule.data.sequences import CHUNK
 from chainrule.data.text import TextFormat, read_all
-from chainrule.kinds.base import SYMBOLS, Items, figures_per
+from chainrule.kinds.base import SYMBOLS
 from chainrule.kinds.families import family_of_levels, refuse_arguments
+from chainrule.kinds.items import Items, figures_per
 from chainrule.kinds.lines import Part, scored_lines, stream_lines, symbol_texts
 from chainrule.kinds.requests import Completing, Source, one_class
 from chainrule.kinds.sequence import SequenceKind, compressed_per_symbol

@@ -12,7 +12,7 @@ import polars
 import torch
 from torch import Tensor
 
-from chainrule.kinds.base import Items
+from chainrule.kinds.items import Items
 from chainrule.tasks.anomaly import Calibration, anomaly_scores
 
 Pairs = Iterator[tuple[Items, Items | None]]
