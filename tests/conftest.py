@@ -1,5 +1,6 @@
 """Data and runs that tests of several files use."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,14 @@ import pytest
 from command_line import FAST
 
 from chainrule.cli import main
+
+
+@pytest.fixture(scope="session", autouse=True)
+def commands_compute_on_the_cpu() -> Iterator[None]:
+    """As the models do whose figures tests compare theirs with. The laws try CUDA by themselves."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("chainrule.devices.BEST", ("cpu",))
+        yield
 
 
 @pytest.fixture(scope="session")

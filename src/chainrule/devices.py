@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import torch
 
+BEST = ("cuda", "mps", "cpu")
+"""The devices that ``"auto"`` may name, the best first."""
+
 
 def check_device(device: str) -> str:
     """The device that ``device`` (``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``) names; ``"auto"`` names the best.
@@ -16,5 +19,5 @@ def check_device(device: str) -> str:
         names = ", ".join(name for name, there in available.items() if there)
         raise ValueError(f"device expects one of those here, {names}; got {device!r}")
     if device == "auto":
-        return next(name for name in ("cuda", "mps", "cpu") if available[name])
+        return next(name for name in BEST if available[name])
     return device

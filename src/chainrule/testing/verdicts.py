@@ -116,7 +116,7 @@ def require_close(got: Tensor, expected: Tensor, tolerance: float, message: str,
     bad = ~((excess <= 0) | (got == expected))
     if bool(bad.any()):
         where = tuple(torch.nonzero(bad)[0].tolist())
-        raise AssertionError(f"{message}: at index {where} expected {_pair(float(expected[where]), float(got[where]))}")
+        raise AssertionError(f"{message}: at index {where} expected {_pair(expected[where].item(), got[where].item())}")
 
 
 def _pair(expected: float, got: float) -> str:
