@@ -36,8 +36,7 @@ def run_fit(options: dict[str, Any]) -> None:
     if resume and finished:
         print(f"{out} is finished already; nothing was left to do")
     where = f"at epoch {record['best_epoch']}, of 0 to {record['epochs'] - 1}, {record['minutes']:.1f} minutes"
-    about = done.dataset.description
-    print(about if about.startswith(done.dataset.name) else f"{done.dataset.name}: {about}")
+    print(done.dataset.headline)
     print(describe(done.model))
     if isinstance(done.model, AutoregressiveModel):
         independent = f"independent variables: {record['independent_valid_nats']:.3f}"

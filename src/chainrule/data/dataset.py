@@ -37,6 +37,12 @@ class Dataset:
     labels: Mapping[str, Tensor] | None = None
 
     @property
+    def headline(self) -> str:
+        """The name and the description in one line."""
+        named = self.description.startswith(self.name)
+        return self.description if named else f"{self.name}: {self.description}"
+
+    @property
     def train(self) -> Examples:
         """Examples to learn from."""
         return self.splits["train"]

@@ -42,67 +42,48 @@ class Format(Protocol):
 
 
 @dataclass(frozen=True)
-class ImageFormat:
-    """Images, whose pixels take one of a number of levels.
+class LevelsFormat:
+    """Values that all take one of the same number of levels.
 
     Attributes:
-        levels: The number of values of a colour channel of a pixel; 2 is binary.
+        levels: The number of values; 2 is binary.
     """
+
+    kind: ClassVar[str]
+
+    levels: int
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Plain values that `from_config` takes."""
+        return asdict(self)
+
+    @classmethod
+    def from_config(cls, config: Any) -> Self:
+        """The format that `config` describes.
+
+        Raises:
+            ValueError: If it describes none.
+        """
+        return cls(**checked(config, cls.kind, {"levels": "int"}))
+
+    def __post_init__(self) -> None:
+        if self.levels < 2:
+            raise ValueError(f"levels expects at least 2, got {self.levels}")
+
+
+class ImageFormat(LevelsFormat):
+    """Images, each of whose colour channels takes a level at every pixel."""
 
     kind: ClassVar[str] = "image"
     key: ClassVar[str] = "image"
 
-    levels: int
 
-    @property
-    def config(self) -> dict[str, Any]:
-        """Plain values that `from_config` takes."""
-        return asdict(self)
-
-    @classmethod
-    def from_config(cls, config: Any) -> ImageFormat:
-        """The format that `config` describes.
-
-        Raises:
-            ValueError: If it describes none.
-        """
-        return cls(**checked(config, cls.kind, {"levels": "int"}))
-
-    def __post_init__(self) -> None:
-        if self.levels < 2:
-            raise ValueError(f"levels expects at least 2, got {self.levels}")
-
-
-@dataclass(frozen=True)
-class RowsFormat:
-    """Rows of columns that all take one of the same number of levels.
-
-    Attributes:
-        levels: The number of values of a column; 2 is binary.
-    """
+class RowsFormat(LevelsFormat):
+    """Rows of columns, each of which takes a level."""
 
     kind: ClassVar[str] = "rows"
     key: ClassVar[str] = "rows"
-
-    levels: int
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """Plain values that `from_config` takes."""
-        return asdict(self)
-
-    @classmethod
-    def from_config(cls, config: Any) -> RowsFormat:
-        """The format that `config` describes.
-
-        Raises:
-            ValueError: If it describes none.
-        """
-        return cls(**checked(config, cls.kind, {"levels": "int"}))
-
-    def __post_init__(self) -> None:
-        if self.levels < 2:
-            raise ValueError(f"levels expects at least 2, got {self.levels}")
 
 
 def checked(config: Any, name: str, types: Mapping[str, str]) -> dict[str, Any]:
