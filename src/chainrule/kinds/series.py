@@ -23,6 +23,8 @@ from chainrule.kinds.items import Items, figures_per
 from chainrule.kinds.requests import Completing, Source
 from chainrule.kinds.sequence import SequenceKind, require_sequence_model
 from chainrule.model import AutoregressiveModel, Model
+from chainrule.plans import Plan
+from chainrule.plans.usual import usual_plan
 from chainrule.sequence import sequence_model
 from chainrule.tasks.evaluate import Evaluation
 from chainrule.tasks.sample import sample
@@ -48,6 +50,9 @@ class SeriesKind(SequenceKind):
     completes_with = ("draws", "length")
     compressible = False
     format: SeriesFormat
+
+    def plan(self, dataset: Dataset, minutes: float) -> Plan:
+        return usual_plan("RNN")
 
     def conditional(self, family: str | None, arguments: Mapping[str, Any]) -> Conditional:
         if family is not None:

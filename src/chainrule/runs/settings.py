@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from chainrule import data, models
 from chainrule.data.dataset import Dataset
 from chainrule.kinds import kind_of
 from chainrule.model import AutoregressiveModel
 from chainrule.settings import ENSEMBLE
+from chainrule.training import Training
 from chainrule.yaml_file import read_yaml
 
 Settings = dict[str, Any]
@@ -58,6 +61,17 @@ def build(settings: Settings, dataset: Dataset) -> AutoregressiveModel:
     conditional = kind.conditional(settings.get("conditional"), _below(settings, "conditional."))
     model: AutoregressiveModel = chosen(**arguments, event_shape=dataset.event_shape, conditional=conditional)
     return model
+
+
+def training_settings(settings: Settings) -> Settings:
+    """Those of the settings that `chainrule.training.fit` takes."""
+    names = {field.name for field in dataclasses.fields(Training)}
+    return {name: value for name, value in settings.items() if name in names}
+
+
+def classes_of(settings: Settings, dataset: Dataset, split: str) -> Tensor | None:
+    """The classes of a split that the model of ``settings`` is conditioned on; None if it is not."""
+    return dataset.classes(split) if settings.get("model.num_classes") is not None else None
 
 
 def _below(settings: Settings, prefix: str) -> Settings:
