@@ -61,40 +61,49 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise ValueError(f"{path} is damaged or truncated: delete the run folder and fit again") from error
 
 
-class Keeper(ModelCheckpoint):
-    """Keeps the best round in ``best.ckpt`` and the last in ``last.ckpt``, wherever the run folder was moved to.
+class Checkpoints:
+    """The checkpoints of a training: the best round in ``best.ckpt`` and the last in ``last.ckpt``.
 
     Args:
-        folder: The folder of both.
+        folder: The folder of both. A run that is moved elsewhere goes on there.
     """
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(
-            folder,
-            filename="best",
-            monitor="valid_nats",
-            save_last=True,
-            enable_version_counter=False,
-            every_n_epochs=1,  # Lightning's epoch is a round
-            save_on_train_epoch_end=True,  # after the validation, and after the history has the round's training loss
-        )
         self.folder = folder
+
+    def callbacks(self) -> list[ModelCheckpoint]:
+        """The callbacks that write them; the last comes last, as it also keeps the score of the best."""
+        return [_Keeper(self.folder, "best", "valid_nats"), _Keeper(self.folder, "last", None)]
 
     def path(self, name: str) -> Path:
         """The file of the checkpoint ``name``, best or last."""
         return self.folder / f"{name}.ckpt"
 
-    def checkpoint(self, name: str) -> Checkpoint:
+    def read(self, name: str) -> Checkpoint:
         """The checkpoint ``name``, best or last; see `read_checkpoint`."""
         return read_checkpoint(self.path(name))
 
     def last(self) -> Checkpoint | None:
         """The last checkpoint; None if there is none yet."""
-        return self.checkpoint("last") if self.path("last").exists() else None
+        return self.read("last") if self.path("last").exists() else None
+
+
+class _Keeper(ModelCheckpoint):
+    """Keeps the round with the lowest ``monitor`` so far in one file; without a monitor the last round."""
+
+    def __init__(self, folder: Path, name: str, monitor: str | None) -> None:
+        super().__init__(
+            folder,
+            filename=name,
+            monitor=monitor,
+            enable_version_counter=False,
+            every_n_epochs=1,  # Lightning's epoch is a round
+            save_on_train_epoch_end=True,  # after the validation, and after the history has the round's training loss
+        )
+        self.path = str(folder / f"{name}.ckpt")
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take the state but not its paths: a run that was moved would otherwise forget its best score."""
-        best, last = str(self.path("best")), str(self.path("last"))
         score = state_dict["best_model_score"]
-        moved = {"dirpath": str(self.folder), "best_model_path": best, "kth_best_model_path": best}
-        super().load_state_dict(state_dict | moved | {"best_k_models": {best: score}, "last_model_path": last})
+        best = {"best_model_path": self.path, "kth_best_model_path": self.path, "best_k_models": {self.path: score}}
+        super().load_state_dict(state_dict | {"dirpath": self.dirpath} | (best if self.monitor else {}))

@@ -27,7 +27,7 @@ from chainrule.devices import check_device
 from chainrule.model import CountedModel, Model
 from chainrule.training.budget import budget_of
 from chainrule.training.callbacks import History, Patience, SeededRounds, TimeLimit, write_history
-from chainrule.training.checkpoints import AtomicCheckpoints, Checkpoint, Keeper
+from chainrule.training.checkpoints import AtomicCheckpoints, Checkpoint, Checkpoints
 from chainrule.training.cost import Cost, fitting_batch, seconds_of_a_step
 from chainrule.training.loader import Loader
 from chainrule.training.module import MaximumLikelihood
@@ -128,14 +128,14 @@ def fit(
         folder = Path(out if out is not None else stack.enter_context(tempfile.TemporaryDirectory()))
         written = folder / "metrics.csv" if out is not None and is_first_process() else None
         history = History(written, loss_unit_of(model), started)
-        keeper = Keeper(folder / "checkpoints")
-        before = keeper.last() if resume else None
+        checkpoints = Checkpoints(folder / "checkpoints")
+        before = checkpoints.last() if resume else None
         module, rounds, callbacks = _planned(model, loaders, training, device, before, history)
         if verbose and is_first_process():
             callbacks.append(reporter(history, label))
         stack.enter_context(quiet())
-        trainer = _trainer(training, device, loaders[0], [*callbacks, keeper], rounds)
-        _run(trainer, module, keeper, loaders, resumed=before is not None)
+        trainer = _trainer(training, device, loaders[0], [*callbacks, *checkpoints.callbacks()], rounds)
+        _run(trainer, module, checkpoints, loaders, resumed=before is not None)
     model.to(dtype).eval()  # precision may have changed it
     best = history.best
     return Fit(history.rows, int(best["step"]), best["valid_nats"], history.minutes, str(trainer.strategy.root_device))
@@ -247,18 +247,18 @@ def _trainer(
 
 
 def _run(
-    trainer: lightning.Trainer, module: MaximumLikelihood, keeper: Keeper, loaders: Loaders, *, resumed: bool
+    trainer: lightning.Trainer, module: MaximumLikelihood, checkpoints: Checkpoints, loaders: Loaders, *, resumed: bool
 ) -> None:
     """Train, from the last checkpoint on if ``resumed``, and load the weights that validated best."""
     train, valid = loaders
     if resumed:
         # Lightning prefetches the first batch of a resumed round before it says which round it is.
-        train.set_round(keeper.checkpoint("last").round + 1)
-        keeper.checkpoint("best")
-    keeper.folder.mkdir(parents=True, exist_ok=True)
+        train.set_round(checkpoints.read("last").round + 1)
+        checkpoints.read("best")
+    checkpoints.folder.mkdir(parents=True, exist_ok=True)
     with interruptible():
-        trainer.fit(module, train, valid, ckpt_path=keeper.path("last") if resumed else None, weights_only=True)
-    module.load_state_dict(keeper.checkpoint("best").weights)
+        trainer.fit(module, train, valid, ckpt_path=checkpoints.path("last") if resumed else None, weights_only=True)
+    module.load_state_dict(checkpoints.read("best").weights)
     # The first process may have a temporary folder of its own: it waits until all have read its file.
     trainer.strategy.barrier()
 
