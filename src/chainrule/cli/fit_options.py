@@ -15,6 +15,7 @@ from chainrule.yaml_file import read_yaml
 GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "data": {
         "--levels": ("K", "values per variable; images and recordings are quantised to this many"),
+        "--validation-size": ("N", "examples by which the weights to keep are chosen, at most (windows of a stream)"),
         "--skip-unreadable": ("BOOL", "true: leave out files that can't be decoded"),
     },
     "conditional": {

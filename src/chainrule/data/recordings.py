@@ -75,6 +75,11 @@ class Recordings(Examples):
         parts, names = [self.levels[self.starts[row] : self.ends[row]] for row in rows], [self.names[i] for i in rows]
         return Recordings(np.concatenate(parts), self.lengths[rows].cumsum(), names, self.window, self.silence)
 
+    def fewer(self, count: int) -> tuple[Recordings, Rows]:
+        """``count`` of the recordings, evenly spaced, and their positions ``(count,)``; all if there are no more."""
+        _, rows = super().fewer(count)
+        return (self if len(rows) == len(self) else self.subset(rows)), rows
+
     def read(self, positions: Rows) -> Tensor:
         return self._spans([(int(self.starts[position]), int(self.ends[position])) for position in positions])
 

@@ -89,6 +89,8 @@ def fit_file(
     if (folder / WEIGHTS).exists():
         raise ValueError(f"{folder} already holds a run: choose another --out, or go on with it by --resume")
     planned = plan(data, **given)
+    if training.is_first_process():
+        folder.mkdir(parents=True, exist_ok=True)
     if say is not None:
         say(planned)
     settings, tried = planned.settings, list[dict[str, Any]]()
@@ -96,7 +98,6 @@ def fit_file(
         deadline = started + 60 * settings["minutes"]
         settings, tried = search(planned.plan, planned.dataset, deadline, verbose=verbose)
     if training.is_first_process():
-        folder.mkdir(parents=True, exist_ok=True)
         record = planned.as_dict() | {"settings": settings, "tried": tried}
         write_atomically(folder / PLAN, (json.dumps(record, indent=2) + "\n").encode())
     choose = "members" not in given
@@ -112,10 +113,10 @@ def usual_folder(data: str | Path, *, resume: bool = False) -> Path:
 
 
 def _resumed(given: Settings, folder: Path, started: float, *, verbose: bool) -> Run:
-    """Go on with an interrupted run; give a finished one more steps or minutes, if ``given`` names them."""
+    """Go on with an interrupted run; give a finished one the minutes that ``given`` names, or more steps in all."""
     settings = json.loads((folder / PLAN).read_text())["settings"]
     finished = (folder / WEIGHTS).exists() and "training" in read_config(folder)
-    more = {name: given[name] for name in BUDGET if given.get(name) is not None}
+    more = "minutes" in given or any(given.get(name, 0) > (settings.get(name) or 0) for name in BUDGET)
     if finished and more:
         settings = {name: value for name, value in settings.items() if name not in BUDGET}
-    return run(settings | given, folder, resume=True, extend=finished and bool(more), started=started, verbose=verbose)
+    return run(settings | given, folder, resume=True, extend=finished and more, started=started, verbose=verbose)

@@ -12,7 +12,15 @@ from chainrule.kinds import kind_of
 from chainrule.model import CountedModel
 from chainrule.plans import Plan
 from chainrule.plans.plan import MINUTES
-from chainrule.runs.settings import Settings, build, classes_of, load_data, training_settings
+from chainrule.runs.settings import (
+    Settings,
+    build,
+    check_members,
+    classes_of,
+    limited,
+    load_data,
+    training_settings,
+)
 from chainrule.training import Cost, cost_of
 
 HIDDEN = ("data", "model", "conditional", "members", "orders", "variants")
@@ -80,6 +88,8 @@ def plan(data: str | Path, **given: Any) -> Planned:
     kind = kind_of(dataset)
     planned = kind.plan(dataset, settings.get("minutes") or MINUTES)
     planned = Plan({"minutes": MINUTES} | planned.settings, planned.candidates, planned.reasons).overridden(settings)
+    check_members(planned.settings, dataset)
+    dataset = limited(dataset, planned.settings)
     model = build(planned.settings, dataset)
     cost = None
     if not isinstance(model, CountedModel):

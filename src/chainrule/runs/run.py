@@ -21,7 +21,9 @@ from chainrule.runs.calibration import calibrate, write_calibration
 from chainrule.runs.settings import (
     Settings,
     build,
+    check_members,
     classes_of,
+    limited,
     load_data,
     member_settings,
     model_class,
@@ -85,26 +87,15 @@ def run(
     """
     out = Path(out)
     started = time.monotonic() if started is None else started
-    dataset = load_data(settings) if dataset is None else dataset
+    dataset = limited(load_data(settings) if dataset is None else dataset, settings)
     minutes = settings.get("minutes")
     deadline = math.inf if minutes is None else started + 60 * minutes * (1 - FINISHING)
-    count, variants = settings.get("members", 1), settings.get("variants", 1)
-    for name, number in {"members": count, "variants": variants}.items():
-        if number < 1:
-            raise ValueError(f"{name} expects at least 1, got {number}")
-    if count == variants == 1 and not settings.get("orders"):
+    if not check_members(settings, dataset):
         return _run_one(settings, dataset, out, deadline, resume=resume, extend=extend, verbose=verbose)
-    if not kind_of(dataset).has_ensembles:
-        raise ValueError(
-            "members, orders and variants expect other data than recordings or series, which no ensemble reads yet"
-        )
     if _resumes(settings, out, resume) and not extend:
         own = model_class(settings["model"])
         return Run(folder.load(out, classes={own.__name__: own}), dataset, out, folder.read_config(out))
-    # Members that do not fit together, or have too few variants, are refused before any of them is fitted.
-    members = member_settings(settings)
-    models.Ensemble(models=[require_likelihood(build(member, dataset)) for member in members], variants=variants)
-    runs = []
+    members, runs = member_settings(settings), []
     for i, member in enumerate(members):
         label = f"member {i + 1} of {len(members)}: "
         ends = time.monotonic() + (deadline - time.monotonic()) / (len(members) - i)

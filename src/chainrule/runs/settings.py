@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from chainrule import data, models
+from chainrule.abilities import require_likelihood
 from chainrule.data.dataset import Dataset
 from chainrule.kinds import kind_of
 from chainrule.model import AutoregressiveModel
@@ -43,6 +44,20 @@ def load_data(settings: Settings) -> Dataset:
     """The data set that ``settings`` name, read as they say."""
     reading = {name: settings.get(name) for name in data.READING}
     return data.load(settings["data"], seed=settings.get("seed", 0), **reading)
+
+
+def limited(dataset: Dataset, settings: Settings) -> Dataset:
+    """The data set with the ``validation_size`` of the settings.
+
+    Raises:
+        ValueError: If that is below 1.
+    """
+    size = settings.get("validation_size")
+    if size is None:
+        return dataset
+    if size < 1:
+        raise ValueError(f"validation_size expects at least 1, got {size}")
+    return dataset.validated_on(size)
 
 
 def build(settings: Settings, dataset: Dataset) -> AutoregressiveModel:
@@ -91,6 +106,28 @@ def model_class(name: str) -> Any:
     if not (isinstance(found, type) and issubclass(found, AutoregressiveModel)):
         raise ValueError(f"model expects a subclass of AutoregressiveModel, got {name!r}, which is none")
     return found
+
+
+def check_members(settings: Settings, dataset: Dataset) -> bool:
+    """True if ``settings`` ask for an ensemble.
+
+    Raises:
+        ValueError: If its members can't be built, do not fit together or have too few variants, or data of this kind
+            have no ensembles.
+    """
+    variants = settings.get("variants", 1)
+    for name, number in {"members": settings.get("members", 1), "variants": variants}.items():
+        if number < 1:
+            raise ValueError(f"{name} expects at least 1, got {number}")
+    members = member_settings(settings)
+    if len(members) == variants == 1 and not settings.get("orders"):
+        return False
+    if not kind_of(dataset).has_ensembles:
+        raise ValueError(
+            "members, orders and variants expect other data than recordings or series, which no ensemble reads yet"
+        )
+    models.Ensemble(models=[require_likelihood(build(member, dataset)) for member in members], variants=variants)
+    return True
 
 
 def member_settings(settings: Settings) -> list[Settings]:

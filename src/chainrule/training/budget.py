@@ -28,11 +28,13 @@ class Budget:
         round_steps: Steps of a round.
         rounds: Rounds, at most.
         patience: Rounds without a better validation NLL after which training ends; None for never.
+        given: True if the number of steps follows from the settings, False if it is the usual one.
     """
 
     round_steps: int
     rounds: int
     patience: int | None
+    given: bool
 
     @property
     def steps(self) -> int:
@@ -49,9 +51,9 @@ def budget_of(training: Training, epoch_steps: int, fitting: float = math.inf) -
         fitting: The number of steps that fit into the minutes, about.
 
     >>> budget_of(Training(max_epochs=6), epoch_steps=10)
-    Budget(round_steps=10, rounds=6, patience=None)
+    Budget(round_steps=10, rounds=6, patience=None, given=True)
     >>> budget_of(Training(), epoch_steps=10)
-    Budget(round_steps=30, rounds=100, patience=20)
+    Budget(round_steps=30, rounds=100, patience=20, given=False)
     """
     given = [training.max_steps, None if training.max_epochs is None else training.max_epochs * epoch_steps]
     limits = [limit for limit in given if limit is not None]
@@ -66,7 +68,8 @@ def budget_of(training: Training, epoch_steps: int, fitting: float = math.inf) -
     patience = training.patience
     if patience is None and not limits:
         patience = int(PATIENCE * steps)
-    return Budget(every, steps // every, None if patience is None else max(1, math.ceil(patience / every)))
+    rounds_of_patience = None if patience is None else max(1, math.ceil(patience / every))
+    return Budget(every, steps // every, rounds_of_patience, given=bool(limits))
 
 
 def _usual_round(steps: int, epoch_steps: int) -> int:

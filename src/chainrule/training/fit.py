@@ -99,8 +99,8 @@ def fit(
         train_context: Classes ``(N,)`` of the training examples, for a model with ``num_classes``.
         valid_context: Classes of the validation examples.
         out: Folder for checkpoints and ``metrics.csv``; a temporary one if None.
-        resume: Go on from the last checkpoint in ``out``, if there is one. A training that had ended gets the steps and
-            the minutes of the settings once more, on top of those it had.
+        resume: Go on from the last checkpoint in ``out``, if there is one. A training that had ended then has up to
+            ``max_steps`` steps in all, or as many as a new one where none are given, and ``minutes`` more.
         verbose: Show progress: a bar in a terminal, a line every few seconds elsewhere.
         label: The beginning of each of these lines.
         **settings: Settings of the training by name, such as ``max_epochs=20``; `Training` documents them all.
@@ -204,11 +204,13 @@ def _planned(
             minutes += before.minutes
     budget = budget_of(training, train.epoch_steps, fitting)
     train.round_steps = budget.round_steps if before is None else before.round_steps
-    rounds = budget.rounds
-    module = MaximumLikelihood(model, training, total_steps=budget.steps)
+    rounds, steps = math.ceil(budget.steps / train.round_steps), budget.steps
     if before is not None and before.ended:
-        rounds += before.round + 1
-        module.goes_on_from(before.step)
+        more = steps - before.step if budget.given else steps
+        rounds, steps = before.round + 1 + math.ceil(more / train.round_steps), before.step + more
+    module = MaximumLikelihood(model, training, total_steps=steps)
+    if before is not None and before.ended:
+        module.begun = before.step
     callbacks: list[lightning.Callback] = [SeededRounds(training.seed, train)]
     if minutes is not None:
         valid_seconds = 2 / 3 * seconds * len(valid)  # no gradients, but twice the rows

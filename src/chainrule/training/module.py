@@ -26,6 +26,9 @@ class MaximumLikelihood(lightning.LightningModule):
         model: The model to train, in place.
         settings: The settings of the training.
         total_steps: Optimiser steps of the whole training.
+
+    Attributes:
+        begun: The step at which the schedule of the learning rate begins: where an earlier training had ended.
     """
 
     def __init__(self, model: Model, settings: Training, total_steps: int) -> None:
@@ -110,11 +113,6 @@ class MaximumLikelihood(lightning.LightningModule):
     def ends_at(self, step: int) -> None:
         """Let the learning rate fall to its end at ``step``, or at the last step of the budget if that is earlier."""
         self.total_steps = min(self.most_steps, step)
-
-    def goes_on_from(self, step: int) -> None:
-        """Begin the schedule of the learning rate anew at ``step``, where an earlier training ended."""
-        self.begun, self.most_steps = step, step + self.most_steps
-        self.total_steps = self.most_steps
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         mean, count = mean_of_all(self.validation_losses(batch))
