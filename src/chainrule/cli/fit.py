@@ -11,9 +11,8 @@ from chainrule import runs
 from chainrule.cli.opening import print_json
 from chainrule.cli.parser import UsageError
 from chainrule.cli.settings import settings_from
-from chainrule.plans.plan import BUDGET
 from chainrule.runs.file import usual_folder
-from chainrule.runs.folder import WEIGHTS
+from chainrule.runs.folder import WEIGHTS, read_config
 from chainrule.runs.outcome import outcome
 from chainrule.shipped import shipped_folder
 from chainrule.tasks.evaluate import mean_in_words
@@ -26,7 +25,7 @@ def run_fit(options: dict[str, Any]) -> None:
     out, resume, as_json, config = (options.pop(name) for name in ("out", "resume", "json", "config"))
     settings = settings_from(_with_data(options), runs.read(config) if config else {})
     out = out or usual_folder(settings["data"], resume=resume)
-    finished = (out / WEIGHTS).exists()
+    before = read_config(out).get("training") if resume and (out / WEIGHTS).exists() else None
     say = None if as_json else partial(print, flush=True)
 
     def fit() -> runs.Run:
@@ -41,7 +40,7 @@ def run_fit(options: dict[str, Any]) -> None:
     if as_json:
         print_json({"run": str(out), "model": done.config["settings"]["model"], **record})
         return
-    if resume and finished and not any(name in options for name in BUDGET):
+    if record == before:
         print(f"{out} is finished already; nothing was left to do: --minutes 10, say, trains it for longer")
     for line in outcome(done):
         print(line)
