@@ -23,8 +23,8 @@ from chainrule.runs.settings import (
 )
 from chainrule.training import Cost, cost_of
 
-HIDDEN = ("data", "model", "conditional", "members", "orders", "variants")
-"""Settings that a plan mentions at another place."""
+MENTIONED = ("data", "model", "conditional")
+"""Settings that a plan mentions before the others."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,14 @@ class Planned:
     Attributes:
         dataset: The data set.
         plan: The settings, the user's included, and those that are tried first.
+        model: The model in words: its class, its variables and their family.
         cost: What a training of one model takes; None for a model that counts.
         started: The time at which the plan was begun, by `time.monotonic`: the minutes count from there.
     """
 
     dataset: Dataset
     plan: Plan
+    model: str
     cost: Cost | None
     started: float = field(default=0.0, compare=False)
 
@@ -49,7 +51,7 @@ class Planned:
         return self.plan.settings
 
     def __str__(self) -> str:
-        lines = [self.dataset.headline, f"plan: {_words(self.settings)}"]
+        lines = [self.dataset.headline, f"plan: {self.model}", f"with {_words(self.settings)}"]
         if self.plan.candidates:
             tried = "; ".join(_changes(candidate) for candidate in self.plan.candidates)
             lines.append(f"tried first, the best by validation is kept: {tried}")
@@ -95,17 +97,18 @@ def plan(data: str | Path, **given: Any) -> Planned:
     if not isinstance(model, CountedModel):
         context = classes_of(planned.settings, dataset, "train")
         cost = cost_of(model, dataset.train, train_context=context, **training_settings(planned.settings))
-    return Planned(dataset, planned, cost, started)
+    shape = f"{model.num_variables} variables {model.event_shape}"
+    words = f"{type(model).__name__} of {shape}, {model.conditional}"
+    return Planned(dataset, planned, words, cost, started)
 
 
 def _words(settings: Settings) -> str:
-    """The settings in a line."""
-    own = {name: value for name, value in settings.items() if name not in HIDDEN}
-    model = _changes({name: value for name, value in own.items() if name.startswith("model.")})
-    rest = _changes({name: value for name, value in own.items() if not name.startswith("model.")})
-    members = f"{settings['members']} models of {settings['model']}" if "members" in settings else settings["model"]
-    return f"{members} ({model}); {rest}" if model else f"{members}; {rest}"
+    """The settings in a line, those of the model first."""
+    shown = {name: value for name, value in settings.items() if name not in MENTIONED}
+    own = {name: value for name, value in shown.items() if name.startswith("model.")}
+    return _changes(own | {name: value for name, value in shown.items() if name not in own})
 
 
 def _changes(settings: Settings) -> str:
-    return ", ".join(f"{name.removeprefix('model.')} {value}" for name, value in settings.items()) or "as they are"
+    """Settings as ``name value``."""
+    return ", ".join(f"{name.removeprefix('model.')} {value}" for name, value in settings.items()) or "nothing changed"

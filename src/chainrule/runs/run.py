@@ -101,10 +101,10 @@ def run(
         ends = time.monotonic() + (deadline - time.monotonic()) / (len(members) - i)
         where = out / "members" / str(i)
         runs.append(_run_one(member, dataset, where, ends, resume=resume, extend=extend, verbose=verbose, label=label))
-    return _together(runs, settings, dataset, out, choose=choose)
+    return _together(runs, settings, dataset, out, choose=choose, verbose=verbose)
 
 
-def _together(runs: list[Run], settings: Settings, dataset: Dataset, out: Path, *, choose: bool) -> Run:
+def _together(runs: list[Run], settings: Settings, dataset: Dataset, out: Path, *, choose: bool, verbose: bool) -> Run:
     """The ensemble of the members' runs, or the best of them alone."""
     members = [require_likelihood(done.model) for done in runs]
     ensemble: AutoregressiveModel = models.Ensemble(models=members, variants=settings.get("variants", 1))
@@ -122,7 +122,7 @@ def _together(runs: list[Run], settings: Settings, dataset: Dataset, out: Path, 
         "valid_nats_of_members": valid.member_nats,
         "independent_valid_nats": kind_of(dataset).independent_nats(dataset, ensemble),
     }
-    return _finish(ensemble, settings, dataset, out, record)
+    return _finish(ensemble, settings, dataset, out, record, verbose=verbose)
 
 
 def _run_one(
@@ -165,16 +165,25 @@ def _run_one(
         record |= {"valid_loss": fitted.best_nats}
     if is_first_process():
         plots.training_curve(fitted.history, out / "training.png", loss_unit_of(model))
-    return _finish(model, settings, dataset, out, record, member=bool(label))
+    return _finish(model, settings, dataset, out, record, member=bool(label), verbose=verbose)
 
 
 def _finish(
-    model: Model, settings: Settings, dataset: Dataset, out: Path, record: Settings, *, member: bool = False
+    model: Model,
+    settings: Settings,
+    dataset: Dataset,
+    out: Path,
+    record: Settings,
+    *,
+    verbose: bool,
+    member: bool = False,
 ) -> Run:
     """Save the model and its record; unless it is the member of an ensemble, calibrate it and draw samples."""
     if not is_first_process():
         return Run(model.cpu(), dataset, out, {"training": record})
     if isinstance(model, AutoregressiveModel) and not member:
+        if verbose:
+            print("scoring examples for the calibration, and drawing samples", file=sys.stderr, flush=True)
         write_calibration(calibrate(model.to(record["device"]), dataset), out)
     folder.save(model.cpu(), out, settings=settings, data=dataset.provenance, training=record)
     if isinstance(model, AutoregressiveModel) and not member:
