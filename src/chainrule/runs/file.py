@@ -83,21 +83,22 @@ def fit_file(
         **given: Settings that override the plan's.
     """
     started = time.monotonic()
-    folder = Path(out) if out is not None else usual_folder(data, resume=resume)
+    first = training.is_first_process()
+    folder = Path(out) if out is not None else usual_folder(data, resume=resume or not first)
     if resume and (folder / PLAN).exists():
         return _resumed({"data": str(data)} | given, folder, started, verbose=verbose)
     if (folder / WEIGHTS).exists():
         raise ValueError(f"{folder} already holds a run: choose another --out, or go on with it by --resume")
     planned = plan(data, **given)
-    if training.is_first_process():
+    if first:
         folder.mkdir(parents=True, exist_ok=True)
-    if say is not None:
-        say(planned)
+        if say is not None:
+            say(planned)
     settings, tried = planned.settings, list[dict[str, Any]]()
     if planned.plan.candidates:
         deadline = started + 60 * settings["minutes"]
         settings, tried = search(planned.plan, planned.dataset, deadline, verbose=verbose)
-    if training.is_first_process():
+    if first:
         record = planned.as_dict() | {"settings": settings, "tried": tried}
         write_atomically(folder / PLAN, (json.dumps(record, indent=2) + "\n").encode())
     choose = "members" not in given
