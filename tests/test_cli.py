@@ -150,7 +150,7 @@ class TestWrongCommandLines:
             ),
             (
                 ["fit", "--model", "NADE", "--data", "digits", "--max-epochs", "many", "--out", "x"],
-                "max_epochs expects an integer, got 'many'",
+                "max_epochs expects an integer or null, got 'many'",
             ),
             (
                 ["fit", "--model", "NADE", "--data", "digits", "--schedule", "cosin", "--out", "x"],

@@ -236,10 +236,10 @@ HISTORY = [{"step": 1, "train_nats": 1.0, "valid_nats": 1.0}]
             lambda path: plots.completions(IMAGES, IMAGES[0], IMAGES[:1], path),
             r"completed expects .*, got \(1, 1, 4, 4\)",
         ),
-        (lambda path: plots.training_curve([], path), "history expects .*, got 0 epochs"),
+        (lambda path: plots.training_curve([], path), "history expects .*, got 0 validations"),
         (
             lambda path: plots.training_curve([{"step": 1, "train_nats": None}], path),
-            "got 1 epochs without a finite one",
+            "got 1 validations without a finite one",
         ),
         (lambda path: plots.lines({}, path, **POINTS), "at least one line, got none"),
         (
