@@ -84,9 +84,9 @@ class Real(Conditional):
         return x.asinh().unsqueeze(-1)
 
     def initial_parameters(self, x: Tensor) -> Tensor:
-        """Equally probable components at quantiles of the values, with the mean and the variance of all of them."""
-        means, deviation = spread(x, self.components)
-        log_scales = (deviation / self.deviation).clamp(self.min_scale, MAX_SCALE).log().unsqueeze(-1).expand_as(means)
+        """Equally probable components at quantiles of the values, each as wide as values are apart there."""
+        means, deviations = spread(x, self.components)
+        log_scales = (deviations / self.deviation).clamp(self.min_scale, MAX_SCALE).log()
         if self.components == 1:
             return torch.cat([means, log_scales], dim=-1).float()
         offsets = torch.linspace(-SPREAD, SPREAD, self.components, dtype=means.dtype, device=means.device)

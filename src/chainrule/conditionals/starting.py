@@ -13,6 +13,9 @@ LOGISTIC_DEVIATION = math.pi / math.sqrt(3)
 ROWS = 4096
 """Rows that are counted at once, to bound memory."""
 
+CLUSTERED, ROUNDS = 20_000, 10
+"""At most this many rows are put into clusters, in as many rounds of k-means."""
+
 
 def smoothed_log_frequencies(x: Tensor, values: Tensor) -> Tensor:
     """Log-frequencies of ``values`` ``(K,)`` in ``x`` ``(N, ...)``: ``(..., K)``, in nats.
@@ -31,21 +34,45 @@ def smoothed_log_frequencies(x: Tensor, values: Tensor) -> Tensor:
 
 
 def spread(x: Tensor, components: int) -> tuple[Tensor, Tensor]:
-    """Means ``(..., components)`` of equally probable components, and the standard deviation ``(...)`` of each.
+    """Means and standard deviations ``(..., components)`` of equally probable components, from ``x`` ``(N, ...)``.
 
-    The means stand at quantiles of ``x`` ``(N, ...)``. The mixture has the mean of ``x``, and its variance, or more if
-    values come in clumps: components are at least as wide as for evenly spread values, so that a value between two
-    clumps is not next to impossible.
+    The sorted values are cut into as many groups of equal size, and each component has the mean of one of them. Its
+    variance is that of the group and, unless the group is one value that repeats, the square of half the distance
+    between neighbouring means. So the mixture has the mean of ``x`` and about its variance, it is narrow where values
+    are dense, and smooth from group to group.
 
     Raises:
         ValueError: If there are no values.
     """
     if len(x) == 0:
         raise ValueError("starting parameters expect at least one value, got none")
-    ordered = x.double().sort(0).values
-    middles = (torch.arange(components, device=x.device) + 0.5) / components
-    means = ordered[(middles * len(x)).long()].movedim(0, -1)
-    means = means - (means.mean(-1) - ordered.mean(0)).unsqueeze(-1)
-    total = ordered.var(0, correction=0)
-    within = total - means.var(-1, correction=0)
-    return means, within.maximum(total / components**2).sqrt()
+    size = math.ceil(len(x) / components)
+    places = (torch.arange(components * size, dtype=torch.float64, device=x.device) + 0.5) / (components * size)
+    ordered = x.sort(0).values.double()
+    groups = ordered[(places * len(x)).long()].unflatten(0, (components, size))
+    means, variances = (part.movedim(0, -1) for part in (groups.mean(1), groups.var(1, correction=0)))
+    means = means - (means.mean(-1) - ordered.mean(0)).unsqueeze(-1)  # the last group may repeat a few values
+    if components > 1:
+        repeats = (groups[:, 0] == groups[:, -1]).movedim(0, -1) & (len(x) >= 2 * components)
+        variances = variances + (torch.gradient(means, dim=-1)[0] / 2).square() * ~repeats
+    return means, variances.sqrt()
+
+
+def clusters(x: Tensor, components: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Shares ``(components,)``, means and deviations ``(components, n)`` of groups of similar rows of ``x`` ``(N, n)``.
+
+    k-means, which begins at rows that are evenly spread along the sorted means of rows. A group that has lost all its
+    rows keeps its mean, a share of less than one row, and the deviations of all rows.
+    """
+    x = x[:: math.ceil(len(x) / CLUSTERED)].double()
+    places = (torch.arange(components, device=x.device) + 0.5) / components * len(x)
+    means = x[x.mean(1).argsort(stable=True)[places.long()]]
+    for _ in range(ROUNDS):
+        member = torch.nn.functional.one_hot(torch.cdist(x, means).argmin(1), components).double()
+        counts = member.sum(0).unsqueeze(1)
+        means = torch.where(counts > 0, member.T @ x / counts.clamp(min=1), means)
+    squares = (x.unsqueeze(1) - means).square()
+    variances = (member.unsqueeze(2) * squares).sum(0) / counts.clamp(min=1)
+    variances = torch.where(counts > 0, variances, x.var(0, correction=0))
+    shares = (counts.squeeze(1) + 1 / components) / (len(x) + 1)
+    return shares, means, variances.sqrt()

@@ -30,6 +30,7 @@ from chainrule.training.module import MaximumLikelihood
 from chainrule.training.processes import is_first_process
 from chainrule.training.session import interruptible, quiet
 from chainrule.training.settings import Training
+from chainrule.training.start import start_at_frequencies
 
 Data = Dataset[Any] | Tensor
 """Examples ``(N, *event_shape)``: a tensor, a split of a data set, or any data set that gives a batch for a list."""
@@ -189,6 +190,8 @@ def _run(
         # Lightning prefetches the first batch of a resumed epoch before it says which epoch it is.
         train_loader.set_epoch(read_checkpoint(last)["epoch"] + 1)
         read_checkpoint(folder / "best.ckpt")
+    else:
+        start_at_frequencies(module.model, train_loader)
     with interruptible():
         trainer.fit(module, train_loader, valid_loader, ckpt_path=last if resumed else None, weights_only=True)
     module.load_state_dict(read_checkpoint(Path(str(keeper.best_model_path)))["state_dict"])
