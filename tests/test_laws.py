@@ -19,7 +19,7 @@ from zoo import ZOO, model_of
 
 from chainrule.abilities import components_of
 from chainrule.conditionals import Bernoulli
-from chainrule.model import AutoregressiveModel
+from chainrule.model import AutoregressiveModel, CountedModel
 from chainrule.models import GatedPixelCNN, PixelCNN, PixelRNN
 from chainrule.sequence import SequenceModel, frame_size_of
 from chainrule.testing import LAWS, Outcome, Verdict, check_model, randomised, uses_its_past
@@ -39,6 +39,8 @@ def does_not_apply(law: str, model: AutoregressiveModel) -> bool:
         return not isinstance(model, SequenceModel)
     if law == "uses_its_context":
         return model.num_classes is None and frame_size_of(model) is None
+    if law == "starts_at_frequencies":
+        return isinstance(model, CountedModel)
     if law in CONDITIONAL_LAWS and len(components_of(model)) > 1:
         return True
     return law in ("uses_its_past", "selects_states") and model.num_variables == 1

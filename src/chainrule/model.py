@@ -106,6 +106,26 @@ class Model(nn.Module, ABC):
         """
         raise ValueError(f"features expects a model with hidden layers, got {type(self).__name__}, which has none")
 
+    def start_at(self, x: Tensor) -> None:
+        """Set the output so that, before training, every conditional has the frequencies of the values ``x``.
+
+        Whatever the earlier variables are, p(x_t | x_<t) is then the family's distribution of
+        `chainrule.conditionals.Conditional.initial_parameters`: for the values of its own variable, or, where variables
+        share their output, for those of all that do. By default nothing happens.
+
+        Args:
+            x: Training examples ``(N, *event_shape)``, N at least 1.
+
+        Raises:
+            ValueError: If the shape or a value does not fit the model.
+        """
+
+    def _start_of_each(self, x: Tensor) -> Tensor:
+        """The starting parameters ``(n, num_parameters)`` of every variable, given training examples."""
+        self.check_shape(x)
+        self.conditional.check(x)
+        return self.conditional.initial_parameters(x.flatten(1))
+
     @final
     def check(self, x: Tensor) -> Tensor:
         """``x`` in this model's dtype. While the model is exported or compiled, only the shape is checked.

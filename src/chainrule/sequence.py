@@ -78,6 +78,17 @@ class SequenceModel(AutoregressiveModel, RepeatedSteps):
             The conditionals, of batch shape ``(B, k)``, and the state that a step at the last of ``x`` returns.
         """
 
+    def _start_of_all(self, x: Tensor) -> Tensor:
+        """The starting parameters ``(num_parameters,)`` that all variables share, given training values.
+
+        Args:
+            x: Examples ``(N, *event_shape)``, or values ``(M,)`` of examples of any length.
+        """
+        if x.dim() > 1:
+            self.check_shape(x)
+        self.conditional.check(x)
+        return self.conditional.initial_parameters(x.flatten())
+
     def draw(self, state: State, previous: Tensor | None, steps: int) -> tuple[Tensor, State]:
         """Sample values ``(B, steps)`` from the next conditionals; also return the state of the last step.
 

@@ -31,6 +31,10 @@ from chainrule.conditionals.starting import LOGISTIC_DEVIATION, spread
 MAX_SCALE = 1e6
 SPREAD = 1.5
 
+LOCAL = 0.8
+"""How local components are at the start. With 1 the first density is better, but a training on few rows overfits
+sooner: MADE on 457 rows of scikit-learn's breast cancer validated at -26.5 nats with 1, at -28.1 with 0.8."""
+
 
 class Real(Conditional):
     """The base of the families of real variables: one or several components, each with a location and a scale.
@@ -84,9 +88,9 @@ class Real(Conditional):
         return x.asinh().unsqueeze(-1)
 
     def initial_parameters(self, x: Tensor) -> Tensor:
-        """Equally probable components at quantiles of the values, with the mean and the variance of all of them."""
-        means, deviation = spread(x, self.components)
-        log_scales = (deviation / self.deviation).clamp(self.min_scale, MAX_SCALE).log().unsqueeze(-1).expand_as(means)
+        """Equally probable components at quantiles of the values, narrow where values are dense."""
+        means, deviations = spread(x, self.components, LOCAL)
+        log_scales = (deviations / self.deviation).clamp(self.min_scale, MAX_SCALE).log()
         if self.components == 1:
             return torch.cat([means, log_scales], dim=-1).float()
         offsets = torch.linspace(-SPREAD, SPREAD, self.components, dtype=means.dtype, device=means.device)

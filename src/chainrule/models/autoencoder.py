@@ -28,6 +28,7 @@ from chainrule.abilities import OwnUnit
 from chainrule.conditionals import Conditional
 from chainrule.model import Model
 from chainrule.nn.checks import activation_called, check_dropout
+from chainrule.nn.outputs import start_output
 
 
 class Autoencoder(Model, OwnUnit):
@@ -135,6 +136,11 @@ class Autoencoder(Model, OwnUnit):
         output = self.decode(self.encode(x))
         errors = -output.log_prob(x) if self.reconstruction == "cross_entropy" else (x - self._mean(output)).square()
         return errors.flatten(1).sum(1)
+
+    def start_at(self, x: Tensor) -> None:
+        last = self.decoder[-1]
+        assert isinstance(last, nn.Linear)
+        start_output(last.weight, last.bias, self._start_of_each(x))
 
     @property
     def loss_unit(self) -> str:

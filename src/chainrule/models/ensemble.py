@@ -125,6 +125,10 @@ class Ensemble(AutoregressiveModel, Mixture):
         joints = torch.stack([member.log_prob(x, context) for member in self.members])
         return joints.logsumexp(0) - math.log(len(joints))
 
+    def start_at(self, x: Tensor) -> None:
+        for model in self.models:
+            model.start_at(x)
+
     def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
         """The conditionals of the mixture, each member weighted by its evidence.
 

@@ -24,6 +24,7 @@ from chainrule.nn.buffers import cut_rows, write_columns
 from chainrule.nn.checks import check_dropout
 from chainrule.nn.class_bias import ClassBias, plus
 from chainrule.nn.masked_linear import MaskedLinear, degree_mask
+from chainrule.nn.outputs import start_output
 from chainrule.order import OrderSpec
 from chainrule.state import Shared, State
 
@@ -79,6 +80,10 @@ class FVSBN(AutoregressiveModel):
         parameters = plus(self.regressions(self.dropout(features)), self.class_bias(context))
         parameters = parameters.unflatten(1, (self.num_variables, -1))
         return self.conditional.distribution(self.order.unflatten(parameters))
+
+    def start_at(self, x: Tensor) -> None:
+        own = self.order.along(self._start_of_each(x))
+        start_output(self.regressions.weight, self.regressions.bias, own, self.class_bias)
 
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
         regressions = cut_rows(self.regressions.weight, self.regressions.bias, self.conditional.num_parameters)

@@ -33,6 +33,7 @@ from chainrule.nn.buffers import cut_rows, write_columns
 from chainrule.nn.checks import activation_called, check_dropout
 from chainrule.nn.class_bias import ClassBias, plus
 from chainrule.nn.masked_linear import MaskedLinear, degree_mask
+from chainrule.nn.outputs import start_output
 from chainrule.order import Order, OrderSpec
 from chainrule.state import Shared, State
 
@@ -176,6 +177,11 @@ class MADE(AutoregressiveModel, Varied):
         x = self.check(x)
         features = self.conditional.encode(x.flatten(1)).flatten(1)
         return self._hidden(features, self.check_context(context, len(x)))
+
+    def start_at(self, x: Tensor) -> None:
+        direct = None if self.direct_layer is None else self.direct_layer.weight
+        layer = self.output_layer
+        start_output(layer.weight, layer.bias, self._start_of_each(x), direct, self.output_class_bias)
 
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
         """The weights, with hidden units sorted by degree and variables along the order, and nothing known yet."""

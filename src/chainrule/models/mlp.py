@@ -28,6 +28,7 @@ from chainrule.nn.buffers import cut_rows, write_columns
 from chainrule.nn.checks import activation_called, check_dropout
 from chainrule.nn.class_bias import ClassBias, plus
 from chainrule.nn.masked_linear import MaskedLinear, degree_mask
+from chainrule.nn.outputs import start_output
 from chainrule.order import OrderSpec
 from chainrule.state import Shared, State
 
@@ -109,6 +110,9 @@ class MLP(AutoregressiveModel):
     def features(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         x = self.check(x)
         return self._hidden(x, self.check_context(context, len(x)))
+
+    def start_at(self, x: Tensor) -> None:
+        start_output(self.output_weight, self.output_bias, self.order.along(self._start_of_each(x)))
 
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
         hidden = cut_rows(self.hidden_layer.weight, self.hidden_layer.bias, self.hidden_size)

@@ -32,6 +32,7 @@ from chainrule.model import AutoregressiveModel
 from chainrule.nn.buffers import cut_rows
 from chainrule.nn.checks import activation_called, check_dropout
 from chainrule.nn.class_bias import ClassBias, plus
+from chainrule.nn.outputs import start_output
 from chainrule.order import Order, OrderSpec
 from chainrule.state import Shared, State
 
@@ -179,6 +180,9 @@ class NADE(AutoregressiveModel, Reorderable, Varied):
         if self.order_agnostic or features.requires_grad:
             return torch.ones_like(features[..., 0], dtype=torch.bool)
         return (features != 0).any(-1)
+
+    def start_at(self, x: Tensor) -> None:
+        start_output(self.output_weight, self.output_bias, self._start_of_each(x))
 
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
         outputs = cut_rows(*self._outputs(), self.conditional.num_parameters)

@@ -1,6 +1,6 @@
 """Recurrent networks: a hidden state that has read all of the past, with the same weights at every time.
 
-h_0 = b_0,  h_t = tanh(W_hh h_{t-1} + W_xh x_t),  p(x_{t+1} | x_1, ..., x_t) = softmax(W_hy h_t)
+h_0 = b_0,  h_t = tanh(W_hh h_{t-1} + W_xh x_t),  p(x_{t+1} | x_1, ..., x_t) = softmax(W_hy h_t + b_y)
 
 References:
     Finding structure in time (Elman, 1990), https://doi.org/10.1207/s15516709cog1402_1
@@ -16,7 +16,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -26,18 +26,23 @@ from torch.distributions import Distribution
 from chainrule.conditionals import Conditional
 from chainrule.nn.checks import check_dropout
 from chainrule.nn.class_bias import ClassBias
+from chainrule.nn.outputs import start_output
 from chainrule.nn.recurrent import LockedDropout, Recurrent
 from chainrule.order import OrderSpec
 from chainrule.sequence import SequenceModel
 from chainrule.state import State
 
+TIED = 0.03
+"""The length of the longest tied weight at the start: states of length 1 then move a conditional by under 1e-3 nats."""
+
 
 class RNN(SequenceModel):
     """A recurrent network over the variables; its parameters do not grow with their number.
 
-    With the defaults it is the network of the lecture, without biases: values are read one-hot, and the first
-    conditional is that of the learned h_0. The LSTM and the GRU have biases. A class, where there are classes, has an
-    h_0 of its own and adds to every input.
+    With the defaults it is the network of the lecture, whose cells have no biases: values are read one-hot, and the
+    first conditional is that of the learned h_0. The lecture leaves out b_y too, which lets a training start at the
+    frequencies of the values. The LSTM and the GRU have biases. A class, where there are classes, has an h_0 of its own
+    and adds to every input.
 
     Args:
         event_shape: Shape of one example. A sequence ``(n,)`` in raster order may also be shorter or longer.
@@ -103,12 +108,24 @@ class RNN(SequenceModel):
                 f"tied expects values read one-hot and an embedding_size of hidden_size, {hidden_size}, "
                 f"got {embedding_size} and {conditional!r}"
             )
-        self.output = None if tied else nn.Linear(hidden_size, conditional.num_parameters, bias=cell != "tanh")
+        self.output = None if tied else nn.Linear(hidden_size, conditional.num_parameters)
+        self.tied_bias = nn.Parameter(torch.zeros(conditional.num_parameters)) if tied else None
         self.dropout = LockedDropout(dropout)
         self.class_start = ClassBias(num_classes, self.net.state_size)
         self.class_input = ClassBias(num_classes, input_size)
         self.end_symbol = end_symbol
         self.register_buffer("_at_end", _certain(conditional, end_symbol), persistent=False)
+
+    def start_at(self, x: Tensor) -> None:
+        """`Model.start_at`; tied weights become small and not zero, since the network reads by them too."""
+        if self.end_symbol is not None and x.dim() > 1:
+            self.check_shape(x)
+            sequence = x if self.any_length else self.order.flatten(x)
+            ends = sequence == self.end_symbol
+            x = sequence[ends.cumsum(1) - ends.long() == 0]  # the values up to the end
+        weight, bias = self._output()
+        keep = 0.0 if self.output is not None else TIED / max(float(weight.detach().norm(dim=1).max()), TIED)
+        start_output(weight, bias, self._start_of_all(x), keep=keep)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
         sequence = x if self.any_length else self.order.flatten(x)
@@ -174,11 +191,21 @@ class RNN(SequenceModel):
         return read if class_input is None else read + class_input
 
     def _write(self, states: Tensor) -> Tensor:
-        if self.output is None:
-            assert self.embedding is not None
-            return states @ self.embedding.weight
-        result: Tensor = self.output(states)
-        return result
+        return F.linear(states, *self._output())
+
+    def _output(self) -> tuple[Tensor, Tensor]:
+        """The output's weight ``(num_parameters, hidden_size)`` and bias."""
+        if self.output is not None:
+            return self.output.weight, self.output.bias
+        assert self.embedding is not None
+        assert self.tied_bias is not None
+        return self.embedding.weight.T, self.tied_bias
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *arguments: Any) -> None:
+        """Load weights; those of version 0.1, whose tanh networks and tied outputs had no bias, have the bias 0."""
+        name = "tied_bias" if self.output is None else "output.bias"
+        state_dict.setdefault(prefix + name, torch.zeros(self.conditional.num_parameters))
+        super()._load_from_state_dict(state_dict, prefix, *arguments)
 
     def _ended(self, parameters: Tensor, ended: Tensor) -> Tensor:
         if self.end_symbol is None:

@@ -26,6 +26,7 @@ from chainrule.nn.checks import check_counts, check_frames
 from chainrule.nn.class_bias import ClassBias
 from chainrule.nn.dilated import DilatedLayers
 from chainrule.nn.fast_dilated import FastStep, usable
+from chainrule.nn.outputs import start_output
 from chainrule.order import OrderSpec
 from chainrule.sequence import SequenceModel
 from chainrule.state import Shared, State
@@ -129,6 +130,11 @@ class WaveNet(SequenceModel):
         skips, _ = self._pass(self.start(len(x), context), None, sequence)
         parameters = self.output(skips)
         return self.conditional.distribution(parameters if self.any_length else self.order.unflatten(parameters))
+
+    def start_at(self, x: Tensor) -> None:
+        last = self.output[-1]
+        assert isinstance(last, nn.Linear)
+        start_output(last.weight, last.bias, self._start_of_all(x))
 
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
         gates = self.class_gates(context)

@@ -25,6 +25,7 @@ from chainrule.testing.gradients import gradients_flow
 from chainrule.testing.probability import completion_agrees, normalised, sampling_agrees
 from chainrule.testing.promises import check_conditional, conditional_keeps_promises
 from chainrule.testing.robustness import finite_and_strict, saves_and_loads
+from chainrule.testing.starts import starts_at_frequencies
 from chainrule.testing.steps import carries_its_state, selects_states, step_equals_forward
 from chainrule.testing.subjects import randomised
 from chainrule.testing.verdicts import Outcome, Verdict, Verdicts
@@ -48,6 +49,7 @@ __all__ = [
     "sampling_agrees",
     "saves_and_loads",
     "selects_states",
+    "starts_at_frequencies",
     "step_equals_forward",
     "uses_its_context",
     "uses_its_past",
@@ -68,6 +70,7 @@ LAWS: dict[str, Callable[[AutoregressiveModel], Verdict]] = {
     "saves_and_loads": saves_and_loads,
     "finite_and_strict": finite_and_strict,
     "conditional_keeps_promises": conditional_keeps_promises,
+    "starts_at_frequencies": starts_at_frequencies,
 }
 """All laws, by name."""
 

@@ -181,6 +181,9 @@ class Given(AutoregressiveModel, Mixture):
         repeated = self.context.expand(batch_size, *self.context.shape[1:])
         return self.model.check_context(repeated, batch_size)
 
+    def start_at(self, x: Tensor) -> None:
+        self.model.start_at(x)
+
     def _log_prob(self, x: Tensor, context: Tensor | None) -> Tensor:
         return self.model._log_prob(x, self._context(len(x)))
 

@@ -35,6 +35,7 @@ from chainrule.training.processes import is_first_process
 from chainrule.training.progress import reporter
 from chainrule.training.session import interruptible, quiet
 from chainrule.training.settings import Training
+from chainrule.training.start import start_at_frequencies
 
 Data = Dataset[Any] | Tensor
 """Examples ``(N, *event_shape)``: a tensor, a split of a data set, or any data set that gives a batch for a list."""
@@ -130,6 +131,8 @@ def fit(
         history = History(written, loss_unit_of(model), started)
         checkpoints = Checkpoints(folder / "checkpoints")
         before = checkpoints.last() if resume else None
+        if before is None:
+            start_at_frequencies(model, loaders[0])
         module, rounds, callbacks = _planned(model, loaders, training, device, before, history)
         if verbose and is_first_process():
             callbacks.append(reporter(history, label))

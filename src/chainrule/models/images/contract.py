@@ -15,6 +15,7 @@ from chainrule.model import AutoregressiveModel
 from chainrule.models.images.patches import Patches
 from chainrule.nn.buffers import write_columns
 from chainrule.nn.masked_conv import FeaturesAt, MaskedConv2d, Site
+from chainrule.nn.outputs import start_output
 from chainrule.state import Shared, State
 
 
@@ -95,6 +96,13 @@ class ImageModel(AutoregressiveModel, RepeatedSteps):
         if self.patches is not None:
             return self.conditional.distribution(self.patches.parameters(numbers, x))
         return self.conditional.distribution(numbers.unflatten(1, (self.colours, -1)).movedim(2, -1))
+
+    def _start_of_pixels(self, x: Tensor) -> Tensor:
+        """The starting parameters ``(num_outputs,)`` that all pixels, or patches, share, given training images."""
+        self.check_shape(x)
+        self.conditional.check(x)
+        colours = self.conditional.initial_parameters(x.movedim(1, -1).flatten(0, -2))
+        return colours.flatten() if self.patches is None else self.patches.tables(colours)
 
     def read(self, x: Tensor) -> Tensor:
         """The input of the network for images, ``(B, num_inputs, height, width)``."""
@@ -212,6 +220,9 @@ class LayeredImageModel(ImageModel):
     def features(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         x = self.check(x)
         return self._hidden(self.read(x), self.check_context(context, len(x))).relu().mean((2, 3))
+
+    def start_at(self, x: Tensor) -> None:
+        start_output(self.output.weight, self.output.bias, self._start_of_pixels(x))
 
     def network_start(self, batch_size: int, context: Tensor | None) -> State:
         first, head, output = (layer.start(batch_size, self.width) for layer in (self.first, self.head, self.output))

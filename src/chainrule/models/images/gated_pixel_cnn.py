@@ -22,6 +22,7 @@ from chainrule.nn.buffers import write_columns
 from chainrule.nn.checks import check_counts, check_dropout
 from chainrule.nn.class_bias import ClassBias, plus
 from chainrule.nn.masked_conv import FeaturesAt, MaskedConv2d, RowsAbove, Site
+from chainrule.nn.outputs import start_output
 from chainrule.state import State
 
 
@@ -106,6 +107,9 @@ class GatedPixelCNN(ImageModel):
     def features(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         x = self.check(x)
         return self._hidden(self.read(x), self.check_context(context, len(x))).relu().mean((2, 3))
+
+    def start_at(self, x: Tensor) -> None:
+        start_output(self.output.weight, self.output.bias, self._start_of_pixels(x))
 
     def network_start(self, batch_size: int, context: Tensor | None) -> State:
         row = self.empty(batch_size, self.layers[0].in_channels * self.width)

@@ -76,6 +76,15 @@ class Patches:
         padded = F.pad(x, (0, columns * size - x.shape[3], 0, rows * size - x.shape[2]))
         return padded.unflatten(3, (-1, size)).unflatten(2, (-1, size)).permute(0, 3, 5, 1, 2, 4).flatten(1, 3)
 
+    def tables(self, colours: Tensor) -> Tensor:
+        """Tables ``(num_outputs,)`` in which all rows of a variable are its colour's in ``colours``.
+
+        Args:
+            colours: Parameters of each channel, ``(channels, num_parameters)``.
+        """
+        own = colours.repeat(self.size**2, 1)
+        return torch.cat([row.repeat(self.levels**place) for place, row in enumerate(own)])
+
     def parameters(self, numbers: Tensor, x: Tensor) -> Tensor:
         """Parameters ``(B, channels, height, width, num_parameters)`` of all variables.
 

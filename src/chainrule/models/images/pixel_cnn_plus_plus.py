@@ -26,9 +26,11 @@ from torch.distributions import Distribution
 from chainrule.conditionals import Conditional, DiscretizedLogisticMixture
 from chainrule.conditionals.base import at_least_single
 from chainrule.conditionals.logistic_mixture import LogisticBins
+from chainrule.conditionals.starting import clusters
 from chainrule.models.images.contract import ImageModel
 from chainrule.nn.checks import check_counts, check_dropout
 from chainrule.nn.masked_conv import FeaturesAt, MaskedConv2d, RowsAbove, Site
+from chainrule.nn.outputs import start_output
 from chainrule.nn.resolutions import Resolution, concat_elu
 from chainrule.state import Shared, State
 
@@ -105,6 +107,20 @@ class PixelCNNPlusPlus(ImageModel):
         """The size of all components: a logit, and a mean, a log-scale and coefficients for each colour."""
         pairs = self.colours * (self.colours - 1) // 2
         return joint.components * (1 + 2 * self.colours + pairs)
+
+    def start_at(self, x: Tensor) -> None:
+        """`Model.start_at`; of several channels, the mixture of `clusters` of the pixels."""
+        own = self._start_of_pixels(x) if self.joint is None else self._start_of_joint(self.joint, x)
+        start_output(self.output.weight, self.output.bias, own)
+
+    def _start_of_joint(self, joint: DiscretizedLogisticMixture, x: Tensor) -> Tensor:
+        """The numbers ``(num_outputs,)`` of components that stand at clusters of the pixels, without coefficients."""
+        self.check_shape(x)
+        self.conditional.check(x)
+        pixels = x.movedim(1, -1).flatten(0, -2)
+        shares, means, deviations = clusters(joint.on_line(pixels), joint.components)
+        numbers = torch.cat([shares.log().unsqueeze(0), means.T, joint.log_scales(deviations).T]).flatten()
+        return F.pad(numbers, (0, self.num_outputs - len(numbers)))
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
         if self.joint is None:

@@ -1,0 +1,68 @@
+"""Where a training starts: at the frequencies of the training values."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor
+
+from chainrule.abilities import validation_loss
+from chainrule.batch import Batch
+from chainrule.model import Model
+from chainrule.sequence import sequence_model
+from chainrule.training.loader import Loader
+
+EXAMPLES, VALUES = 20_000, 2_000_000
+"""Frequencies are those of about so many training examples, or values, at most."""
+
+TRIED = 20_000
+"""The values of the examples on which the model is compared with the frequencies: few, since they cost two passes."""
+
+
+@torch.no_grad()
+def start_at_frequencies(model: Model, loader: Loader) -> None:
+    """Set the output of ``model`` to the frequencies of training values, unless it already does better.
+
+    It does so where a training goes on from weights that were trained before.
+    """
+    some = _first(next(iter(loader)))
+    training, before = model.training, copy.deepcopy(model.state_dict())
+    model.eval()
+    loss = _loss(model, some)
+    model.start_at(_values(loader))
+    if loss < _loss(model, some):
+        model.load_state_dict(before)
+    model.train(training)
+
+
+def _values(loader: Loader) -> Tensor:
+    """Examples ``(N, *event_shape)`` of an epoch's first batches, or, for a model of any length, values ``(M,)``."""
+    parts: list[Tensor] = []
+    examples = values = 0
+    for batch in loader:
+        x = batch.x
+        if loader.history is not None:
+            x = x.flatten() if batch.counted is None else x[batch.counted]
+        parts.append(x)
+        examples, values = examples + len(batch.x), values + x.numel()
+        if examples >= EXAMPLES or values >= VALUES:
+            break
+    return torch.cat(parts)
+
+
+def _first(batch: Batch) -> Batch:
+    """The first rows of a batch."""
+    rows = max(1, TRIED // batch.x[0].numel())
+    context, counted = (None if part is None else part[:rows] for part in (batch.context, batch.counted))
+    return batch._replace(x=batch.x[:rows], context=context, counted=counted)
+
+
+def _loss(model: Model, batch: Batch) -> float:
+    """The mean loss of the examples, or of the variables of a sequence that count."""
+    x, context = batch.x.to(model.device), batch.context
+    if batch.continues is None:
+        return validation_loss(model, x, context).mean().item()
+    model = sequence_model(model)
+    log_probs: Tensor = model(model.check(x), model.check_context(context, len(x))).log_prob(x)
+    return -(log_probs if batch.counted is None else log_probs[batch.counted]).mean().item()
