@@ -74,6 +74,8 @@ def build(settings: Settings, dataset: Dataset) -> AutoregressiveModel:
             f"orders expects a model that takes an order, got {settings['model']}, which has one of its own"
         )
     conditional = kind.conditional(settings.get("conditional"), _below(settings, "conditional."))
+    if settings.get("conditional") is None:
+        conditional = chosen.usual_conditional(dataset.event_shape, conditional)
     model: AutoregressiveModel = chosen(**arguments, event_shape=dataset.event_shape, conditional=conditional)
     return model
 
