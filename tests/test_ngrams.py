@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from chainrule.batch import Batch
 from chainrule.conditionals import Categorical, Gaussian
 from chainrule.models import RNN
 from chainrule.nn.kneser_ney import KneserNey
@@ -91,7 +92,7 @@ def test_what_is_no_text_is_refused() -> None:
     with pytest.raises(ValueError, match="an ngram_order, got None"):
         RNN(event_shape=(4,), conditional=Categorical(3)).count([(torch.zeros(1, 4), None)])
     with pytest.raises(ValueError, match="have counted"):
-        RNN(event_shape=(4,), conditional=Categorical(3), ngram_order=2).fit_share([(torch.zeros(1, 4), None)])
+        RNN(event_shape=(4,), conditional=Categorical(3), ngram_order=2).fit_share([batch(torch.zeros(1, 4))])
 
 
 def mixture(**arguments: Any) -> RNN:
@@ -99,6 +100,10 @@ def mixture(**arguments: Any) -> RNN:
     model = randomised(RNN(conditional=Categorical(3), **arguments)).double()
     assert isinstance(model, RNN)
     return model
+
+
+def batch(x: Tensor, *, continues: bool = False) -> Batch:
+    return Batch(x, None, torch.arange(len(x)), continues=continues)
 
 
 def examples(count: int, length: int = 6) -> Tensor:
@@ -135,18 +140,22 @@ def test_documents_sum_to_one_and_count_to_their_end() -> None:
     assert torch.equal(model.log_prob(ended), other.eval().log_prob(ended)), "the padding does not count"
 
 
-def test_the_best_share_is_found() -> None:
+@pytest.mark.parametrize("width", [12, 3])
+def test_the_best_share_is_found(width: int) -> None:
+    """From whole examples, or window by window, whose states are carried."""
     model = mixture()
     model.count([(examples(40), None)])
-    valid = examples(25)
-    model.fit_share([(valid[:10], None), (valid[10:], None)])
+    valid = examples(25, 12)
+    model.fit_share([batch(x, continues=i > 0) for i, x in enumerate(valid.split(width, dim=1))])
     best = float(model.share)
     assert 0 < best < 1
     totals = []
-    for share in (best - 0.05, best, best + 0.05):
+    for share in (best - 0.01, best, best + 0.01):
         model.share.fill_(share)
         totals.append(model.eval().log_prob(valid).sum().item())
     assert totals[1] == max(totals)
+    with pytest.raises(ValueError, match="at least one value, got none"):
+        model.fit_share([])
 
 
 def test_a_copy_counts_no_more() -> None:

@@ -25,11 +25,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from chainrule.batch import Batch
 from chainrule.conditionals import Conditional
 from chainrule.nn.checks import check_dropout
 from chainrule.nn.class_bias import ClassBias
 from chainrule.nn.conditional_tables import listed_values
-from chainrule.nn.kneser_ney import KneserNey
+from chainrule.nn.kneser_ney import KneserNey, best_share
 from chainrule.nn.recurrent import LockedDropout, Recurrent
 from chainrule.order import OrderSpec
 from chainrule.sequence import SequenceModel
@@ -170,11 +171,11 @@ class RNN(SequenceModel):
         self.ngram.count(self._value_indices(row) for x, _ in batches for row in self._examples(x))
 
     @torch.no_grad()
-    def fit_share(self, batches: Iterable[tuple[Tensor, Tensor | None]]) -> None:
+    def fit_share(self, batches: Iterable[Batch]) -> None:
         """Set the share of the n-grams to that of the highest likelihood, by expectation maximisation.
 
         Args:
-            batches: All ``(x, context)`` of the validation examples, each read from its beginning.
+            batches: The batches of a validation; see `chainrule.batch.BatchSource.batches`.
 
         Raises:
             ValueError: If nothing has been counted, or there are no examples, or some are not of this model.
@@ -183,18 +184,22 @@ class RNN(SequenceModel):
             raise ValueError("fit_share expects n-grams that have counted the training examples, got none")
         training, pairs = self.training, [self.empty(2, 0).double()]
         self.eval()
-        for x, context in batches:
-            x, context = self.check(x), self.check_context(context, len(x))
-            pairs.append(torch.stack([self._alone(share, x, context) for share in (0.0, 1.0)]))
+        state: State = None
+        previous: Tensor | None = None
+        for batch in batches:
+            x = self.check(batch.x)
+            sequence = x if self.any_length else self.order.flatten(x)
+            if not batch.continues:
+                state, previous = self.start(len(x), self.check_context(batch.context, len(x))), None
+            pair = []
+            for share in (0.0, 1.0):
+                self.share.fill_(share)
+                conditionals, after = self.advance(state, previous, sequence)
+                pair.append(conditionals.log_prob(sequence).flatten().double().exp())
+            pairs.append(torch.stack(pair))
+            state, previous = after, sequence[:, -1]
         self.train(training)
-        both = torch.cat(pairs, dim=1)
-        network, ngram = both[:, ((both > 0) & (both < 1)).any(0)]  # not what follows an end
-        if len(network) == 0:
-            raise ValueError("fit_share expects at least one example, got none")
-        share = torch.tensor(0.5)
-        for _ in range(50):
-            share = (share * ngram / (share * ngram + (1 - share) * network)).mean()
-        self.share.copy_(share)
+        self.share.fill_(best_share(torch.cat(pairs, dim=1)))
 
     def features(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """The uppermost layer's mean state over the variables up to the end, ``(B, hidden_size)``."""
@@ -258,11 +263,6 @@ class RNN(SequenceModel):
         network = self.conditional.log_probs(self.conditional.distribution(parameters))
         mixed = torch.logaddexp((1 - self.share).log() + network, self.share.log() + self.ngram(past))
         return self.conditional.parameters_of(mixed)
-
-    def _alone(self, share: float, x: Tensor, context: Tensor | None) -> Tensor:
-        """p(x_t | x_<t) with a given share of the n-grams, flattened."""
-        self.share.fill_(share)
-        return self(x, context).log_prob(x).flatten().double().exp()
 
     def _value_indices(self, x: Tensor) -> Tensor:
         return torch.searchsorted(self._values.to(x.dtype), x.contiguous())

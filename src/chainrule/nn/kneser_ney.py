@@ -151,6 +151,22 @@ class KneserNey(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
 
+def best_share(probabilities: Tensor) -> float:
+    """The share of the second in the mixture of two, from their probabilities ``(2, N)`` of the same values.
+
+    Raises:
+        ValueError: If there are no values that a mixture is uncertain of.
+    """
+    uncertain = ((probabilities > 0) & (probabilities < 1)).any(0)  # neither after an end, nor impossible
+    first, second = probabilities[:, uncertain]
+    if len(first) == 0:
+        raise ValueError("best_share expects at least one value, got none")
+    share = 0.5
+    for _ in range(50):
+        share = (share * second / (share * second + (1 - share) * first)).mean().item()
+    return share
+
+
 def _mixed(hashes: Tensor, codes: Tensor) -> Tensor:
     """The hashes of contexts with one symbol more; products wrap around (constants of splitmix64)."""
     hashes = (hashes + codes + 1) * -7046029254386353131
