@@ -234,7 +234,7 @@ def test_features_are_of_the_examples() -> None:
     x = torch.eye(3, dtype=torch.double).repeat(1, 2)
     assert chainrule.represent(model, x).shape == (3, 7)
     assert torch.allclose(model.features(x)[1:], model.features(x[1:]))
-    _, hidden, _ = model.start(1)
+    _, hidden, *_ = model.start(1)
     states, h, c = [], [part[0] for part in hidden], [part[1] for part in hidden]
     for value in x[0].long():
         inputs = torch.eye(3, dtype=torch.double)[value][None]

@@ -36,6 +36,7 @@ from chainrule.models import (
     Table,
     WaveNet,
 )
+from chainrule.testing.probes import random_events
 
 
 def made_ensemble(**arguments: Any) -> Ensemble:
@@ -51,6 +52,13 @@ def mixed_ensemble(**arguments: Any) -> Ensemble:
 def order_ensemble(**arguments: Any) -> Ensemble:
     """Three orders of one order-agnostic NADE: a mixture over orders."""
     return Ensemble(models=[NADE(**arguments, hidden_size=8, order_agnostic=True)], variants=3)
+
+
+def ngram_rnn(**arguments: Any) -> RNN:
+    """A network with n-grams, which have counted ten examples."""
+    model = RNN(**arguments, cell="lstm", hidden_size=6, ngram_order=2, ngram_share=0.4)
+    model.count([(random_events(model, 10)[:10], None)])
+    return model
 
 
 MODELS: dict[str, Callable[..., AutoregressiveModel]] = {
@@ -74,6 +82,8 @@ MODELS: dict[str, Callable[..., AutoregressiveModel]] = {
     "RNN tanh, documents": partial(RNN, hidden_size=6, end_symbol=0),
     "RNN LSTM, two layers": partial(RNN, hidden_size=5, num_layers=2, cell="lstm", dropout=0.2),
     "RNN LSTM, documents": partial(RNN, hidden_size=6, cell="lstm", embedding_size=3, end_symbol=1),
+    "RNN and n-grams": ngram_rnn,
+    "RNN and n-grams, documents": partial(ngram_rnn, end_symbol=1),
     "RNN GRU, classes": partial(RNN, hidden_size=6, cell="gru", num_classes=2),
     "WaveNet": partial(WaveNet, residual_channels=6, skip_channels=7, layers=3),
     "WaveNet, two blocks": partial(WaveNet, residual_channels=8, skip_channels=5, layers=2, blocks=2),
