@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -68,6 +69,8 @@ class SeriesFormat:
 def load_series(path: Path, *, series: str, window: int | None = None) -> Dataset:
     """The values of a column: the first 80 % train, the next tenth validates, and the last one is the test.
 
+    Each part is read given all values before it, as a forecaster would have them.
+
     Args:
         path: A table whose columns have names.
         series: The name of the column.
@@ -78,10 +81,12 @@ def load_series(path: Path, *, series: str, window: int | None = None) -> Datase
     """
     window = WINDOW if window is None else check_window(window)
     values = read_values(path, series)
-    first, second = (int(share * len(values)) for share in SHARES)
-    parts = {"train": values[:first], "valid": values[first:second], "test": values[second:]}
-    about = infer(polars.DataFrame({series: values}), np.arange(first), path.name).columns[0]
-    splits = {split: _recording(part, split, window) for split, part in parts.items()}
+    ends = [0, *(int(share * len(values)) for share in SHARES), len(values)]
+    about = infer(polars.DataFrame({series: values}), np.arange(ends[1]), path.name).columns[0]
+    splits = {
+        split: _recording(values[:end], split, window, before)
+        for split, (before, end) in zip(("train", "valid", "test"), itertools.pairwise(ends), strict=True)
+    }
     name = path.resolve().name
     return Dataset(
         name,
@@ -90,7 +95,7 @@ def load_series(path: Path, *, series: str, window: int | None = None) -> Datase
         splits,
         {
             "path": str(path.resolve()),
-            "samples_of_splits": {split: len(part) for split, part in parts.items()},
+            "samples_of_splits": {split: part.num_variables for split, part in splits.items()},
         },
     )
 
@@ -131,8 +136,8 @@ def read_all(path: Path, series: SeriesFormat) -> tuple[Recordings, None]:
     return _recording(read_values(path, series.column.name, series.column), path.name, WINDOW), None
 
 
-def _recording(values: NDArray[np.float64], name: str, window: int) -> Recordings:
-    return Recordings(values, np.array([len(values)]), [name], window, silence=float(values[0]))
+def _recording(values: NDArray[np.float64], name: str, window: int, before: int = 0) -> Recordings:
+    return Recordings(values, np.array([len(values)]), [name], window, float(values[0]), before)
 
 
 def draws_frame(x: Tensor, column: Column) -> polars.DataFrame:
