@@ -7,7 +7,7 @@ model without the ability they return what follows from the contract alone.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from torch import Tensor
 
@@ -111,6 +111,19 @@ class LimitedPast(ABC):
     @abstractmethod
     def sees(self) -> Tensor:
         """Booleans ``(n, n)``: True at (t, s) if conditional t looks at variable s, both counted along the order."""
+
+
+class RepeatedSteps(ABC):
+    """A model many of whose steps cost the same, and that says which."""
+
+    @abstractmethod
+    def step_group(self, t: int) -> Hashable:
+        """The group of step t, counted along the order: the steps of a group do the same products of matrices."""
+
+
+def step_group_of(model: AutoregressiveModel, t: int) -> Hashable:
+    """The group of step t of ``model``; a group of its own unless it has `RepeatedSteps`."""
+    return model.step_group(t) if isinstance(model, RepeatedSteps) else t
 
 
 class OwnUnit(ABC):

@@ -86,6 +86,11 @@ class Recordings(Examples):
         ends = self.lengths[rows].cumsum()
         return Recordings(np.concatenate(parts), ends, names, self.window, self.silence, self.before)
 
+    def fewer(self, count: int) -> tuple[Recordings, Rows]:
+        """``count`` of the recordings, evenly spaced, and their positions ``(count,)``; all if there are no more."""
+        _, rows = super().fewer(count)
+        return (self if len(rows) == len(self) else self.subset(rows)), rows
+
     def read(self, positions: Rows) -> Tensor:
         return self._spans([(int(self.starts[i]) + self.before, int(self.ends[i])) for i in positions])
 

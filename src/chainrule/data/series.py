@@ -21,8 +21,8 @@ from chainrule.data.recordings import Recordings
 from chainrule.data.schema import TableSchema
 from chainrule.words import suggestion
 
-WINDOW = 512
-"""Values that count in a training chunk; also the length of a sample by default."""
+WINDOW = 8192
+"""Values that count in a training chunk, at most, by default; also the length of a sample."""
 
 SHARES = (0.8, 0.9)
 """The shares of a series at which the training part and the validation part end."""
@@ -74,13 +74,13 @@ def load_series(path: Path, *, series: str, window: int | None = None) -> Datase
     Args:
         path: A table whose columns have names.
         series: The name of the column.
-        window: Values that count in a training chunk; 512 by default.
+        window: Values that count in a training chunk; by default all, or 8192 where there are more.
 
     Raises:
         ValueError: If there is no such column, or it isn't numbers without gaps in the sequence of time.
     """
-    window = WINDOW if window is None else check_window(window)
     values = read_values(path, series)
+    window = min(len(values), WINDOW) if window is None else check_window(window)
     ends = [0, *(int(share * len(values)) for share in SHARES), len(values)]
     about = infer(polars.DataFrame({series: values}), np.arange(ends[1]), path.name).columns[0]
     splits = {

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from chainrule.conditionals import Conditional, GaussianMixture
+from chainrule.data.column import FEW
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.recordings import Recordings
@@ -24,6 +25,8 @@ from chainrule.kinds.items import Items, figures_per
 from chainrule.kinds.requests import Completing, Source
 from chainrule.kinds.sequence import SequenceKind, require_sequence_model
 from chainrule.model import AutoregressiveModel, Model
+from chainrule.plans import Plan
+from chainrule.plans.series import series_plan
 from chainrule.tasks.evaluate import Evaluation
 from chainrule.tasks.sample import sample
 from chainrule.tasks.score import surprisals_in_order
@@ -48,6 +51,12 @@ class SeriesKind(SequenceKind):
     completes_with = ("draws", "length")
     compressible = False
     format: SeriesFormat
+
+    def plan(self, dataset: Dataset, minutes: float) -> Plan:
+        column = self.format.column
+        span = column.high - column.low + 1
+        few = span if column.kind == "integer" and span <= FEW else None
+        return series_plan(dataset.train.num_variables, minutes, categories=few)
 
     def conditional(self, family: str | None, arguments: Mapping[str, Any]) -> Conditional:
         if family is not None:

@@ -83,6 +83,7 @@ class PixelCNNPlusPlus(ImageModel):
         check_counts(hidden_size=hidden_size, num_blocks=num_blocks, num_resolutions=num_resolutions)
         check_dropout(dropout)
         self.joint = self._joint()
+        self.step_period = 2 ** (num_resolutions - 1)
         inputs = self.num_inputs + 1  # and a one, by which it knows where the image ends
         self.above = RowsAbove(inputs, hidden_size, 5, own_row=False)
         self.beside = MaskedConv2d(inputs, hidden_size, 3, own=False)
