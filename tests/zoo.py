@@ -27,6 +27,7 @@ from chainrule.models import (
     MLP,
     NADE,
     RNN,
+    BayesianAR,
     BayesNet,
     Ensemble,
     GatedPixelCNN,
@@ -207,6 +208,14 @@ def _seeded(model: Callable[..., AutoregressiveModel], **arguments: object) -> A
         return model(**arguments)
 
 
+LOCATED_MODELS: dict[str, Callable[..., AutoregressiveModel]] = {
+    "BayesianAR": partial(BayesianAR, lags=2),
+    "BayesianAR, one lag": partial(BayesianAR, lags=1, prior=1.0),
+}
+"""Models that need a conditional of locations and scales."""
+
+LOCATED_CONDITIONALS = ["Gaussian", "Gaussian mixture", "Logistic mixture", "Gaussian mixture in units"]
+
 REAL: dict[str, Callable[[], AutoregressiveModel]] = {
     f"{model_name}, {conditional_name}, {event_shape}, {order}": partial(
         _seeded, MODELS[model_name], event_shape=event_shape, conditional=conditional, order=order
@@ -239,6 +248,17 @@ ZOO: dict[str, Callable[[], AutoregressiveModel]] = (
     }
     | REAL
     | {
+        f"{model_name}, {name}, {shape}, {order}": partial(
+            _seeded, model, event_shape=shape, conditional=conditional, order=order
+        )
+        for model_name, model in LOCATED_MODELS.items()
+        for name, (conditional, shape) in (
+            {name: REAL_CONDITIONALS[name] for name in LOCATED_CONDITIONALS}
+            | {"Mixture": (IMAGE_CONDITIONALS["Mixture"], (4,))}
+        ).items()
+        for order in ("raster", "random:1")
+    }
+    | {
         f"{model_name}, Mixture, (4,), {order}": partial(
             _seeded, MODELS[model_name], event_shape=(4,), conditional=IMAGE_CONDITIONALS["Mixture"], order=order
         )
@@ -251,4 +271,4 @@ ZOO: dict[str, Callable[[], AutoregressiveModel]] = (
 
 def model_of(name: str) -> str:
     """The name of the model in a name of the zoo."""
-    return max((model for model in [*MODELS, *IMAGE_MODELS] if name.startswith(f"{model}, ")), key=len)
+    return max((model for model in [*MODELS, *IMAGE_MODELS, *LOCATED_MODELS] if name.startswith(f"{model}, ")), key=len)

@@ -112,6 +112,13 @@ class DiscretizedLogisticMixture(Conditional):
         """The centres, in [-1, 1], of the bins of the levels ``x``."""
         return 2 * x / (self.categories - 1) - 1
 
+    def components_of(self, parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        logits, means, log_scales = parameters.chunk(3, dim=-1)
+        return logits, means, log_scales + math.log(LOGISTIC_DEVIATION)
+
+    def of_components(self, logits: Tensor, means: Tensor, log_deviations: Tensor) -> Tensor:
+        return torch.cat([logits, means, log_deviations - math.log(LOGISTIC_DEVIATION)], dim=-1)
+
     def log_scales(self, deviations: Tensor) -> Tensor:
         """Log s of components with these standard deviations, of a 16th of a bin at least."""
         return (deviations / LOGISTIC_DEVIATION).clamp(min=1 / (8 * (self.categories - 1))).log()

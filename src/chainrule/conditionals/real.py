@@ -66,8 +66,7 @@ class Real(Conditional):
             mean, log_scale = parameters.unbind(-1)
             return self.component(mean, self._scale(log_scale))
         logits, means, log_scales = parameters.chunk(3, dim=-1)
-        means = means + torch.linspace(-SPREAD, SPREAD, self.components, dtype=means.dtype, device=means.device)
-        return self._mixed(logits, means, self._scale(log_scales))
+        return self._mixed(logits, means + self._offsets(means), self._scale(log_scales))
 
     def _scale(self, log_scale: Tensor) -> Tensor:
         return log_scale.clamp(math.log(self.min_scale), math.log(MAX_SCALE)).exp()
@@ -93,8 +92,27 @@ class Real(Conditional):
         log_scales = (deviations / self.deviation).clamp(self.min_scale, MAX_SCALE).log()
         if self.components == 1:
             return torch.cat([means, log_scales], dim=-1).float()
-        offsets = torch.linspace(-SPREAD, SPREAD, self.components, dtype=means.dtype, device=means.device)
-        return torch.cat([torch.zeros_like(means), means - offsets, log_scales], dim=-1).float()
+        return torch.cat([torch.zeros_like(means), means - self._offsets(means), log_scales], dim=-1).float()
+
+    def on_line(self, x: Tensor) -> Tensor:
+        return x
+
+    def components_of(self, parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        if self.components == 1:
+            means, log_scales = parameters.split(1, dim=-1)
+            return torch.zeros_like(means), means, log_scales + math.log(self.deviation)
+        logits, means, log_scales = parameters.chunk(3, dim=-1)
+        return logits, means + self._offsets(means), log_scales + math.log(self.deviation)
+
+    def of_components(self, logits: Tensor, means: Tensor, log_deviations: Tensor) -> Tensor:
+        log_scales = log_deviations - math.log(self.deviation)
+        if self.components == 1:
+            return torch.cat([means, log_scales], dim=-1)
+        return torch.cat([logits, means - self._offsets(means), log_scales], dim=-1)
+
+    def _offsets(self, like: Tensor) -> Tensor:
+        """The places ``(components,)`` around which the means of a mixture start."""
+        return torch.linspace(-SPREAD, SPREAD, self.components, dtype=like.dtype, device=like.device)
 
     @property
     def config(self) -> dict[str, Any]:

@@ -260,6 +260,8 @@ def _run(
         # Lightning prefetches the first batch of a resumed round before it says which round it is.
         train.set_round(checkpoints.read("last").round + 1)
         checkpoints.read("best")
+    else:
+        start_at_frequencies(module.model, train)
     checkpoints.folder.mkdir(parents=True, exist_ok=True)
     with interruptible():
         trainer.fit(module, train, valid, ckpt_path=checkpoints.path("last") if resumed else None, weights_only=True)
