@@ -26,6 +26,14 @@ def check_device(device: str) -> str:
     return device
 
 
+def multiplies_in_half(device: str) -> bool:
+    """True if ``device`` multiplies matrices in bfloat16 faster than in single precision."""
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capabilities = torch.cpu.get_capabilities()
+    return device == "cpu" and any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+
+
 def available_memory(device: str) -> int:
     """Bytes that are free on ``device``; on the CPU those that no process uses, and that a container allows."""
     if device == "cuda":

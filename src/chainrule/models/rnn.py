@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from chainrule.abilities import PartlyCounted
 from chainrule.batch import Batch
 from chainrule.conditionals import Conditional
 from chainrule.nn.checks import check_dropout
@@ -41,7 +42,7 @@ TIED = 0.03
 """The length of the longest tied weight at the start: states of length 1 then move a conditional by under 1e-3 nats."""
 
 
-class RNN(SequenceModel):
+class RNN(SequenceModel, PartlyCounted):
     """A recurrent network over the variables; its parameters do not grow with their number.
 
     With the defaults it is the network of the lecture, whose cells have no biases: values are read one-hot, and the
@@ -175,6 +176,10 @@ class RNN(SequenceModel):
             recent = self._longer(recent, previous.unsqueeze(1), 1)
         parameters = self._mixed(self._write(self.net.top(hidden)).unsqueeze(1), recent).squeeze(1)
         return self.conditional.distribution(self._ended(parameters, ended)), (ended, hidden, class_input, recent)
+
+    @property
+    def counts(self) -> bool:
+        return self.ngram is not None
 
     @torch.no_grad()
     def count(self, batches: Iterable[tuple[Tensor, Tensor | None]]) -> None:

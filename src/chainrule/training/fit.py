@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.utils.data import Dataset
 
-from chainrule.abilities import loss_unit_of, validation_loss
+from chainrule.abilities import PartlyCounted, counts_too, loss_unit_of, validation_loss
 from chainrule.batch import as_source
 from chainrule.devices import check_device
 from chainrule.model import CountedModel, Model
@@ -35,7 +35,7 @@ from chainrule.training.processes import is_first_process
 from chainrule.training.progress import reporter
 from chainrule.training.session import interruptible, quiet
 from chainrule.training.settings import Training
-from chainrule.training.start import start_at_frequencies
+from chainrule.training.start import start
 
 Data = Dataset[Any] | Tensor
 """Examples ``(N, *event_shape)``: a tensor, a split of a data set, or any data set that gives a batch for a list."""
@@ -132,7 +132,7 @@ def fit(
         checkpoints = Checkpoints(folder / "checkpoints")
         before = checkpoints.last() if resume else None
         if before is None:
-            start_at_frequencies(model, loaders[0])
+            start(model, loaders[0])
         module, rounds, callbacks = _planned(model, loaders, training, device, before, history)
         if verbose and is_first_process():
             callbacks.append(reporter(history, label))
@@ -141,7 +141,16 @@ def fit(
         _run(trainer, module, checkpoints, loaders, resumed=before is not None)
     model.to(dtype).eval()  # precision may have changed it
     best = history.best
-    return Fit(history.rows, int(best["step"]), best["valid_nats"], history.minutes, str(trainer.strategy.root_device))
+    nats = best["valid_nats"] if not counts_too(model) else _with_best_share(model, module, loaders[1])
+    return Fit(history.rows, int(best["step"]), nats, history.minutes, str(trainer.strategy.root_device))
+
+
+@torch.no_grad()
+def _with_best_share(model: PartlyCounted, module: MaximumLikelihood, loader: Loader) -> float:
+    """The mean validation NLL once the counted part of ``model`` has the best share of the probabilities."""
+    batches = [batch.map(lambda part: part.to(module.model.device)) for batch in loader]
+    model.fit_share(batches)
+    return torch.cat([module.validation_losses(batch) for batch in batches]).double().mean().item()
 
 
 def cost_of(model: Model, train: Data, *, train_context: Tensor | None = None, **settings: Any) -> Cost:
@@ -260,8 +269,6 @@ def _run(
         # Lightning prefetches the first batch of a resumed round before it says which round it is.
         train.set_round(checkpoints.read("last").round + 1)
         checkpoints.read("best")
-    else:
-        start_at_frequencies(module.model, train)
     checkpoints.folder.mkdir(parents=True, exist_ok=True)
     with interruptible():
         trainer.fit(module, train, valid, ckpt_path=checkpoints.path("last") if resumed else None, weights_only=True)
