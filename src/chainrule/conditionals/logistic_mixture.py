@@ -113,8 +113,8 @@ class DiscretizedLogisticMixture(Conditional):
         return 2 * x / (self.categories - 1) - 1
 
     def log_scales(self, deviations: Tensor) -> Tensor:
-        """Log s of components with these standard deviations, of a 16th of a bin at least."""
-        return (deviations / LOGISTIC_DEVIATION).clamp(min=1 / (8 * (self.categories - 1))).log()
+        """Log s of components with these standard deviations, of a quarter of a bin at least."""
+        return (deviations / LOGISTIC_DEVIATION).clamp(min=1 / (2 * (self.categories - 1))).log()
 
     @property
     def config(self) -> dict[str, Any]:
