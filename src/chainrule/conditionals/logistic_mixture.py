@@ -120,8 +120,8 @@ class DiscretizedLogisticMixture(Conditional):
         return torch.cat([logits, means, log_deviations - math.log(LOGISTIC_DEVIATION)], dim=-1)
 
     def log_scales(self, deviations: Tensor) -> Tensor:
-        """Log s of components with these standard deviations, of a 16th of a bin at least."""
-        return (deviations / LOGISTIC_DEVIATION).clamp(min=1 / (8 * (self.categories - 1))).log()
+        """Log s of components with these standard deviations, of a quarter of a bin at least."""
+        return (deviations / LOGISTIC_DEVIATION).clamp(min=1 / (2 * (self.categories - 1))).log()
 
     @property
     def config(self) -> dict[str, Any]:
