@@ -7,6 +7,9 @@ from pathlib import Path
 
 import torch
 
+GPU_CORES = 32
+"""A GPU computes small networks as fast as about so many cores; large ones faster."""
+
 BEST = ("cuda", "mps", "cpu")
 """The devices that ``"auto"`` may name, the best first."""
 
@@ -24,6 +27,11 @@ def check_device(device: str) -> str:
     if device == "auto":
         return next(name for name in BEST if available[name])
     return device
+
+
+def cores_of(device: str) -> int:
+    """The number of processor cores that compute as much as ``device`` does with a small network, about."""
+    return torch.get_num_threads() if device == "cpu" else GPU_CORES
 
 
 def multiplies_in_half(device: str) -> bool:

@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.formats import ImageFormat
 from chainrule.data.read import images
+from chainrule.devices import available_memory, check_device, cores_of, multiplies_in_half
 from chainrule.kinds.levels import LevelsKind
 from chainrule.model import Model
+from chainrule.plans import Plan
+from chainrule.plans.image import image_plan
 
 
 class ImageKind(LevelsKind):
@@ -20,6 +24,18 @@ class ImageKind(LevelsKind):
     formats = ImageFormat
     event_dims = 3
     same_as = ("rows",)  # the shape, which is checked too, distinguishes them
+
+    def plan(self, dataset: Dataset, minutes: float) -> Plan:
+        device = check_device("auto")
+        return image_plan(
+            count=len(dataset.train),
+            event_shape=dataset.event_shape,
+            levels=self.format.levels,
+            minutes=minutes,
+            cores=cores_of(device),
+            memory=available_memory(device),
+            half=multiplies_in_half(device),
+        )
 
     def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
         return images.read_all(path, model.event_shape, self.format.levels)

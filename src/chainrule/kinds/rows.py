@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.formats import RowsFormat
 from chainrule.data.read import rows
 from chainrule.kinds.levels import LevelsKind
 from chainrule.model import Model
+from chainrule.plans import Plan
+from chainrule.plans.usual import usual_plan
 
 
 class RowsKind(LevelsKind):
@@ -19,6 +22,9 @@ class RowsKind(LevelsKind):
     name = "rows"
     formats = RowsFormat
     same_as = ("image",)  # the shape, which is checked too, distinguishes them
+
+    def plan(self, dataset: Dataset, minutes: float) -> Plan:
+        return usual_plan("MADE")
 
     def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
         return rows.read_all(path, model.event_shape, self.format.levels)

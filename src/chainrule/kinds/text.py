@@ -22,6 +22,7 @@ from chainrule.data.examples import Examples
 from chainrule.data.read.text import check_text
 from chainrule.data.sequences import CHUNK
 from chainrule.data.text import TextFormat, read_all
+from chainrule.devices import check_device, cores_of, multiplies_in_half
 from chainrule.kinds.base import SYMBOLS
 from chainrule.kinds.families import family_of_levels, refuse_arguments
 from chainrule.kinds.items import Items, figures_per
@@ -30,7 +31,7 @@ from chainrule.kinds.requests import Completing, Source, one_class
 from chainrule.kinds.sequence import SequenceKind, compressed_per_symbol
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.plans import Plan
-from chainrule.plans.usual import usual_plan
+from chainrule.plans.text import text_plan
 from chainrule.sequence import SequenceModel, reads_streams
 from chainrule.tasks.evaluate import Evaluation
 from chainrule.tasks.independent import independent_nats
@@ -60,7 +61,16 @@ class TextKind(SequenceKind):
     format: TextFormat
 
     def plan(self, dataset: Dataset, minutes: float) -> Plan:
-        return usual_plan("RNN")
+        device = check_device("auto")
+        return text_plan(
+            symbols=dataset.train.num_variables,
+            valid_symbols=dataset.valid.num_variables,
+            vocabulary=len(self.format.vocabulary),
+            minutes=minutes,
+            document_length=dataset.event_shape[0] if self.format.documents else None,
+            cores=cores_of(device),
+            half=multiplies_in_half(device),
+        )
 
     def conditional(self, family: str | None, arguments: Mapping[str, Any]) -> Conditional:
         levels = len(self.format.vocabulary)

@@ -13,7 +13,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+
+from chainrule.plans.plan import Plan, Settings
 
 SIZES = {512: 0.002, 384: 0.003, 256: 0.004, 128: 0.004}
 """Units of the LSTM, and the learning rate of each."""
@@ -35,8 +36,8 @@ def text_plan(
     document_length: float | None = None,
     cores: int = 1,
     half: bool = True,
-) -> dict[str, Any]:
-    """The settings of a fit.
+) -> Plan:
+    """The plan for a text.
 
     Args:
         symbols: Symbols of the training part.
@@ -60,7 +61,7 @@ def text_plan(
     steps = max(1, round(passes * symbols / of_a_step))
     reading = valid_symbols * (0.35 * _cost(size, vocabulary, half) + 4 + 0.07 * vocabulary)
     checks = int(min(12, max(2, 0.1 * microseconds / reading)))
-    settings: dict[str, Any] = {
+    settings: Settings = {
         "model": "RNN",
         "model.cell": "lstm",
         "model.hidden_size": size,
@@ -80,7 +81,8 @@ def text_plan(
         settings["model.ngram_order"] = order
     if document_length is None:
         settings["window"] = window
-    return settings
+    counted = f"n-grams of {order} symbols and " if order is not None else ""
+    return Plan(settings, reasons=(f"{counted}an LSTM of {size} units that reads the text about {passes:.2g} times",))
 
 
 def _cost(size: int, vocabulary: int, half: bool) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from chainrule.data import READING
 from chainrule.data.dataset import Dataset
 from chainrule.kinds import kind_of
 from chainrule.model import CountedModel
@@ -90,6 +91,8 @@ def plan(data: str | Path, **given: Any) -> Planned:
     kind = kind_of(dataset)
     planned = kind.plan(dataset, settings.get("minutes") or MINUTES)
     planned = Plan({"minutes": MINUTES} | planned.settings, planned.candidates, planned.reasons).overridden(settings)
+    if any(name in planned.settings and name not in settings for name in READING):
+        dataset = load_data(planned.settings)  # the plan says how to read it, too
     check_members(planned.settings, dataset)
     dataset = limited(dataset, planned.settings)
     model = build(planned.settings, dataset)
