@@ -25,7 +25,7 @@ from chainrule.kinds.requests import Completing, Source
 from chainrule.kinds.sequence import SequenceKind, compressed_per_symbol, require_sequence_model
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.plans import Plan
-from chainrule.plans.usual import usual_plan
+from chainrule.plans.audio import audio_plan
 from chainrule.tasks.evaluate import Evaluation, log_prob
 from chainrule.tasks.independent import independent_nats
 from chainrule.tasks.sample import sample
@@ -49,7 +49,7 @@ class AudioKind(SequenceKind):
     format: AudioFormat
 
     def plan(self, dataset: Dataset, minutes: float) -> Plan:
-        return usual_plan("WaveNet")
+        return audio_plan(dataset.train.num_variables, self.format.sample_rate, minutes)
 
     def conditional(self, family: str | None, arguments: Mapping[str, Any]) -> Conditional:
         levels = self.format.levels

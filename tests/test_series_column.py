@@ -1,0 +1,67 @@
+"""Which tables are taken for a time series."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import polars
+import pytest
+
+from chainrule.data.series_column import series_column
+
+N = 60
+VALUES = np.random.RandomState(0).normal(size=N)
+DAYS = [date(2020, 1, 1) + timedelta(days=i) for i in range(N)]
+MONTHS = [date(2000 + i // 12, 1 + i % 12, 1) for i in range(N)]
+WORKING = [day for day in (date(2020, 1, 1) + timedelta(days=i) for i in range(2 * N)) if day.weekday() < 5][:N]
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        DAYS,
+        MONTHS,
+        MONTHS[::3] + [date(2005 + i // 4, 1 + 3 * (i % 4), 1) for i in range(N - 20)],
+        WORKING,
+        [datetime(2020, 1, 1) + timedelta(hours=i) for i in range(N)],
+        [f"{day:%Y-%m}" for day in MONTHS],
+        list(range(1900, 1900 + N)),
+        [1959 + i / 4 for i in range(N)],
+    ],
+    ids=["days", "months", "quarters", "working days", "hours", "months as text", "years", "quarters as numbers"],
+)
+def test_a_series_is_recognised(times: list[Any]) -> None:
+    frame = polars.DataFrame({"when": times, "price": VALUES})
+    assert series_column(frame) == "price"
+    assert series_column(frame[["price", "when"]]) == "price"
+
+
+def frame_of(times: list[Any], **columns: Any) -> polars.DataFrame:
+    return polars.DataFrame({"when": times} | (columns or {"price": VALUES}))
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        frame_of(DAYS[::-1]),
+        frame_of([DAYS[i // 2] for i in range(N)]),
+        frame_of([DAYS[0] + timedelta(days=i * i) for i in range(N)]),
+        frame_of(DAYS, price=VALUES, volume=VALUES),
+        frame_of(DAYS, price=[*VALUES[:-1], None]),
+        frame_of(DAYS, price=[3.0] * N),
+        frame_of(DAYS, city=["Bern"] * N),
+        frame_of(list(range(N))),
+        frame_of([f"{i:04}-13" for i in range(N)]),
+        frame_of(DAYS[:10], price=VALUES[:10]),
+        frame_of([1950 + i % 50 for i in range(N)]),
+        frame_of([*DAYS[:-1], None]),
+    ],
+    ids=[
+        "backwards", "repeated times", "growing steps", "two columns of numbers", "a gap", "a constant", "text",
+        "numbers from 0", "no months", "ten rows", "years of birth", "a missing time",
+    ],
+)  # fmt: skip
+def test_another_table_is_none(frame: polars.DataFrame) -> None:
+    assert series_column(frame) is None
