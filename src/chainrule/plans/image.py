@@ -2,7 +2,7 @@
 
 Short trainings are limited by computation, not by data. So the network is the largest of `NETWORKS` that still takes
 `ENOUGH_STEPS` steps, and a step reads about `SITES_OF_A_STEP` pixels or patches, whatever the size of an image. At
-equal time a PixelCNN of 32 features is ahead of a PixelCNN++ until that has taken about 2,000 steps.
+equal time a PixelCNN of 32 features is ahead of a PixelCNN++ until that has taken about 1,000 steps.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _pixel_cnn_plus_plus(size: int) -> Network:
 NETWORKS = (*map(_pixel_cnn, (16, 24, 32)), *map(_pixel_cnn_plus_plus, (32, 48, 64, 96)))
 """From the cheapest to the dearest."""
 
-ENOUGH_STEPS, SITES_OF_A_STEP = 2500, 6272
+ENOUGH_STEPS, SITES_OF_A_STEP = 2000, 6272
 
 LEAST_TRAINING, EPOCHS = 1500, 40
 """A training ends after so many steps, or after so many epochs if these are longer."""
