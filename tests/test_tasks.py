@@ -8,8 +8,10 @@ import torch
 import chainrule
 from chainrule.conditionals import Bernoulli, Categorical
 from chainrule.models import FVSBN, MADE, NADE, RNN
+from chainrule.tasks import batches
 from chainrule.tasks.evaluate import log_prob
 from chainrule.tasks.sample import restrict
+from chainrule.tasks.score import surprisals_in_order
 
 pytestmark = pytest.mark.quick
 
@@ -178,3 +180,15 @@ class TestDescribe:
     def test_a_sample_of_nade_costs_what_its_weights_say(self) -> None:
         description = chainrule.describe(NADE(event_shape=(30,), conditional=Bernoulli(), hidden_size=8))
         assert description.sample_operations <= 2 * 2 * 30 * 8
+
+
+def test_large_examples_are_evaluated_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, x = FVSBN(event_shape=(10,), conditional=Bernoulli()), torch.zeros(3, 10)
+    rows: list[int] = []
+    model.register_forward_hook(lambda _, arguments, output: rows.append(len(arguments[0])))
+    for values, expected in ((20, [2, 1]), (5, [1, 1, 1]), (30, [3])):
+        monkeypatch.setattr(batches, "VALUES", values)
+        for read in (log_prob, lambda *given: list(surprisals_in_order(*given))):
+            rows.clear()
+            read(model, x)
+            assert rows == expected

@@ -1,7 +1,8 @@
-"""The plan for images: a small PixelCNN++ whose size follows from the steps that fit into the minutes.
+"""The plan for images: a PixelCNN, or a PixelCNN++ where the minutes are enough for one.
 
-Short trainings are limited by computation, not by data. So the network is the largest that still takes `ENOUGH_STEPS`
-steps, and a step reads about `SITES_OF_A_STEP` pixels or patches, whatever the size of an image.
+Short trainings are limited by computation, not by data. So the network is the largest of `NETWORKS` that still takes
+`ENOUGH_STEPS` steps, and a step reads about `SITES_OF_A_STEP` pixels or patches, whatever the size of an image. At
+equal time a PixelCNN of 32 features is ahead of a PixelCNN++ until that has taken about 1,000 steps.
 """
 
 from __future__ import annotations
@@ -12,8 +13,51 @@ from dataclasses import dataclass
 
 from chainrule.plans.plan import Plan, Settings
 
-HIDDEN_SIZES = (16, 24, 32, 48, 64, 96)
-ENOUGH_STEPS, SITES_OF_A_STEP = 1500, 6272
+SINGLE_PRECISION = 1.7
+"""Without bfloat16 a convolution takes so many times as long."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network, and its cost at one pixel or patch, measured in bfloat16 on one core of a server of 2.6 GHz.
+
+    Attributes:
+        settings: Its settings, without the number of its features.
+        hidden_size: Features, which are rounded up to a multiple of the colours.
+        parameters: Trainable numbers, about.
+        seconds: Seconds in a training step.
+        saved: Bytes that a training step saves for its gradients.
+    """
+
+    settings: Settings
+    hidden_size: int
+    parameters: int
+    seconds: float
+    saved: int
+
+    def image_seconds(self, sites: int, outputs: int, half: bool) -> float:
+        """Seconds of an image of ``sites`` in a training step; ``outputs`` numbers describe a site."""
+        return sites * (self.seconds * (1 if half else SINGLE_PRECISION) + 1e-8 * outputs)
+
+    def image_bytes(self, sites: int, outputs: int, half: bool) -> float:
+        """Memory of an image in a training step, about 1.5 times what is saved."""
+        return 1.5 * sites * (self.saved * (1 if half else 2) + 8 * outputs)
+
+
+def _pixel_cnn(size: int) -> Network:
+    settings = {"model": "PixelCNN", "model.num_blocks": 5, "model.kernel_size": 5}
+    return Network(settings, size, 95 * size**2, (0.05 + 0.0035 * size) * size * 1e-6, 61 * size)
+
+
+def _pixel_cnn_plus_plus(size: int) -> Network:
+    settings = {"model": "PixelCNNPlusPlus", "model.num_blocks": 1, "model.num_resolutions": 2}
+    return Network(settings, size, 230 * size**2, (0.3 + 0.005 * size) * size * 1e-6, 155 * size)
+
+
+NETWORKS = (*map(_pixel_cnn, (16, 24, 32)), *map(_pixel_cnn_plus_plus, (32, 48, 64, 96)))
+"""From the cheapest to the dearest."""
+
+ENOUGH_STEPS, SITES_OF_A_STEP = 2000, 6272
 
 LEAST_TRAINING, EPOCHS = 1500, 40
 """A training ends after so many steps, or after so many epochs if these are longer."""
@@ -23,40 +67,6 @@ COMPONENTS = 5
 
 PARAMETERS_PER_VALUE = 4
 """The network has at most so many parameters for each value of the training images."""
-
-
-@dataclass(frozen=True)
-class _Network:
-    """A PixelCNN++ with one block a resolution, and its cost on one core of a server of 2.6 GHz, as measured.
-
-    Attributes:
-        hidden_size: Features of each stream.
-        resolutions: The number of resolutions.
-        sites: Pixels or patches of an image.
-        outputs: Numbers that describe a site, weighted by their cost.
-        half: True if the convolutions compute in bfloat16.
-    """
-
-    hidden_size: int
-    resolutions: int
-    sites: int
-    outputs: int
-    half: bool
-
-    @property
-    def parameters(self) -> int:
-        return 230 * self.hidden_size**2
-
-    @property
-    def image_seconds(self) -> float:
-        """Seconds of one image in a training step."""
-        blocks = (0.3 + 0.005 * self.hidden_size) * self.hidden_size * (1.2 if self.resolutions > 2 else 1)
-        return 1e-6 * self.sites * (blocks * (1 if self.half else 1.7) + 0.03 * self.outputs)
-
-    @property
-    def image_bytes(self) -> float:
-        """Memory of one image in a training step: about 1.5 times what it saves for its gradients."""
-        return 1.5 * self.sites * (175 * self.hidden_size * (1 if self.half else 2) + 8 * self.outputs)
 
 
 def image_plan(
@@ -85,36 +95,34 @@ def image_plan(
     """
     colours, height, width = event_shape
     patch = _patch_size(colours, min(height, width), levels)
-    grid = math.ceil(height / patch), math.ceil(width / patch)
-    resolutions = 1 + (min(grid) >= 4) + (min(grid) >= 24)
+    sites = math.ceil(height / patch) * math.ceil(width / patch)
     outputs = 20 * COMPONENTS * colours if colours > 1 else levels ** (patch**2)
-    networks = [_Network(size, resolutions, math.prod(grid), outputs, half) for size in HIDDEN_SIZES]
-    if networks[0].image_bytes > memory:
+    costs = [(each.image_seconds(sites, outputs, half), each.image_bytes(sites, outputs, half)) for each in NETWORKS]
+    if costs[0][1] > memory:
         raise ValueError(
-            f"an image of {height}x{width} expects {networks[0].image_bytes / 2**30:.1f} GB of memory in training, "
-            f"got {memory / 2**30:.1f} GB that are free: make the images smaller"
+            f"an image of {height}x{width} expects {costs[0][1] / 2**30:.2f} GB of memory in training, "
+            f"got {memory / 2**30:.2f} GB that are free: make the images smaller"
         )
-    batch = max(2, min(16, _power_of_two(SITES_OF_A_STEP / math.prod(grid)), _power_of_two(count / 8)))
-    batch = int(min(batch, memory / networks[0].image_bytes))
-    seconds = 60 * minutes * cores**0.7
+    batch = max(2, min(16, _power_of_two(SITES_OF_A_STEP / sites), _power_of_two(count / 8)))
+    batch = int(min(batch, memory / costs[0][1]))
+    seconds = 0.8 * 60 * minutes * cores**0.7  # the rest is for validations
+    most = PARAMETERS_PER_VALUE * count * math.prod(event_shape)
     fitting = [
-        network
-        for network in networks
-        if batch * network.image_seconds * ENOUGH_STEPS <= seconds
-        and batch * network.image_bytes <= memory
-        and network.parameters <= PARAMETERS_PER_VALUE * count * math.prod(event_shape)
+        i
+        for i, (time, space) in enumerate(costs)
+        if batch * time * ENOUGH_STEPS <= seconds and batch * space <= memory and NETWORKS[i].parameters <= most
     ]
-    network = fitting[-1] if fitting else networks[0]
+    chosen = fitting[-1] if fitting else 0
+    network = NETWORKS[chosen]
     longest = max(LEAST_TRAINING, EPOCHS * math.ceil(count / batch))
-    steps = max(1, min(longest, int(seconds / (batch * network.image_seconds))))
-    settings: Settings = {
-        "model": "PixelCNNPlusPlus",
-        "model.hidden_size": network.hidden_size,
-        "model.num_blocks": 1,
-        "model.num_resolutions": resolutions,
+    steps = max(1, min(longest, int(seconds / (batch * costs[chosen][0]))))
+    settings = {
+        **network.settings,
+        "model.hidden_size": math.ceil(network.hidden_size / colours) * colours,
         "model.patch_size": patch,
-        **_training(network.hidden_size, batch, steps, epochs=steps * batch / count),
+        **_training(batch, steps, epochs=steps * batch / count),
         "max_steps": longest,
+        "learning_rate": 4e-3 if network.hidden_size < 48 else 3e-3 if network.hidden_size < 64 else 2e-3,
         "precision": "bf16-mixed" if half else "32-true",
     }
     if colours > 1:
@@ -124,12 +132,11 @@ def image_plan(
     return Plan(settings, reasons=(words, *few))
 
 
-def _training(hidden_size: int, batch: int, steps: int, epochs: float) -> Settings:
+def _training(batch: int, steps: int, epochs: float) -> Settings:
     """The settings of a training that takes about so many ``steps``."""
     return {
         "model.dropout": 0.0 if epochs < 4 else 0.1 if epochs < 15 else 0.3,
         "batch_size": batch,
-        "learning_rate": 4e-3 if hidden_size < 32 else 3e-3 if hidden_size < 64 else 2e-3,
         "warmup": min(200, max(10, steps // 40)),
         "averaging": round(min(0.999, max(0.9, 1 - 20 / steps)), 4),
         "gradient_clip": 1.0,

@@ -12,6 +12,14 @@ from torch import Tensor
 from chainrule.batch import as_source
 from chainrule.model import Model
 
+VALUES = 2**18
+"""A batch of whole examples has at most this many values, or one example: large images would not fit into memory."""
+
+
+def rows_of_batch(batch_size: int, model: Model) -> int:
+    """``batch_size``, or fewer examples where so many of ``model`` would have more than `VALUES` values."""
+    return min(batch_size, max(1, VALUES // model.num_variables))
+
 
 @contextlib.contextmanager
 def evaluation_mode(*models: Model) -> Iterator[None]:
@@ -46,6 +54,6 @@ def of_batches(
         raise ValueError("expected at least one example, got none")
     context = model.check_context(context, len(source))
     with evaluation_mode(model), torch.inference_mode():
-        batches = source.in_order(batch_size, context=context)
+        batches = source.in_order(rows_of_batch(batch_size, model), context=context)
         results = [function(batch.x.to(model.device), batch.context).cpu() for batch in batches]
     return torch.cat(results).clone()  # outside of inference mode: an ordinary tensor

@@ -14,7 +14,7 @@ from chainrule.abilities import members_of
 from chainrule.batch import BatchSource, as_source
 from chainrule.model import AutoregressiveModel
 from chainrule.sequence import history_of, sequence_model
-from chainrule.tasks.batches import evaluation_mode
+from chainrule.tasks.batches import evaluation_mode, rows_of_batch
 from chainrule.tasks.score import CarriedSurprisals
 
 
@@ -72,7 +72,7 @@ def evaluate(
         model: Any model of the contract.
         examples: A tensor or an array ``(N, *event_shape)``, or a split of a data set, which may be larger than memory.
         context: What each example is conditioned on: classes ``(N,)``.
-        batch_size: Examples per parallel pass.
+        batch_size: Examples per parallel pass; fewer where they are large.
 
     Raises:
         ValueError: If there are no examples, or they don't fit the model.
@@ -101,7 +101,7 @@ def log_prob(
         model: Any model of the contract.
         examples: See `evaluate`.
         context: What each example is conditioned on: classes ``(N,)``.
-        batch_size: Examples per parallel pass.
+        batch_size: Examples per parallel pass; fewer where they are large.
 
     Raises:
         ValueError: If there are no examples, or they or the context don't fit the model.
@@ -115,7 +115,9 @@ def _log_probs(
     """Log p(x) of every example under each of M ``models`` ``(M, N)``, and the number of their variables."""
     model, columns, variables = models[0], [], 0
     carried = None
-    for batch in source.in_order(batch_size, history=history_of(model, ragged=source.ragged), context=context):
+    history = history_of(model, ragged=source.ragged)
+    size = rows_of_batch(batch_size, model) if history is None else batch_size
+    for batch in source.in_order(size, history=history, context=context):
         variables += batch.x.numel() if batch.counted is None else int(batch.counted.sum())
         if batch.continues is None:
             x = batch.x.to(model.device)

@@ -13,7 +13,7 @@ from chainrule.abilities import components_of
 from chainrule.batch import Batch, as_source
 from chainrule.model import AutoregressiveModel, State
 from chainrule.sequence import SequenceModel, history_of, sequence_model
-from chainrule.tasks.batches import evaluation_mode
+from chainrule.tasks.batches import evaluation_mode, rows_of_batch
 from chainrule.walk import CHUNK
 
 
@@ -39,7 +39,7 @@ def surprisals_in_order(
         model: Any model of the contract.
         examples: A tensor or an array ``(N, *event_shape)``, or a split of a data set, which may be larger than memory.
         context: What each example is conditioned on: classes ``(N,)``.
-        batch_size: Examples per parallel pass.
+        batch_size: Examples per parallel pass; fewer where they are large.
 
     Yields:
         The index of an example and its nats, float64 on the CPU: of the shape of the event; of a sequence ``(k,)``,
@@ -50,7 +50,9 @@ def surprisals_in_order(
     """
     source = as_source(examples)
     sequence = None
-    for batch in source.in_order(batch_size, history=history_of(model, ragged=source.ragged), context=context):
+    history = history_of(model, ragged=source.ragged)
+    size = rows_of_batch(batch_size, model) if history is None else batch_size
+    for batch in source.in_order(size, history=history, context=context):
         if batch.continues is None:
             nats = surprisals(model, batch.x, batch.context).double().cpu()
         else:
