@@ -25,8 +25,8 @@ from torch.distributions import Distribution
 from chainrule.conditionals import Conditional
 from chainrule.conditionals.wrapped import InUnits
 from chainrule.models.made import MADE
-from chainrule.nn.buffers import write_columns
 from chainrule.models.whitening import Whitening
+from chainrule.nn.buffers import write_columns
 from chainrule.order import OrderSpec
 from chainrule.state import Shared, State
 
