@@ -43,7 +43,7 @@ def main() -> None:
         plots.training_curve(fitted.history, out / f"{name}_training.png")
         result = chainrule.evaluate(model, digits.test)
         nats[name] = f"{result.nats:6.2f} +- {result.nats_stderr:.2f}"
-        print(f"  trained for {60 * fitted.minutes:.0f} s, best at epoch {fitted.best_epoch}\n")
+        print(f"  trained for {60 * fitted.minutes:.0f} s, best after {fitted.best_step} of {fitted.steps} steps\n")
 
     print("Negative log-likelihood of the test digits, nats per image (lower is better)")
     for name, number in nats.items():

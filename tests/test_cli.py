@@ -131,23 +131,26 @@ class TestWrongCommandLines:
     @pytest.mark.parametrize(
         ("arguments", "expected"),
         [
-            (["fit", "digits", "--out", "x"], "expected --data digits, got digits without --data"),
+            (["evaluate", "run", "one", "two"], "unknown argument two"),
+            (["fit", "digits", "--data", "digits", "--out", "x"], "expected FILE or --data, got both"),
+            (["fit", "digits", "--model.dropout", "0.1"], "--model.dropout expects --model, whose argument it is"),
             (["fitt"], "got 'fitt', did you mean fit?"),
             (["fit", "--model", "MAED", "--data", "digits", "--out", "x"], "got 'MAED', did you mean MADE?"),
             (["fit", "--model", "NADE", "--model.hiden_size", "3", "--out", "x"], "did you mean --model.hidden_size?"),
-            (["fit", "--data", "digits", "--out", "x"], "fit expects --model, got none"),
             (["fit", "--model", "os:path", "--data", "digits", "--out", "x"], "subclass of AutoregressiveModel"),
             (["fit", "--model", "no.such:Model", "--data", "digits", "--out", "x"], "that can be imported"),
-            (["fit", "--model", "NADE", "--out", "x"], "fit expects --data, got none"),
+            (["fit", "--model", "NADE", "--out", "x"], "fit expects FILE (a file, a folder or a named data set"),
             (["fit", "--model", "NADE", "--data", "digitz", "--out", "x"], "did you mean digits?"),
-            (["fit", "--model", "NADE", "--data", "digits"], "the following arguments are required: --out"),
+            (["fit", "--out", "x"], "fit expects FILE"),
+            (["fit", "digits", "--minutes", "0"], "minutes expects a positive number, got 0"),
+            (["plan", "digits", "--minutes", "-1"], "minutes expects a positive number, got -1"),
             (
                 ["fit", "--model", "NADE", "--model.hidden_size", "2.5", "--data", "digits", "--out", "x"],
                 "model.hidden_size expects an integer, got '2.5'",
             ),
             (
                 ["fit", "--model", "NADE", "--data", "digits", "--max-epochs", "many", "--out", "x"],
-                "max_epochs expects an integer, got 'many'",
+                "max_epochs expects an integer or null, got 'many'",
             ),
             (
                 ["fit", "--model", "NADE", "--data", "digits", "--schedule", "cosin", "--out", "x"],

@@ -21,8 +21,8 @@ class TestFit:
     def test_leaves_a_run_folder(self, digits_run: Path) -> None:
         names = {path.name for path in digits_run.iterdir()}
         assert names == {
-            "calibration.safetensors", "checkpoints", "config.json", "metrics.csv", "model.safetensors", "samples.png",
-            "training.png",
+            "calibration.safetensors", "checkpoints", "config.json", "metrics.csv", "model.safetensors", "plan.json",
+            "samples.png", "training.png",
         }  # fmt: skip
         config = json.loads((digits_run / "config.json").read_text())
         assert config["settings"]["model"] == "MADE"
@@ -35,7 +35,7 @@ class TestFit:
         assert main(["fit", *arguments, "--out", str(tmp_path / "run"), "--json"]) == 0
         result = json.loads(capsys.readouterr().out)
         assert result["model"] == "NADE"
-        assert result["epochs"] == 2
+        assert result["steps"] == 2
 
     def test_says_what_it_took_the_file_for(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (tmp_path / "flats.csv").write_text("rooms,area\n" + "".join(f"{i % 4},{i / 8 + 0.3}\n" for i in range(40)))
@@ -43,11 +43,11 @@ class TestFit:
         assert main([*fit, "--out", str(tmp_path / "run")]) == 0
         assert "flats.csv: 40 rows of 2 columns (1 integer, 1 real)" in capsys.readouterr().out
 
-    def test_epochs_are_counted_whether_validated_or_not(self, table: Path, tmp_path: Path) -> None:
-        fit = ["fit", "--model", "FVSBN", "--data", str(table), "--max-epochs", "4", "--validate-every", "2"]
+    def test_steps_are_counted_whether_validated_or_not(self, table: Path, tmp_path: Path) -> None:
+        fit = ["fit", "--model", "FVSBN", "--data", str(table), "--max-steps", "4", "--validate-every", "2"]
         assert main([*fit, "--out", str(tmp_path / "run")]) == 0
         training = json.loads((tmp_path / "run" / "config.json").read_text())["training"]
-        assert (training["epochs"], training["best_epoch"]) == (4, 3)
+        assert (training["steps"], training["best_step"]) == (4, 4)
 
     def test_config_is_a_command_line_and_flags_override_it(self, table: Path, tmp_path: Path) -> None:
         recipe = tmp_path / "recipe.yaml"
@@ -55,7 +55,7 @@ class TestFit:
         out = tmp_path / "run"
         assert main(["fit", "--config", str(recipe), "--max_epochs", "1", "--out", str(out)]) == 0
         config = json.loads((out / "config.json").read_text())
-        assert config["training"]["epochs"] == 1
+        assert config["training"]["steps"] == 1
         assert config["settings"]["learning_rate"] == 0.001
         assert chainrule.load(out).config["hidden_sizes"] == [7]
 
@@ -157,7 +157,7 @@ class TestFit:
 
         monkeypatch.setattr("chainrule.atomic.os.replace", full)
         message = refused(
-            capsys, "fit", "--model", "FVSBN", "--data", str(table), "--out", str(tmp_path / "run"), *FAST
+            capsys, "fit", "--model", "FVSBN", "--data", str(table), "--out", str(tmp_path / "run"), *FAST, "--json"
         )
         assert "No space left on device" in message
         assert not list((tmp_path / "run").glob("*.safetensors"))

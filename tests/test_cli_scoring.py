@@ -177,7 +177,7 @@ class TestClassesAndFeatures:
 class TestWithoutALikelihood:
     def test_its_losses_are_not_called_nats(self, autoencoder: Path) -> None:
         header = (autoencoder / "metrics.csv").read_text().splitlines()[0]
-        assert header == "epoch,train_loss,valid_loss,minutes"
+        assert header == "step,train_loss,valid_loss,minutes"
         training = json.loads((autoencoder / "config.json").read_text())["training"]
         assert training["valid_loss"] > 0
         assert not any("nats" in name for name in training)

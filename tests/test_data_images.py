@@ -68,8 +68,8 @@ def test_other_modes_are_converted(tmp_path):
     for index, image in enumerate(bits):
         Image.fromarray(image).save(tmp_path / f"{index}.png")
     data = chainrule.data.load(tmp_path)
-    assert data.event_shape == (1, 5, 4)
-    assert same_images(together(data), bits * 255)
+    assert (data.event_shape, data.levels) == ((1, 5, 4), 2)
+    assert same_images(together(data), bits.astype(int))
     palette = Image.fromarray(COLOUR[0]).convert("P", palette=Image.Palette.ADAPTIVE)
     palette.save(tmp_path / "palette.png")
     data = chainrule.data.load(tmp_path)
@@ -194,3 +194,10 @@ def test_only_images_are_skipped(tmp_path):
     (tmp_path / "x.csv").unlink()
     with pytest.raises(ValueError, match="is a folder of tables"):
         chainrule.data.load(tmp_path, skip_unreadable=True)
+
+
+def test_one_image_with_another_value_gives_all_of_them_256_levels(tmp_path):
+    write(tmp_path, np.where(GREY >= 128, 255, 0).astype(np.uint8))
+    assert chainrule.data.load(tmp_path).levels == 2
+    write(tmp_path / "z", GREY[:1])
+    assert chainrule.data.load(tmp_path).levels == 256

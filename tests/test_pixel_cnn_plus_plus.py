@@ -3,15 +3,20 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from image_formulas import by_hand, images, log_prob, one_hot, subject
 from torch import Tensor
 
-from chainrule.conditionals import Bernoulli, DiscretizedLogisticMixture
+from chainrule.conditionals import Bernoulli, Categorical, Conditional, DiscretizedLogisticMixture
+from chainrule.data.dataset import Dataset
+from chainrule.data.examples import ArrayExamples
+from chainrule.data.formats import ImageFormat
 from chainrule.models import PixelCNNPlusPlus
 from chainrule.nn.masked_conv import RowsAbove
+from chainrule.runs.settings import build
 from chainrule.testing import causal, gradients_flow, randomised, step_equals_forward, uses_its_past
 
 
@@ -114,3 +119,16 @@ def test_pixel_cnn_plus_plus_says_what_it_expects() -> None:
         PixelCNNPlusPlus(event_shape=(3, 4, 4), conditional=Bernoulli())
     with pytest.raises(ValueError, match="num_resolutions expects at least 1, got 0"):
         PixelCNNPlusPlus(event_shape=(1, 4, 4), conditional=Bernoulli(), num_resolutions=0)
+
+
+@pytest.mark.parametrize(("colours", "levels"), [(1, 2), (1, 256), (3, 2), (3, 256)])
+def test_the_family_of_pixel_cnn_plus_plus_is_chosen_by_the_colours(colours: int, levels: int) -> None:
+    images = ArrayExamples(np.zeros((3, colours, 2, 2), dtype=np.uint8), (colours, 2, 2))
+    dataset = Dataset("images", "", ImageFormat(levels), dict.fromkeys(("train", "valid", "test"), images), {})
+    model = build({"model": "PixelCNNPlusPlus", "model.hidden_size": 4, "model.num_blocks": 1}, dataset)
+    expected: Conditional = Bernoulli() if levels == 2 else Categorical(levels, encoding="scalar")
+    if colours == 3:
+        expected = DiscretizedLogisticMixture(levels)
+    assert repr(model.conditional) == repr(expected)
+    with pytest.raises(ValueError, match="conditional expects one of"):
+        build({"model": "PixelCNNPlusPlus", "conditional": "Poisson"}, dataset)

@@ -150,7 +150,7 @@ def drawn(monkeypatch):
 
 def test_training_curve_marks_the_best_epoch_and_cuts_huge_first_ones(tmp_path, drawn):
     valid = [9000.0, *(20 + 0.01 * (epoch - 30) ** 2 for epoch in range(2, 61))]
-    history = [{"epoch": i + 1, "train_nats": nats - 1, "valid_nats": nats} for i, nats in enumerate(valid)]
+    history = [{"step": i + 1, "train_nats": nats - 1, "valid_nats": nats} for i, nats in enumerate(valid)]
     plots.training_curve(history, tmp_path / "curve.png")
     page = read(tmp_path / "curve.png")
     assert has_colour(page, curves.COLOURS[0])
@@ -173,7 +173,7 @@ def test_training_curve_marks_the_best_epoch_and_cuts_huge_first_ones(tmp_path, 
     ],
 )
 def test_training_curve_leaves_out_what_is_missing(tmp_path, drawn, train, valid, lines):
-    rows = [{"epoch": i, "train_nats": t, "valid_nats": v} for i, (t, v) in enumerate(zip(train, valid, strict=True))]
+    rows = [{"step": i, "train_nats": t, "valid_nats": v} for i, (t, v) in enumerate(zip(train, valid, strict=True))]
     plots.training_curve(rows, tmp_path / "curve.png")
     assert len(drawn[0].axes[0].lines) == lines
 
@@ -200,13 +200,13 @@ def test_the_suffix_decides_the_format(tmp_path, suffix, magic):
     path = tmp_path / f"picture{suffix}"
     plots.sample_grid(binary(4, 1, 8, 8), path)
     assert path.read_bytes().startswith(magic)
-    plots.training_curve([{"epoch": 0, "train_nats": 1.0, "valid_nats": 1.0}], path)
+    plots.training_curve([{"step": 0, "train_nats": 1.0, "valid_nats": 1.0}], path)
     assert path.read_bytes().startswith(magic)
 
 
 IMAGES = np.zeros((2, 1, 4, 4))
 POINTS = {"x_label": "x", "y_label": "y"}
-HISTORY = [{"epoch": 1, "train_nats": 1.0, "valid_nats": 1.0}]
+HISTORY = [{"step": 1, "train_nats": 1.0, "valid_nats": 1.0}]
 
 
 @pytest.mark.parametrize(
@@ -236,10 +236,10 @@ HISTORY = [{"epoch": 1, "train_nats": 1.0, "valid_nats": 1.0}]
             lambda path: plots.completions(IMAGES, IMAGES[0], IMAGES[:1], path),
             r"completed expects .*, got \(1, 1, 4, 4\)",
         ),
-        (lambda path: plots.training_curve([], path), "history expects .*, got 0 epochs"),
+        (lambda path: plots.training_curve([], path), "history expects .*, got 0 validations"),
         (
-            lambda path: plots.training_curve([{"epoch": 1, "train_nats": None}], path),
-            "got 1 epochs without a finite one",
+            lambda path: plots.training_curve([{"step": 1, "train_nats": None}], path),
+            "got 1 validations without a finite one",
         ),
         (lambda path: plots.lines({}, path, **POINTS), "at least one line, got none"),
         (

@@ -33,11 +33,10 @@ def test_the_equations_of_the_lecture() -> None:
     (layer,) = model.net.layers
     w_hh, w_xh = layer.weight_hh_l0, layer.weight_ih_l0
     assert model.output is not None
-    assert model.output.bias is None
     assert [name for name, _ in layer.named_parameters()] == ["weight_ih_l0", "weight_hh_l0"], "no biases"
     h, total = model.net.first[0, 0], torch.zeros((), dtype=torch.double)
     for value in x[0].long():
-        total = total + torch.log_softmax(model.output.weight @ h, 0)[value]
+        total = total + torch.log_softmax(model.output.weight @ h + model.output.bias, 0)[value]
         h = torch.tanh(w_hh @ h + w_xh @ torch.eye(4, dtype=torch.double)[value])
     assert torch.allclose(model.log_prob(x), total)
 
@@ -185,7 +184,16 @@ def test_dropout_is_locked_along_a_sequence() -> None:
 def test_tied_weights() -> None:
     model = network("gru", embedding_size=7, tied=True)
     assert model.output is None
-    assert model.num_parameters == network("gru", embedding_size=7).num_parameters - 3 * 7 - 3
+    assert model.num_parameters == network("gru", embedding_size=7).num_parameters - 3 * 7
+
+
+@pytest.mark.parametrize("arguments", [{"cell": "tanh"}, {"cell": "lstm", "embedding_size": 7, "tied": True}])
+def test_weights_of_version_0_1_had_no_bias_here(arguments: dict[str, Any]) -> None:
+    model = network(**arguments)
+    weights = {name: weight for name, weight in model.state_dict().items() if name not in ("output.bias", "tied_bias")}
+    assert len(weights) == len(model.state_dict()) - 1
+    model.load_state_dict(weights)
+    assert not model._output()[1].any()
 
 
 @pytest.mark.parametrize(
@@ -226,7 +234,7 @@ def test_features_are_of_the_examples() -> None:
     x = torch.eye(3, dtype=torch.double).repeat(1, 2)
     assert chainrule.represent(model, x).shape == (3, 7)
     assert torch.allclose(model.features(x)[1:], model.features(x[1:]))
-    _, hidden, _ = model.start(1)
+    _, hidden, *_ = model.start(1)
     states, h, c = [], [part[0] for part in hidden], [part[1] for part in hidden]
     for value in x[0].long():
         inputs = torch.eye(3, dtype=torch.double)[value][None]

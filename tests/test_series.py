@@ -14,9 +14,13 @@ from command_line import refused
 import chainrule
 import chainrule.data
 from chainrule.cli import main
+from chainrule.conditionals import Gaussian
 from chainrule.data.recordings import Recordings
 from chainrule.data.series import SeriesFormat
+from chainrule.models import RNN, BayesianAR, WaveNet
 from chainrule.runs import evaluate_split
+from chainrule.tasks.evaluate import evaluate
+from chainrule.training.loader import Loader
 
 LENGTH = 400
 
@@ -118,3 +122,26 @@ def test_what_is_refused(run: Path, table: Path, tmp_path: Path, capsys: pytest.
     out = ["--out", str(tmp_path / "x.csv")]
     assert "no --observe" in refused(capsys, "complete", str(run), "--observe", "0.5", *out)
     assert "length expects at least 1" in refused(capsys, "complete", str(run), "--length", "0", *out)
+
+
+def test_a_part_is_read_given_the_values_before_it(table: Path) -> None:
+    data = chainrule.data.load(table, series="wave", window=64)
+    torch.manual_seed(0)
+    for model in (
+        BayesianAR(event_shape=(64,), conditional=Gaussian(), lags=3),
+        WaveNet(event_shape=(64,), conditional=Gaussian(), layers=4, residual_channels=4, skip_channels=4),
+    ):
+        values = torch.tensor(polars.read_csv(table)["wave"].to_list()).unsqueeze(0)
+        nats = -model(values).log_prob(values)[0]
+        assert evaluate(model, data.test).nats == pytest.approx(nats[360:].sum().item(), rel=1e-4)
+        batches = Loader(model, data.valid, None, 2)
+        counted = [model(batch.x).log_prob(batch.x)[batch.counted] for batch in batches]
+        assert -torch.cat(counted).sum().item() == pytest.approx(nats[320:360].sum().item(), rel=1e-4)
+
+
+def test_a_short_series_is_not_padded(table: Path) -> None:
+    data = chainrule.data.load(table, series="wave", window=64)
+    batch = next(iter(Loader(RNN(event_shape=(64,), conditional=Gaussian()), data.valid, None, 8)))
+    assert batch.x.shape == (1, 384)
+    assert batch.counted is not None
+    assert batch.counted.sum() == 40

@@ -4,6 +4,7 @@ import csv
 import math
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from chainrule.batch import as_source
 from chainrule.conditionals import Bernoulli, Categorical
 from chainrule.models import FVSBN, MADE, NADE, RNN, Table
 from chainrule.training import Training, TrainingError
+from chainrule.training.budget import LEAST_STEPS, PATIENCE
+from chainrule.training.checkpoints import read_checkpoint
 from chainrule.training.module import MaximumLikelihood, perturbed
 
 SHAPE = (8,)
@@ -42,7 +45,7 @@ def train(model: Any, data: Tensor, **settings: Any) -> Any:
     return chainrule.fit(model, data[:500], data[500:], **settings)
 
 
-def test_learns_and_keeps_the_best_epoch(data: Tensor) -> None:
+def test_learns_and_keeps_the_best_weights(data: Tensor) -> None:
     model = made()
     before = chainrule.evaluate(model, data[500:]).nats
     result = train(model, data, max_epochs=15)
@@ -60,11 +63,14 @@ def test_same_seed_same_weights(data: Tensor) -> None:
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
 
 
-@pytest.mark.parametrize(("averaging", "validate_every"), [(None, 1), (0.9, 1), (0.9, 3), (None, 2)])
+@pytest.mark.parametrize(
+    ("averaging", "validate_every"), [(None, None), (0.9, None), (0.9, 30), (None, 20), (None, 4), (0.9, 12)]
+)
 def test_resume_ends_where_an_uninterrupted_training_does(
-    data: Tensor, tmp_path: Path, averaging: float | None, validate_every: int
+    data: Tensor, tmp_path: Path, averaging: float | None, validate_every: int | None
 ) -> None:
     whole = made()
+    every = validate_every or 10
     settings = {"averaging": averaging, "max_epochs": 6, "validate_every": validate_every}
     expected = train(whole, data, out=tmp_path / "whole", **settings)
 
@@ -72,7 +78,7 @@ def test_resume_ends_where_an_uninterrupted_training_does(
         pass
 
     class Failing(torch.utils.data.Dataset[Tensor]):
-        """Fails in the middle of the fourth epoch."""
+        """Fails in the middle of the fourth epoch, or so: the first reads are those that measure a step."""
 
         reads = 0
 
@@ -89,10 +95,12 @@ def test_resume_ends_where_an_uninterrupted_training_does(
     settings |= {"out": tmp_path / "resumed", "batch_size": 50, "learning_rate": 0.02, "verbose": False}
     with pytest.raises(Stop):
         chainrule.fit(resumed, Failing(), data[500:], **settings)
-    result = chainrule.fit(made(), data[:500], data[500:], resume=True, **settings)
-    for name in ("epoch", "train_nats", "valid_nats"):
+    model = made()
+    result = chainrule.fit(model, data[:500], data[500:], resume=True, **settings)
+    for name in ("step", "train_nats", "valid_nats"):
         assert [row[name] for row in result.history] == [row[name] for row in expected.history]
-    assert len(result.history) == 6 // validate_every
+    assert [row["step"] for row in result.history] == list(range(every, 61, every))
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), whole.parameters(), strict=True))
 
 
 def test_metrics_file(data: Tensor, tmp_path: Path) -> None:
@@ -103,27 +111,44 @@ def test_metrics_file(data: Tensor, tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
 
 
-def test_a_line_per_epoch_where_there_is_no_terminal(data: Tensor, capfd: pytest.CaptureFixture[str]) -> None:
-    train(made(), data, verbose=True, max_epochs=2)
+def test_a_line_now_and_then_where_there_is_no_terminal(data: Tensor, capfd: pytest.CaptureFixture[str]) -> None:
+    train(made(), data, verbose=True, max_epochs=2, label="one: ")
     out, err = capfd.readouterr()
     assert out == ""
-    assert len(err.splitlines()) == 2
-    assert all(line.startswith("epoch") and "valid" in line for line in err.splitlines())
+    first, last = err.splitlines()
+    assert first.startswith("one: step      10 of 20  train ")
+    assert last.startswith("one: step      20 of 20  train ")
+
+
+def test_nothing_is_silent_for_long(
+    data: Tensor, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A line within a round, and within a validation, once the last one is too long ago."""
+    monkeypatch.setattr("chainrule.training.progress.SILENT_SECONDS", 0.0)
+    train(made(), data, verbose=True, max_steps=20, validate_every=20)
+    steps = [int(line.split()[1]) for line in capfd.readouterr().err.splitlines()]
+    assert steps == [*range(1, 21), 20], "and the outcome"
 
 
 def test_early_stopping(data: Tensor) -> None:
-    result = train(made(), data, patience=2, max_epochs=200, learning_rate=0.1, schedule="constant")
-    assert len(result.history) == result.best_epoch + 3 < 200
+    result = train(made(), data, patience=20, max_epochs=200, learning_rate=0.1, schedule="constant")
+    assert result.steps == result.best_step + 20 < 2000
 
 
-def test_validates_every_so_many_epochs(data: Tensor) -> None:
-    result = train(made(), data, max_epochs=6, validate_every=3)
-    assert [row["epoch"] for row in result.history] == [2, 5]
-    assert result.best_epoch in (2, 5)
-    stopped = train(made(), data, max_epochs=6, validate_every=3, max_minutes=1e-9)
-    assert [row["epoch"] for row in stopped.history] == [2]
-    with pytest.raises(ValueError, match="validate_every expects a divisor of max_epochs, 6, got 4"):
-        train(made(), data, max_epochs=6, validate_every=4)
+def test_validates_every_so_many_steps(data: Tensor) -> None:
+    result = train(made(), data, max_epochs=6, validate_every=30)
+    assert [row["step"] for row in result.history] == [30, 60]
+    within = train(made(), data, max_steps=20, max_epochs=6, validate_every=4)
+    assert [row["step"] for row in within.history] == [4, 8, 12, 16, 20]
+    uneven = train(made(), data, max_steps=20, validate_every=7)
+    assert [row["step"] for row in uneven.history] == [6, 12, 18]
+
+
+def test_without_a_number_of_steps_it_has_enough_and_stops_early(data: Tensor) -> None:
+    result = chainrule.fit(made(), data[:500], data[500:], learning_rate=0.02, verbose=False)
+    assert result.best_nats < 4
+    assert result.steps < LEAST_STEPS
+    assert result.steps - result.best_step <= PATIENCE * LEAST_STEPS + result.history[0]["step"]
 
 
 def test_trains_for_each_class(data: Tensor) -> None:
@@ -152,9 +177,64 @@ def test_order_agnostic_training_learns_every_order(data: Tensor) -> None:
 
 
 def test_time_limit_ends_with_a_validation(data: Tensor) -> None:
-    result = train(made(), data, max_minutes=1e-9, max_epochs=100)
-    assert len(result.history) == 1
+    result = train(made(), data, minutes=1e-9, max_epochs=100)
+    assert [row["step"] for row in result.history] == [1]
     assert math.isfinite(result.best_nats)
+
+
+def test_time_limit_is_kept_within_a_round(data: Tensor) -> None:
+    class Slow(torch.utils.data.Dataset[Tensor]):
+        def __len__(self) -> int:
+            return 5000
+
+        def __getitem__(self, index: Any) -> Tensor:
+            time.sleep(0.05)
+            return data[torch.as_tensor(index) % 500]
+
+    started = time.monotonic()
+    result = chainrule.fit(
+        made(), Slow(), data[500:], minutes=0.02, max_epochs=10, batch_size=50, validate_every=1000, verbose=False
+    )
+    assert time.monotonic() - started < 1.2 + 5
+    assert result.steps < 100
+
+
+def test_the_learning_rate_falls_over_the_steps_that_fit(data: Tensor) -> None:
+    module = MaximumLikelihood(made(), Training(learning_rate=1.0, schedule="linear"), total_steps=100)
+    module.ends_at(10)
+    assert module._rate(5) == pytest.approx(0.5)
+    module.ends_at(1000)
+    assert module._rate(50) == pytest.approx(0.5)
+    more = MaximumLikelihood(made(), Training(learning_rate=1.0, schedule="linear"), total_steps=200)
+    more.begun = 100
+    assert (more._rate(100), more._rate(150), more._rate(200)) == pytest.approx((1, 0.5, 0))
+
+
+def test_a_training_that_ended_goes_on(data: Tensor, tmp_path: Path) -> None:
+    first = train(made(), data, out=tmp_path, max_steps=20)
+    again = train(made(), data, out=tmp_path, max_steps=40, resume=True)
+    assert [row["step"] for row in again.history] == [10, 20, 30, 40]
+    assert again.best_nats < first.best_nats - 0.1
+
+
+def test_a_training_that_lost_patience_goes_on(data: Tensor, tmp_path: Path) -> None:
+    settings = {"out": tmp_path, "max_steps": 200, "validate_every": 10, "patience": 10, "learning_rate": 1e-9}
+    settings |= {"schedule": "constant"}
+    first = train(made(), data, **settings)
+    assert first.steps < 200
+    again = train(made(), data, resume=True, **settings)
+    assert again.steps > first.steps
+
+
+def test_fewer_rows_where_memory_is_short(data: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    wide = MADE(event_shape=SHAPE, conditional=Bernoulli(), hidden_sizes=[256])
+    parameters = sum(parameter.numel() for parameter in wide.parameters())
+    monkeypatch.setattr("chainrule.training.cost.available_memory", lambda device: 20 * parameters + 200_000)
+    with pytest.warns(UserWarning, match=r"a step of 500 rows would not fit into memory: it has \d+"):
+        train(wide, data, max_steps=2, batch_size=500)
+    monkeypatch.setattr("chainrule.training.cost.available_memory", lambda device: 1000)
+    with pytest.raises(ValueError, match="training expects .* GB of memory for one example, got .* that are free"):
+        train(wide, data, max_steps=2)
 
 
 def test_dynamic_noise_depends_on_seed_and_epoch_only(data: Tensor) -> None:
@@ -181,7 +261,7 @@ class Broken(FVSBN):
     def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
         self.passes += self.training
         distribution = super().forward(x)
-        if self.passes > 15:
+        if self.passes > 17:  # two passes measure the memory of a step
             distribution.logits = distribution.logits * math.nan
         return distribution
 
@@ -189,9 +269,9 @@ class Broken(FVSBN):
 def test_nan_stops_with_the_last_good_checkpoint(data: Tensor, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"the loss became nan at step 15: lower the learning rate"):
         train(Broken(event_shape=SHAPE, conditional=Bernoulli()), data, out=tmp_path)
-    checkpoint = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
-    assert checkpoint["epoch"] == 0
-    assert all(weight.isfinite().all() for weight in checkpoint["state_dict"].values())
+    checkpoint = read_checkpoint(tmp_path / "checkpoints" / "last.ckpt")
+    assert checkpoint.step == 10
+    assert all(weight.isfinite().all() for weight in checkpoint.weights.values())
 
 
 def test_ctrl_c_keeps_the_checkpoint_and_the_signal_handler(data: Tensor, tmp_path: Path) -> None:
@@ -203,7 +283,7 @@ def test_ctrl_c_keeps_the_checkpoint_and_the_signal_handler(data: Tensor, tmp_pa
 
         def __getitem__(self, index: Any) -> Tensor:
             self.reads += 1
-            if self.reads == 25:
+            if self.reads == 40:  # the first round has 30 steps
                 os.kill(os.getpid(), signal.SIGINT)
             return data[index]
 
@@ -249,7 +329,8 @@ def test_a_damaged_checkpoint_is_not_resumed(data: Tensor, tmp_path: Path) -> No
         ({"averaging": 1.0}, "averaging expects a decay between 0 and 1, got 1.0"),
         ({"weight_decay": -0.1}, "weight_decay expects at least 0, got -0.1"),
         ({"patience": 0}, "patience expects at least 1, got 0"),
-        ({"max_minutes": 0.0}, "max_minutes expects a positive number, got 0.0"),
+        ({"minutes": 0.0}, "minutes expects a positive number, got 0.0"),
+        ({"max_steps": 0}, "max_steps expects at least 1, got 0"),
         ({"gradient_clip": float("nan")}, "gradient_clip expects a positive number, got nan"),
         ({"seed": -1}, "seed expects at least 0, got -1"),
         ({"max_epoch": 3}, "fit expects one of its settings .*, got max_epoch, did you mean max_epochs?"),
@@ -288,10 +369,10 @@ def test_schedules(schedule: str, rates: list[float]) -> None:
     assert [module._rate(step) for step in (0, 1, 7, 12)] == pytest.approx(rates)
 
 
-def test_a_moved_run_keeps_its_best_epoch(data: Tensor, tmp_path: Path) -> None:
+def test_a_moved_run_keeps_its_best_weights(data: Tensor, tmp_path: Path) -> None:
     settings = {"learning_rate": 0.3, "schedule": "constant", "max_epochs": 8}
     whole = train(made(), data, out=tmp_path / "whole", **settings)
-    assert whole.best_epoch < 6, "the best epoch comes before the interrupt"
+    assert whole.best_step < 60, "the best step comes before the interrupt"
 
     class Stop(torch.utils.data.Dataset[Tensor]):
         reads = 0
@@ -311,7 +392,7 @@ def test_a_moved_run_keeps_its_best_epoch(data: Tensor, tmp_path: Path) -> None:
     (tmp_path / "before").rename(tmp_path / "after")
     model = made()
     resumed = chainrule.fit(model, data[:500], data[500:], out=tmp_path / "after", resume=True, **settings)
-    assert resumed.best_epoch == whole.best_epoch
+    assert resumed.best_step == whole.best_step
     assert chainrule.evaluate(model, data[500:]).nats == pytest.approx(resumed.best_nats, rel=1e-5)
 
 

@@ -27,6 +27,7 @@ from chainrule.models import (
     MLP,
     NADE,
     RNN,
+    BayesianAR,
     BayesNet,
     Ensemble,
     GatedPixelCNN,
@@ -37,6 +38,7 @@ from chainrule.models import (
     WaveNet,
     WhitenedMADE,
 )
+from chainrule.testing.probes import random_events
 
 
 def whitened(**arguments: Any) -> WhitenedMADE:
@@ -66,6 +68,13 @@ def order_ensemble(**arguments: Any) -> Ensemble:
     return Ensemble(models=[NADE(**arguments, hidden_size=8, order_agnostic=True)], variants=3)
 
 
+def ngram_rnn(**arguments: Any) -> RNN:
+    """A network with n-grams, which have counted ten examples."""
+    model = RNN(**arguments, cell="lstm", hidden_size=6, ngram_order=2, ngram_share=0.4)
+    model.count([(random_events(model, 10)[:10], None)])
+    return model
+
+
 MODELS: dict[str, Callable[..., AutoregressiveModel]] = {
     "FVSBN": FVSBN,
     "NADE sigmoid": partial(NADE, hidden_size=8),
@@ -87,6 +96,8 @@ MODELS: dict[str, Callable[..., AutoregressiveModel]] = {
     "RNN tanh, documents": partial(RNN, hidden_size=6, end_symbol=0),
     "RNN LSTM, two layers": partial(RNN, hidden_size=5, num_layers=2, cell="lstm", dropout=0.2),
     "RNN LSTM, documents": partial(RNN, hidden_size=6, cell="lstm", embedding_size=3, end_symbol=1),
+    "RNN and n-grams": ngram_rnn,
+    "RNN and n-grams, documents": partial(ngram_rnn, end_symbol=1),
     "RNN GRU, classes": partial(RNN, hidden_size=6, cell="gru", num_classes=2),
     "WaveNet": partial(WaveNet, residual_channels=6, skip_channels=7, layers=3),
     "WaveNet, two blocks": partial(WaveNet, residual_channels=8, skip_channels=5, layers=2, blocks=2),
@@ -214,6 +225,14 @@ def _seeded(model: Callable[..., AutoregressiveModel], **arguments: object) -> A
         return model(**arguments)
 
 
+LOCATED_MODELS: dict[str, Callable[..., AutoregressiveModel]] = {
+    "BayesianAR": partial(BayesianAR, lags=2),
+    "BayesianAR, one lag": partial(BayesianAR, lags=1, prior=1.0),
+}
+"""Models that need a conditional of locations and scales."""
+
+LOCATED_CONDITIONALS = ["Gaussian", "Gaussian mixture", "Logistic mixture", "Gaussian mixture in units"]
+
 REAL: dict[str, Callable[[], AutoregressiveModel]] = {
     f"{model_name}, {conditional_name}, {event_shape}, {order}": partial(
         _seeded, (MODELS | TABLE_MODELS)[model_name], event_shape=event_shape, conditional=conditional, order=order
@@ -246,6 +265,17 @@ ZOO: dict[str, Callable[[], AutoregressiveModel]] = (
     }
     | REAL
     | {
+        f"{model_name}, {name}, {shape}, {order}": partial(
+            _seeded, model, event_shape=shape, conditional=conditional, order=order
+        )
+        for model_name, model in LOCATED_MODELS.items()
+        for name, (conditional, shape) in (
+            {name: REAL_CONDITIONALS[name] for name in LOCATED_CONDITIONALS}
+            | {"Mixture": (IMAGE_CONDITIONALS["Mixture"], (4,))}
+        ).items()
+        for order in ("raster", "random:1")
+    }
+    | {
         f"{model_name}, Mixture, (4,), {order}": partial(
             _seeded, MODELS[model_name], event_shape=(4,), conditional=IMAGE_CONDITIONALS["Mixture"], order=order
         )
@@ -258,4 +288,5 @@ ZOO: dict[str, Callable[[], AutoregressiveModel]] = (
 
 def model_of(name: str) -> str:
     """The name of the model in a name of the zoo."""
-    return max((model for model in [*MODELS, *TABLE_MODELS, *IMAGE_MODELS] if name.startswith(f"{model}, ")), key=len)
+    names = [*MODELS, *TABLE_MODELS, *IMAGE_MODELS, *LOCATED_MODELS]
+    return max((model for model in names if name.startswith(f"{model}, ")), key=len)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from chainrule.model import AutoregressiveModel as AutoregressiveModel
     from chainrule.order import Order as Order
     from chainrule.runs import evaluate_split as evaluate_split
+    from chainrule.runs import fit as fit
+    from chainrule.runs import plan as plan
     from chainrule.runs.folder import load as load
     from chainrule.runs.folder import save as save
     from chainrule.tasks.anomaly import Calibration as Calibration
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from chainrule.tasks.receptive_field import receptive_field as receptive_field
     from chainrule.tasks.represent import represent as represent
     from chainrule.tasks.sample import sample as sample
-    from chainrule.training import fit as fit
 
 _HOMES = {
     "AutoregressiveModel": "chainrule.model",
@@ -41,9 +42,10 @@ _HOMES = {
     "evaluate": "chainrule.tasks.evaluate",
     "evaluate_split": "chainrule.runs",
     "fill": "chainrule.tasks.gaps",
-    "fit": "chainrule.training",
+    "fit": "chainrule.runs",
     "load": "chainrule.runs.folder",
     "marginal": "chainrule.tasks.marginal",
+    "plan": "chainrule.runs",
     "purify": "chainrule.tasks.purify",
     "receptive_field": "chainrule.tasks.receptive_field",
     "represent": "chainrule.tasks.represent",

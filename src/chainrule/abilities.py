@@ -7,10 +7,12 @@ model without the ability they return what follows from the contract alone.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
+from typing import TypeGuard
 
 from torch import Tensor
 
+from chainrule.batch import Batch
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.order import OrderSpec
 
@@ -111,6 +113,41 @@ class LimitedPast(ABC):
     @abstractmethod
     def sees(self) -> Tensor:
         """Booleans ``(n, n)``: True at (t, s) if conditional t looks at variable s, both counted along the order."""
+
+
+class RepeatedSteps(ABC):
+    """A model many of whose steps cost the same, and that says which."""
+
+    @abstractmethod
+    def step_group(self, t: int) -> Hashable:
+        """The group of step t, counted along the order: the steps of a group do the same products of matrices."""
+
+
+def step_group_of(model: AutoregressiveModel, t: int) -> Hashable:
+    """The group of step t of ``model``; a group of its own unless it has `RepeatedSteps`."""
+    return model.step_group(t) if isinstance(model, RepeatedSteps) else t
+
+
+class PartlyCounted(ABC):
+    """A model with a part that is counted beside one that is trained, such as n-grams beside a network."""
+
+    @property
+    @abstractmethod
+    def counts(self) -> bool:
+        """True if this model has such a part."""
+
+    @abstractmethod
+    def count(self, batches: Iterable[tuple[Tensor, Tensor | None]]) -> None:
+        """Set the counted part from all ``(x, context)`` of the training examples, before the other part is trained."""
+
+    @abstractmethod
+    def fit_share(self, batches: Iterable[Batch]) -> None:
+        """Set the share of the counted part by the batches of a validation, after the other part is trained."""
+
+
+def counts_too(model: Model) -> TypeGuard[PartlyCounted]:
+    """True if a part of ``model`` is counted beside the part that is trained."""
+    return isinstance(model, PartlyCounted) and model.counts
 
 
 class OwnUnit(ABC):

@@ -29,6 +29,12 @@ class Batch(NamedTuple):
     counted: Tensor | None = None
     continues: bool | None = None
 
+    def map(self, function: Callable[[Tensor], Tensor]) -> Batch:
+        """The batch with ``function`` applied to each of its tensors, such as ``lambda part: part[:2]``."""
+        context = None if self.context is None else function(self.context)
+        counted = None if self.counted is None else function(self.counted)
+        return Batch(function(self.x), context, function(self.item), counted, self.continues)
+
 
 class Batches:
     """The batches of one epoch, read one after the other; their number is known beforehand.
@@ -47,6 +53,10 @@ class Batches:
 
     def __iter__(self) -> Iterator[Batch]:
         return map(self.read, self.plans)
+
+    def between(self, start: int, stop: int) -> Iterator[Batch]:
+        """The batches from ``start`` on and before ``stop``."""
+        return map(self.read, self.plans[start:stop])
 
 
 class BatchSource(ABC):

@@ -191,6 +191,16 @@ class AutoregressiveModel(Model):
         super().__init__(event_shape=event_shape, conditional=conditional, num_classes=num_classes)
         self.order = Order(order, self.event_shape)
 
+    @classmethod
+    def usual_conditional(cls, event_shape: Sequence[int], usual: Conditional) -> Conditional:
+        """The family of conditionals that the model takes where its user names none.
+
+        Args:
+            event_shape: Shape of one example.
+            usual: The family that is usual for the values of the data, and the default.
+        """
+        return usual
+
     def conditional_at(self, t: int) -> Conditional:
         """The conditional of the t-th variable that is generated."""
         return self.conditional if self.conditional.uniform else self.conditional.of(int(self.order.permutation[t]))

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import TypeGuard
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from chainrule.abilities import RepeatedSteps
 from chainrule.conditionals import Conditional
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.order import OrderSpec
 from chainrule.state import State
 
 
-class SequenceModel(AutoregressiveModel):
+class SequenceModel(AutoregressiveModel, RepeatedSteps):
     """An autoregressive model whose parallel pass can start from any state.
 
     `step` gives one conditional and a state; `advance` gives those of k variables at once, and the same state as k
@@ -59,6 +60,10 @@ class SequenceModel(AutoregressiveModel):
     def receptive_field(self) -> int | None:
         """The number of variables before x_t that its conditional sees; None for all."""
         return None
+
+    def step_group(self, t: int) -> Hashable:
+        """Two groups: the first step, and all others. A model whose steps grow with the past gives each its own."""
+        return min(t, 1)
 
     @abstractmethod
     def advance(self, state: State, previous: Tensor | None, x: Tensor) -> tuple[Distribution, State]:

@@ -24,6 +24,10 @@ ENSEMBLE = {"members": "int", "orders": "Sequence[str] | None", "variants": "int
 """Settings of a fit that make an ensemble, and their types."""
 
 
+VALIDATION = {"validation_size": "int"}
+"""The number of examples by which the weights to keep are chosen, at most, and its type."""
+
+
 def training_arguments() -> list[Argument]:
     """The settings of `chainrule.fit`."""
     return list(arguments_of("training/settings.py", "Training"))
@@ -32,4 +36,12 @@ def training_arguments() -> list[Argument]:
 def setting_types() -> dict[str, str]:
     """The types of all settings of a fit, except those of the model, ``model.<argument>``."""
     types = {argument.name: argument.annotation for argument in training_arguments()}
-    return types | {"model": "str", "data": "str", "published": "Any", **data.READING, **CONDITIONAL, **ENSEMBLE}
+    return types | {
+        "model": "str",
+        "data": "str",
+        "published": "Any",
+        **data.READING,
+        **CONDITIONAL,
+        **ENSEMBLE,
+        **VALIDATION,
+    }

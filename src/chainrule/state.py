@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -107,3 +107,26 @@ def repeat(state: State, times: int) -> State:
 def detach(state: State) -> State:
     """Cut the gradients that lead from ``state`` into the past. What is `Shared` (weights) keeps its own."""
     return map_tensors(Tensor.detach, state)
+
+
+def tensors_of(state: State) -> list[Tensor]:
+    """The tensors of ``state`` that belong to single items, in a fixed sequence.
+
+    >>> import torch
+    >>> tensors_of((torch.tensor([1]), Shared(4), {"above": None, "left": torch.tensor([2])}))
+    [tensor([1]), tensor([2])]
+    """
+    found: list[Tensor] = []
+
+    def note(tensor: Tensor) -> Tensor:
+        found.append(tensor)
+        return tensor
+
+    map_tensors(note, state)
+    return found
+
+
+def with_tensors(state: State, tensors: Iterable[Tensor]) -> State:
+    """``state`` with its tensors, in the sequence of `tensors_of`, replaced by ``tensors``."""
+    values = iter(tensors)
+    return map_tensors(lambda _: next(values), state)

@@ -6,11 +6,13 @@ input, 1 for a training that can't go on, 130 for Ctrl-C.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
+from types import ModuleType
 
 from chainrule.cli.options import parse
 from chainrule.cli.parser import UsageError
@@ -46,9 +48,26 @@ def _run(argv: list[str]) -> int:
         return 0
     command, options = parsed
     module, _, function = command.run.partition(":")
-    getattr(import_module(f"chainrule.cli.{module}"), function)(options)  # most of these modules import torch
+    getattr(_imported(f"chainrule.cli.{module}"), function)(options)
     sys.stdout.flush()
     return 0
+
+
+def _imported(name: str) -> ModuleType:
+    """Import the module of a command, with torch and much else: all of it stays, so nothing is worth collecting.
+
+    Looking for garbage all the while would take a quarter of the time, and would go on taking it in every collection.
+    """
+    if name in sys.modules:
+        return sys.modules[name]
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return import_module(name)
+    finally:
+        gc.freeze()
+        if collects:
+            gc.enable()
 
 
 def _fail(error: Exception, status: int) -> int:

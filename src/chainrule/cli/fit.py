@@ -1,50 +1,72 @@
-"""``chainrule fit`` and ``chainrule reproduce``."""
+"""``chainrule fit``, ``plan`` and ``reproduce``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from chainrule import runs
-from chainrule.abilities import loss_unit_of
 from chainrule.cli.opening import print_json
 from chainrule.cli.parser import UsageError
 from chainrule.cli.settings import settings_from
-from chainrule.kinds import kind_of
-from chainrule.model import AutoregressiveModel
-from chainrule.runs.folder import WEIGHTS
+from chainrule.runs.file import usual_folder
+from chainrule.runs.folder import WEIGHTS, read_config
+from chainrule.runs.outcome import outcome
 from chainrule.shipped import shipped_folder
-from chainrule.tasks.describe import describe
 from chainrule.tasks.evaluate import mean_in_words
 from chainrule.training import is_first_process
 from chainrule.words import suggestion
 
 
 def run_fit(options: dict[str, Any]) -> None:
-    """Fit a model, write its run folder, and print its validation loss."""
+    """Plan a fit, run it, and say what came of it; with a recipe, run that."""
     out, resume, as_json, config = (options.pop(name) for name in ("out", "resume", "json", "config"))
-    settings = settings_from(options, runs.read(config) if config else {})
-    finished = (out / WEIGHTS).exists()
-    done = _interruptible(lambda: runs.run(settings, out, resume=resume), "; repeat the command with --resume to go on")
+    settings = settings_from(_with_data(options), runs.read(config) if config else {})
+    out = out or usual_folder(settings["data"], resume=resume)
+    before = read_config(out).get("training") if resume and (out / WEIGHTS).exists() else None
+    say = None if as_json else partial(print, flush=True)
+
+    def fit() -> runs.Run:
+        if config:
+            return runs.run(settings, out, resume=resume)
+        return runs.fit_file(settings.pop("data"), out=out, resume=resume, say=say, **settings)
+
+    done = _interruptible(fit, "; repeat the command with --resume to go on")
     if not is_first_process():
         return
     record = done.config["training"]
     if as_json:
-        print_json({"run": str(out), "model": settings["model"], **record})
+        print_json({"run": str(out), "model": done.config["settings"]["model"], **record})
         return
-    if resume and finished:
-        print(f"{out} is finished already; nothing was left to do")
-    where = f"at epoch {record['best_epoch']}, of 0 to {record['epochs'] - 1}, {record['minutes']:.1f} minutes"
-    print(done.dataset.headline)
-    print(describe(done.model))
-    if isinstance(done.model, AutoregressiveModel):
-        independent = f"independent variables: {record['independent_valid_nats']:.3f}"
-        print(f"validation NLL {record['valid_nats']:.3f} nats ({independent}) {where}")
+    if record == before:
+        print(f"{out} is finished already; nothing was left to do: --minutes 10, say, trains it for longer")
+    for line in outcome(done):
+        print(line)
+
+
+def run_plan(options: dict[str, Any]) -> None:
+    """Print the plan of a fit."""
+    as_json = options.pop("json")
+    settings = settings_from(_with_data(options), {})
+    planned = runs.plan(settings.pop("data"), **settings)
+    if as_json:
+        print_json(planned.as_dict())
     else:
-        print(f"validation loss {record['valid_loss']:.3f} {loss_unit_of(done.model)} {where}")
-    samples = kind_of(done.dataset).samples_file
-    print(f"{out} holds the model and {samples}; metrics.csv and training.png are beside each model that was fitted")
+        print(planned)
+
+
+def _with_data(options: dict[str, Any]) -> dict[str, Any]:
+    """The options with FILE as ``data``.
+
+    Raises:
+        UsageError: If both are given.
+    """
+    file = options.pop("file")
+    if file is not None and options.get("data") is not None:
+        raise UsageError(f"expected FILE or --data, got both: {file} and {options['data']}")
+    return options if file is None else options | {"data": file}
 
 
 def run_reproduce(options: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from chainrule.yaml_file import read_yaml
 GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "data": {
         "--levels": ("K", "values per variable; images and recordings are quantised to this many"),
+        "--validation-size": ("N", "examples by which the weights to keep are chosen, at most (windows of a stream)"),
         "--skip-unreadable": ("BOOL", "true: leave out files that can't be decoded"),
     },
     "conditional": {
@@ -46,12 +47,18 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
 
 
 def add_fit(parser: Parser, argv: list[str]) -> None:
-    """Add the options, those of the model that ``argv`` names included."""
+    """Add the options of ``fit``, those of the model that ``argv`` names included."""
+    parser.add_argument("--out", type=Path, metavar="DIR", help="the run folder to write (default runs/NAME)")
+    parser.add_argument("--config", type=Path, metavar="RECIPE", help="a YAML file of all settings, instead of a plan")
+    parser.add_argument("--resume", action="store_true", help="go on with a run; with --minutes, with a finished one")
+    add_plan(parser, argv)
+
+
+def add_plan(parser: Parser, argv: list[str]) -> None:
+    """Add the options of ``plan``: all settings of a fit."""
+    parser.add_argument("file", nargs="?", metavar="FILE", help="a file, a folder or a named data set")
+    parser.add_argument("--data", help="the same as FILE")
     parser.add_argument("--model", metavar="NAME", help=f"{', '.join(models.MODULES)}, or package.module:Class")
-    parser.add_argument("--data", help="a named data set, a file or a folder; see `chainrule datasets`")
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="the run folder to write")
-    parser.add_argument("--config", type=Path, metavar="RECIPE", help="a YAML file of these settings")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     parser.add_argument("--json", action="store_true", help="print JSON on standard output, and nothing else there")
     for title, options in GROUPS.items():
         group = parser.add_argument_group(title)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chainrule.cli.fit_options import add_fit
+from chainrule.cli.fit_options import add_fit, add_plan
 from chainrule.cli.parser import Options, Parser, UsageError
 from chainrule.words import suggestion
 
@@ -103,7 +103,8 @@ def _count(help: str, default: int) -> Use:
 
 
 COMMANDS: dict[str, Command] = {
-    "fit": Command("Fit a model to data by maximum likelihood.", "fit:run_fit", add_fit),
+    "fit": Command("Fit what suits a file best, or a model of your choice.", "fit:run_fit", add_fit),
+    "plan": Command("Say what fit would do with a file, and what it would cost.", "fit:run_plan", add_plan),
     "evaluate": Command(
         "Mean negative log-likelihood of data under a fitted model.",
         "evaluate:run_evaluate",

@@ -37,22 +37,22 @@ def settings_from(options: dict[str, Any], recipe: dict[str, Any]) -> dict[str, 
     """The settings of a fit: the recipe's, overridden by the flags that were given, each of its type.
 
     Raises:
-        UsageError: If the recipe or a flag says something unknown, or there is no model or no data.
+        UsageError: If the recipe or a flag says something unknown, or there are no data.
         ValueError: If a value is of the wrong type.
     """
     given = recipe | {name: value for name, value in options.items() if value is not None}
-    for name in ("model", "data"):
-        if name not in given:
-            raise UsageError(f"fit expects --{name}, got none")
-    if given["model"] == "Ensemble":
+    if "data" not in given:
+        raise UsageError("fit expects FILE (a file, a folder or a named data set; see `chainrule datasets`), got none")
+    if given.get("model") == "Ensemble":
         raise UsageError(
             "fit expects the model of the members, got Ensemble; --members, --orders or --variants make one"
         )
     types = setting_types()
-    types |= {f"model.{argument.name}": argument.annotation for argument in model_arguments(str(given["model"]))}
+    if "model" in given:
+        types |= {f"model.{argument.name}": argument.annotation for argument in model_arguments(str(given["model"]))}
     given = {name: value for name, value in given.items() if value is not None or name not in data.READING}
     for name in given:
-        own = ":" in str(given["model"]) and name.startswith("model.")
+        own = ":" in str(given.get("model")) and name.startswith("model.")
         if name not in types and not own:
             raise UsageError(f"unknown setting {name}{suggestion(name, types)}")
     return {name: convert(value, types.get(name, "Any"), name) for name, value in given.items()}

@@ -31,8 +31,9 @@ class Conditional(ABC):
     4. `config`, if the constructor takes arguments.
 
     Every model and every task then works with it; everything else has a default. What a default can't know may be
-    overridden: `parameters_of` (for `Table`, `BayesNet` and ensembles), `initial_parameters`, `check` and `log_probs`
-    (where there is a quicker way), and `probes` (where the support is none of torch's intervals).
+    overridden: `parameters_of` (for `Table`, `BayesNet` and ensembles), `on_line`, `components_of` and `of_components`
+    (for `BayesianAR`), `initial_parameters`, `check` and `log_probs` (where there is a quicker way), and `probes`
+    (where the support is none of torch's intervals).
 
     Attributes:
         num_parameters: Numbers that a model must produce per variable.
@@ -155,6 +156,30 @@ class Conditional(ABC):
             ValueError: If the family can't have any probabilities.
         """
         raise ValueError(f"expected conditionals that can have any probabilities of listed values, got {self!r}")
+
+    def on_line(self, x: Tensor) -> Tensor:
+        """The places of the values ``x`` on the line on which `components_of` gives its means.
+
+        Raises:
+            ValueError: If the family has no locations and scales.
+        """
+        raise ValueError(f"expected a conditional of locations and scales, such as GaussianMixture, got {self!r}")
+
+    def components_of(self, parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits, means and log standard deviations ``(..., components)`` of ``parameters`` ``(..., num_parameters)``.
+
+        Raises:
+            ValueError: If the family has no locations and scales.
+        """
+        raise ValueError(f"expected a conditional of locations and scales, such as GaussianMixture, got {self!r}")
+
+    def of_components(self, logits: Tensor, means: Tensor, log_deviations: Tensor) -> Tensor:
+        """The ``parameters`` of these components; the inverse of `components_of`.
+
+        Raises:
+            ValueError: If the family has no locations and scales.
+        """
+        raise ValueError(f"expected a conditional of locations and scales, such as GaussianMixture, got {self!r}")
 
     def mixture(self, log_weights: Tensor, distributions: Sequence[Distribution]) -> Distribution:
         """The distribution sum_k w_k p_k, again of this family.

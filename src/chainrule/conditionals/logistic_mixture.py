@@ -30,6 +30,8 @@ LOG_SCALES = (-7.0, 7.0)
 """Bounds of log s: from a tenth of one of 256 bins to a thousand times the range of values. Scales beyond them change
 nothing, and would overflow. With more levels, bins are thinner and the lower bound falls in proportion."""
 
+LOCAL = 0.97
+"""How local components are at the start; with 1 there are dips between them."""
 
 VALUES = 32
 """Values whose probabilities are computed at once, to bound memory."""
@@ -102,17 +104,24 @@ class DiscretizedLogisticMixture(Conditional):
         return constraints.integer_interval(0, self.categories - 1)
 
     def initial_parameters(self, x: Tensor) -> Tensor:
-        """Equally probable components at quantiles of the values, each as wide as values are apart there."""
-        means, deviations = spread(self.on_line(x), self.components)
+        """Equally probable components at quantiles of the values, narrow where values are dense."""
+        means, deviations = spread(self.on_line(x), self.components, LOCAL)
         return torch.cat([torch.zeros_like(means), means, self.log_scales(deviations)], dim=-1).float()
 
     def on_line(self, x: Tensor) -> Tensor:
         """The centres, in [-1, 1], of the bins of the levels ``x``."""
         return 2 * x / (self.categories - 1) - 1
 
+    def components_of(self, parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        logits, means, log_scales = parameters.chunk(3, dim=-1)
+        return logits, means, log_scales + math.log(LOGISTIC_DEVIATION)
+
+    def of_components(self, logits: Tensor, means: Tensor, log_deviations: Tensor) -> Tensor:
+        return torch.cat([logits, means, log_deviations - math.log(LOGISTIC_DEVIATION)], dim=-1)
+
     def log_scales(self, deviations: Tensor) -> Tensor:
-        """Log s of components with these standard deviations, of a 16th of a bin at least."""
-        return (deviations / LOGISTIC_DEVIATION).clamp(min=1 / (8 * (self.categories - 1))).log()
+        """Log s of components with these standard deviations, of a quarter of a bin at least."""
+        return (deviations / LOGISTIC_DEVIATION).clamp(min=1 / (2 * (self.categories - 1))).log()
 
     @property
     def config(self) -> dict[str, Any]:

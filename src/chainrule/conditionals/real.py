@@ -31,6 +31,16 @@ from chainrule.conditionals.starting import LOGISTIC_DEVIATION, spread
 MAX_SCALE = 1e6
 SPREAD = 1.5
 
+LOCAL = 0.8
+"""How local components are at the start. With 1 the first density is better, but a training on few rows overfits
+sooner: MADE on 457 rows of scikit-learn's breast cancer validated at -26.5 nats with 1, at -28 with 0.8."""
+
+NARROWEST = 0.05
+"""The least deviation of a component at a value that repeats, at the start, in deviations of all values.
+
+Others at the same value are wider, up to 1: alike they would move as one, and would lose the value together as soon as
+a step of training moves their means further than they are wide."""
+
 
 class Real(Conditional):
     """The base of the families of real variables: one or several components, each with a location and a scale.
@@ -62,8 +72,7 @@ class Real(Conditional):
             mean, log_scale = parameters.unbind(-1)
             return self.component(mean, self._scale(log_scale))
         logits, means, log_scales = parameters.chunk(3, dim=-1)
-        means = means + torch.linspace(-SPREAD, SPREAD, self.components, dtype=means.dtype, device=means.device)
-        return self._mixed(logits, means, self._scale(log_scales))
+        return self._mixed(logits, means + self._offsets(means), self._scale(log_scales))
 
     def _scale(self, log_scale: Tensor) -> Tensor:
         return log_scale.clamp(math.log(self.min_scale), math.log(MAX_SCALE)).exp()
@@ -84,13 +93,35 @@ class Real(Conditional):
         return x.asinh().unsqueeze(-1)
 
     def initial_parameters(self, x: Tensor) -> Tensor:
-        """Equally probable components at quantiles of the values, each as wide as values are apart there."""
-        means, deviations = spread(x, self.components)
+        """Equally probable components at quantiles of the values, narrow where values are dense."""
+        means, deviations = spread(x, self.components, LOCAL)
+        total = x.double().std(0, correction=0).unsqueeze(-1)
+        apart = torch.logspace(0, 1, self.components, NARROWEST, dtype=torch.float64, device=x.device)
+        deviations = torch.where(deviations > 0, deviations, total * apart)
         log_scales = (deviations / self.deviation).clamp(self.min_scale, MAX_SCALE).log()
         if self.components == 1:
             return torch.cat([means, log_scales], dim=-1).float()
-        offsets = torch.linspace(-SPREAD, SPREAD, self.components, dtype=means.dtype, device=means.device)
-        return torch.cat([torch.zeros_like(means), means - offsets, log_scales], dim=-1).float()
+        return torch.cat([torch.zeros_like(means), means - self._offsets(means), log_scales], dim=-1).float()
+
+    def on_line(self, x: Tensor) -> Tensor:
+        return x
+
+    def components_of(self, parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        if self.components == 1:
+            means, log_scales = parameters.split(1, dim=-1)
+            return torch.zeros_like(means), means, log_scales + math.log(self.deviation)
+        logits, means, log_scales = parameters.chunk(3, dim=-1)
+        return logits, means + self._offsets(means), log_scales + math.log(self.deviation)
+
+    def of_components(self, logits: Tensor, means: Tensor, log_deviations: Tensor) -> Tensor:
+        log_scales = log_deviations - math.log(self.deviation)
+        if self.components == 1:
+            return torch.cat([means, log_scales], dim=-1)
+        return torch.cat([logits, means - self._offsets(means), log_scales], dim=-1)
+
+    def _offsets(self, like: Tensor) -> Tensor:
+        """The places ``(components,)`` around which the means of a mixture start."""
+        return torch.linspace(-SPREAD, SPREAD, self.components, dtype=like.dtype, device=like.device)
 
     @property
     def config(self) -> dict[str, Any]:

@@ -33,29 +33,34 @@ def smoothed_log_frequencies(x: Tensor, values: Tensor) -> Tensor:
     return ((counts + 1 / len(values)) / (len(x) + 1)).log().movedim(0, -1).float()
 
 
-def spread(x: Tensor, components: int) -> tuple[Tensor, Tensor]:
+def spread(x: Tensor, components: int, local: float) -> tuple[Tensor, Tensor]:
     """Means and standard deviations ``(..., components)`` of equally probable components, from ``x`` ``(N, ...)``.
 
-    The sorted values are cut into as many groups of equal size, and each component has the mean of one of them. Its
-    variance is that of the group and, unless the group is one value that repeats, the square of half the distance
-    between neighbouring means. So the mixture has the mean of ``x`` and about its variance, it is narrow where values
-    are dense, and smooth from group to group.
+    The sorted values are cut into as many groups of equal size, one for each component. A group that is one value again
+    and again has a component at this value, of deviation 0. Others are made smooth: with the mean m and the variance v
+    of a group, the median c, and half the distance s from the 16th to the 84th percentile,
+
+    mean = c + a (m - c),    variance = a^2 v + (1 - a^2) s^2,    a = ``local``.
+
+    One component has the mean and the variance of all values.
 
     Raises:
         ValueError: If there are no values.
     """
     if len(x) == 0:
         raise ValueError("starting parameters expect at least one value, got none")
+    ordered = x.sort(0).values.double()
+    if components == 1:
+        return ordered.mean(0).unsqueeze(-1), ordered.std(0, correction=0).unsqueeze(-1)
     size = math.ceil(len(x) / components)
     places = (torch.arange(components * size, dtype=torch.float64, device=x.device) + 0.5) / (components * size)
-    ordered = x.sort(0).values.double()
     groups = ordered[(places * len(x)).long()].unflatten(0, (components, size))
     means, variances = (part.movedim(0, -1) for part in (groups.mean(1), groups.var(1, correction=0)))
-    means = means - (means.mean(-1) - ordered.mean(0)).unsqueeze(-1)  # the last group may repeat a few values
-    if components > 1:
-        repeats = (groups[:, 0] == groups[:, -1]).movedim(0, -1) & (len(x) >= 2 * components)
-        variances = variances + (torch.gradient(means, dim=-1)[0] / 2).square() * ~repeats
-    return means, variances.sqrt()
+    low, centre, high = (ordered[int(share * len(x))].unsqueeze(-1) for share in (0.16, 0.5, 0.84))
+    smooth = local**2 * variances + (1 - local**2) * ((high - low) / 2).square()
+    repeats = (groups[:, 0] == groups[:, -1]).movedim(0, -1) & (len(x) >= 2 * components)
+    means = torch.where(repeats, means, centre + local * (means - centre))
+    return means, torch.where(repeats, 0.0, smooth).sqrt()
 
 
 def clusters(x: Tensor, components: int) -> tuple[Tensor, Tensor, Tensor]:

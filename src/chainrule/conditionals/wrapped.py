@@ -80,6 +80,15 @@ class Standardised(Conditional):
     def initial_parameters(self, x: Tensor) -> Tensor:
         return self.conditional.initial_parameters(self.units.z(x))
 
+    def on_line(self, x: Tensor) -> Tensor:
+        return self.conditional.on_line(self.units.z(x))
+
+    def components_of(self, parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return self.conditional.components_of(parameters)
+
+    def of_components(self, logits: Tensor, means: Tensor, log_deviations: Tensor) -> Tensor:
+        return self.conditional.of_components(logits, means, log_deviations)
+
     @property
     def config(self) -> dict[str, Any]:
         return {"conditional": self.conditional, "shift": self.shift, "scale": self.scale}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from chainrule.data.examples import Examples, Rows
@@ -83,6 +84,14 @@ class Dataset:
         if name not in self.splits:
             raise ValueError(f"split expects train, valid or test, got {name!r}{suggestion(name, SPLITS)}")
         return self.splits[name]
+
+    def validated_on(self, count: int) -> Dataset:
+        """The same data with at most ``count`` validation examples, where all of them would cost too much time."""
+        valid, rows = self.valid.fewer(count)
+        labels = self.labels
+        if labels is not None:
+            labels = {**labels, "valid": labels["valid"][torch.from_numpy(rows)]}
+        return replace(self, splits={**self.splits, "valid": valid}, labels=labels)
 
     def classes(self, split: str) -> Tensor:
         """The class of every example of a split, ``(N,)``.

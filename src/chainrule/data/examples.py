@@ -51,6 +51,11 @@ class Examples(torch.utils.data.Dataset[Tensor], BatchSource):
         """The examples at ``rows`` ``(k,)``, read once and held in memory."""
         return IndexedSource(self[rows])
 
+    def fewer(self, count: int) -> tuple[Examples, Rows]:
+        """``count`` of the examples, evenly spaced, and their positions ``(count,)``; all if there are no more."""
+        rows = np.linspace(0, len(self) - 1, min(count, len(self))).round().astype(np.int64)
+        return (self if len(rows) == len(self) else SomeExamples(self, rows)), rows
+
     def each(self) -> Iterator[NDArray[Any]]:
         """The values ``(m,)`` of one example after the other, without padding."""
         return (self[i].flatten()[:size].numpy() for i, size in enumerate(self.sizes.tolist()))
@@ -117,6 +122,36 @@ class ArrayExamples(Examples):
         self.__dict__.update(state)
         if isinstance(self.array, str):
             self.array = np.load(self.array, mmap_mode="r")
+
+
+class SomeExamples(Examples):
+    """Some of other examples.
+
+    Args:
+        examples: The other examples.
+        rows: The positions of some of them, ``(k,)``.
+    """
+
+    def __init__(self, examples: Examples, rows: Rows) -> None:
+        super().__init__(examples.event_shape)
+        self.examples, self.rows = examples, rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def num_variables(self) -> int:
+        return int(self.sizes.sum())
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        return self.examples.sizes[self.rows]
+
+    def counted(self, item: Tensor) -> Tensor | None:
+        return self.examples.counted(torch.from_numpy(self.rows)[item])
+
+    def read(self, positions: Rows) -> Tensor:
+        return self.examples.read(self.rows[positions])
 
 
 class DynamicExamples(ArrayExamples):

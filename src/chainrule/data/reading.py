@@ -5,6 +5,7 @@ A reader is a function that returns a `Dataset`. Its keyword arguments are the c
 
 from __future__ import annotations
 
+import codecs
 import inspect
 import os
 from collections.abc import Callable, Mapping
@@ -44,6 +45,14 @@ REASONS = {
 }
 """The reasons for which a reader refuses a choice, unless it gives its own."""
 
+KINDS_OF_FILES = (
+    "a table (.csv .parquet .data), an array (.npy .npz), a text (.txt, or any name), or a folder of images "
+    "(.png .jpg and others) or of recordings (.wav .flac)"
+)
+
+LOOK = 2**16
+"""Bytes of a file of an unknown name that are looked at."""
+
 TEXT_CHOICES = ("documents", "vocabulary", "window")
 """Choices that make any file a text."""
 
@@ -73,15 +82,30 @@ def _find(spec: str | Path, choices: Mapping[str, Any]) -> tuple[Reader, dict[st
     if isinstance(spec, str) and spec in NAMED:
         named = NAMED[spec]
         return partial(_function(f"named.{named.module}.load"), spec, named.description), {}
+    asked = path.is_file() and any(name in choices for name in TEXT_CHOICES)
     is_text = path.suffix.lower() == TEXT_SUFFIX and not path.is_dir()
-    if is_text or (path.is_file() and any(name in choices for name in TEXT_CHOICES)):
+    if is_text or asked or (path.suffix.lower() not in BY_SUFFIX and path.is_file() and _looks_like_text(path)):
         return partial(_function("text.load_text"), path), {}
     if path.is_dir():
         return _folder_reader(path)
     if not path.exists() and isinstance(spec, str) and os.sep not in spec and not path.suffix:
         raise ValueError(f"data expects a name ({', '.join(NAMED)}) or a path, got {spec!r}{suggestion(spec, NAMED)}")
+    if path.is_file() and path.suffix.lower() not in BY_SUFFIX:
+        ending = f"ending in {path.suffix}" if path.suffix else "without a suffix"
+        raise ValueError(f"{path}: expected {KINDS_OF_FILES}, got a file {ending} that is no text")
     _function("read.rows.check_is_file")(path, tuple(BY_SUFFIX))
     return partial(_function(f"read.{BY_SUFFIX[path.suffix.lower()]}"), path), {}
+
+
+def _looks_like_text(path: Path) -> bool:
+    """True if the beginning of a file is UTF-8 without control characters, other than white space."""
+    with path.open("rb") as file:
+        beginning = file.read(LOOK)
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(beginning)
+    except UnicodeDecodeError:
+        return False
+    return bool(text) and not any(character < " " and not character.isspace() for character in text)
 
 
 def _folder_reader(folder: Path) -> tuple[Reader, dict[str, str]]:

@@ -20,7 +20,8 @@ SORTED = 16
 """Chunks are sorted by length within this many batches, so that little padding is needed."""
 
 MULTIPLE = 512
-"""Pads every batch of chunks to a multiple of this length: each length needs a kernel, and kernels take memory."""
+"""Pads every batch of chunks to a multiple of this length, or of the window, if that is shorter: each length needs a
+kernel, and kernels take memory."""
 
 
 class Chunk(NamedTuple):
@@ -48,39 +49,54 @@ class Recordings(Examples):
         names: The ``R`` names.
         window: Samples that count in a training chunk, at most.
         silence: The level of silence; for a series any of its values.
+        before: The number of samples at the beginning of each that are read only as the past of the others.
     """
 
     ragged = True
     usual_batch_size = 8
 
-    def __init__(self, levels: NDArray[Any], ends: Rows, names: Sequence[str], window: int, silence: float) -> None:
+    def __init__(
+        self,
+        levels: NDArray[Any],
+        ends: Rows,
+        names: Sequence[str],
+        window: int,
+        silence: float,
+        before: int = 0,
+    ) -> None:
         super().__init__((window,))
         self.levels, self.ends, self.names = levels, ends, list(names)
         self.starts = np.concatenate([[0], ends[:-1]]).astype(np.int64)
         self.lengths = self.ends - self.starts
-        self.window, self.silence = window, silence
+        self.window, self.silence, self.before = window, silence, before
 
     def __len__(self) -> int:
         return len(self.ends)
 
     @property
     def num_variables(self) -> int:
-        return len(self.levels)
+        return int(self.sizes.sum())
 
     @property
     def sizes(self) -> NDArray[np.int64]:
-        return self.lengths
+        return self.lengths - self.before
 
     def subset(self, rows: Rows) -> Recordings:
         parts, names = [self.levels[self.starts[row] : self.ends[row]] for row in rows], [self.names[i] for i in rows]
-        return Recordings(np.concatenate(parts), self.lengths[rows].cumsum(), names, self.window, self.silence)
+        ends = self.lengths[rows].cumsum()
+        return Recordings(np.concatenate(parts), ends, names, self.window, self.silence, self.before)
+
+    def fewer(self, count: int) -> tuple[Recordings, Rows]:
+        """``count`` of the recordings, evenly spaced, and their positions ``(count,)``; all if there are no more."""
+        _, rows = super().fewer(count)
+        return (self if len(rows) == len(self) else self.subset(rows)), rows
 
     def read(self, positions: Rows) -> Tensor:
-        return self._spans([(int(self.starts[position]), int(self.ends[position])) for position in positions])
+        return self._spans([(int(self.starts[i]) + self.before, int(self.ends[i])) for i in positions])
 
     def each(self) -> Iterator[NDArray[Any]]:
-        """The samples of one recording after the other, ``(m,)``."""
-        return (self.levels[start:stop] for start, stop in zip(self.starts, self.ends, strict=True))
+        """The samples of one recording after the other, ``(m,)``, without those before."""
+        return (self.levels[start:stop] for start, stop in zip(self.starts + self.before, self.ends, strict=True))
 
     def chunks(self, history: float) -> list[Chunk]:
         """All recordings, cut into equal chunks that count at most ``window`` samples; each sample counts once.
@@ -89,9 +105,9 @@ class Recordings(Examples):
         conditionals are those of the whole recording.
         """
         chunks = []
-        for recording, length in enumerate(self.lengths.tolist()):
+        for recording, length in enumerate(self.sizes.tolist()):
             count = math.ceil(length / self.window)
-            cuts = [length * i // count for i in range(count + 1)]
+            cuts = [self.before + length * i // count for i in range(count + 1)]
             for first, stop in itertools.pairwise(cuts):
                 chunks.append(Chunk(recording, int(max(0, first - history)), first, stop))
         return chunks
@@ -133,22 +149,26 @@ class Recordings(Examples):
     def in_order(self, size: int, *, history: float | None = None, context: Tensor | None = None) -> Iterator[Batch]:
         """One recording after the other, in chunks whose state is carried on; whole if ``history`` is None."""
         check_length(context, len(self))
-        for i, levels in enumerate(self.each()):
+        for i, (start, stop) in enumerate(zip(self.starts, self.ends, strict=True)):
             item, own = torch.tensor([i]), None if context is None else context[i : i + 1]
             if history is None:
                 yield Batch(self[[i]], own, item)
-            else:
-                yield from carried_chunks(levels, item, own)
+                continue
+            place = 0
+            for batch in carried_chunks(self.levels[start:stop], item, own):
+                counted = torch.arange(place, place + batch.x.shape[1]) >= self.before
+                yield batch._replace(counted=counted.unsqueeze(0)) if self.before else batch
+                place += batch.x.shape[1]
 
     def single(self) -> ArrayExamples:
         """All samples as examples of one sample each."""
-        return ArrayExamples(self.levels, (1,))
+        return ArrayExamples(np.concatenate(list(self.each())) if self.before else self.levels, (1,))
 
     def _batch(self, chunks: Sequence[Chunk], context: Tensor | None) -> Batch:
         item = torch.tensor([chunk.recording for chunk in chunks], dtype=torch.long)
         starts = self.starts[item.numpy()].tolist()
         spans = [(start + chunk.begin, start + chunk.stop) for start, chunk in zip(starts, chunks, strict=True)]
-        x = self._spans(spans, MULTIPLE)
+        x = self._spans(spans, min(MULTIPLE, self.window))
         places = torch.arange(x.shape[1])
         edges = torch.tensor([(chunk.first - chunk.begin, chunk.stop - chunk.begin) for chunk in chunks]).view(-1, 2)
         counted = (places >= edges[:, :1]) & (places < edges[:, 1:])

@@ -105,6 +105,12 @@ class Stream(Examples):
         check_length(context, 1)
         yield from carried_chunks(self.symbols, torch.zeros(1, dtype=torch.long), context)
 
+    def fewer(self, count: int) -> tuple[Stream, Rows]:
+        """The first ``count`` windows, as a stream, and their positions."""
+        windows = min(count, len(self))
+        part = self if windows == len(self) else Stream(self.symbols[: windows * self.window], self.window)
+        return part, np.arange(windows)
+
     def single(self) -> Stream:
         """The same symbols as examples of one symbol each."""
         return Stream(self.symbols, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,8 +21,8 @@ from chainrule.data.recordings import Recordings
 from chainrule.data.schema import TableSchema
 from chainrule.words import suggestion
 
-WINDOW = 512
-"""Values that count in a training chunk; also the length of a sample by default."""
+WINDOW = 8192
+"""Values that count in a training chunk, at most, by default; also the length of a sample."""
 
 SHARES = (0.8, 0.9)
 """The shares of a series at which the training part and the validation part end."""
@@ -68,20 +69,24 @@ class SeriesFormat:
 def load_series(path: Path, *, series: str, window: int | None = None) -> Dataset:
     """The values of a column: the first 80 % train, the next tenth validates, and the last one is the test.
 
+    Each part is read given all values before it, as a forecaster would have them.
+
     Args:
         path: A table whose columns have names.
         series: The name of the column.
-        window: Values that count in a training chunk; 512 by default.
+        window: Values that count in a training chunk; by default all, or 8192 where there are more.
 
     Raises:
         ValueError: If there is no such column, or it isn't numbers without gaps in the sequence of time.
     """
-    window = WINDOW if window is None else check_window(window)
     values = read_values(path, series)
-    first, second = (int(share * len(values)) for share in SHARES)
-    parts = {"train": values[:first], "valid": values[first:second], "test": values[second:]}
-    about = infer(polars.DataFrame({series: values}), np.arange(first), path.name).columns[0]
-    splits = {split: _recording(part, split, window) for split, part in parts.items()}
+    window = min(len(values), WINDOW) if window is None else check_window(window)
+    ends = [0, *(int(share * len(values)) for share in SHARES), len(values)]
+    about = infer(polars.DataFrame({series: values}), np.arange(ends[1]), path.name).columns[0]
+    splits = {
+        split: _recording(values[:end], split, window, before)
+        for split, (before, end) in zip(("train", "valid", "test"), itertools.pairwise(ends), strict=True)
+    }
     name = path.resolve().name
     return Dataset(
         name,
@@ -90,7 +95,7 @@ def load_series(path: Path, *, series: str, window: int | None = None) -> Datase
         splits,
         {
             "path": str(path.resolve()),
-            "samples_of_splits": {split: len(part) for split, part in parts.items()},
+            "samples_of_splits": {split: part.num_variables for split, part in splits.items()},
         },
     )
 
@@ -131,8 +136,8 @@ def read_all(path: Path, series: SeriesFormat) -> tuple[Recordings, None]:
     return _recording(read_values(path, series.column.name, series.column), path.name, WINDOW), None
 
 
-def _recording(values: NDArray[np.float64], name: str, window: int) -> Recordings:
-    return Recordings(values, np.array([len(values)]), [name], window, silence=float(values[0]))
+def _recording(values: NDArray[np.float64], name: str, window: int, before: int = 0) -> Recordings:
+    return Recordings(values, np.array([len(values)]), [name], window, float(values[0]), before)
 
 
 def draws_frame(x: Tensor, column: Column) -> polars.DataFrame:

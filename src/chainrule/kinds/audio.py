@@ -24,6 +24,8 @@ from chainrule.kinds.observed import observed_share
 from chainrule.kinds.requests import Completing, Source
 from chainrule.kinds.sequence import SequenceKind, compressed_per_symbol, require_sequence_model
 from chainrule.model import AutoregressiveModel, Model
+from chainrule.plans import Plan
+from chainrule.plans.usual import usual_plan
 from chainrule.tasks.evaluate import Evaluation, log_prob
 from chainrule.tasks.independent import independent_nats
 from chainrule.tasks.sample import sample
@@ -45,6 +47,9 @@ class AudioKind(SequenceKind):
     completes_with = ("n", "observe", "draws")
     prints_scores = True
     format: AudioFormat
+
+    def plan(self, dataset: Dataset, minutes: float) -> Plan:
+        return usual_plan("WaveNet")
 
     def conditional(self, family: str | None, arguments: Mapping[str, Any]) -> Conditional:
         levels = self.format.levels

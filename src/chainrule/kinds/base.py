@@ -20,6 +20,7 @@ from chainrule.kinds.families import check_values
 from chainrule.kinds.items import Items
 from chainrule.kinds.requests import COMPLETING, Completing, Given, Source, one_class
 from chainrule.model import AutoregressiveModel, Model
+from chainrule.plans import Plan
 from chainrule.tasks.evaluate import Evaluation, log_prob
 
 EXAMPLES = 2000
@@ -71,6 +72,18 @@ class Kind(ABC):
         self.format = format
 
     # Fitting
+
+    @abstractmethod
+    def plan(self, dataset: Dataset, minutes: float) -> Plan:
+        """The model, the family and the training that `fit` chooses for a data set of this kind.
+
+        Args:
+            dataset: The data set.
+            minutes: The minutes that the whole fit may take.
+
+        Raises:
+            ValueError: If nothing can be learnt from the data.
+        """
 
     @abstractmethod
     def conditional(self, family: str | None, arguments: Mapping[str, Any]) -> Conditional:

@@ -20,6 +20,8 @@ from chainrule.kinds.items import Items
 from chainrule.kinds.observed import observed_variables
 from chainrule.kinds.requests import Completing, Source
 from chainrule.model import AutoregressiveModel, Model
+from chainrule.plans import Plan
+from chainrule.plans.usual import usual_plan
 from chainrule.tasks.anomaly import compressed_nats
 from chainrule.tasks.complete import COLLAPSE, Completion, completion
 from chainrule.tasks.evaluate import Evaluation, log_prob
@@ -46,6 +48,9 @@ class LevelsKind(Kind):
     suffixes = (*PICTURES, *ARRAYS)
     samples_file = "samples.png"
     completes_with = ("n", "observe", "particles", "draws")
+
+    def plan(self, dataset: Dataset, minutes: float) -> Plan:
+        return usual_plan("MADE")
 
     def conditional(self, family: str | None, arguments: Mapping[str, Any]) -> Conditional:
         levels = self.format.levels

@@ -12,8 +12,10 @@ import torch
 from torch import Tensor
 
 from chainrule.conditionals import Conditional, GaussianMixture
+from chainrule.data.column import FEW
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
+from chainrule.data.recordings import Recordings
 from chainrule.data.schema import TableSchema
 from chainrule.data.series import SeriesFormat, draws_frame, read_all
 from chainrule.data.write import FRAMES, check_suffix, write_frame
@@ -23,10 +25,11 @@ from chainrule.kinds.items import Items, figures_per
 from chainrule.kinds.requests import Completing, Source
 from chainrule.kinds.sequence import SequenceKind, require_sequence_model
 from chainrule.model import AutoregressiveModel, Model
-from chainrule.sequence import sequence_model
+from chainrule.plans import Plan
+from chainrule.plans.series import series_plan
 from chainrule.tasks.evaluate import Evaluation
 from chainrule.tasks.sample import sample
-from chainrule.tasks.score import stream_surprisals
+from chainrule.tasks.score import surprisals_in_order
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 FORECASTS = 100
@@ -48,6 +51,12 @@ class SeriesKind(SequenceKind):
     completes_with = ("draws", "length")
     compressible = False
     format: SeriesFormat
+
+    def plan(self, dataset: Dataset, minutes: float) -> Plan:
+        column = self.format.column
+        span = column.high - column.low + 1
+        few = span if column.kind == "integer" and span <= FEW else None
+        return series_plan(dataset.train.num_variables, minutes, categories=few)
 
     def conditional(self, family: str | None, arguments: Mapping[str, Any]) -> Conditional:
         if family is not None:
@@ -80,7 +89,9 @@ class SeriesKind(SequenceKind):
 
     def complete(self, model: AutoregressiveModel, request: Completing) -> list[str]:
         check_suffix(request.out, FRAMES)
-        past = self._values(model, request.source).to(model.dtype)
+        examples = self.given(request.source, model).examples
+        assert isinstance(examples, Recordings)
+        past = torch.from_numpy(examples.levels).to(model.dtype)
         length, count = request.length if request.length is not None else LENGTH, request.draws or FORECASTS
         drawn = sample(model, count, prefix=past, length=length, **request.drawing.settings())
         draws = drawn[:, len(past) :].double().cpu()
@@ -101,19 +112,20 @@ class SeriesKind(SequenceKind):
         return {"nats_per_value": figures_per(self.unit, evaluation)["nats_per_value"]}
 
     def items(self, model: AutoregressiveModel, source: Source) -> Iterator[Items]:
-        values = self._values(model, source)[: source.limit]
-        nats = torch.cat(list(stream_surprisals(sequence_model(model), [values.float()])))
-        yield Items({"value": values.tolist()}, -nats.double(), sizes=torch.ones(len(nats), dtype=torch.long))
+        examples = self.given(source, model).examples
+        values = _series(examples)[: source.limit]
+        nats = _nats(model, examples)[: source.limit]
+        yield Items({"value": values.tolist()}, -nats, sizes=torch.ones(len(nats), dtype=torch.long))
 
     def calibration_log_probs(self, model: AutoregressiveModel, dataset: Dataset, split: str) -> Tensor:
-        values = _series(dataset.split(split))[-SYMBOLS:].float()
-        return -torch.cat(list(stream_surprisals(sequence_model(model), [values])))
-
-    def _values(self, model: AutoregressiveModel, source: Source) -> Tensor:
-        """The values of the series, in order, ``(N,)``."""
-        return _series(self.given(source, model).examples)
+        return -_nats(model, dataset.split(split))[-SYMBOLS:]
 
 
 def _series(examples: Examples) -> Tensor:
     """The values of a series ``(N,)``, in double precision."""
     return torch.from_numpy(next(examples.each()))
+
+
+def _nats(model: AutoregressiveModel, examples: Examples) -> Tensor:
+    """-log p(x_t | x_<t) in nats of all values of a series, float64 ``(N,)``."""
+    return torch.cat([nats for _, nats in surprisals_in_order(model, examples)])

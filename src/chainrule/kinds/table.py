@@ -25,6 +25,8 @@ from chainrule.kinds.families import family_of_reals, refuse_arguments
 from chainrule.kinds.items import Items
 from chainrule.kinds.requests import Completing, Source, one_class
 from chainrule.model import AutoregressiveModel, Model
+from chainrule.plans import Plan
+from chainrule.plans.usual import usual_plan
 from chainrule.tasks.evaluate import Evaluation
 from chainrule.tasks.gaps import fill, known_log_prob
 from chainrule.tasks.sample import sample
@@ -60,6 +62,9 @@ class TableKind(Kind):
     completes_with = ("n", "mean", "particles", "draws")
     compressible = False
     format: TableSchema
+
+    def plan(self, dataset: Dataset, minutes: float) -> Plan:
+        return usual_plan("MADE")
 
     def conditional(self, family: str | None, arguments: Mapping[str, Any]) -> Conditional:
         if family is not None:

@@ -29,6 +29,8 @@ from chainrule.kinds.lines import Part, scored_lines, stream_lines, symbol_texts
 from chainrule.kinds.requests import Completing, Source, one_class
 from chainrule.kinds.sequence import SequenceKind, compressed_per_symbol
 from chainrule.model import AutoregressiveModel, Model
+from chainrule.plans import Plan
+from chainrule.plans.usual import usual_plan
 from chainrule.sequence import SequenceModel, reads_streams
 from chainrule.tasks.evaluate import Evaluation
 from chainrule.tasks.independent import independent_nats
@@ -56,6 +58,9 @@ class TextKind(SequenceKind):
     has_parts = ("line", "character")
     completes_with = ("n", "draws", "length")
     format: TextFormat
+
+    def plan(self, dataset: Dataset, minutes: float) -> Plan:
+        return usual_plan("RNN")
 
     def conditional(self, family: str | None, arguments: Mapping[str, Any]) -> Conditional:
         levels = len(self.format.vocabulary)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from chainrule.models.autoencoder import Autoencoder as Autoencoder
     from chainrule.models.bayes_net import BayesNet as BayesNet
+    from chainrule.models.bayesian_ar import BayesianAR as BayesianAR
     from chainrule.models.ensemble import Ensemble as Ensemble
     from chainrule.models.fvsbn import FVSBN as FVSBN
     from chainrule.models.images.gated_pixel_cnn import GatedPixelCNN as GatedPixelCNN
@@ -37,6 +38,7 @@ MODULES = {
     "GatedPixelCNN": "chainrule.models.images.gated_pixel_cnn",
     "PixelCNNPlusPlus": "chainrule.models.images.pixel_cnn_plus_plus",
     "WaveNet": "chainrule.models.wavenet",
+    "BayesianAR": "chainrule.models.bayesian_ar",
     "Ensemble": "chainrule.models.ensemble",
 }
 """Where each model lives, class name -> module, in the order of the lecture."""
@@ -44,6 +46,7 @@ MODULES = {
 __all__ = [
     "Autoencoder",
     "BayesNet",
+    "BayesianAR",
     "Ensemble",
     "FVSBN",
     "GatedPixelCNN",

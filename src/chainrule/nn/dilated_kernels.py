@@ -1,7 +1,8 @@
 """Kernels of `chainrule.nn.fast_dilated`, compiled by numba; importing this module needs the extra ``fast``.
 
-Numba compiles a kernel at its first call and keeps the machine code on disk. It finds it again only for functions of a
-module: the key of a nested function includes the identity of the compiled functions that it calls.
+Numba compiles a kernel at its first call, for several seconds, and keeps the machine code on disk. It finds it again
+only for functions of a module: the key of a nested function includes the identity of the compiled functions that it
+calls. It compiles anew for every type, and an array that is not contiguous has a type of its own: all of them are.
 """
 
 from __future__ import annotations
@@ -26,6 +27,14 @@ ZERO, HALF = np.float32(0), np.float32(0.5)
 compiled = partial(numba.njit, fastmath=True, error_model="numpy")
 
 
+def kept(function: Any) -> Any:
+    """A kernel whose machine code is kept on disk, or only in memory where numba finds no folder that it can write."""
+    try:
+        return compiled(cache=True, nogil=True)(function)
+    except RuntimeError:
+        return compiled(nogil=True)(function)
+
+
 @compiled(inline="always")
 def tanh(x: Any) -> Any:
     """Tanh in single precision, by the rational function of the library Eigen, which a compiler can vectorise."""
@@ -45,7 +54,7 @@ def tanh(x: Any) -> Any:
     return x * above / below
 
 
-@compiled(cache=True, nogil=True)
+@kept
 def step(x: Array, buffer: Array, t: int, weights: Weights, gates: Array, frame: int, result: Array) -> None:
     """Compute one step of all layers and of the two products after them, into ``result``; update the ``buffer``."""
     rings, biases, taps_weight, mix_weight, mix_bias, first_weight, first_bias, last_weight, last_bias = weights
@@ -83,7 +92,7 @@ def step(x: Array, buffer: Array, t: int, weights: Weights, gates: Array, frame:
     result += last_bias
 
 
-@compiled(cache=True, nogil=True)
+@kept
 def steps(
     x: Array, buffer: Array, t: int, weights: Weights, gates: Array, hop: int, rows: Array, noise: Array, values: Any
 ) -> None:

@@ -114,11 +114,13 @@ class FastStep:
                 numbers = noise.exponential_().log_().numpy()
 
                 def run(share: slice, first: int = first, numbers: Array = numbers) -> None:
+                    drawn = np.empty((share.stop - share.start, len(numbers)), dtype=np.int64)
                     steps_of(
                         now[share], buffer.numpy()[share], t + first, self.weights,
                         gates[share] if len(gates) > 1 else gates, hop,
-                        rows.numpy(), numbers[:, share], values[share, first:],
+                        rows.numpy(), np.ascontiguousarray(numbers[:, share]), drawn,
                     )  # fmt: skip
+                    values[share, first : first + len(numbers)] = drawn
 
                 list(together(run, shares))
         return torch.from_numpy(values), (Shared(t + steps), buffer)
@@ -126,8 +128,7 @@ class FastStep:
     def _gates(self, condition: Tensor | None) -> Array:
         if condition is None:
             return np.zeros((1, 1, *self.biases.shape), dtype=np.float32)
-        gates: Array = condition.numpy()
-        return gates
+        return np.ascontiguousarray(condition.numpy())
 
 
 def _transposed(layer: Any) -> Array:

@@ -20,7 +20,7 @@ class Masked(nn.Module):
     def hold_at_zero(self, mask: Tensor) -> None:
         """Set the mask: ones where a weight lives, of the shape of the weights."""
         self.register_buffer("mask", mask.to(self.weight.dtype), persistent=False)
-        self.num_masked = int((mask == 0).sum())
+        self.num_masked = mask.numel() - int(mask.count_nonzero())
 
 
 class MaskedLinear(Masked, nn.Linear):
@@ -43,7 +43,7 @@ class MaskedLinear(Masked, nn.Linear):
         """This layer's view under another mask: it shares the weight and the bias."""
         view = copy.copy(self)
         view._buffers = {**self._buffers, "mask": mask.to(self.mask)}
-        view.num_masked = int((mask == 0).sum())
+        view.num_masked = mask.numel() - int(mask.count_nonzero())
         return view
 
 

@@ -21,37 +21,41 @@ MARKERS = ("o", "s", "^", "D", "v", "P")
 
 
 def training_curve(history: Sequence[Mapping[str, float | None]], path: str | Path, unit: str = "nats") -> None:
-    """Plot the negative log-likelihood of the training and the validation part against the epoch.
+    """Plot the negative log-likelihood of the training and the validation part against the step.
 
-    The best validation epoch is marked. The curves of the first epochs may leave the frame at the top, so that
-    differences between later epochs can be seen.
+    The best validation is marked. The curves of the first steps may leave the frame at the top, so that
+    differences between later steps can be seen.
 
     Args:
-        history: ``epoch``, ``train_nats`` and ``valid_nats`` of every epoch; nats may be None.
+        history: ``step``, ``train_nats`` and ``valid_nats`` of every validation; nats may be None.
         path: The file to write.
         unit: The unit of the loss, where it is not a likelihood in nats.
 
     Raises:
-        ValueError: If no epoch has a finite loss, or the suffix is unknown.
+        ValueError: If no validation has a finite loss, or the suffix is unknown.
     """
     path = checked(path)
     curves = {name: np.array([_or_nan(row.get(f"{name}_nats")) for row in history]) for name in ("train", "valid")}
-    epochs = np.array([_or_nan(row.get("epoch")) for row in history])
+    steps = np.array([_or_nan(row.get("step")) for row in history])
     finite = np.concatenate([nats[np.isfinite(nats)] for nats in curves.values()])
     if not finite.size:
-        raise ValueError(f"history expects train_nats or valid_nats, got {len(history)} epochs without a finite one")
-    figure, axes = labelled_axes("epoch", "negative log-likelihood (nats)" if unit == "nats" else f"loss ({unit})")
+        raise ValueError(
+            f"history expects train_nats or valid_nats, got {len(history)} validations without a finite one"
+        )
+    figure, axes = labelled_axes(
+        "optimiser step", "negative log-likelihood (nats)" if unit == "nats" else f"loss ({unit})"
+    )
     styles = {"train": ("training", COLOURS[0], 1.4), "valid": ("validation", COLOURS[1], 2.0)}
     for name, (label, colour, width) in styles.items():
         shown = np.isfinite(curves[name])
         if shown.any():
             marker = "o" if shown.sum() == 1 else ""
-            axes.plot(epochs[shown], curves[name][shown], color=colour, lw=width, marker=marker, ms=5, label=label)
+            axes.plot(steps[shown], curves[name][shown], color=colour, lw=width, marker=marker, ms=5, label=label)
     valid = np.where(np.isfinite(curves["valid"]), curves["valid"], np.inf)
     best = int(np.argmin(valid))
     if np.isfinite(valid[best]):
-        label = f"best: {valid[best]:.2f} {unit}, epoch {epochs[best]:g}"
-        axes.plot(epochs[best], valid[best], "o", ms=8, mfc="white", mec=COLOURS[1], mew=2, label=label)
+        label = f"best: {valid[best]:.2f} {unit}, step {steps[best]:g}"
+        axes.plot(steps[best], valid[best], "o", ms=8, mfc="white", mec=COLOURS[1], mew=2, label=label)
     low, high = _robust_limits(list(curves.values()))
     axes.set_ylim(low - 0.06 * (high - low), high + 0.04 * (high - low))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))

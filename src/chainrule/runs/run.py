@@ -4,27 +4,40 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
-from chainrule import data, models, plots
+from chainrule import models, plots
 from chainrule.abilities import loss_unit_of, require_likelihood
 from chainrule.data.dataset import Dataset
 from chainrule.kinds import kind_of
 from chainrule.model import AutoregressiveModel, Model
+from chainrule.plans.plan import OF_BUDGET
 from chainrule.runs import folder
 from chainrule.runs.calibration import calibrate, write_calibration
-from chainrule.runs.settings import Settings, build, load_data, member_settings, model_class
-from chainrule.settings import ENSEMBLE
+from chainrule.runs.settings import (
+    Settings,
+    build,
+    check_members,
+    classes_of,
+    limited,
+    load_data,
+    member_settings,
+    model_class,
+    training_settings,
+)
 from chainrule.tasks.evaluate import evaluate
 from chainrule.training import Training, fit, is_first_process
 
-RESUMABLE = ("max_minutes", "patience", "device", "devices", "strategy", "verbose", "published")
+RESUMABLE = (*OF_BUDGET, "device", "devices", "strategy", "verbose", "published")
 """Settings that may differ between a training and its resumption."""
+
+FINISHING = 0.03
+"""The share of the minutes that is kept for the calibration and the samples."""
 
 
 @dataclass(frozen=True)
@@ -34,21 +47,37 @@ class Run:
     Attributes:
         model: The model, with its best weights.
         dataset: The data that it was fitted on.
+        folder: The run folder.
         config: The content of ``config.json``; in processes other than the first, its ``training`` only.
     """
 
     model: Model
     dataset: Dataset
+    folder: Path
     config: dict[str, Any]
 
 
-def run(settings: Settings, out: str | Path, *, resume: bool = False, verbose: bool = True) -> Run:
+def run(
+    settings: Settings,
+    out: str | Path,
+    *,
+    dataset: Dataset | None = None,
+    resume: bool = False,
+    extend: bool = False,
+    choose: bool = False,
+    started: float | None = None,
+    verbose: bool = True,
+) -> Run:
     """Load the data, fit the model or the ensemble, and leave a run folder behind.
 
     Args:
         settings: What to fit, on what, and how.
         out: The run folder.
+        dataset: The data, if they are loaded already.
         resume: Go on with the run that ``out`` holds; a finished one is loaded.
+        extend: Train a finished run for the steps and minutes of ``settings`` once more.
+        choose: Keep the best member alone where an ensemble validates worse.
+        started: The time from which the minutes of ``settings`` count, by `time.monotonic`; now by default.
         verbose: Show progress.
 
     If several processes train together, all of them call this, and the first one writes.
@@ -58,63 +87,73 @@ def run(settings: Settings, out: str | Path, *, resume: bool = False, verbose: b
         OSError: If ``out`` can't be written.
     """
     out = Path(out)
-    dataset = load_data(settings)
-    count, variants = settings.get("members", 1), settings.get("variants", 1)
-    for name, number in {"members": count, "variants": variants}.items():
-        if number < 1:
-            raise ValueError(f"{name} expects at least 1, got {number}")
-    if count == variants == 1 and not settings.get("orders"):
-        return _run_one(settings, dataset, out, resume=resume, verbose=verbose)
-    if not kind_of(dataset).has_ensembles:
-        raise ValueError(
-            "members, orders and variants expect other data than recordings or series, which no ensemble reads yet"
-        )
-    if _resumes(settings, out, resume):
+    started = time.monotonic() if started is None else started
+    dataset = limited(load_data(settings) if dataset is None else dataset, settings)
+    minutes = settings.get("minutes")
+    deadline = math.inf if minutes is None else started + 60 * minutes * (1 - FINISHING)
+    if not check_members(settings, dataset):
+        return _run_one(settings, dataset, out, deadline, resume=resume, extend=extend, verbose=verbose)
+    if _resumes(settings, out, resume) and not extend:
         own = model_class(settings["model"])
-        return Run(folder.load(out, classes={own.__name__: own}), dataset, folder.read_config(out))
-    # Members that do not fit together, or have too few variants, are refused before any of them is fitted.
-    planned = [require_likelihood(build(member, dataset)) for member in member_settings(settings)]
-    models.Ensemble(models=planned, variants=variants)
-    runs = []
-    for i, member in enumerate(member_settings(settings)):
-        if verbose and is_first_process():
-            print(
-                f"member {i + 1}: seed {member['seed']}, order {member.get('model.order', 'raster')}", file=sys.stderr
-            )
-        runs.append(_run_one(member, dataset, out / "members" / str(i), resume=resume, verbose=verbose))
-    ensemble = models.Ensemble(models=[require_likelihood(done.model) for done in runs], variants=variants)
+        return Run(folder.load(out, classes={own.__name__: own}), dataset, out, folder.read_config(out))
+    members, runs = member_settings(settings), []
+    for i, member in enumerate(members):
+        label = f"member {i + 1} of {len(members)}: "
+        ends = time.monotonic() + (deadline - time.monotonic()) / (len(members) - i)
+        where = out / "members" / str(i)
+        runs.append(_run_one(member, dataset, where, ends, resume=resume, extend=extend, verbose=verbose, label=label))
+    return _together(runs, settings, dataset, out, choose=choose, verbose=verbose)
+
+
+def _together(runs: list[Run], settings: Settings, dataset: Dataset, out: Path, *, choose: bool, verbose: bool) -> Run:
+    """The ensemble of the members' runs, or the best of them alone."""
+    members = [require_likelihood(done.model) for done in runs]
+    ensemble: AutoregressiveModel = models.Ensemble(models=members, variants=settings.get("variants", 1))
+    valid = evaluate(ensemble, dataset.valid, context=classes_of(settings, dataset, "valid"))
+    nats, alone = valid.nats, min(valid.member_nats)
+    if choose and alone < nats:
+        ensemble, nats = members[valid.member_nats.index(alone)], alone
     records = [done.config["training"] for done in runs]
-    valid = evaluate(ensemble, dataset.valid, context=_classes(settings, dataset, "valid"))
     record = {
-        "best_epoch": max(record["best_epoch"] for record in records),
-        "epochs": max(record["epochs"] for record in records),
+        "best_step": max(record["best_step"] for record in records),
+        "steps": max(record["steps"] for record in records),
         "minutes": sum(record["minutes"] for record in records),
         "device": records[0]["device"],
-        "valid_nats": valid.nats,
+        "valid_nats": nats,
         "valid_nats_of_members": valid.member_nats,
         "independent_valid_nats": kind_of(dataset).independent_nats(dataset, ensemble),
     }
-    return _finish(ensemble, settings, dataset, out, record)
+    return _finish(ensemble, settings, dataset, out, record, verbose=verbose)
 
 
-def _run_one(settings: Settings, dataset: Dataset, out: Path, *, resume: bool, verbose: bool) -> Run:
+def _run_one(
+    settings: Settings,
+    dataset: Dataset,
+    out: Path,
+    deadline: float,
+    *,
+    resume: bool,
+    extend: bool,
+    verbose: bool,
+    label: str = "",
+) -> Run:
     """Fit one model."""
     model = build(settings, dataset)
-    if _resumes(settings, out, resume):
+    if _resumes(settings, out, resume) and not extend:
         config = folder.read_config(out)
         own = {type(model).__name__: type(model)}
-        return Run(folder.load(out, classes=own), dataset, config)
-    training = {key: value for key, value in settings.items() if "." not in key}
-    for key in ("model", "conditional", "data", "published", *data.READING, *ENSEMBLE):
-        training.pop(key, None)
-    training |= {f"{split}_context": _classes(settings, dataset, split) for split in ("train", "valid")}
+        return Run(folder.load(out, classes=own), dataset, out, config)
+    training = training_settings(settings)
+    if deadline < math.inf:
+        training["minutes"] = max((deadline - time.monotonic()) / 60, 1e-3)
+    training |= {f"{split}_context": classes_of(settings, dataset, split) for split in ("train", "valid")}
     if is_first_process():
         out.mkdir(parents=True, exist_ok=True)
         folder.write_config(model, out, settings=settings, data=dataset.provenance)
-    fitted = fit(model, dataset.train, dataset.valid, out=out, resume=resume, verbose=verbose, **training)
+    fitted = fit(model, dataset.train, dataset.valid, out=out, resume=resume, verbose=verbose, label=label, **training)
     record = {
-        "best_epoch": fitted.best_epoch,
-        "epochs": int(fitted.history[-1]["epoch"]) + 1,
+        "best_step": fitted.best_step,
+        "steps": fitted.steps,
         "minutes": fitted.minutes,
         "device": fitted.device,
     }
@@ -127,20 +166,30 @@ def _run_one(settings: Settings, dataset: Dataset, out: Path, *, resume: bool, v
         record |= {"valid_loss": fitted.best_nats}
     if is_first_process():
         plots.training_curve(fitted.history, out / "training.png", loss_unit_of(model))
-    return _finish(model, settings, dataset, out, record)
+    return _finish(model, settings, dataset, out, record, member=bool(label), verbose=verbose)
 
 
-def _finish(model: Model, settings: Settings, dataset: Dataset, out: Path, record: Settings) -> Run:
-    """Save the model, its record and its calibration, and draw samples."""
+def _finish(
+    model: Model,
+    settings: Settings,
+    dataset: Dataset,
+    out: Path,
+    record: Settings,
+    *,
+    verbose: bool,
+    member: bool = False,
+) -> Run:
+    """Save the model and its record; unless it is the member of an ensemble, calibrate it and draw samples."""
     if not is_first_process():
-        return Run(model.cpu(), dataset, {"training": record})
-    if isinstance(model, AutoregressiveModel):
+        return Run(model.cpu(), dataset, out, {"training": record})
+    if isinstance(model, AutoregressiveModel) and not member:
+        if verbose:
+            print("scoring examples for the calibration, and drawing samples", file=sys.stderr, flush=True)
         write_calibration(calibrate(model.to(record["device"]), dataset), out)
     folder.save(model.cpu(), out, settings=settings, data=dataset.provenance, training=record)
-    if not isinstance(model, AutoregressiveModel):
-        return Run(model, dataset, folder.read_config(out))
-    kind_of(dataset).leave_samples(model, dataset, out)
-    return Run(model, dataset, folder.read_config(out))
+    if isinstance(model, AutoregressiveModel) and not member:
+        kind_of(dataset).leave_samples(model, dataset, out)
+    return Run(model, dataset, out, folder.read_config(out))
 
 
 def _resumes(settings: Settings, out: Path, resume: bool) -> bool:
@@ -159,7 +208,3 @@ def _resumes(settings: Settings, out: Path, resume: bool) -> bool:
         if key not in RESUMABLE and ours != theirs:
             raise ValueError(f"{out} was fitted with {key}={theirs!r}, got {ours!r}: resume with the same settings")
     return "training" in config and weights
-
-
-def _classes(settings: Settings, dataset: Dataset, split: str) -> Tensor | None:
-    return dataset.classes(split) if settings.get("model.num_classes") is not None else None

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from chainrule import data, models
+from chainrule.abilities import require_likelihood
 from chainrule.data.dataset import Dataset
 from chainrule.kinds import kind_of
 from chainrule.model import AutoregressiveModel
 from chainrule.settings import ENSEMBLE
+from chainrule.training import Training
 from chainrule.yaml_file import read_yaml
 
 Settings = dict[str, Any]
@@ -42,6 +46,20 @@ def load_data(settings: Settings) -> Dataset:
     return data.load(settings["data"], seed=settings.get("seed", 0), **reading)
 
 
+def limited(dataset: Dataset, settings: Settings) -> Dataset:
+    """The data set with the ``validation_size`` of the settings.
+
+    Raises:
+        ValueError: If that is below 1.
+    """
+    size = settings.get("validation_size")
+    if size is None:
+        return dataset
+    if size < 1:
+        raise ValueError(f"validation_size expects at least 1, got {size}")
+    return dataset.validated_on(size)
+
+
 def build(settings: Settings, dataset: Dataset) -> AutoregressiveModel:
     """The untrained model that ``settings`` ask for, for the examples of ``dataset``.
 
@@ -56,8 +74,21 @@ def build(settings: Settings, dataset: Dataset) -> AutoregressiveModel:
             f"orders expects a model that takes an order, got {settings['model']}, which has one of its own"
         )
     conditional = kind.conditional(settings.get("conditional"), _below(settings, "conditional."))
+    if settings.get("conditional") is None:
+        conditional = chosen.usual_conditional(dataset.event_shape, conditional)
     model: AutoregressiveModel = chosen(**arguments, event_shape=dataset.event_shape, conditional=conditional)
     return model
+
+
+def training_settings(settings: Settings) -> Settings:
+    """Those of the settings that `chainrule.training.fit` takes."""
+    names = {field.name for field in dataclasses.fields(Training)}
+    return {name: value for name, value in settings.items() if name in names}
+
+
+def classes_of(settings: Settings, dataset: Dataset, split: str) -> Tensor | None:
+    """The classes of a split that the model of ``settings`` is conditioned on; None if it is not."""
+    return dataset.classes(split) if settings.get("model.num_classes") is not None else None
 
 
 def _below(settings: Settings, prefix: str) -> Settings:
@@ -77,6 +108,28 @@ def model_class(name: str) -> Any:
     if not (isinstance(found, type) and issubclass(found, AutoregressiveModel)):
         raise ValueError(f"model expects a subclass of AutoregressiveModel, got {name!r}, which is none")
     return found
+
+
+def check_members(settings: Settings, dataset: Dataset) -> bool:
+    """True if ``settings`` ask for an ensemble.
+
+    Raises:
+        ValueError: If its members can't be built, do not fit together or have too few variants, or data of this kind
+            have no ensembles.
+    """
+    variants = settings.get("variants", 1)
+    for name, number in {"members": settings.get("members", 1), "variants": variants}.items():
+        if number < 1:
+            raise ValueError(f"{name} expects at least 1, got {number}")
+    members = member_settings(settings)
+    if len(members) == variants == 1 and not settings.get("orders"):
+        return False
+    if not kind_of(dataset).has_ensembles:
+        raise ValueError(
+            "members, orders and variants expect other data than recordings or series, which no ensemble reads yet"
+        )
+    models.Ensemble(models=[require_likelihood(build(member, dataset)) for member in members], variants=variants)
+    return True
 
 
 def member_settings(settings: Settings) -> list[Settings]:

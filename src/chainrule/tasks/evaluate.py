@@ -124,7 +124,8 @@ def _log_probs(
             columns.append(torch.stack(found).cpu())
             continue
         carried = carried or CarriedSurprisals(sequence_model(model))
-        nats = carried(batch).sum(1)
+        nats = carried(batch)
+        nats = (nats if batch.counted is None else nats.masked_fill(~batch.counted, 0.0)).sum(1)
         if batch.continues:
             columns[-1] -= nats
         else:

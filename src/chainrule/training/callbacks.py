@@ -1,64 +1,66 @@
-"""Callbacks beside the optimiser's steps: history, progress, time limit, reproducible epochs."""
+"""Callbacks beside the optimiser's steps: history, time limit, reproducible rounds."""
 
 from __future__ import annotations
 
 import csv
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as lightning
 import torch
+from lightning.pytorch.callbacks import EarlyStopping
 
 from chainrule.atomic import replacing
 from chainrule.batch import epoch_seed
 from chainrule.training.loader import Loader
-from chainrule.training.processes import is_first_process, processes
+from chainrule.training.module import MaximumLikelihood
+from chainrule.training.processes import processes
 
-FIELDS = ("epoch", "train_nats", "valid_nats", "minutes")
+FIELDS = ("step", "train_nats", "valid_nats", "minutes")
 """The columns of ``metrics.csv``."""
 
 
 class History(lightning.Callback):
-    """Training loss and validation NLL of every validated epoch, kept in checkpoints and written to ``metrics.csv``.
+    """Training loss and validation NLL of every round, kept in checkpoints and written to ``metrics.csv``.
 
     Args:
-        path: The CSV file, rewritten after every epoch, or None.
-        verbose: True to show progress: a bar if standard error is a terminal, else a line per epoch there.
+        path: The CSV file, rewritten after every round, or None.
         unit: The unit of the losses.
+        started: The time at which the training began, by `time.monotonic`.
     """
 
-    def __init__(self, path: Path | None, verbose: bool, unit: str) -> None:
+    def __init__(self, path: Path | None, unit: str, started: float) -> None:
         self.path, self.unit = path, unit
-        self.bar = verbose and sys.stderr.isatty()
-        self.lines = verbose and not self.bar and is_first_process()
         self.rows: list[dict[str, float]] = []
         self.minutes_before = 0.0
-        self._started = time.monotonic()
+        self._started = started
 
     @property
     def minutes(self) -> float:
         """Minutes of training so far, those before a resume included."""
         return self.minutes_before + (time.monotonic() - self._started) / 60
 
-    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        self._started = time.monotonic()
+    @property
+    def best(self) -> dict[str, float]:
+        """The row with the lowest validation NLL."""
+        return min(self.rows, key=lambda row: row["valid_nats"])
 
     def on_validation_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        self.rows.append({"epoch": trainer.current_epoch, "valid_nats": float(trainer.callback_metrics["valid_nats"])})
+        self.rows.append({"step": trainer.global_step, "valid_nats": float(trainer.callback_metrics["valid_nats"])})
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        if not self.rows or self.rows[-1]["epoch"] != trainer.current_epoch:
-            return  # an epoch without validation
         self.rows[-1] |= {"train_nats": float(trainer.callback_metrics["train_nats"]), "minutes": self.minutes}
         if self.path is not None:
             write_history(self.rows, self.path, self.unit)
-        if self.lines:
-            row = self.rows[-1]
-            best = " *" if row["valid_nats"] <= min(other["valid_nats"] for other in self.rows) else ""
-            line = "epoch {epoch:4.0f}   train {train_nats:9.3f}   valid {valid_nats:9.3f} {unit}   {minutes:6.1f} min"
-            print(line.format(**row, unit=self.unit) + best, file=sys.stderr, flush=True)
+
+    def on_save_checkpoint(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Say where in the training the checkpoint is; `chainrule.training.checkpoints.Checkpoint` reads it."""
+        ended = trainer.should_stop or trainer.current_epoch + 1 >= (trainer.max_epochs or 0)
+        steps = int(trainer.num_training_batches)
+        checkpoint["round"] = {"steps": steps, "ended": ended, "minutes": self.minutes}
 
     def state_dict(self) -> dict[str, Any]:
         return {"rows": self.rows, "minutes": self.minutes}
@@ -75,10 +77,10 @@ def write_history(rows: list[dict[str, float]], path: Path, unit: str) -> None:
         csv.DictWriter(file, FIELDS).writerows(rows)
 
 
-class SeededEpochs(lightning.Callback):
-    """Makes every epoch a function of the seed and its number, so that a resumed training sees the same one.
+class SeededRounds(lightning.Callback):
+    """Makes every round a function of the seed and its number, so that a resumed training sees the same one.
 
-    It tells the loader which epoch it is, for the shuffle, and seeds torch for noise (dropout, dynamic binarisation).
+    It tells the loader which round it is, for the shuffle, and seeds torch for noise (dropout, dynamic binarisation).
     Each process has noise of its own.
 
     Args:
@@ -90,18 +92,62 @@ class SeededEpochs(lightning.Callback):
         self.seed, self.loader = seed, loader
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        self.loader.set_epoch(trainer.current_epoch)
+        self.loader.set_round(trainer.current_epoch)
         torch.manual_seed(epoch_seed(self.seed, trainer.current_epoch) + processes()[0])
 
 
-class TimeLimit(lightning.Callback):
-    """Ends the training, after the next validation, once it has lasted ``minutes``."""
+class Patience(EarlyStopping):
+    """Ends the training after ``rounds`` rounds without a better validation NLL; one that goes on begins to count anew.
 
-    def __init__(self, minutes: float, history: History) -> None:
+    Args:
+        rounds: That number.
+    """
+
+    def __init__(self, rounds: int) -> None:
+        super().__init__("valid_nats", patience=rounds)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        ended = state_dict["wait_count"] >= state_dict["patience"]
+        super().load_state_dict(state_dict | {"patience": self.patience} | ({"wait_count": 0} if ended else {}))
+
+
+class TimeLimit(lightning.Callback):
+    """Ends the training, with a validation, before it has lasted ``minutes``, wherever in a round that is.
+
+    At the beginning of each round it also tells the module how many steps will fit, so that the learning rate falls
+    over these.
+
+    Args:
+        minutes: The limit.
+        history: Knows the minutes so far.
+        step_seconds: The time of a step, estimated; measured from the first round on.
+        valid_seconds: Likewise the time of a validation.
+    """
+
+    def __init__(self, minutes: float, history: History, step_seconds: float, valid_seconds: float) -> None:
         self.minutes, self.history = minutes, history
+        self.step_seconds, self.valid_seconds = step_seconds, valid_seconds
+        self._round_started = self._valid_started = 0.0
+        self._steps_before = 0
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        assert isinstance(pl_module, MaximumLikelihood)
+        self._round_started, self._steps_before = time.monotonic(), trainer.global_step
+        pl_module.ends_at(trainer.global_step + self._fitting(float(trainer.num_training_batches)))
+
+    def _fitting(self, round_steps: float) -> int:
+        """The number of steps that fit into the time that is left, with a validation after each round."""
+        left = 60 * (self.minutes - self.history.minutes) - self.valid_seconds
+        return max(1, int(left / (self.step_seconds + self.valid_seconds / round_steps)))
 
     def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
-        validates = (trainer.current_epoch + 1) % (trainer.check_val_every_n_epoch or 1) == 0
-        if validates:
-            over = self.history.minutes >= self.minutes
-            trainer.should_stop |= trainer.strategy.reduce_boolean_decision(over, all=False)
+        steps = trainer.global_step - self._steps_before
+        self.step_seconds = (time.monotonic() - self._round_started) / max(steps, 1)
+        spent = 60 * self.history.minutes + self.step_seconds + self.valid_seconds
+        trainer.should_stop |= trainer.strategy.reduce_boolean_decision(spent >= 60 * self.minutes, all=False)
+
+    def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        self._valid_started = time.monotonic()
+
+    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        self.valid_seconds = time.monotonic() - self._valid_started

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,45 +22,88 @@ class AtomicCheckpoints(TorchCheckpointIO):
             super().save_checkpoint(checkpoint, temporary, storage_options)
 
 
-class Keeper(ModelCheckpoint):
-    """Keeps the best epoch in ``best.ckpt`` and the last in ``last.ckpt``, wherever the run folder was moved to.
+@dataclass(frozen=True)
+class Checkpoint:
+    """The place in a training that a checkpoint was written at, and the weights.
 
-    Args:
-        folder: The folder of both.
-        validate_every: Epochs from one validation, after which the epoch is kept, to the next.
+    Attributes:
+        round: The round that had just ended, counted from 0.
+        step: The optimiser steps so far.
+        round_steps: The steps of a round.
+        ended: True if the training ended there.
+        minutes: The minutes so far.
+        weights: The weights, averaged if the training averages them.
     """
 
-    def __init__(self, folder: Path, validate_every: int) -> None:
-        super().__init__(
-            folder,
-            filename="best",
-            monitor="valid_nats",
-            save_last=True,
-            enable_version_counter=False,
-            every_n_epochs=validate_every,
-            save_on_train_epoch_end=True,  # after the validation, and after the history has the epoch's training loss
-        )
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the state but not its paths: a run that was moved would otherwise forget its best score."""
-        assert self.dirpath is not None
-        best = str(Path(self.dirpath) / "best.ckpt")
-        score = state_dict["best_model_score"]
-        moved = {"dirpath": self.dirpath, "best_model_path": best, "kth_best_model_path": best}
-        last = str(Path(self.dirpath) / "last.ckpt")
-        super().load_state_dict(state_dict | moved | {"best_k_models": {best: score}, "last_model_path": last})
+    round: int
+    step: int
+    round_steps: int
+    ended: bool
+    minutes: float
+    weights: dict[str, Any]
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read the epoch and the weights of a checkpoint, on the CPU.
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint, onto the CPU.
 
     Raises:
         ValueError: If the file is missing or damaged.
     """
     try:
-        checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        return {"epoch": checkpoint["epoch"], "state_dict": checkpoint["state_dict"]}
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        own = content["round"]
+        return Checkpoint(
+            content["epoch"], content["global_step"], own["steps"], own["ended"], own["minutes"], content["state_dict"]
+        )
     except FileNotFoundError:
         raise ValueError(f"{path} is missing: delete the run folder and fit again") from None
     except (RuntimeError, EOFError, KeyError, pickle.UnpicklingError) as error:
         raise ValueError(f"{path} is damaged or truncated: delete the run folder and fit again") from error
+
+
+class Checkpoints:
+    """The checkpoints of a training: the best round in ``best.ckpt`` and the last in ``last.ckpt``.
+
+    Args:
+        folder: The folder of both. A run that is moved elsewhere goes on there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def callbacks(self) -> list[ModelCheckpoint]:
+        """The callbacks that write them; the last comes last, as it also keeps the score of the best."""
+        return [_Keeper(self.folder, "best", "valid_nats"), _Keeper(self.folder, "last", None)]
+
+    def path(self, name: str) -> Path:
+        """The file of the checkpoint ``name``, best or last."""
+        return self.folder / f"{name}.ckpt"
+
+    def read(self, name: str) -> Checkpoint:
+        """The checkpoint ``name``, best or last; see `read_checkpoint`."""
+        return read_checkpoint(self.path(name))
+
+    def last(self) -> Checkpoint | None:
+        """The last checkpoint; None if there is none yet."""
+        return self.read("last") if self.path("last").exists() else None
+
+
+class _Keeper(ModelCheckpoint):
+    """Keeps the round with the lowest ``monitor`` so far in one file; without a monitor the last round."""
+
+    def __init__(self, folder: Path, name: str, monitor: str | None) -> None:
+        super().__init__(
+            folder,
+            filename=name,
+            monitor=monitor,
+            enable_version_counter=False,
+            every_n_epochs=1,  # Lightning's epoch is a round
+            save_on_train_epoch_end=True,  # after the validation, and after the history has the round's training loss
+        )
+        self.path = str(folder / f"{name}.ckpt")
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take the state but not its paths: a run that was moved would otherwise forget its best score."""
+        score = state_dict["best_model_score"]
+        best = {"best_model_path": self.path, "kth_best_model_path": self.path, "best_k_models": {self.path: score}}
+        super().load_state_dict(state_dict | {"dirpath": self.dirpath} | (best if self.monitor else {}))

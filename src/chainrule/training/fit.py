@@ -3,57 +3,70 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import shutil
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as lightning
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, RichProgressBar, WeightAveraging
+from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.utils.data import Dataset
 
-from chainrule.abilities import loss_unit_of, validation_loss
+from chainrule.abilities import PartlyCounted, counts_too, loss_unit_of, validation_loss
 from chainrule.batch import as_source
 from chainrule.devices import check_device
 from chainrule.model import CountedModel, Model
-from chainrule.training.callbacks import History, SeededEpochs, TimeLimit, write_history
-from chainrule.training.checkpoints import AtomicCheckpoints, Keeper, read_checkpoint
+from chainrule.training.budget import budget_of
+from chainrule.training.callbacks import History, Patience, SeededRounds, TimeLimit, write_history
+from chainrule.training.checkpoints import AtomicCheckpoints, Checkpoint, Checkpoints
+from chainrule.training.cost import Cost, fitting_batch, seconds_of_a_step
 from chainrule.training.loader import Loader
 from chainrule.training.module import MaximumLikelihood
 from chainrule.training.processes import is_first_process
+from chainrule.training.progress import reporter
 from chainrule.training.session import interruptible, quiet
 from chainrule.training.settings import Training
-from chainrule.training.start import start_at_frequencies
+from chainrule.training.start import start
 
 Data = Dataset[Any] | Tensor
 """Examples ``(N, *event_shape)``: a tensor, a split of a data set, or any data set that gives a batch for a list."""
 
+Loaders = tuple[Loader, Loader]
+"""The batches of training and of validation."""
+
 
 @dataclass(frozen=True)
 class Fit:
-    """The course of a training, and its best epoch.
+    """The course of a training, and its best step.
 
     Attributes:
-        history: ``epoch``, ``train_nats``, ``valid_nats`` and ``minutes`` of every epoch that was validated. A model
-            without a likelihood has its losses there, in its ``loss_unit``.
-        best_epoch: The epoch whose weights the model now has.
-        best_nats: Its mean validation NLL, in nats, or loss.
+        history: ``step``, ``train_nats``, ``valid_nats`` and ``minutes`` of every validation. A model without a
+            likelihood has its losses there, in its ``loss_unit``.
+        best_step: The number of optimiser steps after which the model had the weights that it now has.
+        best_nats: Its mean validation NLL then, in nats, or loss.
         minutes: The duration of the training.
         device: The device that it ran on.
     """
 
     history: list[dict[str, float]]
-    best_epoch: int
+    best_step: int
     best_nats: float
     minutes: float
     device: str
+
+    @property
+    def steps(self) -> int:
+        """The number of optimiser steps."""
+        return int(self.history[-1]["step"])
 
 
 def fit(
@@ -66,61 +79,102 @@ def fit(
     out: str | Path | None = None,
     resume: bool = False,
     verbose: bool = True,
+    label: str = "",
     **settings: Any,
 ) -> Fit:
     """Maximise the mean log p(x) of the training examples, and keep the weights that validate best.
 
-    The model is trained in place. Batches, dropout and other noise depend on the seed and the epoch
+    The model is trained in place. Batches, dropout and other noise depend on the seed and the step
     only, so a training that was interrupted and resumed ends where an uninterrupted one does. A model that is
     fitted by counting (`Table`, `BayesNet`) reads the examples once, and needs none of the settings.
 
     A `SequenceModel` reads a stream in ``batch_size`` lanes, whose states it carries from window to window (truncated
     back-propagation), and recordings in chunks with their history; losses are then per variable.
 
+    A step that would not fit into memory gets fewer rows, with a warning.
+
     Args:
         model: Any model of the contract.
         train: Examples ``(N, *event_shape)``, as a tensor or as a data set indexed by lists.
-        valid: Examples on which the epoch to keep is chosen.
+        valid: Examples by which the weights to keep are chosen.
         train_context: Classes ``(N,)`` of the training examples, for a model with ``num_classes``.
         valid_context: Classes of the validation examples.
         out: Folder for checkpoints and ``metrics.csv``; a temporary one if None.
-        resume: Go on from the last checkpoint in ``out``, if there is one.
-        verbose: Show progress: a bar in a terminal, a line per epoch elsewhere.
+        resume: Go on from the last checkpoint in ``out``, if there is one. A training that had ended then has up to
+            ``max_steps`` steps in all, or as many as a new one where none are given, and ``minutes`` more.
+        verbose: Show progress: a bar in a terminal, a line every few seconds elsewhere.
+        label: The beginning of each of these lines.
         **settings: Settings of the training by name, such as ``max_epochs=20``; `Training` documents them all.
 
     Raises:
-        ValueError: If a setting is unknown or out of range, or there are no examples that the model can read.
+        ValueError: If a setting is unknown or out of range, there are no examples that the model can read, or the
+            memory is too small for one of them.
         TrainingError: If the loss is no longer a finite number.
         KeyboardInterrupt: On Ctrl-C; the last checkpoint stays in ``out``.
     """
+    started = time.monotonic()
     training = Training.of(settings)
     device = check_device(training.device)
-    train_loader, valid_loader = _loaders(model, (train, valid), (train_context, valid_context), training)
+    loaders = _loaders(model, (train, valid), (train_context, valid_context), training)
     torch.manual_seed(training.seed)
     if training.compile:
-        _check_compiler(train_loader, device)
+        _check_compiler(loaders[0], device)
     if isinstance(model, CountedModel):
         if training.perturb:
             raise ValueError(f"perturb expects a model that is trained, got {type(model).__name__}, which counts")
-        return _count(model, train_loader, valid_loader, out)
+        return _count(model, *loaders, out)
+    loaders, training = _fitting(model, loaders, training, device)
     dtype = model.dtype
-    module = MaximumLikelihood(model, training, total_steps=training.max_epochs * len(train_loader))
     with contextlib.ExitStack() as stack:
         folder = Path(out if out is not None else stack.enter_context(tempfile.TemporaryDirectory()))
         written = folder / "metrics.csv" if out is not None and is_first_process() else None
-        history = History(written, verbose=verbose, unit=loss_unit_of(model))
-        keeper = Keeper(folder / "checkpoints", training.validate_every)
+        history = History(written, loss_unit_of(model), started)
+        checkpoints = Checkpoints(folder / "checkpoints")
+        before = checkpoints.last() if resume else None
+        if before is None:
+            start(model, loaders[0])
+        module, rounds, callbacks = _planned(model, loaders, training, device, before, history)
+        if verbose and is_first_process():
+            callbacks.append(reporter(history, label))
         stack.enter_context(quiet())
-        trainer = _trainer(training, device, train_loader, history, keeper)
-        _run(trainer, module, keeper, train_loader, valid_loader, resume)
+        trainer = _trainer(training, device, loaders[0], [*callbacks, *checkpoints.callbacks()], rounds)
+        _run(trainer, module, checkpoints, loaders, resumed=before is not None)
     model.to(dtype).eval()  # precision may have changed it
-    row = min(history.rows, key=lambda row: row["valid_nats"])
-    return Fit(history.rows, int(row["epoch"]), row["valid_nats"], history.minutes, str(trainer.strategy.root_device))
+    best = history.best
+    nats = best["valid_nats"] if not counts_too(model) else _with_best_share(model, module, loaders[1])
+    return Fit(history.rows, int(best["step"]), nats, history.minutes, str(trainer.strategy.root_device))
+
+
+@torch.no_grad()
+def _with_best_share(model: PartlyCounted, module: MaximumLikelihood, loader: Loader) -> float:
+    """The mean validation NLL once the counted part of ``model`` has the best share of the probabilities."""
+    batches = [batch.map(lambda part: part.to(module.model.device)) for batch in loader]
+    model.fit_share(batches)
+    return torch.cat([module.validation_losses(batch) for batch in batches]).double().mean().item()
+
+
+def cost_of(model: Model, train: Data, *, train_context: Tensor | None = None, **settings: Any) -> Cost:
+    """The cost of ``fit(model, train, ..., **settings)``; a few steps are timed, and the model stays as it is.
+
+    Raises:
+        ValueError: As `fit`.
+    """
+    training = Training.of(settings)
+    device = check_device(training.device)
+    contexts = (train_context, train_context)
+    loader, _ = _loaders(model, (train, train), contexts, training)
+    size, memory = fitting_batch(model, loader, training, device)
+    training = replace(training, batch_size=size)
+    loader, _ = _loaders(model, (train, train), contexts, training)
+    seconds = seconds_of_a_step(model, loader, training, device)
+    budget = budget_of(training, loader.epoch_steps)
+    parameters = model.num_parameters
+    return Cost(parameters, size, memory, seconds, budget.steps, training.minutes)
 
 
 def _loaders(
     model: Model, examples: tuple[Data, Data], contexts: tuple[Tensor | None, Tensor | None], training: Training
-) -> tuple[Loader, Loader]:
+) -> Loaders:
     """The batches of training and of validation.
 
     Raises:
@@ -137,20 +191,55 @@ def _loaders(
     )
 
 
-def _trainer(training: Training, device: str, loader: Loader, history: History, keeper: Keeper) -> lightning.Trainer:
-    """Lightning's trainer of these settings, for the batches of training of ``loader``."""
-    # History comes before the keeper, so that a checkpoint holds the epoch that it belongs to.
-    callbacks: list[lightning.Callback] = [SeededEpochs(training.seed, loader), history, keeper]
+def _fitting(model: Model, loaders: Loaders, training: Training, device: str) -> tuple[Loaders, Training]:
+    """The same batches, or smaller ones where a step would not fit into memory."""
+    train, valid = loaders
+    size, _ = fitting_batch(model, train, training, device)
+    if size >= train.size:
+        return loaders, training
+    warnings.warn(f"a step of {train.size} rows would not fit into memory: it has {size}", stacklevel=3)
+    smaller = replace(training, batch_size=size)
+    contexts = train.context, valid.context
+    return _loaders(model, (train.examples, valid.examples), contexts, smaller), smaller  # type: ignore[arg-type]
+
+
+def _planned(
+    model: Model, loaders: Loaders, training: Training, device: str, before: Checkpoint | None, history: History
+) -> tuple[MaximumLikelihood, int, list[lightning.Callback]]:
+    """The module that trains ``model``, the number of rounds, and the callbacks that begin and end them."""
+    train, valid = loaders
+    minutes, seconds, fitting = training.minutes, 0.0, math.inf
+    if minutes is not None:
+        seconds = seconds_of_a_step(model, train, training, device)
+        fitting = 60 * minutes / max(seconds, 1e-9)
+        if before is not None and before.ended:
+            minutes += before.minutes
+    budget = budget_of(training, train.epoch_steps, fitting)
+    train.round_steps = budget.round_steps if before is None else before.round_steps
+    rounds, steps = math.ceil(budget.steps / train.round_steps), budget.steps
+    if before is not None and before.ended:
+        more = steps - before.step if budget.given else steps
+        rounds, steps = before.round + 1 + math.ceil(more / train.round_steps), before.step + more
+    module = MaximumLikelihood(model, training, total_steps=steps)
+    if before is not None and before.ended:
+        module.begun = before.step
+    callbacks: list[lightning.Callback] = [SeededRounds(training.seed, train)]
+    if minutes is not None:
+        valid_seconds = 2 / 3 * seconds * len(valid)  # no gradients, but twice the rows
+        callbacks.append(TimeLimit(minutes, history, seconds, valid_seconds))
+    if budget.patience is not None:
+        callbacks.append(Patience(budget.patience))
+    return module, rounds, [*callbacks, history]
+
+
+def _trainer(
+    training: Training, device: str, loader: Loader, callbacks: list[lightning.Callback], rounds: int
+) -> lightning.Trainer:
+    """Lightning's trainer of these settings, for the batches of training of ``loader``; its epochs are rounds."""
     if training.averaging is not None:
         # Lightning's EMAWeightAveraging averages tensor by tensor, with copies: three times slower.
         average = get_ema_multi_avg_fn(training.averaging)
         callbacks.append(WeightAveraging(multi_avg_fn=average, use_buffers=False))
-    if training.patience is not None:
-        callbacks.append(EarlyStopping("valid_nats", patience=training.patience))
-    if training.max_minutes is not None:
-        callbacks.append(TimeLimit(training.max_minutes, history))
-    if history.bar:
-        callbacks.append(RichProgressBar())
     strategy = training.strategy
     if loader.carried and training.devices > 1 and strategy in ("auto", "ddp"):
         strategy = "ddp_find_unused_parameters_true"  # only the first window of an epoch uses the first state
@@ -159,42 +248,31 @@ def _trainer(training: Training, device: str, loader: Loader, history: History, 
         devices=training.devices,
         strategy=strategy,
         precision=training.precision,
-        max_epochs=training.max_epochs,
-        check_val_every_n_epoch=training.validate_every,
+        max_epochs=rounds,
         gradient_clip_val=training.gradient_clip,
         callbacks=callbacks,
         plugins=[AtomicCheckpoints()],
         logger=False,
         enable_model_summary=False,
-        enable_progress_bar=history.bar,
+        enable_progress_bar=False,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
-        default_root_dir=Path(str(keeper.dirpath)).parent,
     )
 
 
 def _run(
-    trainer: lightning.Trainer,
-    module: MaximumLikelihood,
-    keeper: Keeper,
-    train_loader: Loader,
-    valid_loader: Loader,
-    resume: bool,
+    trainer: lightning.Trainer, module: MaximumLikelihood, checkpoints: Checkpoints, loaders: Loaders, *, resumed: bool
 ) -> None:
-    """Train, from the last checkpoint on if ``resume`` is set, and load the weights that validated best."""
-    folder = Path(str(keeper.dirpath))
-    folder.mkdir(parents=True, exist_ok=True)
-    last = folder / "last.ckpt"
-    resumed = resume and last.exists()
+    """Train, from the last checkpoint on if ``resumed``, and load the weights that validated best."""
+    train, valid = loaders
     if resumed:
-        # Lightning prefetches the first batch of a resumed epoch before it says which epoch it is.
-        train_loader.set_epoch(read_checkpoint(last)["epoch"] + 1)
-        read_checkpoint(folder / "best.ckpt")
-    else:
-        start_at_frequencies(module.model, train_loader)
+        # Lightning prefetches the first batch of a resumed round before it says which round it is.
+        train.set_round(checkpoints.read("last").round + 1)
+        checkpoints.read("best")
+    checkpoints.folder.mkdir(parents=True, exist_ok=True)
     with interruptible():
-        trainer.fit(module, train_loader, valid_loader, ckpt_path=last if resumed else None, weights_only=True)
-    module.load_state_dict(read_checkpoint(Path(str(keeper.best_model_path)))["state_dict"])
+        trainer.fit(module, train, valid, ckpt_path=checkpoints.path("last") if resumed else None, weights_only=True)
+    module.load_state_dict(checkpoints.read("best").weights)
     # The first process may have a temporary folder of its own: it waits until all have read its file.
     trainer.strategy.barrier()
 
@@ -210,7 +288,7 @@ def _count(model: CountedModel, train: Loader, valid: Loader, out: str | Path | 
         ]
     train_nats, valid_nats = (torch.cat(parts).mean().item() for parts in losses)
     minutes = (time.monotonic() - started) / 60
-    row = {"epoch": 0, "train_nats": train_nats, "valid_nats": valid_nats, "minutes": minutes}
+    row = {"step": 0, "train_nats": train_nats, "valid_nats": valid_nats, "minutes": minutes}
     if out is not None and is_first_process():
         Path(out).mkdir(parents=True, exist_ok=True)
         write_history([row], Path(out) / "metrics.csv", loss_unit_of(model))

@@ -1,4 +1,4 @@
-"""The one loader: the batches of examples of any form, epoch after epoch."""
+"""The one loader: the batches of examples of any form, round after round."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from chainrule.training.processes import processes
 class Loader:
     """The batches of a training or a validation; of processes that train together, each reads its part.
 
-    `set_epoch` sets the epoch that the next iteration reads.
+    A validation reads all examples. A training reads a *round*: the next `round_steps` batches, which may be a part of
+    an epoch or several epochs. `set_round` says which round the next iteration reads.
 
     Args:
         model: Decides whether examples are read whole or chunk by chunk.
-        examples: What to read.
+        examples: The examples to read.
         context: What each example is conditioned on, ``(N, ...)``.
         size: Rows of an optimiser step.
         seed: Seed of the shuffling; None for a validation.
@@ -44,20 +45,28 @@ class Loader:
             raise ValueError(
                 "recordings expect a model of classes or of none, got one of frames, which chunks don't have"
             )
-        self.examples, self.context, self.size, self.seed, self.epoch = examples, context, size, seed, 0
-        epoch = self._batches((0, devices))
-        self._steps, self.carried = len(epoch), epoch.carried
+        self.examples, self.context, self.size, self.seed = examples, context, size, seed
+        epoch = self._epoch(0, (0, devices))
+        self.epoch_steps, self.carried = len(epoch), epoch.carried
+        self.round, self.round_steps = 0, self.epoch_steps
 
-    def set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
+    def set_round(self, index: int) -> None:
+        """The next iteration reads round ``index``, counted from 0."""
+        self.round = index
 
     def __len__(self) -> int:
-        return self._steps
+        return self.round_steps
 
     def __iter__(self) -> Iterator[Batch]:
-        return iter(self._batches(processes()))
+        first = self.round * self.round_steps
+        step, stop = first, first + self.round_steps
+        while step < stop:
+            epoch, start = divmod(step, self.epoch_steps)
+            end = min(self.epoch_steps, start + stop - step)
+            yield from self._epoch(epoch, processes()).between(start, end)
+            step += end - start
 
-    def _batches(self, part: tuple[int, int]) -> Batches:
+    def _epoch(self, epoch: int, part: tuple[int, int]) -> Batches:
         return self.examples.batches(
-            self.size, seed=self.seed, epoch=self.epoch, history=self.history, context=self.context, part=part
+            self.size, seed=self.seed, epoch=epoch, history=self.history, context=self.context, part=part
         )

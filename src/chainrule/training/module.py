@@ -14,7 +14,7 @@ from chainrule.batch import Batch
 from chainrule.errors import TrainingError
 from chainrule.model import Model, State
 from chainrule.sequence import end_symbol_of, sequence_model
-from chainrule.state import detach
+from chainrule.state import detach, tensors_of, with_tensors
 from chainrule.training.processes import mean_of_all, processes
 from chainrule.training.settings import Training
 
@@ -26,13 +26,19 @@ class MaximumLikelihood(lightning.LightningModule):
         model: The model to train, in place.
         settings: The settings of the training.
         total_steps: Optimiser steps of the whole training.
-    """
 
-    _carried: tuple[State, Tensor]
+    Attributes:
+        begun: The step at which the schedule of the learning rate begins: where an earlier training had ended.
+    """
 
     def __init__(self, model: Model, settings: Training, total_steps: int) -> None:
         super().__init__()
-        self.model, self.settings, self.total_steps = model, settings, total_steps
+        self.model, self.settings = model, settings
+        self.total_steps = self.most_steps = total_steps
+        self.begun = 0
+        self._carried: tuple[State, Tensor] | None = None
+        self._set_aside: tuple[State, Tensor] | None = None
+        self._loaded: list[Tensor] = []
         self._loss, self._surprisals = model.loss, self._parallel_surprisals
         if settings.compile:
             # Whole examples come in two shapes at most: the last batch of an epoch may be smaller.
@@ -60,7 +66,11 @@ class MaximumLikelihood(lightning.LightningModule):
         context = model.check_context(batch.context, len(x))
         if batch.counted is not None:
             return self._surprisals(x, context)[batch.counted]
-        state, previous = self._carried if batch.continues else (model.start(len(x), context), None)
+        state, previous = model.start(len(x), context), None
+        if batch.continues and self._carried is not None:
+            state, previous = self._carried
+        elif batch.continues and self._loaded:
+            state, previous = with_tensors(state, self._loaded[:-1]), self._loaded[-1]
         distribution, state = model.advance(state, previous, x)
         self._carried = detach(state), x[:, -1]
         return -distribution.log_prob(x).flatten()
@@ -85,6 +95,25 @@ class MaximumLikelihood(lightning.LightningModule):
         # Gradients are averaged over the processes, whose parts of a batch may differ in size.
         return losses.sum() * (processes()[1] / count)
 
+    def on_validation_start(self) -> None:
+        # A validation within an epoch has states of its own.
+        self._set_aside = self._carried
+
+    def on_validation_end(self) -> None:
+        self._carried = self._set_aside
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the states of the lanes of a stream: a round may end within an epoch."""
+        alone = processes()[1] == 1  # several processes begin their lanes anew
+        checkpoint["carried"] = [] if self._carried is None or not alone else tensors_of(self._carried)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self._loaded = checkpoint["carried"]
+
+    def ends_at(self, step: int) -> None:
+        """Let the learning rate fall to its end at ``step``, or at the last step of the budget if that is earlier."""
+        self.total_steps = min(self.most_steps, step)
+
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         mean, count = mean_of_all(self.validation_losses(batch))
         self.log("valid_nats", mean, batch_size=count)
@@ -105,7 +134,8 @@ class MaximumLikelihood(lightning.LightningModule):
         warmup, schedule = self.settings.warmup, self.settings.schedule
         if step < warmup:
             return (step + 1) / warmup
-        progress = min((step - warmup) / max(self.total_steps - warmup, 1), 1.0)
+        first = max(warmup, self.begun)
+        progress = min((step - first) / max(self.total_steps - first, 1), 1.0)
         if schedule == "cosine":
             return 0.5 * (1 + math.cos(math.pi * progress))
         return 1 - progress if schedule == "linear" else 1.0

@@ -14,20 +14,26 @@ from chainrule.words import suggestion
 class Training:
     """The settings of `chainrule.fit`.
 
+    A training ends at the first of ``max_steps``, ``max_epochs``, ``minutes`` and ``patience``. If neither steps nor
+    epochs are given, their number follows from the number of examples, and so does the patience; see
+    `chainrule.training.budget`.
+
     Args:
         seed: Seed of the shuffling and of all noise in training.
+        max_steps: Optimiser steps, at most.
         max_epochs: Passes over the training examples, at most.
-        max_minutes: Minutes of training, at most.
+        minutes: Minutes of training, at most, validations included. The learning rate falls over the steps that fit.
         batch_size: Examples per optimiser step (128 by default); of a stream, lanes; of recordings, chunks (8).
         learning_rate: The highest learning rate of AdamW.
         weight_decay: Decoupled weight decay of the weights.
-        schedule: How the learning rate falls over ``max_epochs``.
+        schedule: How the learning rate falls over the training.
         warmup: Optimiser steps during which it rises first.
         gradient_clip: Largest norm of a gradient; None for no limit.
         averaging: Decay of an exponential moving average of the weights, such as 0.999; the average is then validated
             and kept. None for no averaging.
-        patience: Validations without a better validation NLL after which training ends; None for never.
-        validate_every: Epochs from one validation to the next, where validating costs more than training.
+        patience: Steps without a better validation NLL after which training ends; None for never, where the number of
+            steps or epochs is given.
+        validate_every: Steps from one validation to the next, about; by default an epoch, or less where that is long.
         perturb: Share of the values of training that are replaced at random, such as 0.1. The model then learns less of
             what its examples mean than of what all data of their kind have in common: it is the background model of a
             likelihood ratio (`chainrule score --score ratio`; Ren et al. 2019).
@@ -43,8 +49,9 @@ class Training:
     """
 
     seed: int = 0
-    max_epochs: int = 50
-    max_minutes: float | None = None
+    max_steps: int | None = None
+    max_epochs: int | None = None
+    minutes: float | None = None
     batch_size: int | None = None
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
@@ -53,7 +60,7 @@ class Training:
     gradient_clip: float | None = None
     averaging: float | None = None
     patience: int | None = None
-    validate_every: int = 1
+    validate_every: int | None = None
     perturb: float = 0.0
     device: str = "auto"
     devices: int = 1
@@ -62,12 +69,12 @@ class Training:
     compile: bool = False
 
     def __post_init__(self) -> None:
-        least = {"max_epochs": 1, "batch_size": 1, "patience": 1, "validate_every": 1, "devices": 1}
-        for name, bound in (least | {"seed": 0, "warmup": 0, "weight_decay": 0}).items():
+        counts = ("max_steps", "max_epochs", "batch_size", "patience", "validate_every", "devices")
+        for name, bound in (dict.fromkeys(counts, 1) | {"seed": 0, "warmup": 0, "weight_decay": 0}).items():
             number = getattr(self, name)
             if number is not None and not number >= bound:
                 raise ValueError(f"{name} expects at least {bound}, got {number}")
-        for name in ("learning_rate", "max_minutes", "gradient_clip"):
+        for name in ("learning_rate", "minutes", "gradient_clip"):
             size = getattr(self, name)
             if size is not None and not 0 < size < math.inf:
                 raise ValueError(f"{name} expects a positive number, got {size}")
@@ -77,10 +84,6 @@ class Training:
             raise ValueError(f"averaging expects a decay between 0 and 1, got {self.averaging}")
         if not 0 <= self.perturb < 1:
             raise ValueError(f"perturb expects a share in [0, 1), got {self.perturb}")
-        if self.max_epochs % self.validate_every:
-            raise ValueError(
-                f"validate_every expects a divisor of max_epochs, {self.max_epochs}, got {self.validate_every}"
-            )
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Self:

@@ -7,7 +7,7 @@ import copy
 import torch
 from torch import Tensor
 
-from chainrule.abilities import validation_loss
+from chainrule.abilities import counts_too, validation_loss
 from chainrule.batch import Batch
 from chainrule.model import Model
 from chainrule.sequence import sequence_model
@@ -16,8 +16,19 @@ from chainrule.training.loader import Loader
 EXAMPLES, VALUES = 20_000, 2_000_000
 """Frequencies are those of about so many training examples, or values, at most."""
 
+COUNTED = 256
+"""Examples that are counted at once."""
+
 TRIED = 20_000
 """The values of the examples on which the model is compared with the frequencies: few, since they cost two passes."""
+
+
+def start(model: Model, loader: Loader) -> None:
+    """Count what is counted, and set the output of ``model`` to the frequencies of the training values."""
+    start_at_frequencies(model, loader)
+    if counts_too(model):
+        examples = loader.examples.in_order(COUNTED, history=loader.history, context=loader.context)
+        model.count((batch.x, batch.context) for batch in examples)
 
 
 @torch.no_grad()

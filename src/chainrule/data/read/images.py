@@ -67,12 +67,13 @@ def load_images(folder: Path, *, seed: int = 0, levels: int | None = None, skip_
     folder of its class, the classes are the labels. Files that can't be decoded are refused when they are read, or,
     with ``skip_unreadable``, looked for first, by decoding all, and left out with a warning.
 
+    Images have 256 ``levels``, or 2 if all their pixels are black or white.
+
     Raises:
         ValueError: If there are no images, or one is of another size, has transparency or more than 8
             bits per channel, or cannot be read.
     """
-    levels = 256 if levels is None else levels
-    if levels > 256:
+    if levels is not None and levels > 256:
         raise ValueError(f"{folder}: expected levels from 2 to 256 for images, got levels={levels}")
     roots = roots_of(folder)
     tables = f", recordings (.wav .flac) or the files *.train.*, *.valid.* and *.test.* ({' '.join(rows.SUFFIXES)})"
@@ -81,6 +82,8 @@ def load_images(folder: Path, *, seed: int = 0, levels: int | None = None, skip_
     if skip_unreadable:
         parts, skipped = _readable(parts)
     shape = common_shape(sorted({path for paths in parts.values() for path in paths}))
+    if levels is None:
+        levels = 2 if _is_black_and_white([path for paths in parts.values() for path in paths]) else 256
     labels, classes = labels_of(parts, roots)
     quantised = "values as in the files" if levels == 256 else f"quantised to floor(value * {levels} / 256)"
     origin: dict[str, Any] = {"path": str(folder.resolve()), "binarisation": quantised}
@@ -94,6 +97,15 @@ def load_images(folder: Path, *, seed: int = 0, levels: int | None = None, skip_
     description = f"{name}: {total} images {'x'.join(map(str, shape))}, {levels} levels, {quantised}"
     splits = {split: ImageExamples(paths, shape, levels) for split, paths in parts.items()}
     return Dataset(name, description, ImageFormat(levels), splits, origin, labels)
+
+
+def _is_black_and_white(paths: Sequence[Path]) -> bool:
+    """True if all files are grey, and all their pixels 0 or 255; the first file with another value ends the search."""
+    modes = (read_header(path)[0] for path in paths)
+    return all(
+        mode == "L" and bool(np.isin(decode(path, "L"), (0, 255)).all())
+        for path, mode in zip(paths, modes, strict=True)
+    )
 
 
 def read_all(path: Path, shape: Sequence[int], levels: int) -> tuple[Examples, list[str] | None]:

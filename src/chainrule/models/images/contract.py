@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from chainrule.abilities import RepeatedSteps
 from chainrule.conditionals import Conditional
 from chainrule.model import AutoregressiveModel
 from chainrule.models.images.patches import Patches
@@ -18,7 +19,7 @@ from chainrule.nn.outputs import start_output
 from chainrule.state import Shared, State
 
 
-class ImageModel(AutoregressiveModel):
+class ImageModel(AutoregressiveModel, RepeatedSteps):
     """An autoregressive model of images ``(channels, height, width)`` in raster order, of pixels or of patches.
 
     To add one, write `network`, the parallel pass from features to parameters, and `network_start` and `network_step`,
@@ -31,6 +32,8 @@ class ImageModel(AutoregressiveModel):
         width: Columns of pixels, or of patches.
         num_inputs: Features of a pixel, or of a patch.
         num_outputs: Parameters of a pixel, or of a patch.
+        step_period: A step costs as much as one this many rows, or columns, away, apart from the first of each. It is
+            1 unless a network skips pixels.
 
     Args:
         event_shape: ``(channels, height, width)``.
@@ -41,6 +44,8 @@ class ImageModel(AutoregressiveModel):
     Raises:
         ValueError: If the event is no image, or a patch too large.
     """
+
+    step_period = 1
 
     def __init__(
         self,
@@ -108,6 +113,11 @@ class ImageModel(AutoregressiveModel):
         """The site of the variable generated at time t."""
         pixel, colour = divmod(t, self.colours)
         return Site(*divmod(pixel, self.width), colour)
+
+    def step_group(self, t: int) -> Hashable:
+        """The place within a pixel or patch, and where in a period that is; the first row and column are apart."""
+        row, column, place = self.site(t) if self.patches is None else self.patches.places[t]
+        return place, *((i > 0, i % self.step_period) for i in (row, column))
 
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
         own = self.network_start(batch_size, context)

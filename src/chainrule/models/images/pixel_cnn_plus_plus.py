@@ -27,7 +27,7 @@ from chainrule.conditionals import Conditional, DiscretizedLogisticMixture
 from chainrule.conditionals.base import at_least_single
 from chainrule.conditionals.logistic_mixture import LogisticBins
 from chainrule.conditionals.starting import clusters
-from chainrule.models.images.contract import ImageModel
+from chainrule.models.images.contract import ImageModel, image_shape
 from chainrule.nn.checks import check_counts, check_dropout
 from chainrule.nn.masked_conv import FeaturesAt, MaskedConv2d, RowsAbove, Site
 from chainrule.nn.outputs import start_output
@@ -83,6 +83,7 @@ class PixelCNNPlusPlus(ImageModel):
         check_counts(hidden_size=hidden_size, num_blocks=num_blocks, num_resolutions=num_resolutions)
         check_dropout(dropout)
         self.joint = self._joint()
+        self.step_period = 2 ** (num_resolutions - 1)
         inputs = self.num_inputs + 1  # and a one, by which it knows where the image ends
         self.above = RowsAbove(inputs, hidden_size, 5, own_row=False)
         self.beside = MaskedConv2d(inputs, hidden_size, 3, own=False)
@@ -90,6 +91,14 @@ class PixelCNNPlusPlus(ImageModel):
         if self.joint is not None:
             self.num_outputs = self._num_joint_outputs(self.joint)
         self.output = nn.Conv2d(2 * hidden_size, self.num_outputs, 1)
+
+    @classmethod
+    def usual_conditional(cls, event_shape: Sequence[int], usual: Conditional) -> Conditional:
+        """The ``usual`` family of one colour; of several a mixture of logistics over the same levels."""
+        colours, _, _ = image_shape(event_shape, cls.__name__)
+        if colours == 1 or usual.values is None:
+            return usual
+        return DiscretizedLogisticMixture(len(usual.values))
 
     def _joint(self) -> DiscretizedLogisticMixture | None:
         """The mixture whose components several colours share, or None for one colour."""

@@ -1,0 +1,233 @@
+"""Bayesian autoregression: a linear prediction from the last values, whose weights are learned along the sequence.
+
+With y_t the place of x_t on the line of its conditional, d_t = y_t - y_{t-1} and u the usual size of d_t,
+
+d_t / u ~ w . phi_t,    phi_t = (1, level y_{t-1}, d_{t-1} / u, ..., d_{t-p} / u),    w ~ N(0, diag(v))
+
+The state is the posterior of the weights w given all earlier values (recursive least squares), so that p(x_t | x_<t) is
+exact, and the model goes on learning wherever it reads. A priori w = 0, a random walk; the weight of lag k has the
+prior deviation ``prior`` / sqrt(k). The conditional is a mixture centred at the prediction, of a scale
+
+log s_t = log u + g_0 log(1 + phi_t^T V_t phi_t) + g_1 log a_t + g_2 log b_t + g_3 level_{t-1},
+
+where V_t is the posterior covariance of w, and a_t and b_t are the size of the recent errors, of a short and a long
+memory. By maximum likelihood are fitted only the shape of the mixture, g, and the first conditional.
+
+References:
+    Time series analysis: forecasting and control (Box and Jenkins, 1970)
+    Adaptive filter theory (Haykin, 1986), recursive least squares
+    Forecasting with Bayesian vector autoregressions: five years of experience (Litterman, 1986),
+    https://doi.org/10.1080/07350015.1986.10509491 (a random walk as the prior)
+    Generalized autoregressive conditional heteroskedasticity (Bollerslev, 1986),
+    https://doi.org/10.1016/0304-4076(86)90063-1 (a scale that follows recent errors)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from chainrule.conditionals import Conditional
+from chainrule.nn.checks import check_counts
+from chainrule.order import OrderSpec
+from chainrule.sequence import SequenceModel
+from chainrule.state import Shared, State
+
+MEMORIES = (0.7, 0.95)
+"""Decays of the running squares of the errors."""
+
+USUAL = 2.0
+"""Errors of the usual size that each running square counts at the start."""
+
+LEVEL_PRIOR = 0.1
+"""The prior deviation of the weights of the constant and of the level."""
+
+FLOOR = 0.01
+"""Added to the running squares, so that values that repeat don't make the scale zero."""
+
+FARTHEST = 1e3
+"""Regressors and errors are cut off at this many usual sizes: weights would lose their digits after larger ones."""
+
+
+LOG_SCALES = 9.0
+"""The bound of the change of log s, which has no effect on sensible data, and keeps extreme weights finite."""
+
+
+@dataclass(frozen=True)
+class _Learned:
+    """What the model knows after some values; D regressors are a one, the level, and p differences.
+
+    Attributes:
+        seen: The number of values.
+        last: The place of the last value, ``(B, 1)``.
+        regressors: phi of the next value, ``(B, D)``; before the first value, all values were the same.
+        weights: The posterior mean of the weights, ``(B, D)``.
+        covariance: Their posterior covariance V, ``(B, D, D)``.
+        doubts: V phi, ``(B, D)``.
+        squares: The running sums of squared errors, ``(B, len(MEMORIES))``.
+    """
+
+    seen: Shared[int]
+    last: Tensor
+    regressors: Tensor
+    weights: Tensor
+    covariance: Tensor
+    doubts: Tensor
+    squares: Tensor
+
+
+class BayesianAR(SequenceModel):
+    """Linear autoregression whose weights are inferred from the sequence itself, with a mixture of any shape around it.
+
+    It suits short series: only a few numbers are trained, and a trend or a level that training never saw is followed.
+    A value costs O(lags^2). Values are computed one after the other, in double precision.
+
+    Args:
+        event_shape: Shape of one example. A sequence ``(n,)`` in raster order may also be shorter or longer.
+        conditional: The family of p(x_t | x_<t), of locations and scales: a `Gaussian`, a `GaussianMixture`, a
+            `LogisticMixture`, a `DiscretizedLogisticMixture`, or one of them in other units.
+        lags: Differences p that the prediction reads.
+        prior: The prior standard deviation of the weight of the last difference.
+        order: The sequence in which the variables are generated.
+
+    Raises:
+        ValueError: If the conditional has no locations, ``lags`` is below 1 or ``prior`` not positive.
+
+    >>> from chainrule.conditionals import Gaussian
+    >>> model = BayesianAR(event_shape=(100,), conditional=Gaussian(), lags=2)
+    >>> line = torch.arange(100.0).unsqueeze(0)
+    >>> early, late = model(line).mean[0, [1, 99]].tolist()
+    >>> early, 98.9 < late < 99.1
+    (0.0, True)
+    """
+
+    growth = "constant in n"
+
+    first: Tensor
+    centre: Tensor
+    spread: Tensor
+    unit: Tensor
+    _prior: Tensor
+
+    def __init__(
+        self,
+        *,
+        event_shape: Sequence[int],
+        conditional: Conditional,
+        lags: int = 26,
+        prior: float = 0.3,
+        order: OrderSpec = "raster",
+    ) -> None:
+        super().__init__(event_shape=event_shape, conditional=conditional, order=order)
+        check_counts(lags=lags)
+        if not prior > 0:
+            raise ValueError(f"prior expects a positive number, got {prior}")
+        self.lags = lags
+        _, means, _ = conditional.components_of(torch.zeros(conditional.num_parameters))
+        alike, apart = torch.zeros_like(means), torch.linspace(0, 1, len(means))
+        self.register_buffer("first", conditional.of_components(alike, alike, alike))
+        # Most errors are below the usual size, and few are far larger.
+        self.error = nn.Parameter(conditional.of_components(-2 * apart, alike, 1.2 * apart - 0.3 * (len(means) > 1)))
+        self.scale_weights = nn.Parameter(torch.tensor([0.5, *[0.5] * len(MEMORIES), 0.0]))
+        for name, value in {"centre": 0.0, "spread": 1.0, "unit": 1.0}.items():
+            self.register_buffer(name, torch.tensor(value))
+        of_lags = prior**2 / torch.arange(1, lags + 1)
+        self.register_buffer("_prior", torch.cat([torch.full((2,), LEVEL_PRIOR**2), of_lags]), persistent=False)
+
+    @torch.no_grad()
+    def start_at(self, x: Tensor) -> None:
+        """Measure the level, the spread and the usual step of ``x``; the first conditional gets its frequencies.
+
+        Values ``(M,)`` are taken as one sequence. The other conditionals start at a random walk.
+        """
+        self.first.copy_(self._start_of_all(x))
+        if x.dim() > 1 and not self.any_length:
+            x = self.order.flatten(x)
+        places = self.conditional.on_line(x).double()
+        spread = places.std(correction=0)
+        least = 1e-6 * (1 + places.abs().max())
+        self.centre.copy_(places.mean())
+        self.spread.copy_(spread.maximum(least))
+        steps = places.diff(dim=-1)
+        usual = steps.square().mean().sqrt() if steps.numel() else spread
+        self.unit.copy_(usual.maximum(1e-3 * spread).maximum(least))
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
+        sequence = x if self.any_length else self.order.flatten(x)
+        parameters, _ = self._pass(self.start(len(x), context), None, sequence)
+        return self.conditional.distribution(parameters if self.any_length else self.order.unflatten(parameters))
+
+    def start(self, batch_size: int, context: Tensor | None = None) -> State:
+        prior = self._prior.double()
+        nothing = torch.zeros(batch_size, len(prior), dtype=torch.double, device=prior.device)
+        squares = nothing.new_full((batch_size, len(MEMORIES)), USUAL)
+        covariance = prior.diag().repeat(batch_size, 1, 1)
+        return _Learned(Shared(0), nothing[:, :1], nothing, nothing, covariance, nothing, squares)
+
+    def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
+        state = state if previous is None else self._learn(state, previous)
+        return self.conditional.distribution(self._after([state])[:, 0]), state
+
+    def advance(self, state: State, previous: Tensor | None, x: Tensor) -> tuple[Distribution, State]:
+        parameters, state = self._pass(state, previous, x)
+        return self.conditional.distribution(parameters), state
+
+    def _pass(self, state: _Learned, previous: Tensor | None, x: Tensor) -> tuple[Tensor, _Learned]:
+        """Parameters ``(B, k, num_parameters)`` of the next conditionals, and the state at the last of them."""
+        states = [state if previous is None else self._learn(state, previous)]
+        for value in x[:, :-1].unbind(1):
+            states.append(self._learn(states[-1], value))
+        return self._after(states), states[-1]
+
+    def _learn(self, state: _Learned, value: Tensor) -> _Learned:
+        """The state after one more value ``(B,)``: a step of recursive least squares."""
+        place = self.conditional.on_line(value).double().unsqueeze(1)
+        difference = (place - state.last) / self.unit if state.seen.value else torch.zeros_like(place)
+        difference = difference.clamp(-FARTHEST, FARTHEST)
+        weights, covariance, squares = state.weights, state.covariance, state.squares
+        if state.seen.value:
+            error = difference - _dot(state.regressors, weights)
+            gain = state.doubts / (1 + _dot(state.regressors, state.doubts))
+            weights = weights + gain * error
+            covariance = covariance - gain.unsqueeze(2) * state.doubts.unsqueeze(1)
+            squares = squares * squares.new_tensor(MEMORIES) + error.square()
+        level = ((place - self.centre) / self.spread).clamp(-FARTHEST, FARTHEST)
+        regressors = torch.cat([torch.ones_like(level), level, difference, state.regressors[:, 2:-1]], dim=1)
+        doubts = (covariance @ regressors.unsqueeze(2)).squeeze(2)
+        return _Learned(Shared(state.seen.value + 1), place, regressors, weights, covariance, doubts, squares)
+
+    def _after(self, states: Sequence[_Learned]) -> Tensor:
+        """Parameters ``(B, k, num_parameters)`` of the conditionals after each of ``states``."""
+        parts = []
+        if states[0].seen.value == 0:
+            parts.append(self.first.expand(len(states[0].last), 1, -1))
+            states = states[1:]
+        if states:
+            parts.append(self._regression(states))
+        return torch.cat(parts, dim=1)
+
+    def _regression(self, states: Sequence[_Learned]) -> Tensor:
+        """As `_after`, of states that have seen a value."""
+        last, phi, weights, doubts, squares = (
+            torch.stack([getattr(state, name) for state in states], dim=1)
+            for name in ("last", "regressors", "weights", "doubts", "squares")
+        )
+        decays = squares.new_tensor(MEMORIES)
+        errors = states[0].seen.value - 1 + torch.arange(len(states), device=last.device).unsqueeze(1)
+        counts = USUAL * decays**errors + (1 - decays**errors) / (1 - decays)
+        sizes = (squares / counts + FLOOR).log() / 2
+        features = torch.cat([_dot(phi, doubts).clamp(min=0).log1p(), sizes, phi[..., 1:2]], dim=-1).to(self.dtype)
+        change = (features @ self.scale_weights).clamp(-LOG_SCALES, LOG_SCALES).unsqueeze(-1)
+        log_scale = self.unit.log() + change
+        means = (last + self.unit * _dot(phi, weights)).to(self.dtype)
+        logits, own, log_deviations = self.conditional.components_of(self.error.expand(*phi.shape[:2], -1))
+        return self.conditional.of_components(logits, means + log_scale.exp() * own, log_deviations + log_scale)
+
+
+def _dot(vectors: Tensor, others: Tensor) -> Tensor:
+    """The products ``(..., 1)`` of vectors ``(..., D)``."""
+    return (vectors * others).sum(-1, keepdim=True)

@@ -1,0 +1,73 @@
+"""The plan of a fit, and how the user's settings override it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Settings = dict[str, Any]
+"""Settings of a fit by name, as a recipe has them."""
+
+MINUTES = 5.0
+"""Minutes of a fit, at most, where nothing else is said."""
+
+BUDGET = ("max_steps", "max_epochs", "minutes")
+"""Settings by which a user decides how long a training is."""
+
+OF_BUDGET = (*BUDGET, "patience", "validate_every")
+"""Settings that have no meaning with another budget."""
+
+ENSEMBLE = ("members", "orders", "variants")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `fit` will do with a data set.
+
+    Attributes:
+        settings: The settings.
+        candidates: Changes to them. Each is fitted, and the one with the lowest validation NLL is kept; none: the
+            settings are fitted as they are.
+        reasons: Why, in sentences.
+    """
+
+    settings: Settings
+    candidates: tuple[Settings, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+    def overridden(self, given: Mapping[str, Any]) -> Plan:
+        """The plan with the settings that a user gives, and without what contradicts them.
+
+        Another model or family takes none of the plan's arguments; steps or epochs replace the whole budget.
+
+        >>> plan = Plan({"model": "MADE", "model.dropout": 0.1, "minutes": 5.0}, ({"model.dropout": 0.3},))
+        >>> plan.overridden({"model": "NADE", "max_epochs": 2})
+        Plan(settings={'model': 'NADE', 'max_epochs': 2}, candidates=(), reasons=())
+        """
+        dropped = {name for name in self._names if self._contradicts(name, given)} | set(given)
+        settings = {name: value for name, value in self.settings.items() if name not in dropped}
+        candidates: list[Settings] = []
+        for candidate in self.candidates:
+            left = {name: value for name, value in candidate.items() if name not in dropped}
+            if left not in candidates:
+                candidates.append(left)
+        several = len(candidates) > 1
+        reasons = self.reasons if given.get("model") in (None, self.settings.get("model")) else ()
+        return Plan(settings | dict(given), tuple(candidates) if several else (), reasons)
+
+    @property
+    def _names(self) -> set[str]:
+        return set(self.settings).union(*self.candidates)
+
+    def _contradicts(self, name: str, given: Mapping[str, Any]) -> bool:
+        """True if the plan's setting ``name`` has no meaning beside those ``given``."""
+        other_model = given.get("model") not in (None, self.settings.get("model"))
+        if name.startswith(("model.", "conditional")) and other_model:
+            return True
+        if name.startswith("conditional.") and given.get("conditional") not in (None, self.settings.get("conditional")):
+            return True
+        if name in ENSEMBLE and (other_model or any(each in given for each in ENSEMBLE)):
+            return True
+        steps = "max_steps" in given or "max_epochs" in given
+        return name in OF_BUDGET and steps

@@ -1,0 +1,123 @@
+"""`fit`: of a model to examples, or of a plan to a file."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any, overload
+
+from chainrule import training
+from chainrule.atomic import write_atomically
+from chainrule.data import NAMES
+from chainrule.model import Model
+from chainrule.plans.plan import BUDGET
+from chainrule.runs.folder import WEIGHTS, read_config
+from chainrule.runs.planned import plan
+from chainrule.runs.run import Run, run
+from chainrule.runs.search import search
+from chainrule.runs.settings import Settings
+from chainrule.training import Fit
+from chainrule.training.fit import Data
+
+PLAN = "plan.json"
+"""The file of a run folder that holds the plan, and what its candidates came to."""
+
+RUNS = Path("runs")
+
+
+@overload
+def fit(first: Model, *examples: Data, **settings: Any) -> Fit: ...
+
+
+@overload
+def fit(first: str | Path, **settings: Any) -> Run: ...
+
+
+def fit(first: Model | str | Path, *examples: Data, **settings: Any) -> Fit | Run:
+    """Fit a model to examples, or to a file whatever fits it best.
+
+    ``fit(model, train, valid)`` trains a model in place; see `chainrule.training.fit`. ``fit("people.csv")`` reads the
+    file, makes a plan (see `chainrule.plan`), fits it, and leaves a run folder.
+
+    Args:
+        first: A model; or a named data set, a file or a folder.
+        *examples: With a model, the training and the validation examples.
+        **settings: With a model, those of `chainrule.training.fit`. With a file, ``out``, the run folder
+            (``runs/people`` by default); ``resume=True``, to go on with it; ``verbose``; and settings that override the
+            plan's, such as ``model="NADE"`` and ``minutes=10``.
+
+    Returns:
+        A `Fit`; or a `Run`, with its ``model``, its ``dataset`` and its ``folder``.
+
+    Raises:
+        ValueError: If the data or a setting is wrong, or the folder holds another run.
+        FileNotFoundError: If a file is missing.
+    """
+    if isinstance(first, Model):
+        return training.fit(first, *examples, **settings)
+    if not isinstance(first, str | Path):
+        raise ValueError(f"fit expects a model, or the name or the path of data, got {type(first).__name__}")
+    if examples:
+        raise ValueError("fit expects the name or the path of data alone, got examples beside it")
+    return fit_file(first, **settings)
+
+
+def fit_file(
+    data: str | Path,
+    *,
+    out: str | Path | None = None,
+    resume: bool = False,
+    verbose: bool = True,
+    say: Any = None,
+    **given: Any,
+) -> Run:
+    """Plan a fit of ``data``, run it, and leave a run folder; see `fit`.
+
+    Args:
+        data: A named data set, a file or a folder.
+        out: The run folder.
+        resume: Go on with the run in ``out``.
+        verbose: Show progress.
+        say: Takes the `Planned` fit before it begins, to show it.
+        **given: Settings that override the plan's.
+    """
+    started = time.monotonic()
+    first = training.is_first_process()
+    folder = Path(out) if out is not None else usual_folder(data, resume=resume or not first)
+    if resume and (folder / PLAN).exists():
+        return _resumed({"data": str(data)} | given, folder, started, verbose=verbose)
+    if (folder / WEIGHTS).exists():
+        raise ValueError(f"{folder} already holds a run: choose another --out, or go on with it by --resume")
+    planned = plan(data, **given)
+    if first:
+        folder.mkdir(parents=True, exist_ok=True)
+        if say is not None:
+            say(planned)
+    settings, tried = planned.settings, list[dict[str, Any]]()
+    if planned.plan.candidates:
+        deadline = started + 60 * settings["minutes"]
+        settings, tried = search(planned.plan, planned.dataset, deadline, verbose=verbose)
+    if first:
+        record = planned.as_dict() | {"settings": settings, "tried": tried}
+        write_atomically(folder / PLAN, (json.dumps(record, indent=2) + "\n").encode())
+    choose = "members" not in given
+    return run(settings, folder, dataset=planned.dataset, started=started, choose=choose, verbose=verbose)
+
+
+def usual_folder(data: str | Path, *, resume: bool = False) -> Path:
+    """``runs/<name>`` for ``data``; with a number behind it where there is such a run, unless one is resumed."""
+    stem = str(data) if str(data) in NAMES else Path(data).expanduser().resolve().stem
+    folders = [RUNS / stem, *(RUNS / f"{stem}-{number}" for number in range(2, 1000))]
+    free = next(i for i, folder in enumerate(folders) if not folder.exists())
+    return folders[max(free - 1, 0)] if resume else folders[free]
+
+
+def _resumed(given: Settings, folder: Path, started: float, *, verbose: bool) -> Run:
+    """Go on with an interrupted run; give a finished one the minutes that ``given`` names, or more steps in all."""
+    settings = json.loads((folder / PLAN).read_text())["settings"]
+    finished = (folder / WEIGHTS).exists() and "training" in read_config(folder)
+    more = "minutes" in given or any(given.get(name, 0) > (settings.get(name) or 0) for name in BUDGET)
+    if finished and more:
+        settings = {name: value for name, value in settings.items() if name not in BUDGET}
+    return run(settings | given, folder, resume=True, extend=finished and more, started=started, verbose=verbose)

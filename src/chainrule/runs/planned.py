@@ -1,0 +1,114 @@
+"""The plan of a fit of one file: the data, the settings, and what it will cost."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from chainrule.data.dataset import Dataset
+from chainrule.kinds import kind_of
+from chainrule.model import CountedModel
+from chainrule.plans import Plan
+from chainrule.plans.plan import MINUTES
+from chainrule.runs.settings import (
+    Settings,
+    build,
+    check_members,
+    classes_of,
+    limited,
+    load_data,
+    training_settings,
+)
+from chainrule.training import Cost, cost_of
+
+MENTIONED = ("data", "model", "conditional")
+"""Settings that a plan mentions before the others."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What `fit` will do with a data set, and what it will cost.
+
+    Attributes:
+        dataset: The data set.
+        plan: The settings, the user's included, and those that are tried first.
+        model: The model in words: its class, its variables and their family.
+        cost: What a training of one model takes; None for a model that counts.
+        started: The time at which the plan was begun, by `time.monotonic`: the minutes count from there.
+    """
+
+    dataset: Dataset
+    plan: Plan
+    model: str
+    cost: Cost | None
+    started: float = field(default=0.0, compare=False)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the fit."""
+        return self.plan.settings
+
+    def __str__(self) -> str:
+        lines = [self.dataset.headline, f"plan: {self.model}", f"with {_words(self.settings)}"]
+        if self.plan.candidates:
+            tried = "; ".join(_changes(candidate) for candidate in self.plan.candidates)
+            lines.append(f"tried first, the best by validation is kept: {tried}")
+        lines += self.plan.reasons
+        if self.cost is not None:
+            lines.append(f"cost: {self.cost}")
+        return "\n".join(lines)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The plan as plain values."""
+        cost = {} if self.cost is None else self.cost.as_dict()
+        return {
+            "data": self.dataset.headline,
+            "settings": self.settings,
+            "candidates": list(self.plan.candidates),
+            "reasons": list(self.plan.reasons),
+            "cost": cost,
+        }
+
+
+def plan(data: str | Path, **given: Any) -> Planned:
+    """The plan of ``chainrule.fit(data, **given)``: the model, the settings, and what they will cost.
+
+    Args:
+        data: A named data set, a file or a folder.
+        **given: Settings that override the plan's, by name, such as ``minutes=10``; ``model.`` and ``conditional.``
+            begin the names of their arguments, so give those as ``**{"model.dropout": 0.1}``.
+
+    Raises:
+        ValueError: If the data are of no kind, nothing can be learnt from them, or a setting does not fit them.
+        FileNotFoundError: If a file is missing.
+    """
+    started = time.monotonic()
+    settings = {"data": str(data)} | given
+    dataset = load_data(settings)
+    kind = kind_of(dataset)
+    planned = kind.plan(dataset, settings.get("minutes") or MINUTES)
+    planned = Plan({"minutes": MINUTES} | planned.settings, planned.candidates, planned.reasons).overridden(settings)
+    check_members(planned.settings, dataset)
+    dataset = limited(dataset, planned.settings)
+    model = build(planned.settings, dataset)
+    cost = None
+    if not isinstance(model, CountedModel):
+        context = classes_of(planned.settings, dataset, "train")
+        cost = cost_of(model, dataset.train, train_context=context, **training_settings(planned.settings))
+    shape = f"{model.num_variables} variables {model.event_shape}"
+    words = f"{type(model).__name__} of {shape}, {model.conditional}"
+    return Planned(dataset, planned, words, cost, started)
+
+
+def _words(settings: Settings) -> str:
+    """The settings in a line, those of the model first."""
+    shown = {name: value for name, value in settings.items() if name not in MENTIONED}
+    own = {name: value for name, value in shown.items() if name.startswith("model.")}
+    return _changes(own | {name: value for name, value in shown.items() if name not in own})
+
+
+def _changes(settings: Settings) -> str:
+    """Settings as ``name value``."""
+    return ", ".join(f"{name.removeprefix('model.')} {value}" for name, value in settings.items()) or "nothing changed"

@@ -1,0 +1,40 @@
+"""The search among a plan's candidates, by their validation NLL."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from chainrule.data.dataset import Dataset
+from chainrule.plans import Plan
+from chainrule.runs.settings import Settings, build, classes_of, training_settings
+from chainrule.training import fit
+
+SHARE = 0.4
+"""The share of the minutes that a search may take."""
+
+
+def search(plan: Plan, dataset: Dataset, deadline: float, *, verbose: bool) -> tuple[Settings, list[dict[str, Any]]]:
+    """Fit one model with each candidate, and return the settings of the best, and the record of all.
+
+    Args:
+        plan: The settings and the candidates.
+        dataset: Candidates learn from its training part, and are compared by its validation part.
+        deadline: The time, by `time.monotonic`, at which the fit must end.
+        verbose: Show progress.
+    """
+    ends = time.monotonic() + SHARE * (deadline - time.monotonic())
+    records: list[dict[str, Any]] = []
+    for i, candidate in enumerate(plan.candidates):
+        settings = plan.settings | candidate
+        left = (ends - time.monotonic()) / (len(plan.candidates) - i) / 60
+        training = training_settings(settings) | {"minutes": max(left, 1e-3)}
+        model = build(settings, dataset)
+        training |= {f"{split}_context": classes_of(settings, dataset, split) for split in ("train", "valid")}
+        label = f"candidate {i + 1} of {len(plan.candidates)}: "
+        done = fit(model, dataset.train, dataset.valid, verbose=verbose, label=label, **training)
+        records.append(
+            {"change": candidate, "valid_nats": done.best_nats, "steps": done.steps, "minutes": done.minutes}
+        )
+    best = min(records, key=lambda record: record["valid_nats"])
+    return plan.settings | best["change"], records

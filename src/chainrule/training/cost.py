@@ -1,0 +1,146 @@
+"""The cost of a training before it begins: its memory, and the time of a step."""
+
+from __future__ import annotations
+
+import operator
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from chainrule.batch import Batch
+from chainrule.devices import available_memory
+from chainrule.model import Model
+from chainrule.training.loader import Loader
+from chainrule.training.module import MaximumLikelihood
+from chainrule.training.settings import Training
+
+COPIES = 4
+"""Numbers that a training holds for each parameter: itself, its gradient, and two means of AdamW."""
+
+TEMPORARY = 1.5
+"""A step needs about this many times the memory of the tensors that it saves for its gradients."""
+
+SHARE = 0.8
+"""The share of the free memory that a training may take."""
+
+TIMED_STEPS, TIMED_SECONDS = 3, 2.0
+"""At most this many steps are timed, and no further one after this many seconds."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The cost of a training.
+
+    Attributes:
+        parameters: Trainable numbers.
+        batch_size: Rows of a step: those that were asked for, or fewer if these would not fit into memory.
+        memory: Bytes that the parameters and a step take, about.
+        step_seconds: Seconds of a step.
+        steps: Steps, at most.
+        limit: Minutes, at most; None for no limit.
+    """
+
+    parameters: int
+    batch_size: int
+    memory: int
+    step_seconds: float
+    steps: int
+    limit: float | None
+
+    @property
+    def minutes(self) -> float:
+        """Minutes of the training, at most, about."""
+        needed = self.steps * self.step_seconds / 60
+        return needed if self.limit is None else min(needed, self.limit)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The attributes, and the minutes, as plain values."""
+        return asdict(self) | {"minutes": self.minutes}
+
+    def __str__(self) -> str:
+        return (
+            f"{self.parameters:,} parameters, about {self.memory / 2**20:,.0f} MB of memory, "
+            f"{1e3 * self.step_seconds:.3g} ms a step of {self.batch_size}: up to {self.steps:,} steps, "
+            f"{self.minutes:.1f} minutes"
+        )
+
+
+def fitting_batch(model: Model, loader: Loader, training: Training, device: str) -> tuple[int, int]:
+    """The most rows of a step, up to those that ``loader`` reads, that fit into the free memory, and their bytes.
+
+    The tensors that a step saves for its gradients are counted for one row and for two; they grow by the row.
+
+    Raises:
+        ValueError: If not even one row fits.
+    """
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    fixed = parameters * (COPIES + (training.averaging is not None)) * 4
+    batch = next(iter(loader))
+    # Of a batch of one row the second is that row again.
+    pairs = [torch.arange(rows).clamp(max=len(batch.x) - 1) for rows in (1, 2)]
+    one, two = (_saved_bytes(model, training, batch.map(operator.itemgetter(pair))) for pair in pairs)
+    row = max(two - one, 1)
+    rows, free = len(batch.x), SHARE * available_memory(device)
+    fits = int((free - fixed - TEMPORARY * (one - row)) / (TEMPORARY * row))
+    if fits < 1:
+        needed = (fixed + TEMPORARY * one) / 2**30
+        raise ValueError(
+            f"training expects {needed:.1f} GB of memory for one example, got {free / 2**30:.1f} GB that are free: "
+            "choose a smaller model or smaller examples"
+        )
+    size = loader.size if rows <= fits else max(1, fits * loader.size // rows)
+    return size, int(fixed + TEMPORARY * (one + (min(rows, fits) - 1) * row))
+
+
+def seconds_of_a_step(model: Model, loader: Loader, training: Training, device: str) -> float:
+    """The time of a step on the first batches of ``loader``; nothing of it is kept, and the first step is not timed."""
+    module = MaximumLikelihood(model.to(device), training, total_steps=1)
+    module.train()
+    times: list[float] = []
+    with torch.random.fork_rng(devices=[]), _arithmetic(training.precision, device):
+        for batch in loader:
+            started = time.monotonic()
+            module.losses(batch.map(lambda part: part.to(device))).mean().backward()
+            if device == "cuda":
+                torch.cuda.synchronize()
+            times.append(time.monotonic() - started)
+            if len(times) > TIMED_STEPS or sum(times) > TIMED_SECONDS:
+                break
+    model.zero_grad(set_to_none=True)
+    return min(times[1:] or times)
+
+
+def _saved_bytes(model: Model, training: Training, batch: Batch) -> int:
+    """The bytes of the tensors that a step on ``batch`` saves for its gradients, each storage once."""
+    own = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+    seen: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            seen[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    module = MaximumLikelihood(model, training, total_steps=1)
+    device = str(model.device.type)
+    with torch.random.fork_rng(devices=[]), _arithmetic(training.precision, device), _saving(pack):
+        losses = module.losses(batch.map(lambda part: part.to(device)))
+    del losses
+    return sum(seen.values())
+
+
+@contextmanager
+def _saving(pack: Any) -> Iterator[None]:
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        yield
+
+
+def _arithmetic(precision: str, device: str) -> Any:
+    """The arithmetic of a mixed precision; a double one is timed and measured in single."""
+    dtype = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision)
+    return nullcontext() if dtype is None else torch.autocast(device, dtype)
