@@ -98,9 +98,10 @@ class Whitening(nn.Module):
         self.real.copy_(real)
         self.centre.copy_(torch.where(real, centre, 0.0))
         self.spread.copy_(torch.where(real, spread, 1.0))
-        place, bend = likeliest_curve((given - self.centre) / self.spread)
-        self.place.copy_(place)
-        self.bend.copy_(bend)
+        self.place.zero_()
+        self.bend.fill_(STRAIGHT)
+        place, bend = likeliest_curve(((given - self.centre) / self.spread)[:, real])
+        self.place[real], self.bend[real] = place.to(self.place), bend.to(self.bend)
         self._fit_regressions(x)
 
     def _fit_regressions(self, x: Tensor) -> None:
