@@ -55,6 +55,8 @@ class WhitenedMADE(MADE):
         ValueError: If ``event_shape`` is not ``(n,)``, or an argument is none of those that `MADE` expects.
     """
 
+    growth = MADE.growth + ", and n^2 for the regressions"
+
     real: Tensor
 
     def __init__(
