@@ -36,8 +36,21 @@ from chainrule.models import (
     PixelRNN,
     Table,
     WaveNet,
+    WhitenedMADE,
 )
 from chainrule.testing.probes import random_events
+
+
+def whitened(**arguments: Any) -> WhitenedMADE:
+    """Whitened by regressions on rows whose columns go together."""
+    model = WhitenedMADE(**arguments, hidden_sizes=[24])
+    chosen = torch.arange(60).unsqueeze(1) + torch.randint(2, (60, model.num_variables))
+    columns = []
+    for index, own in enumerate(chosen.T):
+        probes = model.conditional.of(index).probes
+        columns.append(probes[own % len(probes)])
+    model.whitening.fit(torch.stack(columns, dim=1), model.real)
+    return model
 
 
 def made_ensemble(**arguments: Any) -> Ensemble:
@@ -102,6 +115,9 @@ MODELS: dict[str, Callable[..., AutoregressiveModel]] = {
     "Ensemble of masks, classes": partial(made_ensemble, num_classes=2),
 }
 
+TABLE_MODELS: dict[str, Callable[..., AutoregressiveModel]] = {"MADE whitened": whitened}
+"""Models of rows of a table, which have one dimension."""
+
 CONDITIONALS = {
     "Bernoulli": Bernoulli(),
     "Categorical": Categorical(3),
@@ -153,6 +169,7 @@ REAL_MODELS = [
     "MADE 1",
     "MADE direct",
     "MADE orders",
+    "MADE whitened",
     "MLP relu, classes",
     "RNN tanh",
     "RNN GRU, classes",
@@ -218,7 +235,7 @@ LOCATED_CONDITIONALS = ["Gaussian", "Gaussian mixture", "Logistic mixture", "Gau
 
 REAL: dict[str, Callable[[], AutoregressiveModel]] = {
     f"{model_name}, {conditional_name}, {event_shape}, {order}": partial(
-        _seeded, MODELS[model_name], event_shape=event_shape, conditional=conditional, order=order
+        _seeded, (MODELS | TABLE_MODELS)[model_name], event_shape=event_shape, conditional=conditional, order=order
     )
     for model_name in REAL_MODELS
     for conditional_name, (conditional, event_shape) in REAL_CONDITIONALS.items()
@@ -271,4 +288,5 @@ ZOO: dict[str, Callable[[], AutoregressiveModel]] = (
 
 def model_of(name: str) -> str:
     """The name of the model in a name of the zoo."""
-    return max((model for model in [*MODELS, *IMAGE_MODELS, *LOCATED_MODELS] if name.startswith(f"{model}, ")), key=len)
+    names = [*MODELS, *TABLE_MODELS, *IMAGE_MODELS, *LOCATED_MODELS]
+    return max((model for model in names if name.startswith(f"{model}, ")), key=len)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -137,12 +137,26 @@ class Units:
         return Units(moved[0], moved[1], self.atoms)
 
 
+class MonotoneUnits(Protocol):
+    """Units of any increasing function x of z; `Units` are those of a line."""
+
+    def x(self, z: Tensor) -> Tensor: ...
+
+    def z(self, x: Tensor) -> Tensor: ...
+
+    def log_scale(self, z: Tensor) -> Tensor:
+        """Log dx/dz: the difference log p(z) - log p(x)."""
+
+
 class InUnits(Distribution):
-    """The distribution of x = shift + scale z, given that of z and the units."""
+    """The distribution of x, such as x = shift + scale z, given that of z and the units.
+
+    Its `mean` is the x of the mean of z, which is the mean of x where x is a line.
+    """
 
     arg_constraints = PLAIN
 
-    def __init__(self, base: Distribution, units: Units) -> None:
+    def __init__(self, base: Distribution, units: MonotoneUnits) -> None:
         self.base, self.units = base, units
         super().__init__(base.batch_shape, validate_args=False)
 

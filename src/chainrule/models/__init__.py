@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from chainrule.models.rnn import RNN as RNN
     from chainrule.models.table import Table as Table
     from chainrule.models.wavenet import WaveNet as WaveNet
+    from chainrule.models.whitened_made import WhitenedMADE as WhitenedMADE
 
 MODULES = {
     "Table": "chainrule.models.table",
@@ -29,6 +30,7 @@ MODULES = {
     "MLP": "chainrule.models.mlp",
     "NADE": "chainrule.models.nade",
     "MADE": "chainrule.models.made",
+    "WhitenedMADE": "chainrule.models.whitened_made",
     "Autoencoder": "chainrule.models.autoencoder",
     "RNN": "chainrule.models.rnn",
     "PixelRNN": "chainrule.models.images.pixel_rnn",
@@ -57,6 +59,7 @@ __all__ = [
     "RNN",
     "Table",
     "WaveNet",
+    "WhitenedMADE",
 ]
 
 

@@ -1,0 +1,47 @@
+"""The plans for tables and for rows of levels."""
+
+import pytest
+import torch
+
+from chainrule.conditionals import Bernoulli, Columns, LogisticMixture
+from chainrule.plans import Plan
+from chainrule.plans.table import rows_plan, table_plan
+from chainrule.runs.settings import model_class
+from chainrule.training.settings import Training
+
+pytestmark = pytest.mark.quick
+
+PLANS = [table_plan(rows, 10, reals, 3.0) for rows in (80, 2000, 30_000) for reals in (0, 10)]
+PLANS += [rows_plan(rows, 40, levels, 3.0) for rows in (80, 2000, 30_000) for levels in (2, 5)]
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_every_candidate_is_a_model_and_a_training(plan: Plan) -> None:
+    for candidate in plan.candidates or ({},):
+        settings = plan.settings | candidate
+        arguments = {name[6:]: value for name, value in settings.items() if name.startswith("model.")}
+        model = model_class(settings["model"])(event_shape=(4,), conditional=Bernoulli(), **arguments)
+        model.start_at(torch.bernoulli(torch.full((20, 4), 0.5)))
+        others = ("model", "model.", "conditional", "members", "orders")
+        Training.of({name: value for name, value in settings.items() if not name.startswith(others)})
+
+
+def test_few_rows_have_members_and_many_have_one_large_network() -> None:
+    few, many = table_plan(300, 10, 10, 3.0), table_plan(30_000, 10, 10, 3.0)
+    assert few.settings["members"] == 8
+    assert "members" not in many.settings
+    assert many.candidates == ()
+    assert many.settings["max_steps"] > few.settings["max_steps"]
+    assert sum(many.settings["model.hidden_sizes"]) > sum(few.settings["model.hidden_sizes"])
+
+
+def test_less_time_means_fewer_members() -> None:
+    assert table_plan(300, 10, 10, 0.5).settings["members"] < 8
+    assert "members" not in table_plan(300, 10, 10, 0.1).settings
+
+
+def test_components_are_those_of_the_reals() -> None:
+    for candidate in table_plan(300, 3, 2, 3.0).candidates:
+        real = LogisticMixture(candidate["conditional.components"])
+        assert Columns([real, real, Bernoulli()]).num_parameters >= 2
+    assert "conditional" not in table_plan(300, 3, 0, 3.0).settings
