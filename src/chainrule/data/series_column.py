@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import polars
 from numpy.typing import NDArray
+
+from chainrule.data.read.table import read_frame
+from chainrule.data.read.table_file import SUFFIXES, open_table
 
 LEAST = 24
 """A table of fewer rows is not taken for a series."""
@@ -18,6 +23,18 @@ MONTH = r"^\d{4}-\d{2}$"
 EQUAL, WITHIN, LONGEST_GAP = 0.5, 0.15, 5.0
 """Times are evenly spaced if so large a share of their steps differs by at most 15 % from the median, as months and
 quarters do, and none is longer than five medians, as there is a weekend and a holiday between working days."""
+
+
+def series_column_of(path: Path) -> str | None:
+    """The numeric column of the file of a time series; None for any other file. See `series_column`.
+
+    Raises:
+        ValueError: If it is a table of two columns that can't be read.
+    """
+    if path.suffix.lower() not in SUFFIXES or not path.is_file():
+        return None
+    table = open_table(path)
+    return series_column(read_frame(path)) if table.named and len(table.names) == 2 else None
 
 
 def series_column(frame: polars.DataFrame) -> str | None:

@@ -13,7 +13,7 @@ from chainrule.data.read import rows
 from chainrule.kinds.levels import LevelsKind
 from chainrule.model import Model
 from chainrule.plans import Plan
-from chainrule.plans.usual import usual_plan
+from chainrule.plans.table import rows_plan
 
 
 class RowsKind(LevelsKind):
@@ -24,7 +24,7 @@ class RowsKind(LevelsKind):
     same_as = ("image",)  # the shape, which is checked too, distinguishes them
 
     def plan(self, dataset: Dataset, minutes: float) -> Plan:
-        return usual_plan("MADE")
+        return rows_plan(len(dataset.train), dataset.event_shape[0], self.format.levels, minutes)
 
     def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
         return rows.read_all(path, model.event_shape, self.format.levels)

@@ -26,7 +26,7 @@ from chainrule.kinds.items import Items
 from chainrule.kinds.requests import Completing, Source, one_class
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.plans import Plan
-from chainrule.plans.usual import usual_plan
+from chainrule.plans.table import table_plan
 from chainrule.tasks.evaluate import Evaluation
 from chainrule.tasks.gaps import fill, known_log_prob
 from chainrule.tasks.sample import sample
@@ -64,7 +64,9 @@ class TableKind(Kind):
     format: TableSchema
 
     def plan(self, dataset: Dataset, minutes: float) -> Plan:
-        return usual_plan("MADE")
+        used = self.format.used
+        reals = sum(column.kind == "real" for column in used)
+        return table_plan(len(dataset.train), len(used), reals, minutes)
 
     def conditional(self, family: str | None, arguments: Mapping[str, Any]) -> Conditional:
         if family is not None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from chainrule.data import READING
 from chainrule.data.dataset import Dataset
+from chainrule.data.series_column import series_column_of
 from chainrule.kinds import kind_of
 from chainrule.model import CountedModel
 from chainrule.plans import Plan
@@ -87,6 +88,8 @@ def plan(data: str | Path, **given: Any) -> Planned:
     """
     started = time.monotonic()
     settings = {"data": str(data)} | given
+    if not any(name in given for name in READING) and (series := series_column_of(Path(data).expanduser())):
+        settings["series"] = series
     dataset = load_data(settings)
     kind = kind_of(dataset)
     planned = kind.plan(dataset, settings.get("minutes") or MINUTES)

@@ -135,14 +135,16 @@ def check_members(settings: Settings, dataset: Dataset) -> bool:
 def member_settings(settings: Settings) -> list[Settings]:
     """The settings of each member of an ensemble: member i has the seed seed + i and the i-th of ``orders``.
 
-    >>> [member["seed"] for member in member_settings({"members": 2, "seed": 5})]
-    [5, 6]
+    The order ``random`` is another one for each member, by its seed.
+
+    >>> [member["model.order"] for member in member_settings({"members": 2, "seed": 5, "orders": ["random"]})]
+    ['random:5', 'random:6']
     """
     orders = settings.get("orders") or [None]
     shared = {key: value for key, value in settings.items() if key not in ENSEMBLE}
     result = []
     for i in range(max(settings.get("members", 1), len(orders))):
-        order = orders[i % len(orders)]
-        own = {"seed": settings.get("seed", 0) + i} | ({} if order is None else {"model.order": order})
-        result.append(shared | own)
+        order, seed = orders[i % len(orders)], settings.get("seed", 0) + i
+        own = {} if order is None else {"model.order": f"random:{seed}" if order == "random" else order}
+        result.append(shared | {"seed": seed} | own)
     return result

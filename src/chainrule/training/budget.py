@@ -16,6 +16,9 @@ PATIENCE = 0.2
 VALIDATIONS = 20
 """A training is validated at least so often, even if an epoch is longer."""
 
+LEAST_VALIDATIONS = 10
+"""A training that its minutes will end is validated at least so often, about."""
+
 LEAST_ROUND = 25
 """Steps from one validation to the next, at least: a small set has few steps an epoch."""
 
@@ -61,8 +64,8 @@ def budget_of(training: Training, epoch_steps: int, fitting: float = math.inf) -
     every = training.validate_every
     if every is None:
         every = epoch_steps if training.max_epochs is not None else _usual_round(steps, epoch_steps)
-        if fitting < steps:
-            every = min(every, max(1, int(fitting) // VALIDATIONS))
+    if fitting < steps:
+        every = min(every, max(1, int(fitting) // LEAST_VALIDATIONS))
     rounds = max(1, round(steps / every))
     every = max(1, steps // rounds)
     patience = training.patience

@@ -22,7 +22,7 @@ def test_a_plan_is_a_fit(symbols: int, minutes: float, document_length: float | 
         minutes=minutes,
         document_length=document_length,
         cores=2,
-    )
+    ).settings
     arguments = {name.removeprefix("model."): value for name, value in plan.items() if name.startswith("model.")}
     model = RNN(event_shape=(8,), conditional=Categorical(80), **arguments)
     assert 128 <= model.net.layers[0].hidden_size <= 512
@@ -35,7 +35,9 @@ def test_a_plan_is_a_fit(symbols: int, minutes: float, document_length: float | 
 
 def test_more_time_buys_a_larger_network() -> None:
     sizes = [
-        text_plan(symbols=1_000_000, valid_symbols=100_000, vocabulary=65, minutes=minutes)["model.hidden_size"]
+        text_plan(symbols=1_000_000, valid_symbols=100_000, vocabulary=65, minutes=minutes).settings[
+            "model.hidden_size"
+        ]
         for minutes in (0.5, 1, 3, 10, 30)
     ]
     assert sizes == sorted(sizes)
@@ -44,7 +46,7 @@ def test_more_time_buys_a_larger_network() -> None:
 
 def test_a_longer_text_has_shorter_ngrams() -> None:
     orders = [
-        text_plan(symbols=symbols, valid_symbols=1000, vocabulary=65, minutes=3).get("model.ngram_order")
+        text_plan(symbols=symbols, valid_symbols=1000, vocabulary=65, minutes=3).settings.get("model.ngram_order")
         for symbols in (1_000_000, 10_000_000, 40_000_000, 100_000_000)
     ]
     assert orders == [8, 6, 4, None]
@@ -52,7 +54,7 @@ def test_a_longer_text_has_shorter_ngrams() -> None:
 
 def test_what_is_learned_by_heart_is_dropped() -> None:
     dropouts = [
-        text_plan(symbols=symbols, valid_symbols=symbols // 8, vocabulary=65, minutes=3)["model.dropout"]
+        text_plan(symbols=symbols, valid_symbols=symbols // 8, vocabulary=65, minutes=3).settings["model.dropout"]
         for symbols in (40_000, 9_000_000)
     ]
     assert dropouts == [0.3, 0.0]
