@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Sequence
-from typing import TypeGuard
 
 from torch import Tensor
 
@@ -145,9 +144,9 @@ class PartlyCounted(ABC):
         """Set the share of the counted part by the batches of a validation, after the other part is trained."""
 
 
-def counts_too(model: Model) -> TypeGuard[PartlyCounted]:
-    """True if a part of ``model`` is counted beside the part that is trained."""
-    return isinstance(model, PartlyCounted) and model.counts
+def counting(model: Model) -> PartlyCounted | None:
+    """``model``, if a part of it is counted beside the part that is trained; else None."""
+    return model if isinstance(model, PartlyCounted) and model.counts else None
 
 
 class OwnUnit(ABC):

@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.utils.data import Dataset
 
-from chainrule.abilities import PartlyCounted, counts_too, loss_unit_of, validation_loss
+from chainrule.abilities import counting, loss_unit_of, validation_loss
 from chainrule.batch import as_source
 from chainrule.devices import check_device
 from chainrule.model import CountedModel, Model
@@ -131,8 +131,8 @@ def fit(
         history = History(written, loss_unit_of(model), started)
         checkpoints = Checkpoints(folder / "checkpoints")
         before = checkpoints.last() if resume else None
-        if before is None:
-            start(model, loaders[0])
+        start(model, loaders[0])
+        at_start = _Start.of(model.to(device), training, loaders[1])
         module, rounds, callbacks = _planned(model, loaders, training, device, before, history)
         if verbose and is_first_process():
             callbacks.append(reporter(history, label))
@@ -141,16 +141,39 @@ def fit(
         _run(trainer, module, checkpoints, loaders, resumed=before is not None)
     model.to(dtype).eval()  # precision may have changed it
     best = history.best
-    nats = best["valid_nats"] if not counts_too(model) else _with_best_share(model, module, loaders[1])
-    return Fit(history.rows, int(best["step"]), nats, history.minutes, str(trainer.strategy.root_device))
+    step, nats = int(best["step"]), best["valid_nats"]
+    if at_start.nats < nats:
+        step, nats = 0, at_start.nats
+        model.load_state_dict(at_start.weights)
+    if (part := counting(model)) is not None:
+        part.fit_share(batch.map(lambda part: part.to(model.device)) for batch in loaders[1])
+        nats = _valid_nats(model, training, loaders[1])
+    return Fit(history.rows, step, nats, history.minutes, str(trainer.strategy.root_device))
+
+
+@dataclass(frozen=True)
+class _Start:
+    """The weights before the first step, and their mean validation NLL: on few examples nothing may be better."""
+
+    weights: dict[str, Tensor]
+    nats: float
+
+    @classmethod
+    def of(cls, model: Model, training: Training, loader: Loader) -> _Start:
+        """The start of a training of ``model``."""
+        weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        with torch.random.fork_rng(devices=[]):
+            nats = _valid_nats(model.eval(), training, loader)
+        model.train()
+        return cls(weights, nats)
 
 
 @torch.no_grad()
-def _with_best_share(model: PartlyCounted, module: MaximumLikelihood, loader: Loader) -> float:
-    """The mean validation NLL once the counted part of ``model`` has the best share of the probabilities."""
-    batches = [batch.map(lambda part: part.to(module.model.device)) for batch in loader]
-    model.fit_share(batches)
-    return torch.cat([module.validation_losses(batch) for batch in batches]).double().mean().item()
+def _valid_nats(model: Model, training: Training, loader: Loader) -> float:
+    """The mean validation NLL, or loss, of a model as it is."""
+    module = MaximumLikelihood(model, training, total_steps=1)
+    losses = [module.validation_losses(batch.map(lambda part: part.to(model.device))) for batch in loader]
+    return torch.cat(losses).double().mean().item()
 
 
 def cost_of(model: Model, train: Data, *, train_context: Tensor | None = None, **settings: Any) -> Cost:

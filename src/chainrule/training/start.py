@@ -7,7 +7,7 @@ import copy
 import torch
 from torch import Tensor
 
-from chainrule.abilities import counts_too, validation_loss
+from chainrule.abilities import counting, validation_loss
 from chainrule.batch import Batch
 from chainrule.model import Model
 from chainrule.sequence import sequence_model
@@ -26,9 +26,9 @@ TRIED = 20_000
 def start(model: Model, loader: Loader) -> None:
     """Count what is counted, and set the output of ``model`` to the frequencies of the training values."""
     start_at_frequencies(model, loader)
-    if counts_too(model):
+    if (part := counting(model)) is not None:
         examples = loader.examples.in_order(COUNTED, history=loader.history, context=loader.context)
-        model.count((batch.x, batch.context) for batch in examples)
+        part.count((batch.x, batch.context) for batch in examples)
 
 
 @torch.no_grad()
