@@ -283,7 +283,7 @@ def test_ctrl_c_keeps_the_checkpoint_and_the_signal_handler(data: Tensor, tmp_pa
 
         def __getitem__(self, index: Any) -> Tensor:
             self.reads += 1
-            if self.reads == 40:  # the first round has 30 steps
+            if self.reads == 60:  # the first round has 30 steps
                 os.kill(os.getpid(), signal.SIGINT)
             return data[index]
 
