@@ -75,19 +75,20 @@ def measured(name: str, work: Path, run: Path, minutes: float) -> dict[str, Any]
     about = {"minutes": minutes, "machine": machine(), "versions": versions()}
     try:
         _, fit_cost = commanded(fitting)
-        found, evaluation_cost = commanded(["evaluate", str(run), "--json"])
+        printed, evaluation_cost = commanded(["evaluate", str(run), "--json"])
         samples = sampled_rows(chosen, work, run)
     except subprocess.CalledProcessError as error:
-        return {"error": error.stderr.strip().splitlines()[-1:]} | about
+        return {"error": (error.stderr.strip().splitlines() or [str(error)])[-1]} | about
+    found = json.loads(printed)
     config = json.loads((run / "config.json").read_text())
     figure = {"nats": figure_of(found), "stderr": found.get("nats_stderr"), "unit": unit_of(found)}
-    training = {key: config["training"].get(key) for key in ("steps", "best_step", "valid_nats", "seed")}
+    training = {key: config["training"].get(key) for key in ("steps", "best_step", "valid_nats")}
     cost = {"fit": fit_cost, "evaluate": evaluation_cost, "model": found["model"]}
     return figure | samples | cost | {"training": training, "plan": config["settings"]} | about
 
 
-def commanded(words: list[str]) -> tuple[dict[str, Any], dict[str, float]]:
-    """Run a command with one thread: its JSON object, and the seconds that it took."""
+def commanded(words: list[str]) -> tuple[str, dict[str, float]]:
+    """Run a command with one thread: what it printed, and the seconds that it took."""
     started, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(
@@ -96,7 +97,7 @@ def commanded(words: list[str]) -> tuple[dict[str, Any], dict[str, float]]:
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     seconds = {"cpu_seconds": round(cpu, 1), "wall_seconds": round(time.perf_counter() - started, 1)}
-    return json.loads(done.stdout), seconds
+    return done.stdout, seconds
 
 
 def sampled_rows(chosen: DefaultSet, work: Path, run: Path) -> dict[str, Any]:
@@ -105,7 +106,7 @@ def sampled_rows(chosen: DefaultSet, work: Path, run: Path) -> dict[str, Any]:
     if not isinstance(data.format, TableSchema):
         return {}
     rows = run / "rows.parquet"
-    commanded(["sample", str(run), "-n", str(len(data.train)), "--seed", "0", "--out", str(rows), "--json"])
+    commanded(["sample", str(run), "-n", str(len(data.train)), "--seed", "0", "--out", str(rows)])
     return {"detection": detection(data.format.decode(data.train[:].numpy()), polars.read_parquet(rows))}
 
 
@@ -134,7 +135,8 @@ def compared(folder: Path) -> Iterator[dict[str, Any]]:
         rival = min(figures, key=lambda label: figures[label], default=None)
         recipe = best_recipe(recipes, SETS[name].recipe)
         nats = own.get("nats", math.nan)
-        row = {"set": name, "nats": nats, "unit": own.get("unit"), "cpu_seconds": own.get("fit", {}).get("cpu_seconds")}
+        unit = others.get("unit") or own.get("unit")
+        row = {"set": name, "nats": nats, "unit": unit, "cpu_seconds": own.get("fit", {}).get("cpu_seconds")}
         row |= {"independent": others.get("independent_nats"), "rival": rival, "rival_nats": figures.get(rival)}
         row |= {"recipe": recipe and recipe["recipe"], "recipe_nats": recipe and figure_of(recipe)}
         row["beats_independent"] = verdict(nats, row["independent"])
@@ -163,8 +165,8 @@ def print_table(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         marks = " ".join({None: "-", True: "yes", False: "**no**"}[row[goal]] for goal in goals)
         rival, recipe = (f"{shown(row[f'{key}_nats'])} {row[key] or ''}".strip() for key in ("rival", "recipe"))
-        cells = (row["set"], row["unit"], shown(row["independent"]), shown(row["nats"]), rival, recipe)
-        print("|", " | ".join(map(str, (*cells, row["cpu_seconds"], marks))), "|")
+        cells = (row["set"], row["unit"], shown(row["independent"]), row["error"] or shown(row["nats"]), rival, recipe)
+        print("|", " | ".join(map(str, (*cells, row["cpu_seconds"] or "", marks))), "|")
     for goal in goals:
         known = [row[goal] for row in rows if row[goal] is not None]
         print(f"{goal.replace('_', ' ')}: {sum(known)} of {len(known)}")

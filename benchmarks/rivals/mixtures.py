@@ -46,8 +46,9 @@ class Encoding:
     """How columns become `Rows`, and the units of numbers."""
 
     def __init__(self, data: Data) -> None:
-        train = torch.from_numpy(data.train).double()
-        columns = data.about.get("columns") or levels_as_columns(data)
+        self.data, self.listed = data, data.kind in ("rows", "image") and len(data.values) <= FEW
+        train = self._values("train")
+        columns = data.about.get("columns") or self._levels()
         self.few = [i for i, column in enumerate(columns) if is_few(column)]
         self.many = [i for i in range(len(columns)) if i not in set(self.few)]
         self.lows = torch.tensor([columns[i].get("low", 0) for i in self.few])
@@ -60,8 +61,23 @@ class Encoding:
         self.mean = numbers.nanmean(0)
         self.std = ((numbers - self.mean) ** 2).nanmean(0).sqrt().clamp(min=1e-6)
 
-    def __call__(self, x: Any) -> Rows:
-        x = torch.from_numpy(x).double()
+    def _values(self, split: str) -> Tensor:
+        """The values of a split, float64; places in the list of levels if these are few."""
+        return self.data.symbols(split).double() if self.listed else torch.from_numpy(self.data.arrays[split]).double()
+
+    def _levels(self) -> list[dict[str, Any]]:
+        """Levels as integers of the range that occurs: in all variables if there are few, or of an image, else each."""
+        values = torch.cat([self._values(split) for split in ("train", "valid", "test")])
+        low, high = values.amin(0), values.amax(0)
+        if self.listed or self.data.kind == "image":
+            low, high = low.min().expand_as(low), high.max().expand_as(high)
+        return [
+            {"kind": "integer", "low": int(a), "high": max(int(b), int(a) + 1), "missing": False}
+            for a, b in zip(low, high, strict=True)
+        ]
+
+    def __call__(self, split: str) -> Rows:
+        x = self._values(split)
         codes = x[:, self.few] - self.lows
         codes = torch.where(codes.isnan(), self.sizes - 1.0, codes).long()
         offsets = self.sizes.cumsum(0) - self.sizes
@@ -81,20 +97,6 @@ def size(column: dict[str, Any]) -> int:
     if column["kind"] == "category":
         return len(column["categories"])
     return column["high"] - column["low"] + 1 if column["kind"] == "integer" else 2
-
-
-def levels_as_columns(data: Data) -> list[dict[str, Any]]:
-    """Columns of levels as integers of the range that occurs: of an image in all variables, of rows in each."""
-    import numpy as np
-
-    parts = [data.train, data.valid, data.test]
-    low, high = (getattr(np, name)([getattr(p, name)(axis=0) for p in parts], axis=0) for name in ("min", "max"))
-    if data.kind == "image":
-        low, high = np.full_like(low, low.min()), np.full_like(high, high.max())
-    return [
-        {"kind": "integer", "low": int(a), "high": max(int(b), int(a) + 1), "missing": False}
-        for a, b in zip(low, high, strict=True)
-    ]
 
 
 class Mixture:
@@ -166,7 +168,7 @@ class Mixture:
 def products(data: Data, clock: Clock) -> dict[str, Any]:
     """The number of components is doubled while the validation NLL falls and the time lasts."""
     encoding = Encoding(data)
-    train, valid, test = (encoding(x) for x in (data.train, data.valid, data.test))
+    train, valid, test = (encoding(split) for split in ("train", "valid", "test"))
     best, chosen, generator = math.inf, None, torch.Generator().manual_seed(0)
     for components in SIZES:
         if components > len(train.numbers) or clock.share > 1:

@@ -52,14 +52,11 @@ class Rival(NamedTuple):
 FEW, SHORT = 32, 200
 
 
-def kinds_of_columns(data: Data) -> set[str]:
-    return {column["kind"] for column in data.about["columns"]} if data.kind == "table" else set()
-
-
 def is_numbers(data: Data) -> bool:
     """Reals, and perhaps integers, without gaps."""
-    numbers = kinds_of_columns(data) <= {"real", "integer"} and not any(c["missing"] for c in data.about["columns"])
-    return data.kind == "table" and numbers
+    if data.kind != "table":
+        return False
+    return all(column["kind"] in ("real", "integer") and not column["missing"] for column in data.about["columns"])
 
 
 def is_table(data: Data) -> bool:
