@@ -21,11 +21,13 @@ from pathlib import Path
 from typing import Any
 
 import polars
-from default_sets import SETS, DefaultSet
+from default_sets import SETS
 
 from chainrule.atomic import write_atomically
 from chainrule.data import load
+from chainrule.data.dataset import Dataset
 from chainrule.data.schema import TableSchema
+from chainrule.data.series import SeriesFormat
 from chainrule.runs import machine
 from chainrule.runs.folder import versions
 from chainrule.shipped import read_results
@@ -76,7 +78,8 @@ def measured(name: str, work: Path, run: Path, minutes: float) -> dict[str, Any]
     try:
         _, fit_cost = commanded(fitting)
         printed, evaluation_cost = commanded(["evaluate", str(run), "--json"])
-        samples = sampled_rows(chosen, work, run)
+        data = load(chosen.spec(work), seed=0, **chosen.choices)
+        more = sampled_rows(data, run) | forecast(data, chosen.spec(work), run)
     except subprocess.CalledProcessError as error:
         return {"error": (error.stderr.strip().splitlines() or [str(error)])[-1]} | about
     found = json.loads(printed)
@@ -84,7 +87,7 @@ def measured(name: str, work: Path, run: Path, minutes: float) -> dict[str, Any]
     figure = {"nats": figure_of(found), "stderr": found.get("nats_stderr"), "unit": unit_of(found)}
     training = {key: config["training"].get(key) for key in ("steps", "best_step", "valid_nats")}
     cost = {"fit": fit_cost, "evaluate": evaluation_cost, "model": found["model"]}
-    return figure | samples | cost | {"training": training, "plan": config["settings"]} | about
+    return figure | more | cost | {"training": training, "plan": config["settings"]} | about
 
 
 def commanded(words: list[str]) -> tuple[str, dict[str, float]]:
@@ -100,14 +103,23 @@ def commanded(words: list[str]) -> tuple[str, dict[str, float]]:
     return done.stdout, seconds
 
 
-def sampled_rows(chosen: DefaultSet, work: Path, run: Path) -> dict[str, Any]:
+def sampled_rows(data: Dataset, run: Path) -> dict[str, Any]:
     """How well as many samples are told from the training rows, if the set is a table of columns."""
-    data = load(chosen.spec(work), seed=0, **chosen.choices)
     if not isinstance(data.format, TableSchema):
         return {}
     rows = run / "rows.parquet"
     commanded(["sample", str(run), "-n", str(len(data.train)), "--seed", "0", "--out", str(rows)])
     return {"detection": detection(data.format.decode(data.train[:].numpy()), polars.read_parquet(rows))}
+
+
+def forecast(data: Dataset, file: str, run: Path) -> dict[str, Any]:
+    """The test NLL of a series with all values before each known, as rivals know them; `evaluate` knows test alone."""
+    if not isinstance(data.format, SeriesFormat):
+        return {}
+    scores = run / "scores.parquet"
+    commanded(["score", str(run), file, "--out", str(scores)])
+    test = polars.read_parquet(scores)["score"][-data.test.num_variables :]
+    return {"nats": test.mean()}
 
 
 def unit_of(evaluation: dict[str, Any]) -> str:

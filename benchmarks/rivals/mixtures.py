@@ -6,6 +6,7 @@ values the probability of the unit interval under a Gaussian, whose ends reach t
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -20,8 +21,8 @@ ITERATIONS = 60
 TOLERANCE = 1e-4
 FLOOR = 1e-3
 """The least variance, in units of the column's."""
-SMOOTHING = 1.0
-"""The weight of the frequencies of all rows in those of a component, in rows."""
+SMOOTHING = (1.0, 10.0)
+"""The weights of the frequencies and the variances of all rows in those of a component, in rows, that are tried."""
 
 
 @dataclass
@@ -100,10 +101,11 @@ def size(column: dict[str, Any]) -> int:
 
 
 class Mixture:
-    """Components and their weights."""
+    """Components and their weights, which begin at random rows."""
 
-    def __init__(self, encoding: Encoding, rows: Rows, components: int, generator: torch.Generator) -> None:
-        self.encoding = encoding
+    def __init__(self, encoding: Encoding, rows: Rows, components: int, smoothing: float) -> None:
+        self.encoding, self.smoothing = encoding, smoothing
+        generator = torch.Generator().manual_seed(components)
         frequencies = (rows.frequencies.sum(0) + 1e-2) / (len(rows.frequencies) + 1)
         self.marginal = frequencies
         chosen = rows[torch.randperm(len(rows.numbers), generator=generator)[:components]]
@@ -151,33 +153,38 @@ class Mixture:
         before = -math.inf
         for _ in range(ITERATIONS):
             joint = self.joint(rows)
-            found = float(joint.logsumexp(1).double().mean())
-            if clock.share > 1 or found - before < TOLERANCE * abs(found):
+            mean = float(joint.logsumexp(1).double().mean())
+            if clock.share > 1 or mean - before < TOLERANCE * abs(mean):
                 return
-            before = found
+            before = mean
             parts = (joint - joint.logsumexp(1, keepdim=True)).exp()
             counts = parts.sum(0)[:, None]
             self.weights = ((counts[:, 0] + 1) / (len(parts) + len(counts))).log()
-            self.logs = ((parts.T @ rows.frequencies + SMOOTHING * self.marginal) / (counts + SMOOTHING)).log()
-            present = parts.T @ rows.present + SMOOTHING
+            self.logs = (
+                (parts.T @ rows.frequencies + self.smoothing * self.marginal) / (counts + self.smoothing)
+            ).log()
+            present = parts.T @ rows.present + self.smoothing
             self.means = parts.T @ rows.numbers / present
             squares = parts.T @ rows.numbers**2 / present - self.means**2
-            self.variances = (squares + SMOOTHING / present).clamp(min=FLOOR)
+            self.variances = (squares + self.smoothing / present).clamp(min=FLOOR)
 
 
 def products(data: Data, clock: Clock) -> dict[str, Any]:
-    """The number of components is doubled while the validation NLL falls and the time lasts."""
+    """The number of components and the smoothing are chosen by validation, as far as the time goes."""
     encoding = Encoding(data)
     train, valid, test = (encoding(split) for split in ("train", "valid", "test"))
-    best, chosen, generator = math.inf, None, torch.Generator().manual_seed(0)
-    for components in SIZES:
+    best, chosen = math.inf, None
+    for smoothing, components in itertools.product(SMOOTHING, SIZES):
         if components > len(train.numbers) or clock.share > 1:
-            break
-        mixture = Mixture(encoding, train, components, generator)
+            continue
+        mixture = Mixture(encoding, train, components, smoothing)
         mixture.fit(train, clock)
         found = mixture.nats(valid)
         if found < best:
             best, chosen = found, mixture
-        elif found > best + 0.01 * abs(best):
-            break
-    return {"valid_nats": best, "nats": chosen.nats(test), "components": len(chosen.means)}
+    return {
+        "valid_nats": best,
+        "nats": chosen.nats(test),
+        "components": len(chosen.means),
+        "smoothing": chosen.smoothing,
+    }

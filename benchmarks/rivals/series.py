@@ -21,38 +21,41 @@ CORRELATED = 0.2
 DIFFERENCED = 12
 """Longer seasons get Fourier pairs instead of a seasonal difference."""
 PAIRS = 2
+FITTED = 2000
 ORDERS = sorted(itertools.product(range(4), range(3)), key=sum)
 
 
 def arima(data: Data, clock: Clock) -> dict[str, Any]:
-    """Orders by AIC for each kind of difference and season; among these, the best on the validation part."""
+    """Orders by AIC for each kind of difference and season; among these, the best on the validation part.
+
+    Parameters are those of the last `FITTED` training values; the filter reads all of them.
+    """
     from statsmodels.tsa.statespace.sarimax import SARIMAX
 
     warnings.simplefilter("ignore")  # statsmodels lets its own through
     whole, ends = _whole(data)
+    fitted = slice(max(0, ends[0] - FITTED), ends[0])
     season = apparent_season(whole[: ends[0]])
+    ways = list(itertools.product((False, True) if season else (False,), (0, 1)))
     best: dict[str, Any] = {"valid_nats": np.inf}
-    for difference, seasonal in itertools.product((0, 1), (False, True) if season else (False,)):
+    for number, (seasonal, difference) in enumerate(ways, start=1):
         exog = fourier(len(whole), season) if seasonal and season > DIFFERENCED else None
         extra = (0, 1, 1, season) if seasonal and season <= DIFFERENCED else (0, 0, 0, 0)
-        trend = "c" if difference == 0 and extra[1] == 0 else None
-        common = {"seasonal_order": extra, "trend": trend}
+        common = {"seasonal_order": extra, "trend": "c" if difference == 0 and extra[1] == 0 else None}
         fits = []
         for p, q in ORDERS:
-            if clock.share > 1:
+            if fits and clock.share > number / len(ways):
                 break
             order = (p, difference, q)
-            model = SARIMAX(whole[: ends[0]], None if exog is None else exog[: ends[0]], order=order, **common)
-            fits.append((model.fit(disp=False, maxiter=100), order))
-        if not fits:
-            continue
-        fitted, order = min(fits, key=lambda pair: pair[0].aic)
-        found = SARIMAX(whole, exog, order=order, **common).filter(fitted.params).filter_results
+            model = SARIMAX(whole[fitted], None if exog is None else exog[fitted], order=order, **common)
+            fits.append((model.fit(disp=False, maxiter=50), order))
+        chosen, order = min(fits, key=lambda pair: pair[0].aic)
+        found = SARIMAX(whole, exog, order=order, **common).filter(chosen.params).filter_results
         nats = gaussian_nats(whole, found.forecasts[0], found.forecasts_error_cov[0, 0] ** 0.5, data)
         valid = float(nats[ends[0] : ends[1]].mean())
         if valid < best["valid_nats"]:
-            best = {"valid_nats": valid, "nats": float(nats[ends[1] :].mean()), "order": order, "season": extra}
-            best["fourier"] = [season, PAIRS] if exog is not None else None
+            best = {"valid_nats": valid, "nats": float(nats[ends[1] :].mean()), "order": order, "seasonal_order": extra}
+            best["fourier"] = None if exog is None else {"season": season, "pairs": PAIRS}
     return best
 
 
