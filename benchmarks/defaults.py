@@ -74,12 +74,15 @@ def measured(name: str, work: Path, run: Path, minutes: float) -> dict[str, Any]
     chosen = SETS[name]
     words = [f"--{key}" if value is True else f"--{key}={value}" for key, value in chosen.choices.items()]
     fitting = ["fit", chosen.spec(work), *words, "--minutes", str(minutes), "--out", str(run), "--json"]
-    about = {"minutes": minutes, "machine": machine(), "versions": versions()}
+    about: dict[str, Any] = {"minutes": minutes, "machine": machine(), "versions": versions()}
     try:
+        data = load(chosen.spec(work), seed=0, **chosen.choices)
+        about["dataset"] = data.headline
         _, fit_cost = commanded(fitting)
         printed, evaluation_cost = commanded(["evaluate", str(run), "--json"])
-        data = load(chosen.spec(work), seed=0, **chosen.choices)
         more = sampled_rows(data, run) | forecast(data, chosen.spec(work), run)
+    except ValueError as error:
+        return {"error": str(error)} | about
     except subprocess.CalledProcessError as error:
         return {"error": (error.stderr.strip().splitlines() or [str(error)])[-1]} | about
     found = json.loads(printed)
@@ -144,6 +147,7 @@ def compared(folder: Path) -> Iterator[dict[str, Any]]:
             continue
         own, others = ours.get(name, {}), theirs.get(name, {"rivals": {}})
         figures = {label: found["nats"] for label, found in others["rivals"].items() if "nats" in found}
+        reread = "dataset" in own and own["dataset"] != others.get("dataset")
         rival = min(figures, key=lambda label: figures[label], default=None)
         recipe = best_recipe(recipes, SETS[name].recipe)
         nats = own.get("nats", math.nan)
@@ -152,10 +156,11 @@ def compared(folder: Path) -> Iterator[dict[str, Any]]:
         row |= {"independent": others.get("independent_nats"), "rival": rival, "rival_nats": figures.get(rival)}
         row |= {"recipe": recipe and recipe["recipe"], "recipe_nats": recipe and figure_of(recipe)}
         row["beats_independent"] = verdict(nats, row["independent"])
-        row["beats_rival"] = verdict(nats, row["rival_nats"])
+        row["beats_rival"] = None if reread else verdict(nats, row["rival_nats"])
         is_goal = recipe is not None and recipe["minutes"] < RECIPE_MINUTES
         allowed = figure_of(recipe) + NEAR * abs(figure_of(recipe)) if is_goal else None
-        yield row | {"near_recipe": verdict(nats, allowed), "error": own.get("error")}
+        error = own.get("error") or ("read otherwise by the rivals: export it again" if reread else None)
+        yield row | {"near_recipe": verdict(nats, allowed), "error": error}
 
 
 def verdict(nats: float, allowed: float | None) -> bool | None:
@@ -177,7 +182,14 @@ def print_table(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         marks = " ".join({None: "-", True: "yes", False: "**no**"}[row[goal]] for goal in goals)
         rival, recipe = (f"{shown(row[f'{key}_nats'])} {row[key] or ''}".strip() for key in ("rival", "recipe"))
-        cells = (row["set"], row["unit"], shown(row["independent"]), row["error"] or shown(row["nats"]), rival, recipe)
+        cells = (
+            row["set"],
+            row["unit"],
+            shown(row["independent"]),
+            " ".join(filter(None, [shown(row["nats"]), row["error"]])),
+            rival,
+            recipe,
+        )
         print("|", " | ".join(map(str, (*cells, row["cpu_seconds"] or "", marks))), "|")
     for goal in goals:
         known = [row[goal] for row in rows if row[goal] is not None]
