@@ -182,14 +182,8 @@ def print_table(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         marks = " ".join({None: "-", True: "yes", False: "**no**"}[row[goal]] for goal in goals)
         rival, recipe = (f"{shown(row[f'{key}_nats'])} {row[key] or ''}".strip() for key in ("rival", "recipe"))
-        cells = (
-            row["set"],
-            row["unit"],
-            shown(row["independent"]),
-            " ".join(filter(None, [shown(row["nats"]), row["error"]])),
-            rival,
-            recipe,
-        )
+        ours = f"{shown(row['nats'])} {row['error'] or ''}".strip()
+        cells = (row["set"], row["unit"], shown(row["independent"]), ours, rival, recipe)
         print("|", " | ".join(map(str, (*cells, row["cpu_seconds"] or "", marks))), "|")
     for goal in goals:
         known = [row[goal] for row in rows if row[goal] is not None]
