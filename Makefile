@@ -5,7 +5,7 @@ PIP := pip install --quiet --disable-pip-version-check
 # Two processes with a thread each. Each takes half of the tests, in their order, since those of a file share fitted runs.
 PYTEST := -m pytest -n 2 --dist worksteal
 
-.PHONY: install install-bench lint check test laws laws-rest oldest demo bench bench-attacks results-tables docs clean
+.PHONY: install install-bench bench-rivals lint check test laws laws-rest oldest demo bench bench-attacks results-tables docs clean
 
 install: .venv/installed
 
@@ -71,6 +71,21 @@ bench-attacks: install
 
 install-bench: install
 	$(BIN)/$(PIP) -c constraints.txt -e '.[bench]'
+
+# Default fits beside those of rivals, which `bench-rivals` measures first.
+bench-defaults: bench-rivals
+
+# The rivals, in an environment of their own. Results that are there already are not measured again.
+bench-rivals: install .venv-rivals/installed
+	.venv-rivals/bin/python benchmarks/default_sets.py
+	$(BIN)/python benchmarks/rivals/export.py
+	OMP_NUM_THREADS=1 .venv-rivals/bin/python benchmarks/rivals/run.py
+
+.venv-rivals/installed: benchmarks/rivals/requirements.txt
+	$(PYTHON) -m venv .venv-rivals
+	.venv-rivals/bin/$(PIP) -r benchmarks/rivals/requirements.txt
+	.venv-rivals/bin/$(PIP) --no-deps mostlyai-engine==2.7.3
+	touch $@
 
 # The tables of README.md and docs/results.md, from results/.
 results-tables: install
