@@ -26,6 +26,9 @@ from chainrule.tasks.evaluate import Evaluation, log_prob
 EXAMPLES = 2000
 """A calibration reads at most this many examples of a split, chosen at random."""
 
+VALUES = 2**21
+"""And at most so many values of them."""
+
 SYMBOLS = 2**18
 """A calibration reads at most this many symbols of a stream or values of a series, or about as many samples."""
 
@@ -301,7 +304,8 @@ class Kind(ABC):
             per_variable: Give the mean over the variables of each example, where examples differ in length.
         """
         examples = dataset.split(split)
-        rows = np.random.RandomState(0).permutation(len(examples))[:EXAMPLES]
+        count = EXAMPLES if examples.ragged else min(EXAMPLES, max(1, VALUES // model.num_variables))
+        rows = np.random.RandomState(0).permutation(len(examples))[:count]
         if examples.ragged:
             rows = rows[: 1 + int(np.searchsorted(examples.sizes[rows].cumsum(), SYMBOLS))]
         context = None if model.num_classes is None else dataset.classes(split)[torch.from_numpy(rows)]

@@ -19,6 +19,7 @@ from chainrule.model import AutoregressiveModel, Model
 from chainrule.plans.plan import OF_BUDGET
 from chainrule.runs import folder
 from chainrule.runs.calibration import calibrate, write_calibration
+from chainrule.runs.finishing import finishing_seconds
 from chainrule.runs.settings import (
     Settings,
     build,
@@ -37,7 +38,7 @@ RESUMABLE = (*OF_BUDGET, "device", "devices", "strategy", "verbose", "published"
 """Settings that may differ between a training and its resumption."""
 
 FINISHING = 0.03
-"""The share of the minutes that is kept for the calibration and the samples."""
+"""The least share of the minutes that is kept for the calibration and the samples."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def run(
         dataset: The data, if they are loaded already.
         resume: Go on with the run that ``out`` holds; a finished one is loaded.
         extend: Train a finished run for the steps and minutes of ``settings`` once more.
-        choose: Keep the best member alone where an ensemble validates worse.
+        choose: Keep the first member alone where an ensemble validates worse than it.
         started: The time from which the minutes of ``settings`` count, by `time.monotonic`; now by default.
         verbose: Show progress.
 
@@ -90,7 +91,10 @@ def run(
     started = time.monotonic() if started is None else started
     dataset = limited(load_data(settings) if dataset is None else dataset, settings)
     minutes = settings.get("minutes")
-    deadline = math.inf if minutes is None else started + 60 * minutes * (1 - FINISHING)
+    deadline = math.inf
+    if minutes is not None:
+        seconds = max(60 * minutes * FINISHING, finishing_seconds(settings, dataset))
+        deadline = max(started + 60 * minutes - seconds, time.monotonic() + 1)
     if not check_members(settings, dataset):
         return _run_one(settings, dataset, out, deadline, resume=resume, extend=extend, verbose=verbose)
     if _resumes(settings, out, resume) and not extend:
@@ -106,13 +110,14 @@ def run(
 
 
 def _together(runs: list[Run], settings: Settings, dataset: Dataset, out: Path, *, choose: bool, verbose: bool) -> Run:
-    """The ensemble of the members' runs, or the best of them alone."""
+    """The ensemble of the members' runs, or the first of them alone."""
     members = [require_likelihood(done.model) for done in runs]
     ensemble: AutoregressiveModel = models.Ensemble(models=members, variants=settings.get("variants", 1))
     valid = evaluate(ensemble, dataset.valid, context=classes_of(settings, dataset, "valid"))
-    nats, alone = valid.nats, min(valid.member_nats)
-    if choose and alone < nats:
-        ensemble, nats = members[valid.member_nats.index(alone)], alone
+    nats = valid.nats
+    # The best of several members would be chosen by luck: the first is what would have been fitted alone.
+    if choose and valid.member_nats[0] < nats:
+        ensemble, nats = members[0], valid.member_nats[0]
     records = [done.config["training"] for done in runs]
     record = {
         "best_step": max(record["best_step"] for record in records),

@@ -65,7 +65,8 @@ class Lines(_Reporter):
             self._print(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        if time.monotonic() - self._last > QUIET_SECONDS or len(self.history.rows) == 1:
+        first = len(self.history.rows) == 1 and not self.label
+        if time.monotonic() - self._last > QUIET_SECONDS or first:
             self._print(trainer, pl_module)
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
