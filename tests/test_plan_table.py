@@ -11,7 +11,8 @@ from chainrule.training.settings import Training
 
 pytestmark = pytest.mark.quick
 
-PLANS = [table_plan(rows, 10, reals, 3.0) for rows in (80, 2000, 30_000) for reals in (0, 10)]
+REALS = ["real"] * 10
+PLANS = [table_plan(rows, kinds, 3.0) for rows in (80, 2000, 30_000) for kinds in (["integer"] * 4, ["real"] * 4)]
 PLANS += [rows_plan(rows, 40, levels, 3.0) for rows in (80, 2000, 30_000) for levels in (2, 5)]
 
 
@@ -27,7 +28,7 @@ def test_every_candidate_is_a_model_and_a_training(plan: Plan) -> None:
 
 
 def test_few_rows_have_members_and_many_have_one_large_network() -> None:
-    few, many = table_plan(300, 10, 10, 3.0), table_plan(30_000, 10, 10, 3.0)
+    few, many = table_plan(300, REALS, 3.0), table_plan(30_000, REALS, 3.0)
     assert few.settings["members"] == 8
     assert "members" not in many.settings
     assert many.candidates == ()
@@ -36,12 +37,20 @@ def test_few_rows_have_members_and_many_have_one_large_network() -> None:
 
 
 def test_less_time_means_fewer_members() -> None:
-    assert table_plan(300, 10, 10, 0.5).settings["members"] < 8
-    assert "members" not in table_plan(300, 10, 10, 0.1).settings
+    assert table_plan(300, REALS, 0.5).settings["members"] < 8
+    assert "members" not in table_plan(300, REALS, 0.1).settings
+
+
+def test_categories_come_first_and_members_differ_in_the_rest() -> None:
+    orders = table_plan(300, [*REALS, "category", "boolean"], 3.0).settings["orders"]
+    assert all(set(order[:2]) == {10, 11} for order in orders)
+    assert len({tuple(order) for order in orders}) == 8
+    alone = table_plan(30_000, ["real", "category"], 3.0).settings
+    assert alone["model.order"] == [1, 0]
 
 
 def test_components_are_those_of_the_reals() -> None:
-    for candidate in table_plan(300, 3, 2, 3.0).candidates:
+    for candidate in table_plan(300, ["real", "real", "boolean"], 3.0).candidates:
         real = LogisticMixture(candidate["conditional.components"])
         assert Columns([real, real, Bernoulli()]).num_parameters >= 2
-    assert "conditional" not in table_plan(300, 3, 0, 3.0).settings
+    assert "conditional" not in table_plan(300, ["integer"] * 3, 3.0).settings

@@ -20,7 +20,7 @@ CONDITIONAL = {
     "conditional.encoding": "Literal['one_hot', 'scalar']",
 }
 """Settings of the conditionals, and their types."""
-ENSEMBLE = {"members": "int", "orders": "Sequence[str] | None", "variants": "int"}
+ENSEMBLE = {"members": "int", "orders": "Sequence[Any] | None", "variants": "int"}
 """Settings of a fit that make an ensemble, and their types."""
 
 

@@ -64,9 +64,7 @@ class TableKind(Kind):
     format: TableSchema
 
     def plan(self, dataset: Dataset, minutes: float) -> Plan:
-        used = self.format.used
-        reals = sum(column.kind == "real" for column in used)
-        return table_plan(len(dataset.train), len(used), reals, minutes)
+        return table_plan(len(dataset.train), [column.kind for column in self.format.used], minutes)
 
     def conditional(self, family: str | None, arguments: Mapping[str, Any]) -> Conditional:
         if family is not None:

@@ -39,26 +39,26 @@ class Plan:
     def overridden(self, given: Mapping[str, Any]) -> Plan:
         """The plan with the settings that a user gives, and without what contradicts them.
 
-        Another model or family takes none of the plan's arguments; steps or epochs replace the whole budget.
+        Another model takes none of the plan's arguments, but those of a candidate of that model; steps or epochs
+        replace the whole budget.
 
         >>> plan = Plan({"model": "MADE", "model.dropout": 0.1, "minutes": 5.0}, ({"model.dropout": 0.3},))
         >>> plan.overridden({"model": "NADE", "max_epochs": 2})
         Plan(settings={'model': 'NADE', 'max_epochs': 2}, candidates=(), reasons=())
         """
-        dropped = {name for name in self._names if self._contradicts(name, given)} | set(given)
+        own, chosen = self.settings.get("model"), given.get("model")
+        dropped = {name for name in self.settings if self._contradicts(name, given)} | set(given)
         settings = {name: value for name, value in self.settings.items() if name not in dropped}
         candidates: list[Settings] = []
         for candidate in self.candidates:
-            left = {name: value for name, value in candidate.items() if name not in dropped}
-            if left not in candidates:
+            of_model = chosen in (None, candidate.get("model", own))
+            left = {name: value for name, value in candidate.items() if name not in given}
+            if of_model and left not in candidates:
                 candidates.append(left)
-        several = len(candidates) > 1
-        reasons = self.reasons if given.get("model") in (None, self.settings.get("model")) else ()
-        return Plan(settings | dict(given), tuple(candidates) if several else (), reasons)
-
-    @property
-    def _names(self) -> set[str]:
-        return set(self.settings).union(*self.candidates)
+        if len(candidates) == 1:
+            settings |= candidates.pop()
+        reasons = self.reasons if chosen in (None, own) else ()
+        return Plan(settings | dict(given), tuple(candidates), reasons)
 
     def _contradicts(self, name: str, given: Mapping[str, Any]) -> bool:
         """True if the plan's setting ``name`` has no meaning beside those ``given``."""

@@ -6,48 +6,63 @@ choice. As rows become many, the network grows and the members become fewer, so 
 
 Real columns are whitened (`chainrule.models.WhitenedMADE`). What a regression leaves of a smooth column is close to one
 bell, for which one logistic is enough, and each further component is one more way to learn noise by heart. Columns
-whose values repeat, such as amounts that often are zero, need several. The validation part says which it is.
+whose values repeat, such as amounts that often are zero, need several. Where groups of rows lie apart, columns are
+better left as they are. The validation part says which it is.
+
+Categories come first in the order: given its category, a number often has one bell where it had several.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
 
 from chainrule.plans.plan import Plan, Settings
 
 FEW, SOME, MANY = 500, 5_000, 20_000
 """Training rows up to which a table is small, of middle size, and large."""
 
-COMPONENTS = (1, 3, 10)
-"""Logistics of a real column that are tried on a table of middle size or less."""
+FORMS: tuple[Settings, ...] = (
+    {"conditional.components": 1},
+    {"conditional.components": 3},
+    {"model": "MADE", "conditional.components": 3},
+    {"model": "MADE", "conditional.components": 10},
+)
+"""Models of real columns that are tried on a table of middle size or less: whitened or not, and their logistics."""
 
 WIDE = 400
 """Levels of more columns than this are learnt by one network: members would take too long."""
 
 
-def table_plan(rows: int, columns: int, reals: int, minutes: float) -> Plan:
+def table_plan(rows: int, kinds: Sequence[str], minutes: float) -> Plan:
     """The plan for a table of real numbers, integers and categories.
 
     Args:
         rows: The number of training rows.
-        columns: The number of columns that are variables.
-        reals: How many of them are real.
+        kinds: The kind of each column that is a variable: ``real``, ``integer`` or another.
         minutes: The minutes of the fit.
 
-    >>> plan = table_plan(340, 10, 10, 3.0)
-    >>> plan.settings["model"], plan.settings["conditional.components"], plan.settings["members"]
-    ('WhitenedMADE', 1, 8)
+    >>> plan = table_plan(340, ["real", "real", "category"], 3.0)
+    >>> plan.settings["model"], plan.settings["members"], plan.settings["orders"][0]
+    ('WhitenedMADE', 8, [2, 1, 0])
     """
+    reals = sum(kind == "real" for kind in kinds)
     settings: Settings = {
         "model": "WhitenedMADE" if reals else "MADE",
         "model.direct": True,
         **_network(rows),
         **_training(rows),
-        **_members(rows, minutes),
     }
+    members = _members(rows, minutes)
+    orders = [_categories_first(kinds, seed) for seed in range(members)]
+    settings |= {"members": members, "orders": orders} if members > 1 else {"model.order": orders[0]}
     candidates: tuple[Settings, ...] = ({"model.dropout": 0.3}, {"model.dropout": 0.5})
     if reals:
         settings |= {"conditional": "LogisticMixture", "conditional.components": 1 if rows <= SOME else 10}
-        candidates = tuple({"conditional.components": components} for components in COMPONENTS)
-    return Plan(settings, candidates if rows <= SOME else (), (_size(rows), *_reasons(columns, reals)))
+        candidates = FORMS
+    reasons = (_size(rows), *_reasons(len(kinds), reals))
+    return Plan(settings, candidates if rows <= SOME else (), reasons)
 
 
 def rows_plan(rows: int, columns: int, levels: int, minutes: float) -> Plan:
@@ -64,7 +79,8 @@ def rows_plan(rows: int, columns: int, levels: int, minutes: float) -> Plan:
     ['MADE', 'NADE', 'FVSBN']
     """
     settings: Settings = {"model": "MADE", **_training(rows), "weight_decay": 0.1}
-    settings |= _members(rows, minutes) if columns <= WIDE else {}
+    members = _members(rows, minutes) if columns <= WIDE else 1
+    settings |= {"members": members, "orders": ["random"]} if members > 1 else {}
     made: Settings = {"model.hidden_sizes": [500], "model.direct": True, "model.dropout": 0.5}
     if rows > SOME:
         return Plan(settings | made, reasons=(_size(rows),))
@@ -95,11 +111,16 @@ def _training(rows: int) -> Settings:
     }
 
 
-def _members(rows: int, minutes: float) -> Settings:
-    """Members in random orders: 8, or fewer where each would need more than its share of the minutes."""
+def _members(rows: int, minutes: float) -> int:
+    """The number of members: 8, or fewer where each would need more than its share of the minutes."""
     most = 8 if rows <= SOME else 4 if rows <= MANY else 1
-    count = min(most, max(1, int(minutes * (8 if rows <= SOME else 1))))
-    return {"members": count, "orders": ["random"]} if count > 1 else {}
+    return min(most, max(1, int(minutes * (8 if rows <= SOME else 1))))
+
+
+def _categories_first(kinds: Sequence[str], seed: int) -> list[int]:
+    """The columns in a random order, categories before numbers."""
+    columns = np.random.RandomState(seed).permutation(len(kinds)).tolist()
+    return sorted(columns, key=lambda column: kinds[column] in ("real", "integer"))
 
 
 def _size(rows: int) -> str:
@@ -111,4 +132,4 @@ def _size(rows: int) -> str:
 def _reasons(columns: int, reals: int) -> tuple[str, ...]:
     if not reals:
         return ()
-    return (f"{reals} of {columns} columns are real: regressions on the earlier columns come first",)
+    return (f"{reals} of {columns} columns are real: regressions on the columns before them come first",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any, overload
@@ -96,7 +97,7 @@ def fit_file(
             say(planned)
     settings, tried = planned.settings, list[dict[str, Any]]()
     if planned.plan.candidates:
-        deadline = started + 60 * settings["minutes"]
+        deadline = started + 60 * settings.get("minutes", math.inf)
         settings, tried = search(planned.plan, planned.dataset, deadline, verbose=verbose)
     if first:
         record = planned.as_dict() | {"settings": settings, "tried": tried}

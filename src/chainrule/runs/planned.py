@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,7 @@ from chainrule.runs.settings import (
     load_data,
     training_settings,
 )
-from chainrule.training import Cost, cost_of
+from chainrule.training import Cost, Training, cost_of
 
 MENTIONED = ("data", "model", "conditional")
 """Settings that a plan mentions before the others."""
@@ -88,6 +89,7 @@ def plan(data: str | Path, **given: Any) -> Planned:
     """
     started = time.monotonic()
     settings = {"data": str(data)} | given
+    Training.of(training_settings(settings))  # a number out of range is refused before the data are read
     if not any(name in given for name in READING) and (series := series_column_of(Path(data).expanduser())):
         settings["series"] = series
     dataset = load_data(settings)
@@ -116,5 +118,6 @@ def _words(settings: Settings) -> str:
 
 
 def _changes(settings: Settings) -> str:
-    """Settings as ``name value``."""
-    return ", ".join(f"{name.removeprefix('model.')} {value}" for name, value in settings.items()) or "nothing changed"
+    """Settings as ``name value``, long lists cut short."""
+    words = [f"{name.removeprefix('model.')} {reprlib.repr(value)}" for name, value in settings.items()]
+    return ", ".join(words) or "nothing changed"

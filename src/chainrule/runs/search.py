@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
 from chainrule.data.dataset import Dataset
 from chainrule.plans import Plan
-from chainrule.runs.settings import Settings, build, classes_of, training_settings
+from chainrule.runs.settings import Settings, build, classes_of, member_settings, training_settings
 from chainrule.training import fit
 
 SHARE = 0.4
@@ -26,9 +27,11 @@ def search(plan: Plan, dataset: Dataset, deadline: float, *, verbose: bool) -> t
     ends = time.monotonic() + SHARE * (deadline - time.monotonic())
     records: list[dict[str, Any]] = []
     for i, candidate in enumerate(plan.candidates):
-        settings = plan.settings | candidate
-        left = (ends - time.monotonic()) / (len(plan.candidates) - i) / 60
-        training = training_settings(settings) | {"minutes": max(left, 1e-3)}
+        settings = member_settings(plan.settings | candidate)[0]
+        training = training_settings(settings)
+        if ends < math.inf:
+            left = (ends - time.monotonic()) / (len(plan.candidates) - i) / 60
+            training["minutes"] = max(left, 1e-3)
         model = build(settings, dataset)
         training |= {f"{split}_context": classes_of(settings, dataset, split) for split in ("train", "valid")}
         label = f"candidate {i + 1} of {len(plan.candidates)}: "
