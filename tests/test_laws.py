@@ -17,7 +17,7 @@ from random_models import describe, random_model
 from receptive_fields import kernels_see, lstms_see, receptive_field
 from zoo import ZOO, model_of
 
-from chainrule.abilities import components_of
+from chainrule.abilities import components_of, counting
 from chainrule.conditionals import Bernoulli
 from chainrule.model import AutoregressiveModel, CountedModel
 from chainrule.models import BayesianAR, GatedPixelCNN, PixelCNN, PixelRNN
@@ -40,7 +40,8 @@ def does_not_apply(law: str, model: AutoregressiveModel) -> bool:
     if law == "uses_its_context":
         return model.num_classes is None and frame_size_of(model) is None
     if law == "starts_at_frequencies":
-        return isinstance(model, CountedModel | BayesianAR)  # the latter starts at a random walk
+        # A random walk, and n-grams of other examples, are no frequencies.
+        return isinstance(model, CountedModel | BayesianAR) or counting(model) is not None
     if law in CONDITIONAL_LAWS and len(components_of(model)) > 1:
         return True
     return law in ("uses_its_past", "selects_states") and model.num_variables == 1

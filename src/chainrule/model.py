@@ -237,7 +237,11 @@ class AutoregressiveModel(Model):
         rest = prefix.new_zeros(prefix.shape[0], self.num_variables - t)
         x = self.order.unflatten(torch.cat([prefix, rest], dim=1))
         position = int(self.order.permutation[t])
-        return self.conditional.at(self(x, context), position), (prefix, context)
+        return self._variable(self(x, context), position), (prefix, context)
+
+    def _variable(self, distribution: Distribution, index: int) -> Distribution:
+        """One variable's part ``(B,)`` of what `forward` returns; a model that wraps its conditionals unwraps them."""
+        return self.conditional.at(distribution, index)
 
     @final
     def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:

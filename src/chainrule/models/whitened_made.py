@@ -27,6 +27,7 @@ from chainrule.conditionals.wrapped import InUnits
 from chainrule.models.made import MADE
 from chainrule.models.whitening import Whitening
 from chainrule.nn.buffers import write_columns
+from chainrule.nn.curves import Curve
 from chainrule.order import OrderSpec
 from chainrule.state import Shared, State
 
@@ -113,6 +114,12 @@ class WhitenedMADE(MADE):
     def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
         curve = self.whitening(x)
         return InUnits(super().forward(curve.z(x), context), curve)
+
+    def _variable(self, distribution: Distribution, index: int) -> Distribution:
+        assert isinstance(distribution, InUnits)
+        assert isinstance(distribution.units, Curve)
+        units = self.whitening.curve(distribution.units.shift[:, index], index)
+        return InUnits(super()._variable(distribution.base, index), units)
 
     def features(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         x = self.check(x)
