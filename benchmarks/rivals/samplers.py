@@ -22,8 +22,8 @@ def copula(data: Data, clock: Clock) -> dict[str, Any]:
     columns = {column["name"]: {"sdtype": kinds.get(column["kind"], "categorical")} for column in data.about["columns"]}
     metadata = Metadata.load_from_dict({"tables": {"rows": {"columns": columns}}})
     synthesizer = GaussianCopulaSynthesizer(metadata)
-    synthesizer.fit(frame)
-    return told_apart(frame, synthesizer.sample(len(frame)))
+    synthesizer.fit({"rows": frame})
+    return told_apart(frame, synthesizer.sample(len(frame))["rows"])
 
 
 def argn(data: Data, clock: Clock) -> dict[str, Any]:
