@@ -1,9 +1,9 @@
 """Fits the rivals to the splits that ``export.py`` wrote, into ``results/benchmark-defaults-rivals.json``.
 
 Runs with the packages of ``requirements.txt``, one thread and one process: ``python benchmarks/rivals/run.py --work
-FOLDER``. What is in the file already stays, unless ``--again``. A rival learns from train, chooses by valid, and sees
-test once. Figures are mean test NLL in nats per row, image, character, sample or value: densities in the file's units
-of reals, probabilities of all else.
+FOLDER``. Figures that are in the file already stay, unless ``--again``. A rival learns from train, chooses by valid,
+and sees test once. Figures are mean test NLL in nats per row, image, character, sample or value: densities in the
+file's units of reals, probabilities of all else.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def main() -> None:
             report = json.loads(path.read_text()) if path.exists() else {"benchmark": "defaults-rivals", "sets": {}}
             entry = report["sets"].setdefault(name, {"rivals": {}})
             entry |= {key: value for key, value in data.about.items() if key not in ("columns", "end")}
-            if RIVALS[label].suits(data) and (options.again or label not in entry["rivals"]):
+            if RIVALS[label].suits(data) and (options.again or "error" in entry["rivals"].get(label, {"error": ""})):
                 entry["rivals"][label] = found = measured(RIVALS[label], data, options.minutes)
                 print(name, label, {key: found[key] for key in list(found)[:8]}, file=sys.stderr, flush=True)
                 write(path, report)

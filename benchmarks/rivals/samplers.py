@@ -18,14 +18,12 @@ def copula(data: Data, clock: Clock) -> dict[str, Any]:
     from sdv.single_table import GaussianCopulaSynthesizer
 
     frame = table(data)
-    metadata = Metadata.detect_from_dataframe(frame, table_name="rows")
-    for column in data.about["columns"]:
-        kind = "numerical" if column["kind"] in ("real", "integer") else "categorical"
-        metadata.update_column(column_name=column["name"], table_name="rows", sdtype=kind)
-    metadata.remove_primary_key("rows")
+    kinds = {"real": "numerical", "integer": "numerical"}
+    columns = {column["name"]: {"sdtype": kinds.get(column["kind"], "categorical")} for column in data.about["columns"]}
+    metadata = Metadata.load_from_dict({"tables": {"rows": {"columns": columns}}})
     synthesizer = GaussianCopulaSynthesizer(metadata)
-    synthesizer.fit(frame)
-    return told_apart(frame, synthesizer.sample(len(frame)))
+    synthesizer.fit({"rows": frame})
+    return told_apart(frame, synthesizer.sample(len(frame))["rows"])
 
 
 def argn(data: Data, clock: Clock) -> dict[str, Any]:

@@ -15,10 +15,11 @@ from common import Clock, Data
 from scipy.stats import norm
 
 SEASONS = (4, 7, 12, 24, 52, 365)
-LEAST_PERIODS = 3
+PERIODS = 3
+"""Periods that a season needs in the training part, at least."""
 CORRELATED = 0.2
-"""A season is apparent if changes a season apart correlate by more."""
-DIFFERENCED = 12
+"""A season is apparent if what is a season apart correlates by more."""
+DIFFERENCED = 24
 """Longer seasons get Fourier pairs instead of a seasonal difference."""
 PAIRS = 2
 FITTED = 2000
@@ -64,7 +65,7 @@ def naive(data: Data, clock: Clock) -> dict[str, Any]:
     whole, ends = _whole(data)
     best: dict[str, Any] = {"valid_nats": np.inf}
     for lag in (1, *SEASONS):
-        if lag * LEAST_PERIODS < ends[0]:
+        if lag * PERIODS < ends[0]:
             std = (whole[lag : ends[0]] - whole[: ends[0] - lag]).std() + 1e-9
             nats = gaussian_nats(whole[lag:], whole[:-lag], np.full(len(whole) - lag, std), data)
             valid, test = nats[ends[0] - lag : ends[1] - lag].mean(), nats[ends[1] - lag :].mean()
@@ -87,19 +88,15 @@ def gaussian_nats(x: np.ndarray, mean: np.ndarray, std: np.ndarray, data: Data) 
 
 
 def apparent_season(train: np.ndarray) -> int | None:
-    """The season at which changes correlate most, if any does."""
-    change = np.diff(train)
-    change = change - change.mean()
-    found = {
-        season: float((change[season:] * change[:-season]).sum() / (change**2).sum())
-        for season in SEASONS
-        if season * LEAST_PERIODS < len(train)
-    }
-    if long := [season for season in (52, 365) if season in found]:  # a slow cycle hardly shows in changes
-        smooth = train - np.poly1d(np.polyfit(np.arange(len(train)), train, 2))(np.arange(len(train)))
-        found |= {season: float((smooth[season:] * smooth[:-season]).sum() / (smooth**2).sum()) for season in long}
-    season = max(found, key=lambda lag: found[lag], default=None)
-    return season if season and found[season] > CORRELATED else None
+    """The season at which changes correlate most; else a long one at which the values do, about a bent trend."""
+    time = np.arange(len(train))
+    bent = np.polyval(np.polyfit(time, train, 2), time)
+    for x, seasons in ((np.diff(train) - np.diff(train).mean(), SEASONS), (train - bent, SEASONS[-2:])):
+        found = {lag: float((x[lag:] * x[:-lag]).sum() / (x**2).sum()) for lag in seasons if lag * PERIODS < len(x)}
+        season = max(found, key=lambda lag: found[lag], default=None)
+        if season is not None and found[season] > CORRELATED:
+            return season
+    return None
 
 
 def fourier(length: int, season: int) -> np.ndarray:
