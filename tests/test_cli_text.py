@@ -162,3 +162,12 @@ def test_bytes_take_any_file(folder: Path, capsys: pytest.CaptureFixture[str]) -
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert len(rows) == 256
     assert rows[-1]["text"] == "\\xff"
+
+
+def test_documents_needs_no_value(tmp_path: Path) -> None:
+    path = tmp_path / "names.txt"
+    path.write_text("".join(f"{name}\n" for name in ("ann", "bob", "cid", "dan", "eva", "fay") * 3))
+    for words in (["--documents", str(path)], [str(path), "--documents"], [str(path), "--documents", "true"]):
+        run = tmp_path / str(len(list(tmp_path.iterdir())))
+        assert main(["fit", *words, "--model", "RNN", "--max-steps", "1", "--out", str(run)]) == 0
+        assert json.loads((run / "config.json").read_text())["settings"]["documents"] is True

@@ -64,6 +64,8 @@ def add_plan(parser: Parser, argv: list[str]) -> None:
         group = parser.add_argument_group(title)
         for option, (metavar, help) in options.items():
             group.add_argument(option, metavar=metavar, help=help)
+            if metavar == "BOOL":
+                parser.switches.add(option)
     training = parser.add_argument_group("training")
     for argument in training_arguments():
         _add(training, argument, argument.name.replace("_", "-"))

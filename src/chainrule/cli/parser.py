@@ -33,10 +33,15 @@ class Options(dict[str, Any]):
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse's parser, with errors of one line that suggest the nearest flag."""
+    """argparse's parser, with errors of one line that suggest the nearest flag.
+
+    Attributes:
+        switches: Flags that may stand without their value, true.
+    """
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(allow_abbrev=False, **settings)
+        self.switches: set[str] = set()
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message)
@@ -44,6 +49,9 @@ class Parser(argparse.ArgumentParser):
     def parse(self, argv: list[str]) -> Options:
         """The options by name; unknown flags are errors."""
         words = [_dashed(word) for word in argv]
+        for i, word in enumerate(words):
+            if word in self.switches and words[i + 1 : i + 2] not in (["true"], ["false"]):
+                words[i] = f"{word}=true"
         options, unknown = self.parse_known_args(words)
         if unknown:
             if not unknown[0].startswith("-") and "data" in vars(options) and "file" not in vars(options):
