@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.datasets import load_wine
 from sklearn.exceptions import NotFittedError
+from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -16,7 +18,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from chainrule.estimators import ChainRuleDensity, ChainRuleDetector
 
-QUICK: dict[str, Any] = {"hidden_sizes": (16,), "components": 2, "batch_size": 16, "random_state": 0}
+QUICK: dict[str, Any] = {"hidden_sizes": (16,), "components": 2, "batch_size": 16, "members": 1, "random_state": 0}
 
 
 def blobs(count: int = 400) -> Any:
@@ -81,3 +83,12 @@ def test_what_is_refused() -> None:
         ChainRuleDensity(validation_fraction=1.5).fit(blobs(20))
     with pytest.raises(ValueError, match="NaN"):
         ChainRuleDensity().fit([[np.nan, 1.0], [0.0, 2.0]])
+
+
+def test_by_default_few_rows_have_several_members_and_a_good_density() -> None:
+    rows = np.random.RandomState(0).permutation(load_wine().data)[:100]
+    density = ChainRuleDensity(random_state=0).fit(rows[:80])
+    assert len(density.model_.members) == 8
+    mixtures = [GaussianMixture(count, random_state=0).fit(rows[:80]) for count in (1, 2, 3)]
+    mixture = min(mixtures, key=lambda mixture: mixture.bic(rows[:80]))
+    assert density.score_samples(rows[80:]).mean() > mixture.score_samples(rows[80:]).mean()

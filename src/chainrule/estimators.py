@@ -1,7 +1,8 @@
 """Estimators for scikit-learn: the density p(x) of numeric rows, and a detector of outliers among them.
 
-By default a MADE with a mixture of Gaussians for each column (`chainrule.models.MADE`), fitted by maximum likelihood on
-standardised columns; densities are in the rows' own units.
+They fit what `chainrule.fit` fits to a table of as many rows of reals (`chainrule.plans.table`): on few rows the mean
+density of several `chainrule.models.WhitenedMADE` with different orders of the columns. Densities are in the rows' own
+units.
 """
 
 from __future__ import annotations
@@ -16,14 +17,19 @@ from sklearn.base import BaseEstimator, DensityMixin, OutlierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from chainrule.conditionals import GaussianMixture
+from chainrule.conditionals import LogisticMixture
 from chainrule.model import AutoregressiveModel
-from chainrule.models import MADE
+from chainrule.models import Ensemble, WhitenedMADE
+from chainrule.plans.plan import MINUTES, OF_BUDGET, Settings
+from chainrule.plans.table import table_plan
 from chainrule.tasks.evaluate import log_prob
 from chainrule.tasks.sample import sample
 from chainrule.training import fit
 
 Floats = NDArray[np.float64]
+
+TRAINING = ("batch_size", "learning_rate", "schedule", "averaging", *OF_BUDGET)
+"""Settings of a plan that are those of the training of a member."""
 
 
 class _Estimator(BaseEstimator):  # type: ignore[misc]
@@ -32,19 +38,21 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
     def __init__(
         self,
         *,
-        hidden_sizes: Sequence[int] = (100,),
-        components: int = 5,
-        dropout: float = 0.0,
-        max_epochs: int = 100,
-        batch_size: int = 128,
-        learning_rate: float = 3e-3,
-        patience: int = 10,
+        hidden_sizes: Sequence[int] | None = None,
+        components: int | None = None,
+        dropout: float | None = None,
+        members: int | None = None,
+        max_epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        patience: int | None = None,
         validation_fraction: float = 0.1,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.hidden_sizes = hidden_sizes
         self.components = components
         self.dropout = dropout
+        self.members = members
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -55,10 +63,12 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
     def _fit(self, X: ArrayLike) -> Floats:
         """Fit the model, and return the rows ``(n_samples, n_features)`` once they are checked."""
         rows: Floats = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
-        if not isinstance(self.hidden_sizes, Sequence):
+        if not isinstance(self.hidden_sizes, Sequence | None):
             raise ValueError(f"hidden_sizes expects a sequence of integers, got {self.hidden_sizes!r}")
         if not 0 < self.validation_fraction < 1:
             raise ValueError(f"validation_fraction expects a share between 0 and 1, got {self.validation_fraction}")
+        if self.members is not None and self.members < 1:
+            raise ValueError(f"members expects at least 1, got {self.members}")
         generator = check_random_state(self.random_state)
         seed = int(generator.randint(2**31 - 1))
         order = generator.permutation(len(rows))
@@ -66,22 +76,43 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         valid, train = order[:held], order[held:]
         mean, std = rows[train].mean(0), rows[train].std(0)
         std = np.where(std > 0, std, 1.0)
+        self.mean_, self.scale_ = mean, std
+        settings = self._settings(len(train), rows.shape[1])
+        examples = self._standardised(rows).float()
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.model_: AutoregressiveModel = MADE(
-                event_shape=(rows.shape[1],),
-                conditional=GaussianMixture(self.components),
-                hidden_sizes=list(self.hidden_sizes),
-                dropout=self.dropout,
-            )
-            self.mean_, self.scale_ = mean, std
-            examples = self._standardised(rows).float()
-            fit(
-                self.model_, examples[train], examples[valid], seed=seed, max_epochs=self.max_epochs,
-                batch_size=self.batch_size, learning_rate=self.learning_rate, patience=self.patience, verbose=False,
-            )  # fmt: skip
+            models = [
+                self._member(examples[train], examples[valid], settings, seed + i) for i in range(settings["members"])
+            ]
+        self.model_: AutoregressiveModel = models[0] if len(models) == 1 else Ensemble(models=models)
         self.model_.double()  # so that a row's score does not depend on the rows beside it
         return rows
+
+    def _settings(self, rows: int, columns: int) -> Settings:
+        """The settings of the plan for such a table, overridden by the arguments."""
+        training = {name: getattr(self, name) for name in ("max_epochs", "batch_size", "learning_rate", "patience")}
+        own = training | {
+            "model.hidden_sizes": self.hidden_sizes,
+            "model.dropout": self.dropout,
+            "conditional.components": self.components,
+        }
+        given = {name: value for name, value in own.items() if value is not None}
+        planned = table_plan(rows, ["real"] * columns, MINUTES).overridden(given).settings
+        return {"members": 1} | planned | ({} if self.members is None else {"members": self.members})
+
+    @staticmethod
+    def _member(train: torch.Tensor, valid: torch.Tensor, settings: Settings, seed: int) -> WhitenedMADE:
+        """One model, fitted, with an order of the columns of its own."""
+        torch.manual_seed(seed)
+        model = WhitenedMADE(
+            event_shape=(train.shape[1],),
+            conditional=LogisticMixture(settings["conditional.components"]),
+            hidden_sizes=list(settings["model.hidden_sizes"]),
+            dropout=settings["model.dropout"],
+            order=f"random:{seed}",
+        )
+        training = {name: settings[name] for name in TRAINING if name in settings}
+        fit(model, train, valid, seed=seed, verbose=False, **training)
+        return model
 
     def _standardised(self, rows: Floats) -> torch.Tensor:
         return torch.from_numpy((rows - self.mean_) / self.scale_)
@@ -108,19 +139,20 @@ class ChainRuleDensity(DensityMixin, _Estimator):  # type: ignore[misc]
     """Estimates the density of numeric rows; its methods mean the same as those of scikit-learn's `KernelDensity`.
 
     Args:
-        hidden_sizes: Units of each hidden layer of the MADE.
-        components: Gaussians in the mixture of each column.
+        hidden_sizes: Units of each hidden layer; this and all arguments that are None follow from the number of rows.
+        components: Logistics in the mixture of each column.
         dropout: Probability with which a hidden unit is dropped in training.
-        max_epochs: Passes over the training rows, at most.
+        members: Models whose densities are averaged, each with another order of the columns.
+        max_epochs: Passes over the training rows, at most; without early stopping unless ``patience`` is given.
         batch_size: Rows of an optimiser step.
         learning_rate: The highest learning rate.
-        patience: Epochs without a better validation after which training ends.
+        patience: Optimiser steps without a better validation after which training ends.
         validation_fraction: Share of the rows on which the epoch to keep is chosen.
         random_state: Seed of the split, the weights and the training.
 
     >>> import numpy as np
     >>> rows = np.random.RandomState(0).normal(size=(500, 2))
-    >>> density = ChainRuleDensity(max_epochs=20, random_state=0).fit(rows)
+    >>> density = ChainRuleDensity(members=1, random_state=0).fit(rows)
     >>> bool(density.score_samples([[0.0, 0.0]])[0] > density.score_samples([[4.0, 4.0]])[0])
     True
     """
@@ -157,13 +189,14 @@ class ChainRuleDetector(OutlierMixin, _Estimator):  # type: ignore[misc]
 
     Args:
         contamination: That share, in (0, 0.5].
-        hidden_sizes: Units of each hidden layer of the MADE.
-        components: Gaussians in the mixture of each column.
+        hidden_sizes: Units of each hidden layer; this and all arguments that are None follow from the number of rows.
+        components: Logistics in the mixture of each column.
         dropout: Probability with which a hidden unit is dropped in training.
-        max_epochs: Passes over the training rows, at most.
+        members: Models whose densities are averaged, each with another order of the columns.
+        max_epochs: Passes over the training rows, at most; without early stopping unless ``patience`` is given.
         batch_size: Rows of an optimiser step.
         learning_rate: The highest learning rate.
-        patience: Epochs without a better validation after which training ends.
+        patience: Optimiser steps without a better validation after which training ends.
         validation_fraction: Share of the rows on which the epoch to keep is chosen.
         random_state: Seed of the split, the weights and the training.
     """
@@ -172,19 +205,20 @@ class ChainRuleDetector(OutlierMixin, _Estimator):  # type: ignore[misc]
         self,
         *,
         contamination: float = 0.1,
-        hidden_sizes: Sequence[int] = (100,),
-        components: int = 5,
-        dropout: float = 0.0,
-        max_epochs: int = 100,
-        batch_size: int = 128,
-        learning_rate: float = 3e-3,
-        patience: int = 10,
+        hidden_sizes: Sequence[int] | None = None,
+        components: int | None = None,
+        dropout: float | None = None,
+        members: int | None = None,
+        max_epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        patience: int | None = None,
         validation_fraction: float = 0.1,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         super().__init__(
-            hidden_sizes=hidden_sizes, components=components, dropout=dropout, max_epochs=max_epochs,
-            batch_size=batch_size, learning_rate=learning_rate, patience=patience,
+            hidden_sizes=hidden_sizes, components=components, dropout=dropout, members=members,
+            max_epochs=max_epochs, batch_size=batch_size, learning_rate=learning_rate, patience=patience,
             validation_fraction=validation_fraction, random_state=random_state,
         )  # fmt: skip
         self.contamination = contamination
