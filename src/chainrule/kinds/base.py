@@ -29,7 +29,7 @@ EXAMPLES = 2000
 VALUES = 2**21
 """And at most so many values of them."""
 
-SYMBOLS = 2**18
+SYMBOLS = 2**16
 """A calibration reads at most this many symbols of a stream or values of a series, or about as many samples."""
 
 

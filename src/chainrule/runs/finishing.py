@@ -4,44 +4,61 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from chainrule.abilities import components_of
 from chainrule.data.dataset import Dataset
 from chainrule.kinds import kind_of
-from chainrule.kinds.base import EXAMPLES, VALUES
+from chainrule.kinds.base import EXAMPLES, SYMBOLS, VALUES
 from chainrule.model import AutoregressiveModel
 from chainrule.runs.settings import Settings, build, classes_of
-from chainrule.sequence import reads_streams
+from chainrule.sequence import SequenceModel, reads_streams
 from chainrule.tasks.evaluate import log_prob
+from chainrule.tasks.score import stream_surprisals
 
 TIMED_EXAMPLES = 16
+TIMED_SYMBOLS = 2048
 TIMED_STEPS = 3
 
 
 @torch.no_grad()
 def finishing_seconds(settings: Settings, dataset: Dataset) -> float:
-    """The seconds of the calibration and the samples of a fit, about, from a few examples and a few steps.
-
-    A model of sequences is left out, whose sequences are scored and drawn in few seconds.
-    """
+    """The seconds of the calibration and the samples of a fit, about, from a few examples and a few steps."""
     model = build(settings, dataset)
-    if not isinstance(model, AutoregressiveModel) or reads_streams(model):
+    if not isinstance(model, AutoregressiveModel):
         return 0.0
     model = components_of(model)[0].eval()
     context = classes_of(settings, dataset, "train")
+    some = None if context is None else context[:TIMED_EXAMPLES]
+    seconds = _scoring_symbols(model, dataset) if reads_streams(model) else _scoring(model, dataset, some)
+    return (seconds + _sampling(model, dataset, some)) * max(1, settings.get("members", 1))
+
+
+def _scoring(model: AutoregressiveModel, dataset: Dataset, context: Tensor | None) -> float:
     x = dataset.train[:TIMED_EXAMPLES]
-    some = None if context is None else context[: len(x)]
     started = time.monotonic()
-    log_prob(model, x, context=some)
-    scored = min(EXAMPLES, VALUES // model.num_variables, len(dataset.train)) + min(EXAMPLES, len(dataset.valid))
-    seconds = (time.monotonic() - started) / len(x) * scored
+    log_prob(model, x, context=context)
+    most = min(EXAMPLES, VALUES // model.num_variables)
+    scored = sum(min(most, len(part)) for part in (dataset.train, dataset.valid))
+    return (time.monotonic() - started) / len(x) * scored
+
+
+def _scoring_symbols(model: SequenceModel, dataset: Dataset) -> float:
+    x = next(dataset.train.each())[:TIMED_SYMBOLS].astype(np.float32)
+    started = time.monotonic()
+    list(stream_surprisals(model, [x]))
+    scored = sum(min(SYMBOLS, part.num_variables) for part in (dataset.train, dataset.valid))
+    return (time.monotonic() - started) / len(x) * scored
+
+
+def _sampling(model: AutoregressiveModel, dataset: Dataset, context: Tensor | None) -> float:
     count = kind_of(dataset).num_samples
-    state, previous = model.start(count, None if context is None else torch.zeros(count, dtype=torch.long)), None
+    state = model.start(count, None if context is None else torch.zeros(count, dtype=torch.long))
+    steps, previous = min(TIMED_STEPS, model.num_variables), None
     started = time.monotonic()
-    steps = min(TIMED_STEPS, model.num_variables)
     for _ in range(steps):
         distribution, state = model.step(state, previous)
         previous = distribution.sample().to(model.dtype)
-    seconds += (time.monotonic() - started) / steps * model.num_variables
-    return seconds * max(1, settings.get("members", 1))
+    return (time.monotonic() - started) / steps * model.num_variables

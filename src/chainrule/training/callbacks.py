@@ -122,10 +122,13 @@ class TimeLimit(lightning.Callback):
         history: Knows the minutes so far.
         step_seconds: The time of a step, estimated; measured from the first round on.
         valid_seconds: Likewise the time of a validation.
+        afterwards: The time that is needed after the training, in validations.
     """
 
-    def __init__(self, minutes: float, history: History, step_seconds: float, valid_seconds: float) -> None:
-        self.minutes, self.history = minutes, history
+    def __init__(
+        self, minutes: float, history: History, step_seconds: float, valid_seconds: float, afterwards: int = 0
+    ) -> None:
+        self.minutes, self.history, self.afterwards = minutes, history, afterwards
         self.step_seconds, self.valid_seconds = step_seconds, valid_seconds
         self._round_started = self._valid_started = 0.0
         self._steps_before = 0
@@ -137,13 +140,17 @@ class TimeLimit(lightning.Callback):
 
     def _fitting(self, round_steps: float) -> int:
         """The number of steps that fit into the time that is left, with a validation after each round."""
-        left = 60 * (self.minutes - self.history.minutes) - self.valid_seconds
+        left = 60 * (self.minutes - self.history.minutes) - self._last_seconds()
         return max(1, int(left / (self.step_seconds + self.valid_seconds / round_steps)))
+
+    def _last_seconds(self) -> float:
+        """The time of the last validation, and of what comes after it."""
+        return (1 + self.afterwards) * self.valid_seconds
 
     def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
         steps = trainer.global_step - self._steps_before
         self.step_seconds = (time.monotonic() - self._round_started) / max(steps, 1)
-        spent = 60 * self.history.minutes + self.step_seconds + self.valid_seconds
+        spent = 60 * self.history.minutes + self.step_seconds + self._last_seconds()
         trainer.should_stop |= trainer.strategy.reduce_boolean_decision(spent >= 60 * self.minutes, all=False)
 
     def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:

@@ -40,6 +40,9 @@ from chainrule.training.start import start
 Data = Dataset[Any] | Tensor
 """Examples ``(N, *event_shape)``: a tensor, a split of a data set, or any data set that gives a batch for a list."""
 
+AFTERWARDS = 4
+"""The time that finding the share of a counted part takes, in validations."""
+
 Loaders = tuple[Loader, Loader]
 """The batches of training and of validation."""
 
@@ -249,7 +252,8 @@ def _planned(
     callbacks: list[lightning.Callback] = [SeededRounds(training.seed, train)]
     if minutes is not None:
         valid_seconds = 2 / 3 * seconds * len(valid)  # no gradients, but twice the rows
-        callbacks.append(TimeLimit(minutes, history, seconds, valid_seconds))
+        later = 0 if counting(model) is None else AFTERWARDS
+        callbacks.append(TimeLimit(minutes, history, seconds, valid_seconds, later))
     if budget.patience is not None:
         callbacks.append(Patience(budget.patience))
     return module, rounds, [*callbacks, history]
