@@ -8,7 +8,7 @@ from typing import Any
 
 import lightning.pytorch as lightning
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from chainrule.training.callbacks import History
 from chainrule.training.module import MaximumLikelihood
@@ -86,10 +86,9 @@ class Bar(_Reporter):
 
     def __init__(self, history: History, label: str) -> None:
         super().__init__(history, label)
-        steps = TextColumn("{task.completed:,.0f} of {task.total:,.0f} steps")
-        times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
-        columns = (TextColumn("{task.description}"), BarColumn(), steps, *times, TextColumn("{task.fields[nats]}"))
-        self.progress = Progress(*columns, console=Console(stderr=True), transient=False)
+        steps = TextColumn("{task.completed:,.0f}/{task.total:,.0f}")
+        columns = (TextColumn("{task.description}"), BarColumn(16), steps, TimeRemainingColumn(compact=True))
+        self.progress = Progress(*columns, TextColumn("{task.fields[nats]}"), console=Console(stderr=True))
         self._task = self.progress.add_task(label or "training", total=1, nats="")
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
