@@ -112,12 +112,15 @@ def test_metrics_file(data: Tensor, tmp_path: Path) -> None:
 
 
 def test_a_line_now_and_then_where_there_is_no_terminal(data: Tensor, capfd: pytest.CaptureFixture[str]) -> None:
-    train(made(), data, verbose=True, max_epochs=2, label="one: ")
+    train(made(), data, verbose=True, max_epochs=2)
     out, err = capfd.readouterr()
     assert out == ""
     first, last = err.splitlines()
-    assert first.startswith("one: step      10 of 20  train ")
-    assert last.startswith("one: step      20 of 20  train ")
+    assert first.startswith("step      10 of 20  train ")
+    assert last.startswith("step      20 of 20  train ")
+    train(made(), data, verbose=True, max_epochs=2, label="member 1 of 2: ")
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("member 1 of 2: step      20 of 20  train "), "one of several says how it ended"
 
 
 def test_nothing_is_silent_for_long(

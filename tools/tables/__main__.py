@@ -15,6 +15,7 @@ import anomalies
 import audio
 import binary
 import columns
+import defaults
 import headline
 import images
 import speed
@@ -26,6 +27,8 @@ PAGES = (ROOT / "README.md", ROOT / "docs" / "results.md")
 
 TABLES = {
     "headline": headline.figures,
+    "defaults": defaults.defaults,
+    "goals": defaults.goals,
     "likelihoods": binary.likelihoods,
     "binary": binary.binary_tables,
     "completion": tasks.completion,

@@ -19,7 +19,7 @@ from chainrule.runs.run import Run, run
 from chainrule.runs.search import search
 from chainrule.runs.settings import Settings
 from chainrule.training import Fit
-from chainrule.training.fit import Data
+from chainrule.training.loader import Data
 
 PLAN = "plan.json"
 """The file of a run folder that holds the plan, and what its candidates came to."""

@@ -1,8 +1,8 @@
 """Maximum likelihood on Lightning, for any model of the contract."""
 
 from chainrule.errors import TrainingError
-from chainrule.training.cost import Cost
-from chainrule.training.fit import Fit, cost_of, fit
+from chainrule.training.cost import Cost, cost_of
+from chainrule.training.fit import Fit, fit
 from chainrule.training.processes import is_first_process
 from chainrule.training.settings import Training
 

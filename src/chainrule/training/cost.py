@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import operator
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from chainrule.batch import Batch
-from chainrule.devices import available_memory
+from chainrule.devices import available_memory, check_device
 from chainrule.model import Model
-from chainrule.training.loader import Loader
+from chainrule.training.budget import budget_of
+from chainrule.training.loader import Data, Loader, Loaders, loaders_of
 from chainrule.training.module import MaximumLikelihood
 from chainrule.training.settings import Training
 
@@ -68,6 +70,37 @@ class Cost:
             f"{1e3 * self.step_seconds:.3g} ms a step of {self.batch_size}: up to {self.steps:,} steps, "
             f"{self.minutes:.1f} minutes"
         )
+
+
+def cost_of(model: Model, train: Data, *, train_context: Tensor | None = None, **settings: Any) -> Cost:
+    """The cost of ``fit(model, train, ..., **settings)``; a few steps are timed, and the model stays as it is.
+
+    Raises:
+        ValueError: As `fit`.
+    """
+    training = Training.of(settings)
+    device = check_device(training.device)
+    contexts = (train_context, train_context)
+    loader, _ = loaders_of(model, (train, train), contexts, training)
+    size, memory = fitting_batch(model, loader, training, device)
+    training = replace(training, batch_size=size)
+    loader, _ = loaders_of(model, (train, train), contexts, training)
+    seconds = seconds_of_a_step(model, loader, training, device)
+    budget = budget_of(training, loader.epoch_steps)
+    parameters = model.num_parameters
+    return Cost(parameters, size, memory, seconds, budget.steps, training.minutes)
+
+
+def fitting_loaders(model: Model, loaders: Loaders, training: Training, device: str) -> tuple[Loaders, Training]:
+    """The same batches, or smaller ones where a step would not fit into memory."""
+    train, valid = loaders
+    size, _ = fitting_batch(model, train, training, device)
+    if size >= train.size:
+        return loaders, training
+    warnings.warn(f"a step of {train.size} rows would not fit into memory: it has {size}", stacklevel=3)
+    smaller = replace(training, batch_size=size)
+    contexts = train.context, valid.context
+    return loaders_of(model, (train.examples, valid.examples), contexts, smaller), smaller  # type: ignore[arg-type]
 
 
 def fitting_batch(model: Model, loader: Loader, training: Training, device: str) -> tuple[int, int]:

@@ -9,8 +9,7 @@ import shutil
 import sys
 import tempfile
 import time
-import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,32 +18,24 @@ import torch
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
-from torch.utils.data import Dataset
 
 from chainrule.abilities import counting, loss_unit_of, validation_loss
-from chainrule.batch import as_source
 from chainrule.devices import check_device
 from chainrule.model import CountedModel, Model
 from chainrule.training.budget import budget_of
 from chainrule.training.callbacks import History, Patience, SeededRounds, TimeLimit, write_history
 from chainrule.training.checkpoints import AtomicCheckpoints, Checkpoint, Checkpoints
-from chainrule.training.cost import Cost, fitting_batch, seconds_of_a_step
-from chainrule.training.loader import Loader
+from chainrule.training.cost import fitting_loaders, seconds_of_a_step
+from chainrule.training.loader import Data, Loader, Loaders, loaders_of
 from chainrule.training.module import MaximumLikelihood
 from chainrule.training.processes import is_first_process
 from chainrule.training.progress import reporter
 from chainrule.training.session import interruptible, quiet
 from chainrule.training.settings import Training
-from chainrule.training.start import start
-
-Data = Dataset[Any] | Tensor
-"""Examples ``(N, *event_shape)``: a tensor, a split of a data set, or any data set that gives a batch for a list."""
+from chainrule.training.start import Start, start, valid_nats
 
 AFTERWARDS = 4
 """The time that finding the share of a counted part takes, in validations."""
-
-Loaders = tuple[Loader, Loader]
-"""The batches of training and of validation."""
 
 
 @dataclass(frozen=True)
@@ -118,15 +109,13 @@ def fit(
     started = time.monotonic()
     training = Training.of(settings)
     device = check_device(training.device)
-    loaders = _loaders(model, (train, valid), (train_context, valid_context), training)
+    loaders = loaders_of(model, (train, valid), (train_context, valid_context), training)
     torch.manual_seed(training.seed)
     if training.compile:
         _check_compiler(loaders[0], device)
     if isinstance(model, CountedModel):
-        if training.perturb:
-            raise ValueError(f"perturb expects a model that is trained, got {type(model).__name__}, which counts")
-        return _count(model, *loaders, out)
-    loaders, training = _fitting(model, loaders, training, device)
+        return _counted(model, training, loaders, out)
+    loaders, training = fitting_loaders(model, loaders, training, device)
     dtype = model.dtype
     with contextlib.ExitStack() as stack:
         folder = Path(out if out is not None else stack.enter_context(tempfile.TemporaryDirectory()))
@@ -135,7 +124,7 @@ def fit(
         checkpoints = Checkpoints(folder / "checkpoints")
         before = checkpoints.last() if resume else None
         start(model, loaders[0])
-        at_start = _Start.of(model.to(device), training, loaders[1])
+        at_start = Start.of(model.to(device), training, loaders[1])
         module, rounds, callbacks = _planned(model, loaders, training, device, before, history)
         if verbose and is_first_process():
             callbacks.append(reporter(history, label))
@@ -143,90 +132,14 @@ def fit(
         trainer = _trainer(training, device, loaders[0], [*callbacks, *checkpoints.callbacks()], rounds)
         _run(trainer, module, checkpoints, loaders, resumed=before is not None)
     model.to(dtype).eval()  # precision may have changed it
-    best = history.best
-    step, nats = int(best["step"]), best["valid_nats"]
+    step, nats = int(history.best["step"]), history.best["valid_nats"]
     if at_start.nats < nats:
         step, nats = 0, at_start.nats
         model.load_state_dict(at_start.weights)
     if (part := counting(model)) is not None:
         part.fit_share(batch.map(lambda part: part.to(model.device)) for batch in loaders[1])
-        nats = _valid_nats(model, training, loaders[1])
+        nats = valid_nats(model, training, loaders[1])
     return Fit(history.rows, step, nats, history.minutes, str(trainer.strategy.root_device))
-
-
-@dataclass(frozen=True)
-class _Start:
-    """The weights before the first step, and their mean validation NLL: on few examples nothing may be better."""
-
-    weights: dict[str, Tensor]
-    nats: float
-
-    @classmethod
-    def of(cls, model: Model, training: Training, loader: Loader) -> _Start:
-        """The start of a training of ``model``."""
-        weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
-        with torch.random.fork_rng(devices=[]):
-            nats = _valid_nats(model.eval(), training, loader)
-        model.train()
-        return cls(weights, nats)
-
-
-@torch.no_grad()
-def _valid_nats(model: Model, training: Training, loader: Loader) -> float:
-    """The mean validation NLL, or loss, of a model as it is."""
-    module = MaximumLikelihood(model, training, total_steps=1)
-    losses = [module.validation_losses(batch.map(lambda part: part.to(model.device))) for batch in loader]
-    return torch.cat(losses).double().mean().item()
-
-
-def cost_of(model: Model, train: Data, *, train_context: Tensor | None = None, **settings: Any) -> Cost:
-    """The cost of ``fit(model, train, ..., **settings)``; a few steps are timed, and the model stays as it is.
-
-    Raises:
-        ValueError: As `fit`.
-    """
-    training = Training.of(settings)
-    device = check_device(training.device)
-    contexts = (train_context, train_context)
-    loader, _ = _loaders(model, (train, train), contexts, training)
-    size, memory = fitting_batch(model, loader, training, device)
-    training = replace(training, batch_size=size)
-    loader, _ = _loaders(model, (train, train), contexts, training)
-    seconds = seconds_of_a_step(model, loader, training, device)
-    budget = budget_of(training, loader.epoch_steps)
-    parameters = model.num_parameters
-    return Cost(parameters, size, memory, seconds, budget.steps, training.minutes)
-
-
-def _loaders(
-    model: Model, examples: tuple[Data, Data], contexts: tuple[Tensor | None, Tensor | None], training: Training
-) -> Loaders:
-    """The batches of training and of validation.
-
-    Raises:
-        ValueError: If there are no examples, or the model cannot read them.
-    """
-    train, valid = map(as_source, examples)
-    for name, source in {"train": train, "valid": valid}.items():
-        if len(source) < 1:
-            raise ValueError(f"{name} expects at least one example, got none")
-    size = training.batch_size or train.usual_batch_size
-    return (
-        Loader(model, train, contexts[0], size, training.seed, training.devices),
-        Loader(model, valid, contexts[1], size, None, training.devices),
-    )
-
-
-def _fitting(model: Model, loaders: Loaders, training: Training, device: str) -> tuple[Loaders, Training]:
-    """The same batches, or smaller ones where a step would not fit into memory."""
-    train, valid = loaders
-    size, _ = fitting_batch(model, train, training, device)
-    if size >= train.size:
-        return loaders, training
-    warnings.warn(f"a step of {train.size} rows would not fit into memory: it has {size}", stacklevel=3)
-    smaller = replace(training, batch_size=size)
-    contexts = train.context, valid.context
-    return _loaders(model, (train.examples, valid.examples), contexts, smaller), smaller  # type: ignore[arg-type]
 
 
 def _planned(
@@ -304,9 +217,12 @@ def _run(
     trainer.strategy.barrier()
 
 
-def _count(model: CountedModel, train: Loader, valid: Loader, out: str | Path | None) -> Fit:
+def _counted(model: CountedModel, training: Training, loaders: Loaders, out: str | Path | None) -> Fit:
     """Fit by counting: one reading of the examples, and no settings."""
+    if training.perturb:
+        raise ValueError(f"perturb expects a model that is trained, got {type(model).__name__}, which counts")
     started = time.monotonic()
+    train, valid = loaders
     with torch.no_grad():
         model.count((batch.x.to(model.device), batch.context) for batch in train)
         losses = [

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from torch import Tensor
+from torch.utils.data import Dataset
 
-from chainrule.batch import Batch, Batches, BatchSource
+from chainrule.batch import Batch, Batches, BatchSource, as_source
 from chainrule.model import Model
 from chainrule.sequence import frame_size_of, history_of
 from chainrule.training.processes import processes
+from chainrule.training.settings import Training
 
 
 class Loader:
@@ -70,3 +73,29 @@ class Loader:
         return self.examples.batches(
             self.size, seed=self.seed, epoch=epoch, history=self.history, context=self.context, part=part
         )
+
+
+Data = Dataset[Any] | Tensor
+"""Examples ``(N, *event_shape)``: a tensor, a split of a data set, or any data set that gives a batch for a list."""
+
+Loaders = tuple[Loader, Loader]
+"""The batches of training and of validation."""
+
+
+def loaders_of(
+    model: Model, examples: tuple[Data, Data], contexts: tuple[Tensor | None, Tensor | None], training: Training
+) -> Loaders:
+    """The batches of training and of validation.
+
+    Raises:
+        ValueError: If there are no examples, or the model cannot read them.
+    """
+    train, valid = map(as_source, examples)
+    for name, source in {"train": train, "valid": valid}.items():
+        if len(source) < 1:
+            raise ValueError(f"{name} expects at least one example, got none")
+    size = training.batch_size or train.usual_batch_size
+    return (
+        Loader(model, train, contexts[0], size, training.seed, training.devices),
+        Loader(model, valid, contexts[1], size, None, training.devices),
+    )

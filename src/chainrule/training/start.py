@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -12,6 +13,8 @@ from chainrule.batch import Batch
 from chainrule.model import Model
 from chainrule.sequence import sequence_model
 from chainrule.training.loader import Loader
+from chainrule.training.module import MaximumLikelihood
+from chainrule.training.settings import Training
 
 EXAMPLES, VALUES = 20_000, 2_000_000
 """Frequencies are those of about so many training examples, or values, at most."""
@@ -77,3 +80,28 @@ def _loss(model: Model, batch: Batch) -> float:
     model = sequence_model(model)
     log_probs: Tensor = model(model.check(x), model.check_context(context, len(x))).log_prob(x)
     return -(log_probs if batch.counted is None else log_probs[batch.counted]).mean().item()
+
+
+@dataclass(frozen=True)
+class Start:
+    """The weights before the first step, and their mean validation NLL: on few examples nothing may be better."""
+
+    weights: dict[str, Tensor]
+    nats: float
+
+    @classmethod
+    def of(cls, model: Model, training: Training, loader: Loader) -> Start:
+        """The start of a training of ``model``."""
+        weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        with torch.random.fork_rng(devices=[]):
+            nats = valid_nats(model.eval(), training, loader)
+        model.train()
+        return cls(weights, nats)
+
+
+@torch.no_grad()
+def valid_nats(model: Model, training: Training, loader: Loader) -> float:
+    """The mean validation NLL, or loss, of a model as it is."""
+    module = MaximumLikelihood(model, training, total_steps=1)
+    losses = [module.validation_losses(batch.map(lambda part: part.to(model.device))) for batch in loader]
+    return torch.cat(losses).double().mean().item()
