@@ -47,7 +47,8 @@ class TestFit:
         fit = ["fit", "--model", "FVSBN", "--data", str(table), "--max-steps", "4", "--validate-every", "2"]
         assert main([*fit, "--out", str(tmp_path / "run")]) == 0
         training = json.loads((tmp_path / "run" / "config.json").read_text())["training"]
-        assert (training["steps"], training["best_step"]) == (4, 4)
+        assert training["steps"] == 4
+        assert training["best_step"] in (0, 2, 4)
 
     def test_config_is_a_command_line_and_flags_override_it(self, table: Path, tmp_path: Path) -> None:
         recipe = tmp_path / "recipe.yaml"

@@ -84,7 +84,7 @@ def test_a_file_is_enough(
     config = json.loads((run / "config.json").read_text())
     assert config["data"]["kind"] == kind
     assert out.startswith(path.name)
-    assert f"plan: {config['model']['class']}" in out or "models" in out
+    assert "plan: " in out
     assert "parameters, about" in out
     assert f"{run} holds the model" in out
     assert err, "it says what it does meanwhile"
@@ -137,10 +137,8 @@ def test_what_the_user_says_overrides_the_plan() -> None:
     assert plan.overridden({"minutes": 1.0}).settings == plan.settings | {"minutes": 1.0}
     epochs = plan.overridden({"max_epochs": 2}).settings
     assert epochs == {"model": "MADE", "model.dropout": 0.1, "members": 4, "max_epochs": 2}
-    models = Plan({"model": "MADE", "members": 2}, ({"model.dropout": 0.5}, {"model": "NADE", "model.hidden_size": 9}))
-    assert models.overridden({"model": "MADE"}).settings == {"model": "MADE", "members": 2, "model.dropout": 0.5}
-    assert models.overridden({"model": "NADE"}) == Plan({"model": "NADE", "model.hidden_size": 9})
-    assert models.overridden({"model": "RNN"}) == Plan({"model": "RNN"})
+    named = plan.overridden({"model": "MADE"})
+    assert named == Plan({"model": "MADE", "model.dropout": 0.1, "minutes": 5.0, "max_steps": 9, "patience": 3})
     fixed = plan.overridden({"model.dropout": 0.2})
     assert (fixed.settings["model.dropout"], fixed.candidates) == (0.2, ())
     other = plan.overridden({"model": "NADE"})

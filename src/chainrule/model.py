@@ -157,6 +157,16 @@ class Model(nn.Module, ABC):
         classes = check_classes(context, batch_size, self.num_classes, type(self).__name__)
         return None if classes is None else classes.to(device=self.device, dtype=torch.long)
 
+    @classmethod
+    def usual_conditional(cls, event_shape: Sequence[int], usual: Conditional) -> Conditional:
+        """The family of conditionals that the model takes where its user names none.
+
+        Args:
+            event_shape: Shape of one example.
+            usual: The family that is usual for the values of the data, and the default.
+        """
+        return usual
+
     def empty(self, *shape: int) -> Tensor:
         """Zeros of this model's dtype and on its device."""
         return torch.zeros(shape, dtype=self.dtype, device=self.device)
@@ -190,16 +200,6 @@ class AutoregressiveModel(Model):
     ) -> None:
         super().__init__(event_shape=event_shape, conditional=conditional, num_classes=num_classes)
         self.order = Order(order, self.event_shape)
-
-    @classmethod
-    def usual_conditional(cls, event_shape: Sequence[int], usual: Conditional) -> Conditional:
-        """The family of conditionals that the model takes where its user names none.
-
-        Args:
-            event_shape: Shape of one example.
-            usual: The family that is usual for the values of the data, and the default.
-        """
-        return usual
 
     def conditional_at(self, t: int) -> Conditional:
         """The conditional of the t-th variable that is generated."""

@@ -39,26 +39,22 @@ class Plan:
     def overridden(self, given: Mapping[str, Any]) -> Plan:
         """The plan with the settings that a user gives, and without what contradicts them.
 
-        Another model takes none of the plan's arguments, but those of a candidate of that model; steps or epochs
-        replace the whole budget.
+        A model that is named is fitted once, as it is said; another one than the plan's takes none of its arguments.
+        Steps or epochs replace the whole budget.
 
-        >>> plan = Plan({"model": "MADE", "model.dropout": 0.1, "minutes": 5.0}, ({"model.dropout": 0.3},))
+        >>> plan = Plan({"model": "MADE", "model.dropout": 0.1, "minutes": 5.0}, ({"model.dropout": 0.3}, {}))
         >>> plan.overridden({"model": "NADE", "max_epochs": 2})
         Plan(settings={'model': 'NADE', 'max_epochs': 2}, candidates=(), reasons=())
         """
-        own, chosen = self.settings.get("model"), given.get("model")
-        dropped = {name for name in self.settings if self._contradicts(name, given)} | set(given)
-        settings = {name: value for name, value in self.settings.items() if name not in dropped}
+        kept = {name: value for name, value in self.settings.items() if not self._contradicts(name, given)}
         candidates: list[Settings] = []
-        for candidate in self.candidates:
-            of_model = chosen in (None, candidate.get("model", own))
+        for candidate in () if "model" in given else self.candidates:
             left = {name: value for name, value in candidate.items() if name not in given}
-            if of_model and left not in candidates:
+            if left not in candidates:
                 candidates.append(left)
         if len(candidates) == 1:
-            settings |= candidates.pop()
-        reasons = self.reasons if chosen in (None, own) else ()
-        return Plan(settings | dict(given), tuple(candidates), reasons)
+            kept |= candidates.pop()
+        return Plan(kept | dict(given), tuple(candidates), () if "model" in given else self.reasons)
 
     def _contradicts(self, name: str, given: Mapping[str, Any]) -> bool:
         """True if the plan's setting ``name`` has no meaning beside those ``given``."""
@@ -67,7 +63,7 @@ class Plan:
             return True
         if name.startswith("conditional.") and given.get("conditional") not in (None, self.settings.get("conditional")):
             return True
-        if name in ENSEMBLE and (other_model or any(each in given for each in ENSEMBLE)):
+        if name in ENSEMBLE and ("model" in given or any(each in given for each in ENSEMBLE)):
             return True
         steps = "max_steps" in given or "max_epochs" in given
         return name in OF_BUDGET and steps

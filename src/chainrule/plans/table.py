@@ -23,13 +23,25 @@ from chainrule.plans.plan import Plan, Settings
 FEW, SOME, MANY = 500, 5_000, 20_000
 """Training rows up to which a table is small, of middle size, and large."""
 
-FORMS: tuple[Settings, ...] = (
+SMALL_FORMS: tuple[Settings, ...] = (
     {"conditional.components": 1},
     {"conditional.components": 3},
     {"model": "MADE", "conditional.components": 3},
     {"model": "MADE", "conditional.components": 10},
 )
-"""Models of real columns that are tried on a table of middle size or less: whitened or not, and their logistics."""
+"""Models of real columns that are tried on a small table: whitened or not, and their logistics."""
+
+LARGE: Settings = {"model.hidden_sizes": [500, 500], "model.dropout": 0.5, "conditional": "GaussianMixture"}
+
+FORMS: tuple[Settings, ...] = (
+    {"conditional.components": 1},
+    {"model": "WhitenedMADE", **LARGE, "conditional.components": 10},
+    {"model": "MADE", **LARGE, "conditional.components": 10},
+)
+"""Models of real columns that are tried on a table of middle size: a small one, and two large ones."""
+
+MOST = 8
+"""Members, at most."""
 
 WIDE = 400
 """Levels of more columns than this are learnt by one network: members would take too long."""
@@ -45,7 +57,7 @@ def table_plan(rows: int, kinds: Sequence[str], minutes: float) -> Plan:
 
     >>> plan = table_plan(340, ["real", "real", "category"], 3.0)
     >>> plan.settings["model"], plan.settings["members"], plan.settings["orders"][0]
-    ('WhitenedMADE', 8, [2, 1, 0])
+    ('WhitenedMADE', 8, [2, 0, 1])
     """
     reals = sum(kind == "real" for kind in kinds)
     settings: Settings = {
@@ -60,7 +72,7 @@ def table_plan(rows: int, kinds: Sequence[str], minutes: float) -> Plan:
     candidates: tuple[Settings, ...] = ({"model.dropout": 0.3}, {"model.dropout": 0.5})
     if reals:
         settings |= {"conditional": "LogisticMixture", "conditional.components": 1 if rows <= SOME else 10}
-        candidates = FORMS
+        candidates = SMALL_FORMS if rows <= FEW else FORMS
     reasons = (_size(rows), *_reasons(len(kinds), reals))
     return Plan(settings, candidates if rows <= SOME else (), reasons)
 
@@ -84,7 +96,10 @@ def rows_plan(rows: int, columns: int, levels: int, minutes: float) -> Plan:
     made: Settings = {"model.hidden_sizes": [500], "model.direct": True, "model.dropout": 0.5}
     if rows > SOME:
         return Plan(settings | made, reasons=(_size(rows),))
-    nade: Settings = {"model": "NADE", "model.hidden_size": 500, "model.activation": "relu", "model.dropout": 0.8}
+    size: Settings = {"model.hidden_size": 500, "model.dropout": 0.8}
+    if rows > FEW:
+        size = {"model.hidden_size": 200, "model.dropout": 0.5, "weight_decay": 0.02}
+    nade: Settings = {"model": "NADE", "model.activation": "relu", **size}
     regressions: Settings = {"model": "FVSBN", "model.dropout": 0.5, "weight_decay": 1.0}
     candidates = (made, nade, regressions) if levels == 2 else (made, nade)
     return Plan(settings, candidates, (_size(rows), f"the best of {len(candidates)} models on validation is kept"))
@@ -99,7 +114,7 @@ def _network(rows: int) -> Settings:
 def _training(rows: int) -> Settings:
     """The steps and their size: about 20 epochs of many rows, and as many steps as ever help of few."""
     batch = 64 if rows <= SOME else 256
-    steps = 800 if rows <= FEW else 2000 if rows <= SOME else max(4000, 20 * rows // batch)
+    steps = 800 if rows <= FEW else 5000 if rows <= SOME else max(4000, 20 * rows // batch)
     return {
         "batch_size": batch,
         "learning_rate": 3e-3 if rows <= FEW else 2e-3,
@@ -107,19 +122,21 @@ def _training(rows: int) -> Settings:
         "averaging": 0.99 if rows <= SOME else 0.999,
         "max_steps": steps,
         "validate_every": max(20, steps // 50),
-        "patience": max(200, steps // 4),
+        "patience": max(200, steps // 5),
     }
 
 
 def _members(rows: int, minutes: float) -> int:
-    """The number of members: 8, or fewer where each would need more than its share of the minutes."""
-    most = 8 if rows <= SOME else 4 if rows <= MANY else 1
+    """The number of members, at most; `fit` has fewer where they would not all fit into the minutes."""
+    most = MOST if rows <= SOME else 4 if rows <= MANY else 1
     return min(most, max(1, int(minutes * (8 if rows <= SOME else 1))))
 
 
 def _categories_first(kinds: Sequence[str], seed: int) -> list[int]:
-    """The columns in a random order, categories before numbers."""
-    columns = np.random.RandomState(seed).permutation(len(kinds)).tolist()
+    """Categories before numbers; each in the table's order for the seed 0, else in a random one."""
+    columns = list(range(len(kinds)))
+    if seed > 0:
+        columns = np.random.RandomState(seed).permutation(len(kinds)).tolist()
     return sorted(columns, key=lambda column: kinds[column] in ("real", "integer"))
 
 

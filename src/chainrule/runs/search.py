@@ -14,6 +14,9 @@ from chainrule.training import fit
 SHARE = 0.4
 """The share of the minutes that a search may take."""
 
+MARGIN = 1.5
+"""A member may take so many times the minutes of the candidate, which its limit may have ended early."""
+
 
 def search(plan: Plan, dataset: Dataset, deadline: float, *, verbose: bool) -> tuple[Settings, list[dict[str, Any]]]:
     """Fit one model with each candidate, and return the settings of the best, and the record of all.
@@ -40,4 +43,15 @@ def search(plan: Plan, dataset: Dataset, deadline: float, *, verbose: bool) -> t
             {"change": candidate, "valid_nats": done.best_nats, "steps": done.steps, "minutes": done.minutes}
         )
     best = min(records, key=lambda record: record["valid_nats"])
-    return plan.settings | best["change"], records
+    left = (deadline - time.monotonic()) / 60
+    return _with_members(plan.settings | best["change"], left, best["minutes"]), records
+
+
+def _with_members(settings: Settings, minutes: float, each: float) -> Settings:
+    """The settings with as many members as fit into the ``minutes``, if one takes so many as ``each``."""
+    planned = settings.get("members", 1)
+    count = planned if minutes == math.inf else min(planned, max(1, int(minutes / (MARGIN * each))))
+    if planned == 1 or count == planned:
+        return settings
+    fewer = settings | {"members": count, "orders": settings["orders"][:count]}
+    return fewer if count > 1 else member_settings(fewer)[0]
