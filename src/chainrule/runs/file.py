@@ -16,7 +16,7 @@ from chainrule.plans.plan import BUDGET
 from chainrule.runs.folder import WEIGHTS, read_config
 from chainrule.runs.planned import plan
 from chainrule.runs.run import Run, run
-from chainrule.runs.search import search
+from chainrule.runs.search import members_that_fit, search
 from chainrule.runs.settings import Settings
 from chainrule.training import Fit
 from chainrule.training.loader import Data
@@ -99,6 +99,9 @@ def fit_file(
     if planned.plan.candidates:
         deadline = started + 60 * settings.get("minutes", math.inf)
         settings, tried = search(planned.plan, planned.dataset, deadline, verbose=verbose)
+        if "members" not in given:
+            best = min(tried, key=lambda record: float(record["valid_nats"]))
+            settings = members_that_fit(settings, (deadline - time.monotonic()) / 60, best["minutes"])
     if first:
         record = planned.as_dict() | {"settings": settings, "tried": tried}
         write_atomically(folder / PLAN, (json.dumps(record, indent=2) + "\n").encode())

@@ -43,11 +43,10 @@ def search(plan: Plan, dataset: Dataset, deadline: float, *, verbose: bool) -> t
             {"change": candidate, "valid_nats": done.best_nats, "steps": done.steps, "minutes": done.minutes}
         )
     best = min(records, key=lambda record: record["valid_nats"])
-    left = (deadline - time.monotonic()) / 60
-    return _with_members(plan.settings | best["change"], left, best["minutes"]), records
+    return plan.settings | best["change"], records
 
 
-def _with_members(settings: Settings, minutes: float, each: float) -> Settings:
+def members_that_fit(settings: Settings, minutes: float, each: float) -> Settings:
     """The settings with as many members as fit into the ``minutes``, if one takes so many as ``each``."""
     planned = settings.get("members", 1)
     count = planned if minutes == math.inf else min(planned, max(1, int(minutes / (MARGIN * each))))
