@@ -142,7 +142,7 @@ def test_what_the_user_says_overrides_the_plan() -> None:
     fixed = plan.overridden({"model.dropout": 0.2})
     assert (fixed.settings["model.dropout"], fixed.candidates) == (0.2, ())
     other = plan.overridden({"model": "NADE"})
-    assert other == Plan({"model": "NADE", "minutes": 5.0, "max_steps": 9, "patience": 3})
+    assert other == Plan({"model": "NADE", "minutes": 5.0})
     assert plan.overridden({"orders": ["raster"]}).settings.get("members") is None
 
 

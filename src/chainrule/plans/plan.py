@@ -18,6 +18,9 @@ BUDGET = ("max_steps", "max_epochs", "minutes")
 OF_BUDGET = (*BUDGET, "patience", "validate_every")
 """Settings that have no meaning with another budget."""
 
+OF_MODEL = ("batch_size", "learning_rate", "weight_decay", "schedule", "warmup", "precision")
+"""Settings that were chosen for the plan's model; another one has its defaults, and the usual number of steps."""
+
 ENSEMBLE = ("members", "orders", "variants")
 
 
@@ -59,7 +62,8 @@ class Plan:
     def _contradicts(self, name: str, given: Mapping[str, Any]) -> bool:
         """True if the plan's setting ``name`` has no meaning beside those ``given``."""
         other_model = given.get("model") not in (None, self.settings.get("model"))
-        if name.startswith(("model.", "conditional")) and other_model:
+        of_model = name.startswith(("model.", "conditional")) or name in (*OF_MODEL, *OF_BUDGET)
+        if of_model and name != "minutes" and other_model:
             return True
         if name.startswith("conditional.") and given.get("conditional") not in (None, self.settings.get("conditional")):
             return True
