@@ -72,7 +72,7 @@ def together(
 def test_two_processes_do_what_one_does(together: tuple[Path, subprocess.CompletedProcess[str]], alone: Path) -> None:
     out, done = together
     assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) == 4, "only the first process speaks"
+    assert done.stdout.count("plan: ") == done.stdout.count("holds the model") == 1, "only the first process speaks"
     assert len([line for line in done.stderr.splitlines() if line.startswith("step ")]) == 2
     ours, theirs = history(alone), history(out)
     for one, two in zip(ours, theirs, strict=True):
@@ -104,6 +104,7 @@ def test_a_stream_by_two_processes(tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
     text.write_text("the quick brown fox jumps over the lazy dog\n" * 60)
     flags = ["--model", "RNN", "--model.cell", "lstm", "--model.hidden_size", "6", "--window", "8", "--batch-size", "5"]
+    flags += ["--model.dropout", "0"]  # noise is each process's own
     arguments = ["fit", *flags, "--data", str(text), *EPOCHS]
     assert main([*arguments, "--out", str(tmp_path / "one")]) == 0
     done = run(["-m", "chainrule", *arguments, "--out", str(tmp_path / "two"), *TWO])
@@ -119,5 +120,14 @@ def test_alone_this_is_the_first_process() -> None:
 
 
 def test_unknown_strategy(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = [*CHAINRULE[2:], "--data", str(table), "--out", str(tmp_path / "run"), "--strategy", "nonsense"]
+    arguments = [
+        *CHAINRULE[2:],
+        "--data",
+        str(table),
+        "--out",
+        str(tmp_path / "run"),
+        "--strategy",
+        "nonsense",
+        "--json",
+    ]
     assert "nonsense" in refused(capsys, *arguments)

@@ -1,8 +1,8 @@
 """Estimators for scikit-learn: the density p(x) of numeric rows, and a detector of outliers among them.
 
-They fit what `chainrule.fit` fits to a table of as many rows of reals (`chainrule.plans.table`): on few rows the mean
-density of several `chainrule.models.WhitenedMADE` with different orders of the columns. Densities are in the rows' own
-units.
+They fit `chainrule.models.WhitenedMADE` by the plan for a table of as many rows of reals (`chainrule.plans.table`),
+without trying other models: on few rows the mean density of several, with different orders of the columns. Densities
+are in the rows' own units.
 """
 
 from __future__ import annotations
@@ -20,16 +20,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from chainrule.conditionals import LogisticMixture
 from chainrule.model import AutoregressiveModel
 from chainrule.models import Ensemble, WhitenedMADE
-from chainrule.plans.plan import MINUTES, OF_BUDGET, Settings
+from chainrule.plans.plan import MINUTES, Settings
 from chainrule.plans.table import table_plan
+from chainrule.runs.settings import training_settings
 from chainrule.tasks.evaluate import log_prob
 from chainrule.tasks.sample import sample
 from chainrule.training import fit
 
 Floats = NDArray[np.float64]
-
-TRAINING = ("batch_size", "learning_rate", "schedule", "averaging", *OF_BUDGET)
-"""Settings of a plan that are those of the training of a member."""
 
 
 class _Estimator(BaseEstimator):  # type: ignore[misc]
@@ -110,8 +108,8 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
             dropout=settings["model.dropout"],
             order=f"random:{seed}",
         )
-        training = {name: settings[name] for name in TRAINING if name in settings}
-        fit(model, train, valid, seed=seed, verbose=False, **training)
+        training = training_settings(settings) | {"seed": seed, "minutes": MINUTES / settings["members"]}
+        fit(model, train, valid, verbose=False, **training)
         return model
 
     def _standardised(self, rows: Floats) -> torch.Tensor:

@@ -127,7 +127,7 @@ def image_plan(
     }
     if colours > 1:
         settings |= {"conditional": "DiscretizedLogisticMixture", "conditional.components": COMPONENTS}
-    words = f"{steps:,} steps of {batch} images, {steps * batch / count:.2g} epochs, are about what fits"
+    words = f"{steps:,} steps of {batch} images, {steps * batch / count:,.1f} epochs, are about what fits"
     few = ["that is few: smaller images or more minutes would give a better model"] if steps < ENOUGH_STEPS / 4 else []
     return Plan(settings, reasons=(words, *few))
 

@@ -52,8 +52,12 @@ class Plan:
         kept = {name: value for name, value in self.settings.items() if not self._contradicts(name, given)}
         candidates: list[Settings] = []
         for candidate in () if "model" in given else self.candidates:
-            left = {name: value for name, value in candidate.items() if name not in given}
-            if left not in candidates:
+            left = {
+                name: value
+                for name, value in candidate.items()
+                if name not in given and not self._contradicts(name, given)
+            }
+            if self.settings | left not in [self.settings | other for other in candidates]:
                 candidates.append(left)
         if len(candidates) == 1:
             kept |= candidates.pop()
@@ -67,7 +71,7 @@ class Plan:
             return True
         if name.startswith("conditional.") and given.get("conditional") not in (None, self.settings.get("conditional")):
             return True
-        if name in ENSEMBLE and ("model" in given or any(each in given for each in ENSEMBLE)):
+        if name in ENSEMBLE and any(each in given for each in ("model", "model.order", *ENSEMBLE)):
             return True
         steps = "max_steps" in given or "max_epochs" in given
         return name in OF_BUDGET and steps

@@ -23,6 +23,9 @@ PASSES, MOST_PASSES = 4, 30
 WEIGHTS_PER_SYMBOL = 3.4
 LEAST_SIZE = 128
 
+LEAST_VALIDATED, MOST_VALIDATED = 5_000, 100_000
+"""Symbols of the validation part that are read each time: about as many as take a fiftieth of the minutes."""
+
 SINGLE_PRECISION = 1.6
 """CPU time of a symbol in single precision, relative to bfloat16 where the processor has it."""
 
@@ -59,7 +62,8 @@ def text_plan(
     batch = lanes if document_length is None else max(8, round(lanes * window / document_length))
     of_a_step = lanes * window if document_length is None else batch * document_length
     steps = max(1, round(passes * symbols / of_a_step))
-    reading = valid_symbols * (0.35 * _cost(size, vocabulary, half) + 4 + 0.07 * vocabulary)
+    validation = int(min(MOST_VALIDATED, max(LEAST_VALIDATED, 0.02 * microseconds / _reading(size, vocabulary, half))))
+    reading = min(valid_symbols, validation) * _reading(size, vocabulary, half)
     checks = int(min(12, max(2, 0.1 * microseconds / reading)))
     settings: Settings = {
         "model": "RNN",
@@ -75,6 +79,7 @@ def text_plan(
         "max_steps": steps,
         "validate_every": max(1, steps // checks),
         "patience": 3 * max(1, steps // checks),
+        "validation_size": max(1, round(validation / (window if document_length is None else document_length))),
     }
     order = next((order for most, order in ((2e6, 8), (2e7, 6), (5e7, 4)) if symbols <= most), None)
     if order is not None:
@@ -83,6 +88,11 @@ def text_plan(
         settings["window"] = window
     counted = f"n-grams of {order} symbols and " if order is not None else ""
     return Plan(settings, reasons=(f"{counted}an LSTM of {size} units that reads the text about {passes:.2g} times",))
+
+
+def _reading(size: int, vocabulary: int, half: bool) -> float:
+    """Microseconds of a symbol in a validation, on one core."""
+    return 0.35 * _cost(size, vocabulary, half) + 4 + 0.07 * vocabulary
 
 
 def _cost(size: int, vocabulary: int, half: bool) -> float:

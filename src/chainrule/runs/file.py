@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import time
+import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, overload
 
@@ -12,7 +14,7 @@ from chainrule import training
 from chainrule.atomic import write_atomically
 from chainrule.data import NAMES
 from chainrule.model import Model
-from chainrule.plans.plan import BUDGET
+from chainrule.plans.plan import BUDGET, ENSEMBLE
 from chainrule.runs.folder import WEIGHTS, read_config
 from chainrule.runs.planned import plan
 from chainrule.runs.run import Run, run
@@ -86,10 +88,12 @@ def fit_file(
     started = time.monotonic()
     first = training.is_first_process()
     folder = Path(out) if out is not None else usual_folder(data, resume=resume or not first)
-    if resume and (folder / PLAN).exists():
+    if resume and ((folder / PLAN).exists() or (folder / WEIGHTS).exists()):
         return _resumed({"data": str(data)} | given, folder, started, verbose=verbose)
     if (folder / WEIGHTS).exists():
         raise ValueError(f"{folder} already holds a run: choose another --out, or go on with it by --resume")
+    if resume:
+        warnings.warn(f"{folder} holds no run yet: a new one begins", stacklevel=2)
     planned = plan(data, **given)
     if first:
         folder.mkdir(parents=True, exist_ok=True)
@@ -99,14 +103,19 @@ def fit_file(
     if planned.plan.candidates:
         deadline = started + 60 * settings.get("minutes", math.inf)
         settings, tried = search(planned.plan, planned.dataset, deadline, verbose=verbose)
-        if "members" not in given:
+        if not _wanted(given):
             best = min(tried, key=lambda record: float(record["valid_nats"]))
             settings = members_that_fit(settings, (deadline - time.monotonic()) / 60, best["minutes"])
     if first:
-        record = planned.as_dict() | {"settings": settings, "tried": tried}
+        record = planned.as_dict() | {"settings": settings, "tried": tried, "given": sorted(given)}
         write_atomically(folder / PLAN, (json.dumps(record, indent=2) + "\n").encode())
-    choose = "members" not in given
+    choose = not _wanted(given)
     return run(settings, folder, dataset=planned.dataset, started=started, choose=choose, verbose=verbose)
+
+
+def _wanted(given: Iterable[str]) -> bool:
+    """True if the user asks for an ensemble, which is then kept whatever it validates at."""
+    return any(name in ENSEMBLE for name in given)
 
 
 def usual_folder(data: str | Path, *, resume: bool = False) -> Path:
@@ -119,9 +128,12 @@ def usual_folder(data: str | Path, *, resume: bool = False) -> Path:
 
 def _resumed(given: Settings, folder: Path, started: float, *, verbose: bool) -> Run:
     """Go on with an interrupted run; give a finished one the minutes that ``given`` names, or more steps in all."""
-    settings = json.loads((folder / PLAN).read_text())["settings"]
+    planned = (folder / PLAN).exists()  # else it was fitted by a recipe
+    record = json.loads((folder / PLAN).read_text()) if planned else read_config(folder) | {"given": ["members"]}
+    settings, choose = record["settings"], not _wanted(record["given"])
     finished = (folder / WEIGHTS).exists() and "training" in read_config(folder)
-    more = "minutes" in given or any(given.get(name, 0) > (settings.get(name) or 0) for name in BUDGET)
+    more = "minutes" in given or any((given.get(name) or 0) > (settings.get(name) or 0) for name in BUDGET)
     if finished and more:
         settings = {name: value for name, value in settings.items() if name not in BUDGET}
-    return run(settings | given, folder, resume=True, extend=finished and more, started=started, verbose=verbose)
+    extend = finished and more
+    return run(settings | given, folder, resume=True, extend=extend, choose=choose, started=started, verbose=verbose)

@@ -15,14 +15,16 @@ from chainrule.runs.run import Run
 LATE = 0.25
 """The last quarter of a training says whether it was still improving."""
 
-NOTABLE = 0.02
-"""Share of the whole gain over independent variables that is worth a sentence."""
+NOTABLE, LOST = 0.02, 0.3
+"""Shares of the whole gain over independent variables that are worth a sentence, if still gained or lost again."""
 
 
 def outcome(run: Run) -> list[str]:
     """What came of a fit, in sentences: the figures, a warning or an advice, and where things are."""
     record, model = run.config["training"], run.model
-    where = f"after {record['best_step']:,} of {record['steps']:,} steps, {record['minutes']:.1f} minutes"
+    where = f"after {record['minutes']:.1f} minutes"
+    if "best_step" in record:  # older runs counted epochs
+        where = f"after {record['best_step']:,} of {record['steps']:,} steps, {record['minutes']:.1f} minutes"
     if not isinstance(model, AutoregressiveModel):
         return [f"validation loss {record['valid_loss']:.3f} {loss_unit_of(model)}, best {where}", _files(run)]
     nats, independent = record["valid_nats"], record["independent_valid_nats"]
@@ -33,22 +35,24 @@ def outcome(run: Run) -> list[str]:
             f"warning: it is no better than independent variables ({independent:.3f} nats): there may be nothing to "
             "learn, or too few examples"
         )
-    lines += _course(run.folder, gain)
+    if gain > 0:
+        lines += _course(run, gain)
     return [*lines, _files(run)]
 
 
-def _course(folder: Path, gain: float) -> list[str]:
+def _course(run: Run, gain: float) -> list[str]:
     """Advice from the course of the validation NLL; none for an ensemble or a model that counts."""
-    path = folder / "metrics.csv"
+    path = run.folder / "metrics.csv"
     rows = [row for row in _rows(path) if math.isfinite(row["valid_nats"])] if path.exists() else []
     if len(rows) < 4:
         return []
     nats = [row["valid_nats"] for row in rows]
     best, late = min(nats), nats[: max(1, math.ceil(len(nats) * (1 - LATE)))]
-    scale = NOTABLE * max(abs(gain), 1e-9)
-    if nats[-1] <= best and min(late) - best > scale:
-        return [f"it was still improving: chainrule fit ... --out {folder} --resume --minutes 10 would go on"]
-    if nats[-1] - best > 10 * scale:
+    if nats[-1] <= best and min(late) - best > NOTABLE * gain:
+        data = run.config["settings"]["data"]
+        more = f"chainrule fit {data} --out {run.folder} --resume --minutes 10"
+        return [f"it was still improving: {more} would go on"]
+    if nats[-1] - best > LOST * gain:
         return [
             f"the validation NLL ended at {nats[-1]:.3f}, far above its best, whose weights were kept: a lower "
             "--learning-rate, a smaller model or more dropout may do better"

@@ -90,7 +90,8 @@ def plan(data: str | Path, **given: Any) -> Planned:
     started = time.monotonic()
     settings = {"data": str(data)} | given
     Training.of(training_settings(settings))  # a number out of range is refused before the data are read
-    if not any(name in given for name in READING) and (series := series_column_of(Path(data).expanduser())):
+    guess = "model" not in given and not any(name in given for name in READING)
+    if guess and (series := series_column_of(Path(data).expanduser())):
         settings["series"] = series
     dataset = load_data(settings)
     kind = kind_of(dataset)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from typing import Any
 
 from chainrule.data.dataset import Dataset
 from chainrule.plans import Plan
 from chainrule.runs.settings import Settings, build, classes_of, member_settings, training_settings
-from chainrule.training import fit
+from chainrule.training import TrainingError, fit
 
 SHARE = 0.4
 """The share of the minutes that a search may take."""
@@ -29,6 +30,7 @@ def search(plan: Plan, dataset: Dataset, deadline: float, *, verbose: bool) -> t
     """
     ends = time.monotonic() + SHARE * (deadline - time.monotonic())
     records: list[dict[str, Any]] = []
+    failed = TrainingError("a search expects at least one candidate, got none")
     for i, candidate in enumerate(plan.candidates):
         settings = member_settings(plan.settings | candidate)[0]
         training = training_settings(settings)
@@ -38,10 +40,18 @@ def search(plan: Plan, dataset: Dataset, deadline: float, *, verbose: bool) -> t
         model = build(settings, dataset)
         training |= {f"{split}_context": classes_of(settings, dataset, split) for split in ("train", "valid")}
         label = f"candidate {i + 1} of {len(plan.candidates)}: "
-        done = fit(model, dataset.train, dataset.valid, verbose=verbose, label=label, **training)
+        try:
+            done = fit(model, dataset.train, dataset.valid, verbose=verbose, label=label, **training)
+        except TrainingError as error:  # the others may do
+            if verbose:
+                print(f"{label}{error}", file=sys.stderr)
+            failed = error
+            continue
         records.append(
             {"change": candidate, "valid_nats": done.best_nats, "steps": done.steps, "minutes": done.minutes}
         )
+    if not records:
+        raise failed
     best = min(records, key=lambda record: record["valid_nats"])
     return plan.settings | best["change"], records
 

@@ -73,7 +73,7 @@ class Cost:
 
 
 def cost_of(model: Model, train: Data, *, train_context: Tensor | None = None, **settings: Any) -> Cost:
-    """The cost of ``fit(model, train, ..., **settings)``; a few steps are timed, and the model stays as it is.
+    """The cost of ``fit(model, train, ..., **settings)``; a few steps are timed, and no weight is changed.
 
     Raises:
         ValueError: As `fit`.
@@ -132,7 +132,7 @@ def fitting_batch(model: Model, loader: Loader, training: Training, device: str)
 
 def seconds_of_a_step(model: Model, loader: Loader, training: Training, device: str) -> float:
     """The time of a step on the first batches of ``loader``; nothing of it is kept, and the first step is not timed."""
-    module = MaximumLikelihood(model.to(device), training, total_steps=1)
+    module = MaximumLikelihood(model.to(device), replace(training, compile=False), total_steps=1)
     module.train()
     times: list[float] = []
     with torch.random.fork_rng(devices=[]), _arithmetic(training.precision, device):
@@ -159,7 +159,7 @@ def _saved_bytes(model: Model, training: Training, batch: Batch) -> int:
             seen[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    module = MaximumLikelihood(model, training, total_steps=1)
+    module = MaximumLikelihood(model, replace(training, compile=False), total_steps=1)
     device = str(model.device.type)
     with torch.random.fork_rng(devices=[]), _arithmetic(training.precision, device), _saving(pack):
         losses = module.losses(batch.map(lambda part: part.to(device)))

@@ -29,7 +29,8 @@ class _Reporter(lightning.Callback):
 
     def _follow(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         assert isinstance(pl_module, MaximumLikelihood)
-        self.step, self.total = trainer.global_step, pl_module.total_steps
+        self.step = trainer.global_step
+        self.total = max(self.step, pl_module.total_steps)  # what fits is an estimate
 
     def _nats(self) -> str:
         """The losses of the last round, and the best."""
