@@ -157,7 +157,7 @@ def _planned(
     train.round_steps = budget.round_steps if before is None else before.round_steps
     rounds, steps = math.ceil(budget.steps / train.round_steps), budget.steps
     if before is not None and _had_ended(before, budget):
-        more = steps - before.step if budget.given and steps > before.step else steps
+        more = max(steps - before.step, 0) if budget.given and before.ended else steps
         rounds, steps = before.round + 1 + math.ceil(more / train.round_steps), before.step + more
     module = MaximumLikelihood(model, training, total_steps=steps)
     if before is not None and _had_ended(before, budget):
