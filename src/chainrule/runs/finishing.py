@@ -12,6 +12,7 @@ from chainrule.abilities import components_of
 from chainrule.data.dataset import Dataset
 from chainrule.kinds import kind_of
 from chainrule.kinds.base import EXAMPLES, SYMBOLS, VALUES
+from chainrule.kinds.sequence import LONGEST_SAMPLE
 from chainrule.model import AutoregressiveModel
 from chainrule.runs.settings import Settings, build, classes_of
 from chainrule.sequence import SequenceModel, reads_streams
@@ -20,7 +21,7 @@ from chainrule.tasks.score import stream_surprisals
 
 TIMED_EXAMPLES = 16
 TIMED_SYMBOLS = 2048
-TIMED_STEPS = 3
+TIMED_STEPS, TIMED_DRAWS = 3, 32
 
 
 @torch.no_grad()
@@ -56,6 +57,11 @@ def _scoring_symbols(model: SequenceModel, dataset: Dataset) -> float:
 def _sampling(model: AutoregressiveModel, dataset: Dataset, context: Tensor | None) -> float:
     count = kind_of(dataset).num_samples
     state = model.start(count, None if context is None else torch.zeros(count, dtype=torch.long))
+    if reads_streams(model):
+        values, state = model.draw(state, None, TIMED_STEPS)  # the first draw may compile
+        started = time.monotonic()
+        model.draw(state, values[:, -1], TIMED_DRAWS)
+        return (time.monotonic() - started) / TIMED_DRAWS * min(model.num_variables, LONGEST_SAMPLE)
     steps, previous = min(TIMED_STEPS, model.num_variables), None
     started = time.monotonic()
     for _ in range(steps):

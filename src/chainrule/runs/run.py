@@ -37,8 +37,8 @@ from chainrule.training import Training, fit, is_first_process
 RESUMABLE = (*OF_BUDGET, "device", "devices", "strategy", "verbose", "published")
 """Settings that may differ between a training and its resumption."""
 
-FINISHING = 0.03
-"""The least share of the minutes that is kept for the calibration and the samples."""
+FINISHING = (0.03, 0.3)
+"""The least and the greatest share of the minutes that is kept for the calibration and the samples."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,8 @@ def run(
     minutes = settings.get("minutes")
     deadline = math.inf
     if minutes is not None:
-        seconds = max(60 * minutes * FINISHING, finishing_seconds(settings, dataset))
+        least, most = (60 * minutes * share for share in FINISHING)
+        seconds = min(most, max(least, finishing_seconds(settings, dataset)))
         deadline = max(started + 60 * minutes - seconds, time.monotonic() + 1)
     if not check_members(settings, dataset):
         return _run_one(settings, dataset, out, deadline, resume=resume, extend=extend, verbose=verbose)
