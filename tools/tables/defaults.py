@@ -47,8 +47,8 @@ def goals(results: list[dict[str, Any]]) -> str:
         compared += bool(figures)
         won += bool(figures) and own["nats"] <= min(figures)
     return (
-        f"The default fit is at least as good as independent variables on {above} of {len(known)} sets, and at least as "
-        f"good as the best rival on {won} of the {compared} on which one was measured."
+        f"The default fit is at least as good as independent variables on {above} of {len(known)} sets, and at least "
+        f"as good as the best rival on {won} of the {compared} on which one was measured."
     )
 
 
