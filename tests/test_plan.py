@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ import chainrule
 from chainrule.cli import main
 from chainrule.kinds import KINDS
 from chainrule.plans import Plan
+from chainrule.runs import search
+from chainrule.training import TrainingError
 
 RANDOM = np.random.RandomState(0)
 SECONDS = "0.05"
@@ -154,6 +157,8 @@ def test_a_finished_run_goes_on(
     assert main([*fit, "--max-steps", "20"]) == 0
     assert main([*fit, "--max-steps", "20", "--resume"]) == 0
     assert "finished already" in capsys.readouterr().out
+    assert main(["fit", "./bits.npy", *fit[2:], "--max-steps", "20", "--out", "runs/bits", "--resume"]) == 0
+    assert "finished already" in capsys.readouterr().out, "it is the same file by another path"
     assert main([*fit, "--max-steps", "60", "--resume"]) == 0
     steps = [int(line.split(",")[0]) for line in Path("runs/bits/metrics.csv").read_text().splitlines()[1:]]
     assert steps[-1] == 60
@@ -206,3 +211,25 @@ def test_a_plan_that_contradicts_the_data(
     assert "PixelCNN expects" in refused(capsys, "fit", path, "--model", "PixelCNN")
     assert "real numbers, got 2 levels" in refused(capsys, "fit", path, "--conditional", "Gaussian")
     assert not Path("runs").exists()
+
+
+def test_a_candidate_that_diverges_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = rows(tmp_path)
+    real = search.fit
+
+    def failing(*arguments: Any, label: str, **settings: Any) -> Any:
+        if label.startswith("candidate 1 "):
+            raise TrainingError("the loss became nan")
+        return real(*arguments, label=label, **settings)
+
+    monkeypatch.setattr(search, "fit", failing)
+    done = chainrule.fit(path, max_steps=5, members=1, verbose=False)
+    tried = json.loads((done.folder / "plan.json").read_text())["tried"]
+    assert len(tried) == 2
+    assert tried[0]["valid_nats"] <= tried[1]["valid_nats"]
+    monkeypatch.setattr(search, "fit", lambda *_, **__: failing(label="candidate 1 "))
+    with pytest.raises(TrainingError, match="the loss became nan"):
+        chainrule.fit(path, max_steps=5, members=1, verbose=False)

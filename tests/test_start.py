@@ -153,12 +153,13 @@ IMAGES = {
 
 
 @pytest.mark.parametrize("patch_size", [1, 2])
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("name", IMAGES)
+@pytest.mark.parametrize(
+    ("name", "channels"),
+    # The channels of PixelCNN++ depend on each other from the start: see the next test.
+    [(name, channels) for name in IMAGES for channels in (1, 3) if (name, channels) != ("PixelCNNPlusPlus", 3)],
+)
 def test_pixels_start_at_the_frequencies_of_their_channel(name: str, channels: int, patch_size: int) -> None:
     family: Conditional = IMAGE_CONDITIONALS["Categorical"] if patch_size == 1 and channels == 1 else Bernoulli()
-    if name == "PixelCNNPlusPlus" and channels > 1:
-        pytest.skip("its channels depend on each other from the start")
     x = levels_of((channels, 3, 4), len(family.values), 20)
     model = randomised(IMAGES[name](event_shape=x.shape[1:], conditional=family, patch_size=patch_size)).eval()
     model.start_at(x)

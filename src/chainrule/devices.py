@@ -51,18 +51,21 @@ def available_memory(device: str) -> int:
     except OSError:  # no Linux: all that is built in
         return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
-    return min([free, *(limit - used for limit, used in _container_limits())])
+    return min([free, *(_free_in_container(Path("/sys/fs/cgroup")))])
 
 
-def _container_limits() -> list[tuple[int, int]]:
-    """The limit on the memory of this container, and what it uses of it; none without a limit."""
-    folder = Path("/sys/fs/cgroup")
-    for limit, used in (
-        ("memory.max", "memory.current"),
-        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
-    ):
+def _free_in_container(folder: Path) -> list[int]:
+    """Bytes that the control group in ``folder`` leaves; none without a limit. The cache of files is given up for them.
+
+    Control groups have two versions, whose files have other names.
+    """
+    second = (folder, "memory.max", "memory.current", "inactive_file")
+    first = (folder / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+    for place, limit, used, cache in (second, first):
         try:
-            return [(int((folder / limit).read_text()), int((folder / used).read_text()))]
-        except (OSError, ValueError):  # not there, or "max"
+            statistics = dict(line.split() for line in (place / "memory.stat").read_text().splitlines())
+            taken = int((place / used).read_text()) - int(statistics[cache])
+            return [int((place / limit).read_text()) - taken]
+        except (OSError, ValueError, KeyError):  # not there, or "max"
             continue
     return []

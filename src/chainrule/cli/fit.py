@@ -33,7 +33,7 @@ def run_fit(options: dict[str, Any]) -> None:
             return runs.run(settings, out, resume=resume)
         return runs.fit_file(settings.pop("data"), out=out, resume=resume, say=say, **settings)
 
-    done = _interruptible(fit, "; repeat the command with --resume to go on")
+    done = _interruptible(fit, out, "; repeat the command with --resume to go on")
     if not is_first_process():
         return
     record = done.config["training"]
@@ -41,7 +41,8 @@ def run_fit(options: dict[str, Any]) -> None:
         print_json({"run": str(out), "model": done.config["settings"]["model"], **record})
         return
     if record == before:
-        print(f"{out} is finished already; nothing was left to do: --minutes 10, say, trains it for longer")
+        more = "" if config else ": --minutes 10, say, trains it for longer"
+        print(f"{out} is finished already; nothing was left to do{more}")
     for line in outcome(done):
         print(line)
 
@@ -77,6 +78,7 @@ def run_reproduce(options: dict[str, Any]) -> None:
     out = options["out"] or Path("runs", name)
     result = _interruptible(
         lambda: runs.reproduce(name, settings, out, options["results"]),
+        out,
         f"; the same command goes on with it in {out}",
     )
     if not is_first_process():
@@ -93,11 +95,14 @@ def run_reproduce(options: dict[str, Any]) -> None:
     print(f"{result['recipe']}: test NLL {figure}{beside}")
 
 
-def _interruptible(action: Callable[[], Any], advice: str) -> Any:
+def _interruptible(action: Callable[[], Any], out: Path, advice: str) -> Any:
+    """The result of a fit into ``out``; Ctrl-C says whether a checkpoint is kept there, and how to go on."""
     try:
         return action()
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"; the last checkpoint is kept{advice}") from None
+        kept = any(out.rglob("last.ckpt"))
+        words = f"; the last checkpoint is kept{advice}" if kept else "; no training had a checkpoint yet"
+        raise KeyboardInterrupt(words) from None
 
 
 def _recipe(name: str) -> Path:

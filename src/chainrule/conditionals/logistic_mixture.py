@@ -31,7 +31,7 @@ LOG_SCALES = (-7.0, 7.0)
 nothing, and would overflow. With more levels, bins are thinner and the lower bound falls in proportion."""
 
 LOCAL = 0.97
-"""How local components are at the start; with 1 there are dips between them."""
+"""The locality of components at the start, from 0 to 1; with 1 there are dips between them."""
 
 VALUES = 32
 """Values whose probabilities are computed at once, to bound memory."""

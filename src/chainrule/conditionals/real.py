@@ -32,8 +32,8 @@ MAX_SCALE = 1e6
 SPREAD = 1.5
 
 LOCAL = 0.8
-"""How local components are at the start. With 1 the first density is better, but a training on few rows overfits
-sooner: MADE on 457 rows of scikit-learn's breast cancer validated at -26.5 nats with 1, at -28 with 0.8."""
+"""The locality of components at the start, from 0 to 1. With 1 the first density is better, but a training on few rows
+overfits sooner."""
 
 NARROWEST = 0.05
 """The least deviation of a component at a value that repeats, at the start, in deviations of all values.

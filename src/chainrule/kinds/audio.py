@@ -48,7 +48,7 @@ class AudioKind(SequenceKind):
     prints_scores = True
     format: AudioFormat
 
-    def plan(self, dataset: Dataset, minutes: float) -> Plan:
+    def plan(self, dataset: Dataset, minutes: float, device: str) -> Plan:
         return audio_plan(dataset.train.num_variables, self.format.sample_rate, minutes)
 
     def conditional(self, family: str | None, arguments: Mapping[str, Any]) -> Conditional:

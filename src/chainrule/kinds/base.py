@@ -77,12 +77,13 @@ class Kind(ABC):
     # Fitting
 
     @abstractmethod
-    def plan(self, dataset: Dataset, minutes: float) -> Plan:
+    def plan(self, dataset: Dataset, minutes: float, device: str) -> Plan:
         """The model, the family and the training that `fit` chooses for a data set of this kind.
 
         Args:
             dataset: The data set.
             minutes: The minutes that the whole fit may take.
+            device: The device that trains: ``"cpu"``, ``"cuda"`` or ``"mps"``.
 
         Raises:
             ValueError: If nothing can be learnt from the data.

@@ -10,7 +10,7 @@ from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.formats import ImageFormat
 from chainrule.data.read import images
-from chainrule.devices import available_memory, check_device, cores_of, multiplies_in_half
+from chainrule.devices import available_memory, cores_of, multiplies_in_half
 from chainrule.kinds.levels import LevelsKind
 from chainrule.model import Model
 from chainrule.plans import Plan
@@ -25,8 +25,7 @@ class ImageKind(LevelsKind):
     event_dims = 3
     same_as = ("rows",)  # the shape, which is checked too, distinguishes them
 
-    def plan(self, dataset: Dataset, minutes: float) -> Plan:
-        device = check_device("auto")
+    def plan(self, dataset: Dataset, minutes: float, device: str) -> Plan:
         return image_plan(
             count=len(dataset.train),
             event_shape=dataset.event_shape,

@@ -23,7 +23,7 @@ class RowsKind(LevelsKind):
     formats = RowsFormat
     same_as = ("image",)  # the shape, which is checked too, distinguishes them
 
-    def plan(self, dataset: Dataset, minutes: float) -> Plan:
+    def plan(self, dataset: Dataset, minutes: float, device: str) -> Plan:
         return rows_plan(len(dataset.train), dataset.event_shape[0], self.format.levels, minutes)
 
     def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:

@@ -52,7 +52,7 @@ class SeriesKind(SequenceKind):
     compressible = False
     format: SeriesFormat
 
-    def plan(self, dataset: Dataset, minutes: float) -> Plan:
+    def plan(self, dataset: Dataset, minutes: float, device: str) -> Plan:
         column = self.format.column
         span = column.high - column.low + 1
         few = span if column.kind == "integer" and span <= FEW else None

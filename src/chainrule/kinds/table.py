@@ -63,7 +63,7 @@ class TableKind(Kind):
     compressible = False
     format: TableSchema
 
-    def plan(self, dataset: Dataset, minutes: float) -> Plan:
+    def plan(self, dataset: Dataset, minutes: float, device: str) -> Plan:
         return table_plan(len(dataset.train), [column.kind for column in self.format.used], minutes)
 
     def conditional(self, family: str | None, arguments: Mapping[str, Any]) -> Conditional:

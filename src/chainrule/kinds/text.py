@@ -22,7 +22,7 @@ from chainrule.data.examples import Examples
 from chainrule.data.read.text import check_text
 from chainrule.data.sequences import CHUNK
 from chainrule.data.text import TextFormat, read_all
-from chainrule.devices import check_device, cores_of, multiplies_in_half
+from chainrule.devices import cores_of, multiplies_in_half
 from chainrule.kinds.base import SYMBOLS
 from chainrule.kinds.families import family_of_levels, refuse_arguments
 from chainrule.kinds.items import Items, figures_per
@@ -60,8 +60,7 @@ class TextKind(SequenceKind):
     completes_with = ("n", "draws", "length")
     format: TextFormat
 
-    def plan(self, dataset: Dataset, minutes: float) -> Plan:
-        device = check_device("auto")
+    def plan(self, dataset: Dataset, minutes: float, device: str) -> Plan:
         return text_plan(
             symbols=dataset.train.num_variables,
             valid_symbols=dataset.valid.num_variables,

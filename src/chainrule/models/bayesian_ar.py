@@ -52,14 +52,13 @@ FLOOR = 0.01
 FARTHEST = 1e3
 """Regressors and errors are cut off at this many usual sizes: weights would lose their digits after larger ones."""
 
-
 LOG_SCALES = 9.0
 """The bound of the change of log s, which has no effect on sensible data, and keeps extreme weights finite."""
 
 
 @dataclass(frozen=True)
 class _Learned:
-    """What the model knows after some values; D regressors are a one, the level, and p differences.
+    """The model's knowledge after some values; D regressors are a one, the level, and p differences.
 
     Attributes:
         seen: The number of values.

@@ -6,8 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from chainrule.settings import ENSEMBLE
+
 Settings = dict[str, Any]
-"""Settings of a fit by name, as a recipe has them."""
+"""The settings of a fit, by name.
+
+``model``, ``model.<argument>``, ``conditional``, ``conditional.<argument>`` and ``data``; how the data are read
+(`chainrule.data.READING`); the settings of `chainrule.training.fit`; ``validation_size``; and those of an ensemble:
+``members`` (models to fit, each with a seed of its own), ``orders`` (theirs, in turn) and ``variants`` (orders or masks
+of each model to average)."""
 
 MINUTES = 5.0
 """Minutes of a fit, at most, where nothing else is said."""
@@ -21,18 +28,16 @@ OF_BUDGET = (*BUDGET, "patience", "validate_every")
 OF_MODEL = ("batch_size", "learning_rate", "weight_decay", "schedule", "warmup", "precision")
 """Settings that were chosen for the plan's model; another one has its defaults, and the usual number of steps."""
 
-ENSEMBLE = ("members", "orders", "variants")
-
 
 @dataclass(frozen=True)
 class Plan:
-    """What `fit` will do with a data set.
+    """The settings of a fit, and changes to them that are tried first.
 
     Attributes:
         settings: The settings.
         candidates: Changes to them. Each is fitted, and the one with the lowest validation NLL is kept; none: the
             settings are fitted as they are.
-        reasons: Why, in sentences.
+        reasons: The reasons, in sentences.
     """
 
     settings: Settings

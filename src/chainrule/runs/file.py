@@ -14,12 +14,13 @@ from chainrule import training
 from chainrule.atomic import write_atomically
 from chainrule.data import NAMES
 from chainrule.model import Model
-from chainrule.plans.plan import BUDGET, ENSEMBLE
-from chainrule.runs.folder import WEIGHTS, read_config
+from chainrule.plans.plan import BUDGET
+from chainrule.runs.folder import CONFIG, WEIGHTS, read_config
 from chainrule.runs.planned import plan
 from chainrule.runs.run import Run, run
 from chainrule.runs.search import members_that_fit, search
 from chainrule.runs.settings import Settings
+from chainrule.settings import ENSEMBLE
 from chainrule.training import Fit
 from chainrule.training.loader import Data
 
@@ -99,23 +100,29 @@ def fit_file(
         folder.mkdir(parents=True, exist_ok=True)
         if say is not None:
             say(planned)
+    choose = not _wanted(given)
     settings, tried = planned.settings, list[dict[str, Any]]()
     if planned.plan.candidates:
         deadline = started + 60 * settings.get("minutes", math.inf)
-        settings, tried = search(planned.plan, planned.dataset, deadline, verbose=verbose)
-        if not _wanted(given):
-            best = min(tried, key=lambda record: float(record["valid_nats"]))
-            settings = members_that_fit(settings, (deadline - time.monotonic()) / 60, best["minutes"])
+        tried = search(planned.plan, planned.dataset, deadline, verbose=verbose)
+        settings = settings | tried[0]["change"]
+        if choose and settings.get("devices", 1) == 1:  # each of several processes has a clock of its own
+            settings = members_that_fit(settings, (deadline - time.monotonic()) / 60, tried[0]["minutes"])
     if first:
         record = planned.as_dict() | {"settings": settings, "tried": tried, "given": sorted(given)}
         write_atomically(folder / PLAN, (json.dumps(record, indent=2) + "\n").encode())
-    choose = not _wanted(given)
     return run(settings, folder, dataset=planned.dataset, started=started, choose=choose, verbose=verbose)
 
 
 def _wanted(given: Iterable[str]) -> bool:
     """True if the user asks for an ensemble, which is then kept whatever it validates at."""
     return any(name in ENSEMBLE for name in given)
+
+
+def _same_file(data: str, folder: Path) -> bool:
+    """True if ``data`` is the path of what the run in ``folder`` was fitted on."""
+    config = read_config(folder) if (folder / CONFIG).exists() else {}
+    return str(Path(data).expanduser().resolve()) == config.get("data", {}).get("path")
 
 
 def usual_folder(data: str | Path, *, resume: bool = False) -> Path:
@@ -131,6 +138,8 @@ def _resumed(given: Settings, folder: Path, started: float, *, verbose: bool) ->
     planned = (folder / PLAN).exists()  # else it was fitted by a recipe
     record = json.loads((folder / PLAN).read_text()) if planned else read_config(folder) | {"given": ["members"]}
     settings, choose = record["settings"], not _wanted(record["given"])
+    if str(given["data"]) not in NAMES and _same_file(given["data"], folder):
+        given = given | {"data": settings["data"]}  # by another path
     finished = (folder / WEIGHTS).exists() and "training" in read_config(folder)
     more = "minutes" in given or any((given.get(name) or 0) > (settings.get(name) or 0) for name in BUDGET)
     if finished and more:

@@ -20,7 +20,7 @@ NOTABLE, LOST = 0.02, 0.3
 
 
 def outcome(run: Run) -> list[str]:
-    """What came of a fit, in sentences: the figures, a warning or an advice, and where things are."""
+    """The figures of a fit in sentences, with a warning or an advice, and where things are."""
     record, model = run.config["training"], run.model
     where = f"after {record['minutes']:.1f} minutes"
     if "best_step" in record:  # older runs counted epochs
@@ -30,13 +30,13 @@ def outcome(run: Run) -> list[str]:
     nats, independent = record["valid_nats"], record["independent_valid_nats"]
     lines = [f"validation NLL {nats:.3f} nats, best {where}; independent variables have {independent:.3f}"]
     gain = independent - nats
-    if gain <= 0:
+    if gain > 0:
+        lines += _course(run, gain)
+    else:
         lines.append(
             f"warning: it is no better than independent variables ({independent:.3f} nats): there may be nothing to "
             "learn, or too few examples"
         )
-    if gain > 0:
-        lines += _course(run, gain)
     return [*lines, _files(run)]
 
 

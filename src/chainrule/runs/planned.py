@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import reprlib
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from chainrule.data import READING
 from chainrule.data.dataset import Dataset
 from chainrule.data.series_column import series_column_of
+from chainrule.devices import check_device
 from chainrule.kinds import kind_of
 from chainrule.model import CountedModel
 from chainrule.plans import Plan
@@ -32,21 +32,19 @@ MENTIONED = ("data", "model", "conditional")
 
 @dataclass(frozen=True)
 class Planned:
-    """What `fit` will do with a data set, and what it will cost.
+    """A fit before it begins: the data, the settings, the model and its cost.
 
     Attributes:
         dataset: The data set.
         plan: The settings, the user's included, and those that are tried first.
         model: The model in words: its class, its variables and their family.
         cost: What a training of one model takes; None for a model that counts.
-        started: The time at which the plan was begun, by `time.monotonic`: the minutes count from there.
     """
 
     dataset: Dataset
     plan: Plan
     model: str
     cost: Cost | None
-    started: float = field(default=0.0, compare=False)
 
     @property
     def settings(self) -> Settings:
@@ -87,7 +85,6 @@ def plan(data: str | Path, **given: Any) -> Planned:
         ValueError: If the data are of no kind, nothing can be learnt from them, or a setting does not fit them.
         FileNotFoundError: If a file is missing.
     """
-    started = time.monotonic()
     settings = {"data": str(data)} | given
     Training.of(training_settings(settings))  # a number out of range is refused before the data are read
     guess = "model" not in given and not any(name in given for name in READING)
@@ -95,7 +92,7 @@ def plan(data: str | Path, **given: Any) -> Planned:
         settings["series"] = series
     dataset = load_data(settings)
     kind = kind_of(dataset)
-    planned = kind.plan(dataset, settings.get("minutes") or MINUTES)
+    planned = kind.plan(dataset, settings.get("minutes", MINUTES), check_device(settings.get("device", "auto")))
     planned = Plan({"minutes": MINUTES} | planned.settings, planned.candidates, planned.reasons).overridden(settings)
     if any(name in planned.settings and name not in settings for name in READING):
         dataset = load_data(planned.settings)  # the plan says how to read it, too
@@ -108,7 +105,7 @@ def plan(data: str | Path, **given: Any) -> Planned:
         cost = cost_of(model, dataset.train, train_context=context, **training_settings(planned.settings))
     shape = f"{model.num_variables} variables {model.event_shape}"
     words = f"{type(model).__name__} of {shape}, {model.conditional}"
-    return Planned(dataset, planned, words, cost, started)
+    return Planned(dataset, planned, words, cost)
 
 
 def _words(settings: Settings) -> str:

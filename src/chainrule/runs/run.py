@@ -29,7 +29,8 @@ from chainrule.runs.settings import (
     load_data,
     member_settings,
     model_class,
-    training_settings,
+    share_of,
+    training_until,
 )
 from chainrule.tasks.evaluate import evaluate
 from chainrule.training import Training, fit, is_first_process
@@ -104,7 +105,7 @@ def run(
     members, runs = member_settings(settings), []
     for i, member in enumerate(members):
         label = f"member {i + 1} of {len(members)}: "
-        ends = time.monotonic() + (deadline - time.monotonic()) / (len(members) - i)
+        ends = share_of(deadline, len(members) - i)
         where = out / "members" / str(i)
         runs.append(_run_one(member, dataset, where, ends, resume=resume, extend=extend, verbose=verbose, label=label))
     return _together(runs, settings, dataset, out, choose=choose, verbose=verbose)
@@ -149,10 +150,7 @@ def _run_one(
         config = folder.read_config(out)
         own = {type(model).__name__: type(model)}
         return Run(folder.load(out, classes=own), dataset, out, config)
-    training = training_settings(settings)
-    if deadline < math.inf:
-        training["minutes"] = max((deadline - time.monotonic()) / 60, 1e-3)
-    training |= {f"{split}_context": classes_of(settings, dataset, split) for split in ("train", "valid")}
+    training = training_until(deadline, settings, dataset)
     if is_first_process():
         out.mkdir(parents=True, exist_ok=True)
         folder.write_config(model, out, settings=settings, data=dataset.provenance)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import math
+import time
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,16 +18,13 @@ from chainrule.abilities import require_likelihood
 from chainrule.data.dataset import Dataset
 from chainrule.kinds import kind_of
 from chainrule.model import AutoregressiveModel
+from chainrule.plans import Settings as Settings
 from chainrule.settings import ENSEMBLE
 from chainrule.training import Training
 from chainrule.yaml_file import read_yaml
 
-Settings = dict[str, Any]
-"""The settings of a fit, by name.
-
-``model``, ``model.<argument>``, ``conditional``, ``conditional.<argument>`` and ``data``; how the data are read
-(`chainrule.data.READING`); the settings of `chainrule.fit`; and those of an ensemble: ``members`` (models to fit, each
-with a seed of its own), ``orders`` (theirs, in turn) and ``variants`` (orders or masks of each model to average)."""
+LEAST_MINUTES = 1e-3
+"""The minutes of a training whose time is over before it begins."""
 
 
 def read(path: str | Path) -> Settings:
@@ -84,6 +83,25 @@ def training_settings(settings: Settings) -> Settings:
     """Those of the settings that `chainrule.training.fit` takes."""
     names = {field.name for field in dataclasses.fields(Training)}
     return {name: value for name, value in settings.items() if name in names}
+
+
+def training_until(deadline: float, settings: Settings, dataset: Dataset) -> Settings:
+    """The arguments of `chainrule.training.fit`, with the classes, for a training that ends at a time.
+
+    Args:
+        deadline: The time, by `time.monotonic`; infinite for no limit.
+        settings: The settings of the fit.
+        dataset: Has the classes.
+    """
+    arguments = training_settings(settings)
+    if deadline < math.inf:
+        arguments["minutes"] = max((deadline - time.monotonic()) / 60, LEAST_MINUTES)
+    return arguments | {f"{split}_context": classes_of(settings, dataset, split) for split in ("train", "valid")}
+
+
+def share_of(deadline: float, count: int) -> float:
+    """The time at which the first of ``count`` equal parts of what is left until ``deadline`` ends."""
+    return time.monotonic() + (deadline - time.monotonic()) / count
 
 
 def classes_of(settings: Settings, dataset: Dataset, split: str) -> Tensor | None:

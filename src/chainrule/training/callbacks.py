@@ -136,7 +136,8 @@ class TimeLimit(lightning.Callback):
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         assert isinstance(pl_module, MaximumLikelihood)
         self._round_started, self._steps_before = time.monotonic(), trainer.global_step
-        pl_module.ends_at(trainer.global_step + self._fitting(float(trainer.num_training_batches)))
+        fitting = trainer.strategy.broadcast(self._fitting(float(trainer.num_training_batches)))
+        pl_module.ends_at(trainer.global_step + fitting)  # the same in all processes
 
     def _fitting(self, round_steps: float) -> int:
         """The number of steps that fit into the time that is left, with a validation after each round."""

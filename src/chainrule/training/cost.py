@@ -5,8 +5,7 @@ from __future__ import annotations
 import operator
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -131,7 +130,10 @@ def fitting_batch(model: Model, loader: Loader, training: Training, device: str)
 
 
 def seconds_of_a_step(model: Model, loader: Loader, training: Training, device: str) -> float:
-    """The time of a step on the first batches of ``loader``; nothing of it is kept, and the first step is not timed."""
+    """The time of a step on the first batches of ``loader``; nothing of it is kept.
+
+    The first step, which is slower, counts only if there is no other.
+    """
     module = MaximumLikelihood(model.to(device), replace(training, compile=False), total_steps=1)
     module.train()
     times: list[float] = []
@@ -161,16 +163,11 @@ def _saved_bytes(model: Model, training: Training, batch: Batch) -> int:
 
     module = MaximumLikelihood(model, replace(training, compile=False), total_steps=1)
     device = str(model.device.type)
-    with torch.random.fork_rng(devices=[]), _arithmetic(training.precision, device), _saving(pack):
+    saving = torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor)
+    with torch.random.fork_rng(devices=[]), _arithmetic(training.precision, device), saving:
         losses = module.losses(batch.map(lambda part: part.to(device)))
     del losses
     return sum(seen.values())
-
-
-@contextmanager
-def _saving(pack: Any) -> Iterator[None]:
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        yield
 
 
 def _arithmetic(precision: str, device: str) -> Any:

@@ -22,7 +22,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from chainrule.abilities import counting, loss_unit_of, validation_loss
 from chainrule.devices import check_device
 from chainrule.model import CountedModel, Model
-from chainrule.training.budget import Budget, budget_of
+from chainrule.training.budget import budget_of
 from chainrule.training.callbacks import History, Patience, SeededRounds, TimeLimit, write_history
 from chainrule.training.checkpoints import AtomicCheckpoints, Checkpoint, Checkpoints
 from chainrule.training.cost import fitting_loaders, seconds_of_a_step
@@ -150,18 +150,17 @@ def _planned(
     minutes, seconds, fitting = training.minutes, 0.0, math.inf
     if minutes is not None:
         seconds = seconds_of_a_step(model, train, training, device)
-        fitting = 60 * minutes / max(seconds, 1e-9)
+        if training.devices == 1:  # the rounds of several processes must not depend on the clock of each
+            fitting = 60 * minutes / max(seconds, 1e-9)
     budget = budget_of(training, train.epoch_steps, fitting)
-    if minutes is not None and before is not None and _had_ended(before, budget):
-        minutes += before.minutes
     train.round_steps = budget.round_steps if before is None else before.round_steps
-    rounds, steps = math.ceil(budget.steps / train.round_steps), budget.steps
-    if before is not None and _had_ended(before, budget):
+    rounds, steps, begun = math.ceil(budget.steps / train.round_steps), budget.steps, 0
+    if before is not None and (before.ended or before.step >= budget.steps):  # it gets a budget more
         more = max(steps - before.step, 0) if budget.given and before.ended else steps
         rounds, steps = before.round + 1 + math.ceil(more / train.round_steps), before.step + more
-    module = MaximumLikelihood(model, training, total_steps=steps)
-    if before is not None and _had_ended(before, budget):
-        module.begun = before.step
+        begun = before.step
+        minutes = None if minutes is None else minutes + before.minutes
+    module = MaximumLikelihood(model, training, total_steps=steps, begun=begun)
     callbacks: list[lightning.Callback] = [SeededRounds(training.seed, train)]
     if minutes is not None:
         valid_seconds = 2 / 3 * seconds * len(valid)  # no gradients, but twice the rows
@@ -170,11 +169,6 @@ def _planned(
     if budget.patience is not None:
         callbacks.append(Patience(budget.patience))
     return module, rounds, [*callbacks, history]
-
-
-def _had_ended(before: Checkpoint, budget: Budget) -> bool:
-    """True if a training that is resumed had ended, or has had more steps than its settings say: it was extended."""
-    return before.ended or before.step >= budget.steps
 
 
 def _trainer(

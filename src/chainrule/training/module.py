@@ -26,16 +26,14 @@ class MaximumLikelihood(lightning.LightningModule):
         model: The model to train, in place.
         settings: The settings of the training.
         total_steps: Optimiser steps of the whole training.
-
-    Attributes:
         begun: The step at which the schedule of the learning rate begins: where an earlier training had ended.
     """
 
-    def __init__(self, model: Model, settings: Training, total_steps: int) -> None:
+    def __init__(self, model: Model, settings: Training, total_steps: int, begun: int = 0) -> None:
         super().__init__()
         self.model, self.settings = model, settings
         self.total_steps = self.most_steps = total_steps
-        self.begun = 0
+        self.begun = begun
         self._carried: tuple[State, Tensor] | None = None
         self._set_aside: tuple[State, Tensor] | None = None
         self._loaded: list[Tensor] = []
@@ -50,7 +48,7 @@ class MaximumLikelihood(lightning.LightningModule):
         return self._loss(batch.x, batch.context) if batch.continues is None else self._sequence_losses(batch)
 
     def validation_losses(self, batch: Batch) -> Tensor:
-        """The losses by whose mean the epoch to keep is chosen; shaped as `losses`."""
+        """The losses by whose mean the weights to keep are chosen; shaped as `losses`."""
         if batch.continues is None:
             return validation_loss(self.model, batch.x, batch.context)
         return self._sequence_losses(batch)

@@ -117,5 +117,5 @@ class Bar(_Reporter):
 
 
 def reporter(history: History, label: str) -> Bar | Lines:
-    """What shows a training on this screen."""
+    """A bar if standard error is a terminal, else lines."""
     return Bar(history, label) if sys.stderr.isatty() else Lines(history, label)
