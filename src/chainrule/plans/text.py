@@ -6,8 +6,8 @@
   the text, the more it is kept from learning it by heart: dropout grows with the passes.
 - A step reads 16 lanes of 64 symbols, or fewer of a short text, so that a pass has about 40 steps; of documents, about
   as many symbols, whole documents at once.
-- The rate falls to zero along a cosine over the steps that fit. The validation part is read at most 12 times, and so
-  that it takes at most a tenth of the time.
+- The rate falls to zero along a cosine over the steps that fit. The validation part, or its first 100,000 symbols or
+  fewer, is read at most 12 times, and so that it takes at most a tenth of the time.
 """
 
 from __future__ import annotations
