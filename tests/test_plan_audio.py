@@ -37,7 +37,7 @@ def test_the_plan_learns_from_a_folder(tmp_path: Path) -> None:
         soundfile.write(sounds / f"{i}.wav", 0.5 * np.sin(2 * np.pi * (200 + 10 * i) * time) + noise, 8000)
     data = chainrule.data.load(sounds)
     kind = kind_of(data)
-    settings = kind.plan(data, 0.1).settings
+    settings = kind.plan(data, 0.1, "cpu").settings
     model = build(settings, data)
     training = {name: value for name, value in settings.items() if name in Training.__dataclass_fields__}
     training |= {"max_steps": 100, "averaging": 0.9}

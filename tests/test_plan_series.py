@@ -41,7 +41,7 @@ def test_the_plan_beats_a_random_walk_and_independent_values(tmp_path: Path, int
     values = (20 * values).round() if integers else values.round(3)
     polars.DataFrame({"x": values.astype(int) if integers else values}).write_csv(tmp_path / "x.csv")
     data = chainrule.data.load(tmp_path / "x.csv", series="x")
-    plan = kind_of(data).plan(data, 3.0)
+    plan = kind_of(data).plan(data, 3.0, "cpu")
     assert plan.settings["model"] == "BayesianAR"
     settings = plan.settings | {"data": str(tmp_path / "x.csv"), "series": "x"}
     done = run(settings, tmp_path / "run", verbose=False)
