@@ -29,7 +29,7 @@ def encode_cells(
             raise ValueError(f"{label}, row {place + 1}: expected a number, got {str(series[place])[:30]!r}")
     array = codes.fill_null(math.nan).to_numpy().astype(np.float64)
     wrong = _wrong(array, column)
-    outside = wrong & np.isfinite(array) if column.kind == "integer" else wrong & (column.kind == "category")
+    outside = wrong & (column.kind == "category")
     array = np.where(outside & unseen, np.inf, array)
     wrong &= ~(outside & unseen)
     if not (column.missing or gaps):
@@ -52,7 +52,7 @@ def _wrong(array: NDArray[np.float64], column: Column) -> NDArray[np.bool_]:
     """True at the cells that are neither empty nor a value of the column."""
     there = ~np.isnan(array)
     if column.kind == "integer":
-        return there & ((array < column.low) | (array > column.high) | (array != np.floor(array)))
+        return there & ~(np.isfinite(array) & (array == np.floor(array)))
     if column.kind == "boolean":
         return there & (array != 0) & (array != 1)
     with np.errstate(over="ignore"):
@@ -61,7 +61,7 @@ def _wrong(array: NDArray[np.float64], column: Column) -> NDArray[np.bool_]:
 
 def _expected(column: Column) -> str:
     return {
-        "integer": f"an integer from {column.low} to {column.high}, as in training",
+        "integer": "an integer",
         "category": f"one of its {len(column.categories)} categories in training",
         "boolean": "true or false",
     }.get(column.kind, "a finite number")
@@ -73,8 +73,10 @@ def decode_cells(values: NDArray[Any], column: Column) -> polars.Series:
     if column.kind == "category":
         cells = [None if np.isnan(value) else column.categories[int(value)] for value in values]
         return polars.Series(column.name, cells, dtype=polars.String)
+    if column.kind in ("real", "integer"):
+        values = column.numbers.within(values.astype(np.float64))
     series = polars.Series(column.name, values.astype(np.float64)).fill_nan(None)
     kind = {"integer": polars.Int64, "boolean": polars.Boolean}.get(column.kind, polars.Float64)
-    if kind == polars.Float64:  # the shortest decimals that single precision reads as these
+    if kind == polars.Float64 and not column.numbers.step:  # the shortest decimals that single precision reads as these
         return polars.Series(column.name, values.astype(np.float32).astype(str).astype(np.float64)).fill_nan(None)
     return series.cast(kind)

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chainrule.conditionals import (
-    Bernoulli,
-    Categorical,
-    Conditional,
-    DiscretizedLogisticMixture,
-    Standardised,
-    WithMissing,
-)
+from chainrule.conditionals import Bernoulli, Categorical, Conditional, Standardised, WithMissing
+from chainrule.data.numbers import Numbers
 
 KINDS = ("real", "integer", "category", "boolean", "ignore")
-FEW = 32
-"""Integers that span at most this many values get a probability each; others a mixture of logistics."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +22,7 @@ class Column:
         std: The standard deviation of the training rows, if the column is real.
         low: The least value, if the column holds integers.
         high: The greatest value, if the column holds integers.
+        numbers: The grid, bounds, atoms and curve of the training rows, if the column holds numbers.
         categories: The categories, sorted.
     """
 
@@ -40,6 +33,7 @@ class Column:
     std: float = 1.0
     low: int = 0
     high: int = 1
+    numbers: Numbers = Numbers()
     categories: tuple[str, ...] = ()
 
     @property
@@ -52,17 +46,11 @@ class Column:
         }.get(self.kind, "")
         return words + ("; may be missing" if self.missing else "")
 
-    def conditional(self, real: Conditional) -> Conditional:
-        """The family of its values, in its own units; ``real`` is the family of a real column."""
-        span = self.high - self.low + 1
-        family: Conditional = Bernoulli()
-        if self.kind == "real":
-            family = real
-        elif self.kind == "category":
-            family = Categorical(len(self.categories))
-        elif self.kind == "integer":
-            family = Categorical(span) if span <= FEW else DiscretizedLogisticMixture(span)
-        family = WithMissing(family) if self.missing else family
-        if self.kind == "real":
-            return Standardised(family, self.mean, self.std)
-        return Standardised(family, float(self.low)) if self.kind == "integer" else family
+    def conditional(self, real: Conditional | None = None) -> Conditional:
+        """The family of its values, in its own units; ``real`` is another one than usual of a real column."""
+        if self.kind == "real" and real is not None:
+            return Standardised(WithMissing(real) if self.missing else real, self.mean, self.std)
+        if self.kind in ("real", "integer"):
+            return self.numbers.conditional(missing=self.missing)
+        family: Conditional = Categorical(len(self.categories)) if self.kind == "category" else Bernoulli()
+        return WithMissing(family) if self.missing else family

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from chainrule.data.cells import as_texts
 from chainrule.data.column import Column
+from chainrule.data.numbers import numbers_of
 from chainrule.data.schema import TableSchema, checked_arguments
 from chainrule.words import suggestion
 
@@ -86,10 +87,12 @@ def _infer(series: polars.Series, rows: Any, where: str, kind: str | None = None
         _not_constant(len(categories), label, categories[0])
         return Column(name, kind, missing, categories=categories)
     low, high = _ends(there, kind, label)
+    chosen = series[np.asarray(rows)].drop_nulls()
+    numbers = numbers_of((chosen if chosen.n_unique() > 1 else there).cast(polars.Float64).to_numpy())
     if kind == "integer":
-        return Column(name, kind, missing, low=int(low), high=int(high))
-    mean, std = _units(series[np.asarray(rows)].drop_nulls(), low, high, label)
-    return Column(name, kind, missing, mean=mean, std=std)
+        return Column(name, kind, missing, low=int(low), high=int(high), numbers=numbers)
+    mean, std = _units(chosen, low, high, label)
+    return Column(name, kind, missing, mean=mean, std=std, numbers=numbers)
 
 
 def _ends(there: polars.Series, kind: str, label: str) -> tuple[float, float]:

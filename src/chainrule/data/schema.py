@@ -8,15 +8,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 import polars
+import torch
 from numpy.typing import NDArray
 
-from chainrule.conditionals import (
-    Columns,
-    Conditional,
-    GaussianMixture,
-)
+from chainrule.conditionals import Columns, Conditional
 from chainrule.data.cells import decode_cells, encode_cells
 from chainrule.data.column import KINDS, Column
+from chainrule.data.numbers import Numbers
 from chainrule.words import suggestion
 
 Values = NDArray[np.float32]
@@ -53,10 +51,11 @@ class TableSchema:
     @property
     def config(self) -> dict[str, Any]:
         """Plain values that `from_config` takes: for each column the values that its kind needs."""
-        needed = {"real": ("mean", "std"), "integer": ("low", "high"), "category": ("categories",)}
+        needed = {"real": ("mean", "std", "numbers"), "integer": ("low", "high", "numbers"), "category": ("categories",)}
         columns = {}
         for column in self.columns:
             own = {name: getattr(column, name) for name in ("kind", "missing", *needed.get(column.kind, ()))}
+            own |= {"numbers": column.numbers.config} if "numbers" in own else {}
             columns[column.name] = own | ({"categories": list(column.categories)} if column.categories else {})
         return {"columns": columns}
 
@@ -77,13 +76,14 @@ class TableSchema:
         return schema
 
     def conditional(self, real: Conditional | None = None) -> Columns:
-        """The joint family of a row; real columns have ``real``, by default a mixture of ten Gaussians."""
-        return Columns([column.conditional(real or GaussianMixture()) for column in self.used])
+        """The joint family of a row; ``real`` is another one than usual of real columns."""
+        return Columns([column.conditional(real) for column in self.used])
 
     def independent_nats(self, train: Values, test: Values) -> float:
         """Mean NLL, in nats, of rows ``test`` if columns are independent and each is fitted to ``train``.
 
-        Real ones are Gaussian; others, and gaps, have their frequencies by Laplace's rule.
+        Real ones are Gaussian, integers start as their family does; others, and gaps, have their frequencies by
+        Laplace's rule.
         """
         total = np.zeros(len(test))
         for column, before, values in zip(self.used, train.T, test.T, strict=True):
@@ -91,12 +91,16 @@ class TableSchema:
             if column.missing:
                 share = (len(before) - len(there) + 1) / (len(before) + 2)
                 total += np.where(gap, -math.log(share), -math.log(1 - share))
-            if column.kind == "real":
+            if column.kind == "integer":
+                family = column.numbers.conditional(missing=False)
+                start = family.initial_parameters(torch.from_numpy(there))
+                nats = -family.distribution(start).log_prob(torch.from_numpy(np.where(gap, there[0], values))).numpy()
+            elif column.kind == "real":
                 nats = ((values - column.mean) / column.std) ** 2 / 2 + math.log(column.std * math.sqrt(2 * math.pi))
             else:
-                size = {"integer": column.high - column.low + 1, "category": len(column.categories)}.get(column.kind, 2)
-                counts = np.bincount((there - column.low).astype(np.int64), minlength=size) + 1
-                nats = -np.log(counts / counts.sum())[np.where(gap, column.low, values).astype(np.int64) - column.low]
+                size = len(column.categories) if column.kind == "category" else 2
+                counts = np.bincount(there.astype(np.int64), minlength=size) + 1
+                nats = -np.log(counts / counts.sum())[np.where(gap, 0, values).astype(np.int64)]
             total += np.where(gap, 0.0, nats)
         return float(total.mean())
 
@@ -138,7 +142,7 @@ class TableSchema:
 
 TYPES: dict[str, Any] = {
     "kind": str, "missing": bool, "mean": (int, float), "std": (int, float), "low": int, "high": int,
-    "categories": (list, tuple),
+    "numbers": dict, "categories": (list, tuple),
 }  # fmt: skip
 """The arguments of a column that a schema may have, and their types."""
 
@@ -157,4 +161,5 @@ def checked_arguments(name: Any, own: Any) -> dict[str, Any]:
             raise ValueError(f"column {name!r}: {key} expects another kind of value, got {value!r}")
     if own.get("low", 0) >= own.get("high", math.inf) or own.get("std", 1) <= 0:
         raise ValueError(f"column {name!r} expects low < high and a positive std, got {own}")
-    return own | ({"categories": tuple(map(str, own["categories"]))} if "categories" in own else {})
+    numbers = {"numbers": Numbers.from_config(own["numbers"])} if "numbers" in own else {}
+    return own | numbers | ({"categories": tuple(map(str, own["categories"]))} if "categories" in own else {})

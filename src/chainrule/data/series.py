@@ -12,6 +12,13 @@ import polars
 from numpy.typing import NDArray
 from torch import Tensor
 
+from chainrule.conditionals import (
+    Categorical,
+    Conditional,
+    DiscretizedLogisticMixture,
+    Standardised,
+    WithMissing,
+)
 from chainrule.data.audio import check_window
 from chainrule.data.column import Column
 from chainrule.data.dataset import Dataset
@@ -28,6 +35,9 @@ SHARES = (0.8, 0.9)
 """The shares of a series at which the training part and the validation part end."""
 
 LEAST = 10
+
+FEW = 32
+"""Integers that span at most this many values get a probability each; others a mixture of logistics."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +62,20 @@ class SeriesFormat:
     def config(self) -> dict[str, Any]:
         """Plain values that `from_config` takes."""
         return TableSchema((self.column,)).config
+
+    @property
+    def categories(self) -> int | None:
+        """The number of integers from the least to the greatest, where they are few; else None."""
+        span = self.column.high - self.column.low + 1
+        return span if self.column.kind == "integer" and span <= FEW else None
+
+    def conditional(self, real: Conditional) -> Conditional:
+        """The family of its values; ``real`` is that of real numbers."""
+        if self.column.kind != "integer":
+            return self.column.conditional(real)
+        span = self.column.high - self.column.low + 1
+        family = Categorical(span) if self.categories else DiscretizedLogisticMixture(span)
+        return Standardised(WithMissing(family) if self.column.missing else family, float(self.column.low))
 
     @classmethod
     def from_config(cls, config: Any) -> SeriesFormat:

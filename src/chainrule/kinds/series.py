@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from chainrule.conditionals import Conditional, GaussianMixture
-from chainrule.data.column import FEW
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.recordings import Recordings
@@ -53,16 +52,13 @@ class SeriesKind(SequenceKind):
     format: SeriesFormat
 
     def plan(self, dataset: Dataset, minutes: float, device: str) -> Plan:
-        column = self.format.column
-        span = column.high - column.low + 1
-        few = span if column.kind == "integer" and span <= FEW else None
-        return series_plan(dataset.train.num_variables, minutes, categories=few)
+        return series_plan(dataset.train.num_variables, minutes, categories=self.format.categories)
 
     def conditional(self, family: str | None, arguments: Mapping[str, Any]) -> Conditional:
         if family is not None:
-            return self.format.column.conditional(family_of_reals(family, arguments))
+            return self.format.conditional(family_of_reals(family, arguments))
         refuse_arguments(arguments)
-        return self.format.column.conditional(GaussianMixture())
+        return self.format.conditional(GaussianMixture())
 
     def model_arguments(self, model: type[Model]) -> dict[str, Any]:
         require_sequence_model(model, "a series")
