@@ -154,7 +154,7 @@ def test_a_file_whose_later_cells_are_no_levels_is_mixed(tmp_path: Path, monkeyp
     monkeypatch.setattr(table_file, "CHUNK_BYTES", 50)
     for limit in (10**6, 100):  # kept in memory, or read anew
         monkeypatch.setattr(table, "SPILL_BYTES", limit)
-        found = table.read_tables([tmp_path / "t.csv"])
+        found = table.read_tables(table.open_tables([tmp_path / "t.csv"]))
         assert isinstance(found, table.MixedParts)
         assert found.frame.equals(whole)
 
