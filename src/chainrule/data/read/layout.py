@@ -7,16 +7,12 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import IO, Any
 
+from chainrule.data.read.delimiter import DELIMITERS, cells_of, find_delimiter, parse
 from chainrule.data.read.header import is_number, names_columns
 from chainrule.data.read.text_file import TextFile
-
-SPACE = " "
-"""The delimiter that stands for any run of spaces and tabs."""
-
-DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", SPACE: "spaces"}
-"""The delimiters that are looked for, and their names in a message."""
 
 UNNAMED = "column_"
 """What columns without a name are called, followed by their number from 1."""
@@ -27,8 +23,8 @@ INDEX = ("", "Unnamed: 0")
 FILE_CHOICES = ("encoding", "header")
 """The choices of `chainrule.data.load` that are about text tables."""
 
-LINES = 1000
-"""Lines at the beginning of a file that its layout is decided from."""
+LINES, FEW_LINES = 1000, 100
+"""Lines at the beginning of a file by which its header, and its delimiter, is found."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +53,7 @@ class Layout:
 
     Attributes:
         delimiter: The separator of cells; `SPACE` stands for any run of spaces.
+        quoted: True if cells may be in quotation marks, which are else part of them.
         header: True if a line names the columns.
         names: The columns' names, all different.
         indices: The place of each column among the cells of a line, from 0.
@@ -67,6 +64,7 @@ class Layout:
     """
 
     delimiter: str
+    quoted: bool
     header: bool
     names: tuple[str, ...]
     indices: tuple[int, ...]
@@ -93,27 +91,31 @@ def find_layout(text: TextFile, choices: FileChoices) -> Layout:
         ValueError: If the file is empty, or its cells can't be told apart.
     """
     head = _read_head(text)
-    delimiter = head.delimiter or _delimiter(head.lines)
-    rows = list(_rows(text, head.lines, delimiter, head.before, whole=head.whole))
+    delimiter = head.delimiter or find_delimiter(head.lines[:FEW_LINES], text.literal_quotes)
+    quoted = not (text.literal_quotes and delimiter == "\t")
+    rows = list(_rows(text, parse(head.lines, delimiter, quoted=quoted), head.before, whole=head.whole))
+    named = partial(_named, delimiter, quoted)
     (line, first), body = rows[0], [cells for _, cells in rows[1:]]
     width = Counter(map(len, body)).most_common(1)[0][0] if len(body) > 1 else len(first)
     names: list[str] = first
     if width == len(first) + 1 and names_columns(["", *first], body) is not False and choices.header is not False:
         names = [*first, ""] if all(not cells[-1] for cells in body) else ["", *first]
     header, notes = _has_header(names, body, choices)
-    if not header and choices.header is None and head.comment is not None:
-        described = _cells(head.comment, delimiter)
-        if len(described) == len(first) > 1 and names_columns(described, [first, *body]):
+    if choices.header is None and head.comment is not None and not (header and not notes):
+        described = cells_of(head.comment, delimiter, quoted=quoted)
+        known = names_columns(described, [first, *body]) or (header and delimiter == "\t")
+        if len(described) == len(first) > 1 and known:
             notes = ["its columns are named by its last comment"]
-            return _named(delimiter, described, True, [first, *body], head.before, notes)
+            return named(described, True, [first, *body], head.before, notes)
     if header:
-        return _named(delimiter, names, True, body, line if body else None, notes)
-    return _named(delimiter, [""] * len(first), False, [first, *body], head.before, notes)
+        return named(names, True, body, line if body else None, notes)
+    return named([""] * len(first), False, [first, *body], head.before, notes)
 
 
 def _has_header(names: list[str], body: list[list[str]], choices: FileChoices) -> tuple[bool, list[str]]:
     """Whether the first line is a header, and what to say about it."""
-    unnamed = f"it has no header, so its columns are {UNNAMED}1 to {UNNAMED}{len(names)}"
+    last = f" to {UNNAMED}{len(names)}" if len(names) > 1 else ""
+    unnamed = f"it has no header: its columns are called {UNNAMED}1{last}"
     header = choices.header
     if header is None and choices.names:
         if set(names) & set(choices.names):
@@ -128,7 +130,13 @@ def _has_header(names: list[str], body: list[list[str]], choices: FileChoices) -
 
 
 def _named(
-    delimiter: str, names: list[str], header: bool, rows: list[list[str]], skip: int | None, notes: Iterable[str]
+    delimiter: str,
+    quoted: bool,
+    names: list[str],
+    header: bool,
+    rows: list[list[str]],
+    skip: int | None,
+    notes: Iterable[str],
 ) -> Layout:
     """The layout with names for all columns, without those that are empty after the last delimiter."""
     width, count = len(names), len(names)
@@ -139,7 +147,7 @@ def _named(
     if delimiter != ",":
         notes.insert(0, f"cells are separated by {DELIMITERS.get(delimiter, repr(delimiter))}")
     index = header and count > 1 and names[0] in INDEX
-    return Layout(delimiter, header, tuple(unique), tuple(range(count)), width, skip, index, tuple(notes))
+    return Layout(delimiter, quoted, header, tuple(unique), tuple(range(count)), width, skip, index, tuple(notes))
 
 
 def _unique(names: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -201,67 +209,11 @@ def _head_of(file: IO[str], *, comments: bool) -> _Head:
     return _Head([], before, comment, delimiter, whole=True)
 
 
-def _delimiter(lines: Sequence[str]) -> str:
-    """The delimiter by which all rows have as many cells, two or more; else the first line's most frequent one."""
-    widths: dict[str, list[int]] = {}
-    for delimiter in DELIMITERS:
-        counts = widths[delimiter] = []
-        try:
-            for _, cells in _parsed(lines, delimiter):
-                counts.extend([] if cells is None else [len(cells)])
-        except csv.Error as error:
-            if "unexpected end of data" not in str(error):  # the lines may end within a quoted cell
-                counts.clear()
-    for delimiter in "\t;|,":
-        if len(set(widths[delimiter])) == 1 and widths[delimiter][0] > 1:
-            return delimiter
-    first = lines[0]
-    likely = max(",;\t|", key=first.count)
-    if first.count(likely):
-        return likely
-    counts = widths[SPACE] or [1]
-    body = set(counts[1:] or counts)
-    if len(body) == 1 and body != {1} and counts[0] in (*body, max(body) - 1) and _has_numbers(lines):
-        return SPACE
-    return ","
-
-
-def _has_numbers(lines: Sequence[str]) -> bool:
-    """True if a column of a table that is separated by spaces holds numbers only."""
-    rows = [cells for _, cells in _parsed(lines, SPACE) if cells is not None]
-    return any(all(map(is_number, column)) for column in zip(*(rows[1:] or rows), strict=True))
-
-
-def _parsed(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str] | None]]:
-    """The line number, from 1, and the cells of every row; None for an empty line.
-
-    Raises:
-        csv.Error: If a quoted cell does not end, or goes on after its end.
-    """
-    if delimiter == SPACE:
-        for number, line in enumerate(lines, start=1):
-            yield number, _cells(line, SPACE) or None
-        return
-    filled = (line if line.strip(" \r\n") else "\n" for line in lines)
-    reader = csv.reader(filled, delimiter=delimiter, skipinitialspace=True, strict=True)
-    for cells in reader:
-        yield reader.line_num, [cell.strip() for cell in cells] or None
-
-
-def _cells(line: str, delimiter: str) -> list[str]:
-    """The cells of one line."""
-    if delimiter == SPACE and '"' not in line:
-        return line.split()
-    line = " ".join(line.split("\t")).strip() if delimiter == SPACE else line
-    rows = csv.reader([line], delimiter=delimiter, skipinitialspace=True, strict=True)
-    return [cell.strip() for cell in next(rows, [])]
-
-
 def _rows(
-    text: TextFile, lines: Iterable[str], delimiter: str, before: int, *, whole: bool
+    text: TextFile, parsed: Iterator[tuple[int, list[str] | None]], before: int, *, whole: bool
 ) -> Iterator[tuple[int, list[str]]]:
-    """The rows of ``lines`` with the numbers of their last lines; the last may be incomplete if they are not all."""
-    rows = _located(text, _parsed(lines, delimiter), before, whole=whole)
+    """The rows that are not empty, with their last lines' numbers; if not ``whole``, the last may be incomplete."""
+    rows = _located(text, parsed, before, whole=whole)
     return ((number, cells) for number, cells in rows if cells is not None)
 
 
@@ -294,4 +246,4 @@ def rows_with_lines(text: TextFile, layout: Layout) -> Iterator[tuple[int, list[
     with text.open() as file:
         for _ in range(skip):
             file.readline()
-        yield from _located(text, _parsed(file, layout.delimiter), skip)
+        yield from _located(text, parse(file, layout.delimiter, quoted=layout.quoted), skip)

@@ -33,7 +33,7 @@ def empty_lines(text: TextFile, layout: Layout) -> set[int]:
         elif len(cells) != layout.width:
             wrong.append((number, len(cells)))
     if wrong:
-        raise _wrong_width(text, layout, wrong)
+        raise _wrong_width(text, layout, wrong, index + 1 - len(empty))
     return empty
 
 
@@ -61,7 +61,13 @@ def _rows(text: TextFile, layout: Layout) -> Iterator[list[str]]:
     return (cells for _, cells in rows_with_lines(text, layout) if cells is not None)
 
 
-def _wrong_width(text: TextFile, layout: Layout, wrong: list[tuple[int, int]]) -> ValueError:
+def _wrong_width(text: TextFile, layout: Layout, wrong: list[tuple[int, int]], rows: int) -> ValueError:
+    widths = {width for _, width in wrong}
+    if len(wrong) == rows - (not layout.header) > 1 and len(widths) == 1:
+        return ValueError(
+            f"{text.path}: expected a first line of {widths.pop()} columns like all others, got {layout.width}: "
+            "leave it out if it is no header"
+        )
     expected = f"{layout.width} column{'s' * (layout.width != 1)} like the first line"
     (line, width), *more = wrong[:NAMED]
     others = "".join(f"; line {line}: got {width}" for line, width in more)

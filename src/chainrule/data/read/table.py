@@ -19,16 +19,14 @@ from chainrule.data.examples import ArrayExamples, Rows
 from chainrule.data.infer import complete_schema, infer
 from chainrule.data.read.column_types import with_types
 from chainrule.data.read.layout import FileChoices
-from chainrule.data.read.levels import SPILL_BYTES, Gathered, Levels, are_levels, dataset_of_levels, gather
+from chainrule.data.read.levels import Levels, dataset_of_levels, gather
 from chainrule.data.read.open_table import open_table
+from chainrule.data.read.part import ROWS, Part
 from chainrule.data.read.table_file import Table
 from chainrule.data.read.text_table import TextTable
 from chainrule.data.schema import TableSchema
 from chainrule.words import suggestion
 from chainrule.yaml_file import read_yaml
-
-ROWS = 100_000
-"""Rows of a large file that are read at once."""
 
 INFER = "infer"
 
@@ -203,42 +201,10 @@ def read_tables(tables: Sequence[Table]) -> list[Levels] | MixedParts:
     Raises:
         ValueError: If a file can't be read, or their columns differ.
     """
-    parts = [_Part(table) for table in tables]
+    parts = [Part(table) for table in tables]
     if all(part.holds_levels() for part in parts):
         return [part.gathered.array() for part in parts]
     return _typed(tables, [part.cells() for part in parts], None)
-
-
-class _Part:
-    """A file that is read once: as levels while all cells are levels. The rows read so far are kept as text.
-
-    It is read a second time only if the first `SPILL_BYTES` are levels and a later cell is not.
-    """
-
-    def __init__(self, table: Table) -> None:
-        self.table = table
-        self.gathered = Gathered(table.path)
-        self._chunks = table.chunks(table.rows_of_levels)
-        self._kept: list[polars.DataFrame] = []
-        self._size = 0
-
-    def holds_levels(self) -> bool:
-        """True if all cells are levels; stops reading at the first that is not."""
-        for cells in self._chunks:
-            self._size += int(cells.estimated_size())
-            self._kept.append(cells)
-            if self._size > SPILL_BYTES:
-                self._kept.clear()
-            numbers = self.table.as_numbers(cells)
-            values = numbers.to_numpy()
-            if any(numbers.null_count().row(0)) or not are_levels(values):
-                return False
-            self.gathered.add(values, int(values.max(initial=0)))
-        return True
-
-    def cells(self) -> list[polars.DataFrame]:
-        """All rows as they are written."""
-        return list(self.table.chunks(ROWS)) if self._size > SPILL_BYTES else [*self._kept, *self._chunks]
 
 
 def _read(tables: Sequence[Table], levels: int | None, schema: Any) -> list[Levels] | MixedParts:

@@ -30,6 +30,9 @@ BYTE_ORDER_MARKS = {
 SPACED_QUOTE = re.compile(r'[,;\t|] +"(?!")')
 """A quote after a delimiter and spaces, where polars does not expect it."""
 
+LITERAL_QUOTE = re.compile(r'\t"[^"\t\n]*"[^"\t\r\n]')
+"""A quoted beginning of a cell: among tabs, quotes are then part of the cells."""
+
 UTF8 = ("utf-8", "utf-8-sig", "ascii")
 """Encodings that polars reads."""
 
@@ -42,6 +45,7 @@ class TextFile:
         encoding: Its encoding, as Python calls it: that of its byte order mark, else the one that is
             named, else UTF-8.
         quotes: The number of quotation marks.
+        literal_quotes: True if quotes are no delimiters in a table that tabs separate.
         odd_quotes: True if polars would not read all of them as they are meant.
 
     Args:
@@ -98,7 +102,7 @@ class TextFile:
     def _check_all(self) -> None:
         """Raise ``ValueError`` at the first byte that is no text, with its line."""
         decoder = codecs.getincrementaldecoder(self._reading)()
-        lines, self.quotes, spaced = 1, 0, False
+        lines, self.quotes, spaced, self.literal_quotes = 1, 0, False, False
         for block, last in _blocks(self._open()):
             try:
                 text = decoder.decode(block, last)
@@ -110,6 +114,8 @@ class TextFile:
             lines += text.count("\n")
             self.quotes += text.count('"')
             spaced = spaced or (' "' in text and SPACED_QUOTE.search(text) is not None)
+            literal = '\t"' in text and LITERAL_QUOTE.search(text) is not None
+            self.literal_quotes = self.literal_quotes or literal
         self.odd_quotes = spaced or self.quotes % 2 == 1
 
     def _undecodable(self, error: UnicodeDecodeError, line: int) -> ValueError:

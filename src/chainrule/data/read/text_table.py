@@ -9,7 +9,8 @@ from pathlib import Path
 
 import polars
 
-from chainrule.data.read.layout import SPACE, FileChoices, Layout, find_layout
+from chainrule.data.read.delimiter import SPACE
+from chainrule.data.read.layout import FileChoices, Layout, find_layout
 from chainrule.data.read.rows_of_text import beyond_names, empty_lines, locate, rewritten
 from chainrule.data.read.table_file import Table, unreadable
 from chainrule.data.read.text_file import UTF8, TextFile
@@ -38,7 +39,7 @@ class TextTable(Table):
         self.text = TextFile(path, choices.encoding)
         self._rewritten: bytes | None = None
         self.layout = find_layout(self.text, choices)
-        if self.text.odd_quotes or (self.text.quotes and self.layout.delimiter == SPACE):
+        if (self.text.odd_quotes and self.layout.quoted) or (self.text.quotes and self.layout.delimiter == SPACE):
             self._rewritten = rewritten(self.text, self.layout)
         if self.layout.index and self._numbers_rows():
             self.layout = _without_first(self.layout)
@@ -83,7 +84,7 @@ class TextTable(Table):
             has_header=False,
             skip_lines=0 if clean else self.layout.skip or 0,
             separator="\x01" if self._as_lines else "," if clean else self.layout.delimiter,
-            quote_char=None if self._as_lines else '"',
+            quote_char=None if self._as_lines or not (clean or self.layout.quoted) else '"',
             schema={str(index): polars.String for index in range(1 if self._as_lines else self.layout.width)},
         )
 
