@@ -72,6 +72,7 @@ def test_another_encoding_is_refused_by_name_and_read_if_named(tmp_path: Path, e
         (b"\x89PNG\r\n\x1a\n", "expected a table as text in UTF-8, got other bytes"),
         (b'a,b\n1,x\n2,"', "line 3: expected a quoted cell to end, got the end of the file"),
         (b'a,b\n1,x\n"', "line 3: expected a quoted cell to end, got the end of the file"),
+        (b'"a,b\n' + b"1,x\n" * 2000, "line 1: expected a quoted cell to end within"),
         (b'a,b\n1,"x"y\n2,z\n', "line 2: expected a row of a table"),
     ],
 )
@@ -122,6 +123,8 @@ LAYOUTS = {
     "spaces": ("Chins Situps  Jumps\n  5   162    60\n2 110 60 \n", ["Chins", "Situps", "Jumps"], (5, 162, 60), 2),
     "quotes among spaces": ('"name" mpg\n"Mazda RX4" 21.5\n"Fiat" 32\n', ["name", "mpg"], ("Mazda RX4", 21.5), 2),
     "words in one column": ("city\nNew York\nLos Angeles\n", ["city"], ("New York",), 2),
+    "thousands": ("n\n1 234\n5 678\n", ["n"], ("1 234",), 2),
+    "row names among spaces": ("a b\nx 1 2\ny 3 4\n", ["column_1", "a", "b"], ("x", 1, 2), 2),
     "row names": ('"a","b"\n"x",1,2\n"y",3,4\n', ["column_1", "a", "b"], ("x", 1, 2), 2),
     "row numbers": ('"a","b"\n"1",1,2\n"2",3,4\n', ["a", "b"], (1, 2), 2),
     "an index": (",a\n0,1.5\n1,2.5\n", ["a"], (1.5,), 2),

@@ -35,7 +35,7 @@ def find_delimiter(lines: Sequence[str], literal_quotes: bool) -> str:
         return likely
     counts = widths[SPACE] or [1]
     body = set(counts[1:] or counts)
-    if len(body) == 1 and body != {1} and counts[0] in (*body, max(body) - 1) and _has_numbers(lines):
+    if len(body) == 1 and body != {1} and counts[0] in (*body, max(2, max(body) - 1)) and _has_numbers(lines):
         return SPACE
     return ","
 

@@ -88,12 +88,14 @@ def find_layout(text: TextFile, choices: FileChoices) -> Layout:
     first column. Columns without a name that are empty, after the last delimiter of each line, are left out.
 
     Raises:
-        ValueError: If the file is empty, or its cells can't be told apart.
+        ValueError: If the file is empty, or a quoted cell does not end as it should.
     """
     head = _read_head(text)
     delimiter = head.delimiter or find_delimiter(head.lines[:FEW_LINES], text.literal_quotes)
     quoted = not (text.literal_quotes and delimiter == "\t")
     rows = list(_rows(text, parse(head.lines, delimiter, quoted=quoted), head.before, whole=head.whole))
+    if not rows:
+        raise ValueError(f"{text.path}: line {head.before + 1}: expected a quoted cell to end within {LINES} lines")
     named = partial(_named, delimiter, quoted)
     (line, first), body = rows[0], [cells for _, cells in rows[1:]]
     width = Counter(map(len, body)).most_common(1)[0][0] if len(body) > 1 else len(first)
@@ -118,7 +120,7 @@ def _has_header(names: list[str], body: list[list[str]], choices: FileChoices) -
     unnamed = f"it has no header: its columns are called {UNNAMED}1{last}"
     header = choices.header
     if header is None and choices.names:
-        if set(names) & set(choices.names):
+        if 2 * len(set(names) & set(choices.names)) >= len(names):
             header = True
         elif all(name.startswith(UNNAMED) for name in choices.names):
             header = False
