@@ -125,6 +125,7 @@ LAYOUTS = {
     "words in one column": ("city\nNew York\nLos Angeles\n", ["city"], ("New York",), 2),
     "thousands": ("n\n1 234\n5 678\n", ["n"], ("1 234",), 2),
     "row names among spaces": ("a b\nx 1 2\ny 3 4\n", ["column_1", "a", "b"], ("x", 1, 2), 2),
+    "names in single quotes": ("'a'\t'b'\n1\t2\n3\t4\n", ["a", "b"], (1, 2), 2),
     "row names": ('"a","b"\n"x",1,2\n"y",3,4\n', ["column_1", "a", "b"], ("x", 1, 2), 2),
     "row numbers": ('"a","b"\n"1",1,2\n"2",3,4\n', ["a", "b"], (1, 2), 2),
     "an index": (",a\n0,1.5\n1,2.5\n", ["a"], (1.5,), 2),

@@ -144,6 +144,8 @@ def _named(
     width, count = len(names), len(names)
     while rows and count > 1 and not names[count - 1] and not any(cells[count - 1 :] != [""] for cells in rows):
         rows, count = [cells[: count - 1] for cells in rows], count - 1
+    if all(len(name) > 2 and name[0] == name[-1] == "'" for name in names):  # as Weka and some old programs write names
+        names = [name[1:-1] for name in names]
     unique, more = _unique(names[:count])
     notes = [*notes, *(more if header else [])]
     if delimiter != ",":
