@@ -67,7 +67,13 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--results": {"type": Path, "default": Path("results"), "help": "where to record (default results)"},
     "recipe": {"help": "a recipe's file, or the name of one that is shipped, such as mnist/made"},
     "shell": {"metavar": "SHELL", "help": "bash, zsh or fish"},
-    "table": {"type": Path, "metavar": "FILE", "help": "a .csv, .data or .parquet file whose columns have names"},
+    "table": {
+        "type": Path,
+        "metavar": "FILE",
+        "help": "the file of a table: .csv, .tsv, .data, .parquet or other text",
+    },
+    "--encoding": {"metavar": "NAME", "help": "of a text file: latin-1, windows-1252, utf-16, ... (default: utf-8)"},
+    "--header": {"choices": ("yes", "no"), "help": "whether the first line names the columns (default: by the cells)"},
 }
 """All options except those of ``fit``, which follow from the model, each with its arguments for argparse."""
 
@@ -201,7 +207,7 @@ COMMANDS: dict[str, Command] = {
     "schema": Command(
         "Infer the kinds of a table's columns.",
         "schema:run_schema",
-        ("table", _out("write it, to edit and give to fit --schema", metavar="YAML")),
+        ("table", "--encoding", "--header", _out("write it, to edit and give to fit --schema", metavar="YAML")),
     ),
     "models": Command("List the models and their arguments.", "listings:list_models", ("--json",)),
     "datasets": Command("List the named data sets.", "listings:list_datasets", ("--json",)),

@@ -9,15 +9,20 @@ import yaml
 from chainrule.atomic import write_atomically
 from chainrule.cli.opening import say
 from chainrule.data.infer import sketch
-from chainrule.data.read.table import read_frame
+from chainrule.data.read.layout import FileChoices
+from chainrule.data.read.open_table import open_table
+from chainrule.data.read.table import frame_of
 from chainrule.data.write import check_suffix
 
 
 def run_schema(options: dict[str, Any]) -> None:
     """Print the schema inferred from a table, and write it to a file that a person can edit."""
     path, out = options["table"], options["out"]
-    schema, reasons = sketch(read_frame(path), path.name)
+    header = None if options["header"] is None else options["header"] == "yes"
+    table = open_table(path, FileChoices(options["encoding"], header))
+    schema, reasons = sketch(frame_of(table), path.name)
     print(schema)
+    say(table.notes)
     say(f"ignored: {reason}" for reason in reasons)
     if out is not None:
         check_suffix(out, (".yaml", ".yml"))

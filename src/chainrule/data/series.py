@@ -23,6 +23,7 @@ from chainrule.data.audio import check_window
 from chainrule.data.column import Column
 from chainrule.data.dataset import Dataset
 from chainrule.data.infer import infer
+from chainrule.data.read.layout import FileChoices
 from chainrule.data.read.table import read_frame
 from chainrule.data.recordings import Recordings
 from chainrule.data.schema import TableSchema
@@ -90,7 +91,14 @@ class SeriesFormat:
         return cls(schema.columns[0])
 
 
-def load_series(path: Path, *, series: str, window: int | None = None) -> Dataset:
+def load_series(
+    path: Path,
+    *,
+    series: str,
+    window: int | None = None,
+    encoding: str | None = None,
+    header: bool | None = None,
+) -> Dataset:
     """The values of a column: the first 80 % train, the next tenth validates, and the last one is the test.
 
     Each part is read given all values before it, as a forecaster would have them.
@@ -99,11 +107,13 @@ def load_series(path: Path, *, series: str, window: int | None = None) -> Datase
         path: A table whose columns have names.
         series: The name of the column.
         window: Values that count in a training chunk; by default all, or 8192 where there are more.
+        encoding: The encoding of text, by default that of its byte order mark, or UTF-8.
+        header: Whether the first line of text names the columns; by default its cells tell.
 
     Raises:
         ValueError: If there is no such column, or it isn't numbers without gaps in the sequence of time.
     """
-    values = read_values(path, series)
+    values = read_values(path, series, choices=FileChoices(encoding, header))
     window = min(len(values), WINDOW) if window is None else check_window(window)
     ends = [0, *(int(share * len(values)) for share in SHARES), len(values)]
     about = infer(polars.DataFrame({series: values}), np.arange(ends[1]), path.name).columns[0]
@@ -124,13 +134,15 @@ def load_series(path: Path, *, series: str, window: int | None = None) -> Datase
     )
 
 
-def read_values(path: Path, column: str, about: Column | None = None) -> NDArray[np.float64]:
+def read_values(
+    path: Path, column: str, about: Column | None = None, choices: FileChoices | None = None
+) -> NDArray[np.float64]:
     """The numbers of a column ``(N,)``, which must be values of ``about``, if that is given.
 
     Raises:
         ValueError: If there is no such column, it has gaps or other values, or a column of dates is not sorted.
     """
-    frame = read_frame(path)
+    frame = read_frame(path, choices=choices)
     if column not in frame.columns:
         raise ValueError(
             f"{path}: expected the column {column!r}, got none of this name{suggestion(column, frame.columns)}"
@@ -151,13 +163,14 @@ def read_values(path: Path, column: str, about: Column | None = None) -> NDArray
     return np.array(values.cast(polars.Float64))
 
 
-def read_all(path: Path, series: SeriesFormat) -> tuple[Recordings, None]:
+def read_all(path: Path, series: SeriesFormat, choices: FileChoices | None = None) -> tuple[Recordings, None]:
     """All values of a file in the format ``series``, as one sequence.
 
     Raises:
         ValueError: If there is no such column, it has gaps or other values, or a column of dates is not sorted.
     """
-    return _recording(read_values(path, series.column.name, series.column), path.name, WINDOW), None
+    values = read_values(path, series.column.name, series.column, choices)
+    return _recording(values, path.name, WINDOW), None
 
 
 def _recording(values: NDArray[np.float64], name: str, window: int, before: int = 0) -> Recordings:

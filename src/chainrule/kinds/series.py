@@ -14,6 +14,7 @@ from torch import Tensor
 from chainrule.conditionals import Conditional, GaussianMixture
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
+from chainrule.data.read.layout import FILE_CHOICES, FileChoices
 from chainrule.data.recordings import Recordings
 from chainrule.data.schema import TableSchema
 from chainrule.data.series import SeriesFormat, draws_frame, read_all
@@ -69,10 +70,10 @@ class SeriesKind(SequenceKind):
         return TableSchema((self.format.column,)).independent_nats(train, valid)
 
     def reading(self, settings: Mapping[str, Any], *, named: bool) -> dict[str, Any]:
-        return {"series": self.format.column.name, "window": settings.get("window")}
+        return {"series": self.format.column.name} | {name: settings.get(name) for name in ("window", *FILE_CHOICES)}
 
     def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
-        return read_all(path, self.format)
+        return read_all(path, self.format, FileChoices.of(settings))
 
     def write(self, x: Tensor, path: Path) -> str:
         write_frame(draws_frame(x.cpu(), self.format.column), path)

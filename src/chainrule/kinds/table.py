@@ -17,6 +17,7 @@ from torch import Tensor
 from chainrule.conditionals import Conditional
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
+from chainrule.data.read.layout import FILE_CHOICES, FileChoices
 from chainrule.data.read.table import chunks_of, read_all, read_frame
 from chainrule.data.schema import TableSchema
 from chainrule.data.write import FRAMES, check_suffix, write_frame
@@ -84,10 +85,10 @@ class TableKind(Kind):
         return self.format.independent_nats(dataset.train[:].numpy(), dataset.valid[:].numpy())
 
     def reading(self, settings: Mapping[str, Any], *, named: bool) -> dict[str, Any]:
-        return {} if named else {"schema": self.format}
+        return {} if named else {"schema": self.format} | {name: settings.get(name) for name in FILE_CHOICES}
 
     def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
-        return read_all(path, self.format)
+        return read_all(path, self.format, FileChoices.of(settings))
 
     def write(self, x: Tensor, path: Path) -> str:
         write_frame(self.format.decode(x.cpu().numpy()), path)
@@ -102,7 +103,11 @@ class TableKind(Kind):
         if path is None:
             raise ValueError("complete expects a FILE of rows with empty cells, as the run was fitted on a table")
         check_suffix(request.out, FRAMES)
-        frame = read_frame(path, self.format.texts)
+        frame = read_frame(
+            path,
+            self.format.texts,
+            FileChoices.of(request.source.settings, (column.name for column in self.format.columns)),
+        )
         x = torch.from_numpy(self.format.encode(frame, path.name, gaps=True))
         context = one_class(model, request.source.label, len(x))
         count = request.draws or (POINT_DRAWS if request.mean else 1)
@@ -196,7 +201,7 @@ class TableKind(Kind):
             return
         left = math.inf if source.limit is None else source.limit
         first = 0
-        for chunk in chunks_of(source.path, self.format):
+        for chunk in chunks_of(source.path, self.format, choices=FileChoices.of(source.settings)):
             try:
                 x = self.format.encode(chunk, source.path.name, gaps=True, unseen=True)
             except ValueError as error:
