@@ -89,8 +89,9 @@ def tables(frames: Mapping[str, polars.DataFrame]) -> dict[str, Table]:
                 arrays[name].append(_numbers(part))
             continue
         texts = {name: part.cast(polars.String) for name, part in parts.items()}
-        counts = polars.concat(texts.values()).drop_nulls().value_counts(sort=True)
-        index = {text: code for code, text in enumerate(counts[column])}
+        counts = polars.concat([text.alias("text") for text in texts.values()]).drop_nulls().value_counts(name="count")
+        known = counts.sort("count", "text", descending=[True, False])["text"]
+        index = {text: code for code, text in enumerate(known)}
         categories.append(tuple(index))
         for name, text in texts.items():
             codes = text.replace_strict(index, default=None, return_dtype=polars.Float64)
