@@ -25,8 +25,8 @@ def marginals(real: Table, sampled: Table) -> list[dict[str, Any]]:
 
     Each has ``name``, ``kind`` (number or category), ``gaps`` (the share of empty cells), ``difference`` (see
     `difference`), ``commonest`` (the most frequent real value and its shares), and a picture: ``labels`` with
-    ``shares`` of bars, or ``edges`` with ``shares`` of a histogram. Numbers have ``mean``, ``std``, ``low`` and ``high``
-    too. Every figure but ``difference`` is a pair, of real and of sampled rows.
+    ``shares`` of bars, or ``edges`` with ``shares`` of a histogram. Numbers have ``mean``, ``std``, ``low`` and
+    ``high`` too. Every figure but ``difference`` is a pair, of real and of sampled rows.
     """
     records = []
     for column, name in enumerate(real.names):
