@@ -100,6 +100,15 @@ def test_the_rows_of_a_file_are_held_out(run: Path, tmp_path: Path, capsys: pyte
     assert "sampling 240 rows" in lines
 
 
+def test_few_rows_are_no_proof(figures: dict[str, Any]) -> None:
+    """A small held-out part has few rows to be close to, which is no sign of copies; nor do few rows tell much."""
+    privacy = figures["privacy"] | {"closer": 0.6, "closer_stderr": 0.11, "copies": [0.02, 0.0], "copies_stderr": 0.02}
+    tests = figures["two_sample"] | {"train": figures["two_sample"]["train"] | {"luck": 0.2}}
+    found = verdict(figures | {"privacy": privacy, "two_sample": tests})
+    assert WARNING not in found
+    assert "There are too few rows to be sure." in found[0]
+
+
 def test_memorised_rows_are_said(figures: dict[str, Any]) -> None:
     assert WARNING not in verdict(figures)
     copied = figures["privacy"] | {"closer": 0.9, "closer_stderr": 0.01, "copies": [0.4, 0.0]}

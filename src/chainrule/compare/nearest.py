@@ -28,16 +28,18 @@ class Privacy:
 
     Attributes:
         copies: The share of rows that equal a training row in every cell.
+        copies_stderr: The standard error of the difference of the two shares, if they were one.
         nearest: The median distance to the nearest training row; see `nearest_distances`.
         nearest_low: The distance that 5 % of rows stay below.
         closer: The share of sampled rows whose nearest training row is closer than the nearest of as many held-out
             rows, where a tie counts half; 0.5 if training rows are as far away as others.
-        closer_stderr: Its standard error.
+        closer_stderr: Its standard error, about: sqrt(variance / rows + 1 / 4m) for m rows of each sort to be close to.
         rows: The number of sampled and of held-out rows whose nearest row was looked for.
         among: The number of training rows among which it was.
     """
 
     copies: tuple[float, float]
+    copies_stderr: float
     nearest: tuple[float, float]
     nearest_low: tuple[float, float]
     closer: float
@@ -56,12 +58,15 @@ def privacy(train: Table, held_out: Table, sampled: Table, *, seed: int = 0) -> 
     to_train, to_others = (nearest_distances(some[0], table.some(fair, seed), scale) for table in (among, held_out))
     closer = np.where(to_train < to_others, 1.0, np.where(to_train == to_others, 0.5, 0.0))
     medians, lows = ([float(np.quantile(each, level)) for each in distances] for level in (0.5, 0.05))
+    copies = (copied(sampled, train), copied(held_out, train))
+    together = (copies[0] * len(sampled) + copies[1] * len(held_out)) / (len(sampled) + len(held_out))
     return Privacy(
-        copies=(copied(sampled, train), copied(held_out, train)),
+        copies=copies,
+        copies_stderr=math.sqrt(together * (1 - together) * (1 / len(sampled) + 1 / len(held_out))),
         nearest=(medians[0], medians[1]),
         nearest_low=(lows[0], lows[1]),
         closer=float(closer.mean()),
-        closer_stderr=float(closer.std() / math.sqrt(len(closer))),
+        closer_stderr=math.sqrt(closer.var() / len(closer) + 1 / (4 * fair)),
         rows=(len(some[0]), len(some[1])),
         among=len(among),
     )

@@ -12,11 +12,12 @@ LEVELS = (
 )
 """Sentences for two-sample scores from a number on."""
 
-CLOSE, SURE = 0.03, 3
-"""Samples are too close to training rows if this much more than half of them are, by this many standard errors."""
+CLOSE, COPIED, SURE = 0.03, 0.005, 3
+"""Samples are too close to training rows if this much more than half of them are closer to one than to held-out rows, or
+if this much more of them equal one than of held-out rows do; and by this many standard errors."""
 
-COPIED = 0.005
-"""Samples are copied too often if this much more of them equal a training row than of held-out rows."""
+FEW = 0.1
+"""Two-sample tests of so few rows that an AUC this far from 0.5 may be luck say little."""
 
 WARNING = "Samples are closer to training rows than other real rows are: it may have learnt rows by heart."
 
@@ -50,14 +51,18 @@ def percent(share: float | None) -> str:
 def _likeness(figures: dict[str, Any]) -> str:
     train, held_out = figures["two_sample"]["train"], figures["two_sample"]["held_out"]
     sentence = next(words for least, words in LEVELS if train["score"] >= least)
+    few = " There are too few rows to be sure." if train["luck"] > FEW else ""
     return (
         f"{sentence}: the two-sample score is {number(train['score'])} against the rows it was fitted on and "
-        f"{number(held_out['score'])} against rows that were held out (1 is best, 0 worst)."
+        f"{number(held_out['score'])} against rows that were held out (1 is best, 0 worst).{few}"
     )
 
 
 def _telling(figures: dict[str, Any]) -> str:
-    first, luck = figures["columns"][0], figures["two_sample"]["train"]["luck"]
+    first, test = figures["columns"][0], figures["two_sample"]["train"]
+    luck = test["luck"]
+    if test["auc"] <= 0.5 + luck:
+        return "No single column stands out."
     if first["auc_alone"] > 0.5 + luck:
         return f"The column {first['name']} gives most away, by its own values: AUC {number(first['auc_alone'])}."
     if first["importance"] > luck:
@@ -103,4 +108,5 @@ def _privacy(found: dict[str, Any]) -> list[str]:
         "(50 % if it has learnt none by heart)."
     ]
     close = found["closer"] - 0.5 > max(CLOSE, SURE * found["closer_stderr"])
-    return [*sentences, WARNING] if close or copied - held_out > COPIED else sentences
+    often = copied - held_out > max(COPIED, SURE * found["copies_stderr"])
+    return [*sentences, WARNING] if close or often else sentences
