@@ -13,8 +13,8 @@ LEVELS = (
 """Sentences for two-sample scores from a number on."""
 
 CLOSE, COPIED, SURE = 0.03, 0.005, 3
-"""Samples are too close to training rows if this much more than half of them are closer to one than to held-out rows, or
-if this much more of them equal one than of held-out rows do; and by this many standard errors."""
+"""Samples are too close to training rows if this much more than half of them are closer to one than to held-out rows,
+or if this much more of them equal one than of held-out rows do; and by this many standard errors."""
 
 FEW = 0.1
 """Two-sample tests of so few rows that an AUC this far from 0.5 may be luck say little."""
