@@ -19,7 +19,7 @@ class Table:
     Attributes:
         names: The names of the n columns.
         types: Their types in the frame.
-        categories: The categories of each column, the most frequent first; None for a column of numbers or times.
+        categories: The categories of each column, the most frequent first, ties by name; None for a column of numbers or times.
         values: Numbers, times in the frame's own units, or positions among the categories ``(N, n)``; NaN for a gap.
     """
 
@@ -55,7 +55,7 @@ class Table:
 
         >>> found = tables({"real": polars.DataFrame({"day": ["Monday", "Friday"], "x": [1.5, 2.0]})})
         >>> found["real"].text(0, 1.0), found["real"].text(1, 1.5)
-        ('Friday', '1.5')
+        ('Monday', '1.5')
         """
         categories, kind = self.categories[column], self.types[column]
         if categories is not None:

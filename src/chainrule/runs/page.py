@@ -64,7 +64,8 @@ TWO_SAMPLE_NOTE = (
     "Gradient boosting learns to tell as many sampled as real rows apart (at most 10,000 of each), and is tested "
     "on the third that it did not see, three times. AUC is the chance that it finds a real row more real than a "
     "sampled one: 0.5 is best. The score is 2 (1 - max(AUC, 0.5)): 1 is best. Training rows against held-out ones "
-    "are the same test of real rows alone. Luck: an AUC this far from 0.5 means little; fewer rows are harder to tell apart."
+    "are the same test of real rows alone. Luck: an AUC this far from 0.5 means little; "
+    "fewer rows are harder to tell apart."
 )
 
 USEFUL_NOTE = (
