@@ -19,7 +19,7 @@ class Table:
     Attributes:
         names: The names of the n columns.
         types: Their types in the frame.
-        categories: The categories of each column, the most frequent first, ties by name; None for a column of numbers or times.
+        categories: The categories of each column, the most frequent first; None for a column of numbers or times.
         values: Numbers, times in the frame's own units, or positions among the categories ``(N, n)``; NaN for a gap.
     """
 
