@@ -63,6 +63,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "metavar": "MODULE:NAME",
         "help": "a torch module of images in [0, 1] (default: train a small one)",
     },
+    "--target": {"metavar": "COLUMN", "help": "a column to predict, learnt from sampled and from real rows"},
     "--folder": {"type": Path, "help": "a folder of results (default: the shipped ones, and those in ./results)"},
     "--results": {"type": Path, "default": Path("results"), "help": "where to record (default results)"},
     "recipe": {"help": "a recipe's file, or the name of one that is shipped, such as mnist/made"},
@@ -135,6 +136,14 @@ COMMANDS: dict[str, Command] = {
             _out("scores: .csv .parquet (text, audio: default print). Surprise of each pixel of images, each value of "
                  "levels: .png .pdf .svg .npz .npy"),
             "--class", "--color", "--json",
+        ),
+    ),
+    "report": Command(
+        "Compare sampled rows of a table with real ones: a page, and its figures as JSON.",
+        "report:run_report",
+        (
+            *RUN, *DATA, "--target", ("--seed", {"help": "of the samples and all random choices (default 0)"}),
+            _out("a folder for report.html and report.json (default RUN/report)"), "--json",
         ),
     ),
     "purify": Command(

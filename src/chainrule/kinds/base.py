@@ -18,7 +18,7 @@ from chainrule.data.formats import Format
 from chainrule.data.write import check_suffix
 from chainrule.kinds.families import check_values
 from chainrule.kinds.items import Items
-from chainrule.kinds.requests import COMPLETING, Completing, Given, Source, one_class
+from chainrule.kinds.requests import COMPLETING, Completing, Given, Reporting, Source, one_class
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.plans import Plan
 from chainrule.tasks.evaluate import Evaluation, log_prob
@@ -322,6 +322,16 @@ class Kind(ABC):
         raise ValueError(
             f"{command} expects a run on images or on rows of levels, whose values can be listed, got one on "
             f"data of the kind {self.name}"
+        )
+
+    def report(self, model: AutoregressiveModel, request: Reporting) -> dict[str, Any]:
+        """Compare samples of ``model`` with the rows of its data, as plain values; see `chainrule.kinds.table_report`.
+
+        Raises:
+            ValueError: If this kind has no report, or the request does not fit it.
+        """
+        raise ValueError(
+            f"report expects a run on a table with kinds of columns, got one on data of the kind {self.name}"
         )
 
     def about(self, model: Model, receptive_field: int | None) -> tuple[list[str], dict[str, Any]]:

@@ -123,6 +123,25 @@ class Completing:
             raise ValueError(f"draws expects at least 1, got {self.draws}")
 
 
+@dataclass(frozen=True)
+class Reporting:
+    """A request to report on samples.
+
+    Attributes:
+        source: Examples that were held out.
+        dataset: The data that the run was fitted on.
+        target: The column to predict from the others; None for none.
+        seed: Seed of the samples and of all random choices.
+        say: Takes a line of progress before each part.
+    """
+
+    source: Source
+    dataset: Dataset
+    target: str | None
+    seed: int
+    say: Callable[[str], None]
+
+
 def one_class(model: Model, label: int | None, count: int) -> Tensor | None:
     """The class ``label`` of each of ``count`` examples; None for a model without classes.
 

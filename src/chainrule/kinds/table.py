@@ -24,7 +24,7 @@ from chainrule.data.write import FRAMES, check_suffix, write_frame
 from chainrule.kinds.base import Kind
 from chainrule.kinds.families import family_of_reals, refuse_arguments
 from chainrule.kinds.items import Items
-from chainrule.kinds.requests import Completing, Source, one_class
+from chainrule.kinds.requests import Completing, Reporting, Source, one_class
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.plans import Plan
 from chainrule.plans.table import table_plan
@@ -211,6 +211,12 @@ class TableKind(Kind):
             first += len(chunk)
             if first >= left:
                 return
+
+    def report(self, model: AutoregressiveModel, request: Reporting) -> dict[str, Any]:
+        from chainrule.kinds.table_report import table_report  # scikit-learn takes a second to import
+
+        given = self.given(request.source, model)
+        return table_report(self.format, model, given, request)
 
     def about(self, model: Model, receptive_field: int | None) -> tuple[list[str], dict[str, Any]]:
         return str(self.format).splitlines(), {}
