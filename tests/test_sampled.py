@@ -1,0 +1,120 @@
+"""The benchmarks of sampled tables and of removed cells: what is measured, and that a run that was ended goes on."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.fixture
+def benchmark(monkeypatch):
+    """Import a module of the benchmarks, whose folders are on the path of those programs."""
+    for folder in (BENCHMARKS, BENCHMARKS / "rivals"):
+        monkeypatch.syspath_prepend(folder)
+    yield importlib.import_module
+    for name in ("default_sets", "sampled_sets", "defaults", "detection", "judge", "sampled", "imputation"):
+        sys.modules.pop(name, None)
+
+
+def pairs(count: int, seed: int, noise: float = 0.1) -> polars.DataFrame:
+    """Rows of x, y near x, and whether x is positive; a tenth of y is missing."""
+    random = np.random.RandomState(seed)
+    x = random.randn(count)
+    y = polars.Series(x + noise * random.randn(count)).set(polars.Series(random.rand(count) < 0.1), None)
+    return polars.DataFrame({"x": x, "y": y, "sign": np.where(x > 0, "plus", "minus")})
+
+
+def test_a_small_table_is_split_into_disjoint_rows_and_a_large_one_is_not(benchmark, tmp_path):
+    sets = benchmark("sampled_sets")
+    lines = ["x,y", *(f"{number},a" for number in range(40))]
+    sets.SETS |= {"small": sets.SampledSet(lambda: lines, "y"), "large": sets.SampledSet(lambda: lines)}
+    for name in ("small", "large"):
+        sets.write(name, tmp_path)
+    for seed in range(3):
+        train, test = ((tmp_path / f"small/{seed}/{part}.csv").read_text().splitlines() for part in ("train", "test"))
+        assert train[0] == test[0] == "x,y"
+        assert (len(train), len(test)) == (31, 11)
+        assert sorted(train[1:] + test[1:]) == sorted(lines[1:])
+    assert (tmp_path / "large/0/train.csv").read_text().splitlines() == lines
+    assert not (tmp_path / "large/0/test.csv").exists()
+
+
+def test_samples_are_judged_by_what_they_teach_and_whether_they_are_told_apart(benchmark):
+    judge = benchmark("judge")
+    train, held_out = pairs(400, 0), pairs(150, 1)
+    good = judge.judged(train, pairs(400, 2), held_out, "y")
+    bad = judge.judged(train, pairs(400, 2, noise=5.0), held_out, "y")
+    assert abs(good["held_out_auc"] - 0.5) < 0.1
+    assert good["fitted_rows"]["auc"] < 0.6
+    assert good["taught"] > 0.9
+    assert bad["held_out_auc"] > 0.8
+    assert bad["fitted_rows"]["auc"] > 0.8
+    assert bad["taught"] < 0.5
+    assert judge.judged(train, train, held_out, "sign")["taught"] > 0.95  # an accuracy
+
+
+def test_a_column_that_samples_lack_gives_them_away(benchmark):
+    found = benchmark("judge").judged(pairs(200, 0), pairs(200, 1).drop("y"), None, None)
+    assert found["lacking"] == ["y"]
+    assert found["fitted_rows"]["auc"] > 0.9
+
+
+def test_a_run_that_was_ended_goes_on(benchmark, tmp_path, monkeypatch):
+    sampled = benchmark("sampled")
+    asked = []
+    monkeypatch.setattr(sampled, "have", lambda *_: None)
+    monkeypatch.setattr(
+        sampled, "measured", lambda chosen, method, folder, seed, _: asked.append(seed) or {"seed": seed}
+    )
+    already = {"benchmark": "sampled", "sets": {"tips": {"1": {"arfpy": {"seed": 1}}}}}
+    (tmp_path / "benchmark-sampled.json").write_text(json.dumps(already))
+    monkeypatch.setattr(sys, "argv", ["sampled.py", "--only", "tips", "--methods", "arfpy", "--out", str(tmp_path)])
+    sampled.main()
+    assert asked == [0, 2]
+    found = json.loads((tmp_path / "benchmark-sampled.json").read_text())["sets"]["tips"]
+    assert {seed: own["arfpy"]["seed"] for seed, own in found.items()} == {"0": 0, "1": 1, "2": 2}
+
+
+@pytest.mark.parametrize("reference", [False, True])
+def test_codes_of_rows_are_read_back(benchmark, reference):
+    imputation = benchmark("imputation")
+    frame = pairs(50, 0).drop_nulls().with_columns(word=polars.Series(list("abc") * 20).head(50).gather(range(45)))
+    codes = imputation.Codes(frame, reference=reference)
+    found = codes.decode(codes.encode(frame))
+    assert found["sign"].to_list() == frame["sign"].to_list()
+    assert found["word"].to_list() == frame["word"].to_list()
+    np.testing.assert_allclose(found["x"], frame["x"])
+
+
+def test_a_fifth_of_the_cells_is_removed_and_cells_that_were_empty_are_not_judged(benchmark):
+    imputation = benchmark("imputation")
+    rows = pairs(400, 0)
+    gappy, cells = imputation.removed(rows, seed=0)
+    assert abs(cells.mean() - 0.2) < 0.03
+    for name, own in zip(rows.columns, cells.T, strict=True):
+        assert gappy[name].is_null().to_list() == (rows[name].is_null() | polars.Series(own)).to_list()
+        assert not (rows[name].is_null().to_numpy() & own).any()
+
+
+def test_imputers_are_better_than_the_means_and_the_truth_is_without_error(benchmark):
+    imputation = benchmark("imputation")
+    train, rows = pairs(300, 0), pairs(100, 1)
+    gappy, cells = imputation.removed(rows, seed=0)
+    assert imputation.judged(train, rows, rows, cells) == {"rmse": 0.0, "accuracy": 1.0}
+    figures = [
+        imputation.judged(train, rows, method(train, gappy, 0)[0], cells)
+        for method in (imputation.by_column, imputation.by_neighbours, imputation.by_regressions)
+    ]
+    means, *others = figures
+    assert 0.8 < means["rmse"] < 1.2
+    for found in others:
+        assert found["rmse"] < 0.7 * means["rmse"]
+        assert found["accuracy"] > 0.8
