@@ -3,7 +3,7 @@
 All methods see the training rows as they are. Numbers are judged by the root mean squared error of the filled-in cells,
 in standard deviations of the training rows; categories by the share that is right. chainrule's answer is the mean, or
 the most frequent category, of the draws of ``chainrule complete``. What is in ``benchmark-imputation.json`` already
-stays, unless ``--again``.
+stays, unless ``--again``; what failed is tried again.
 """
 
 from __future__ import annotations
@@ -213,7 +213,7 @@ def main() -> None:
             for method in options.methods:
                 report = json.loads(path.read_text()) if path.exists() else {"benchmark": "imputation", "sets": {}}
                 found = report["sets"].setdefault(name, {}).setdefault(str(seed), {})
-                if method not in found or options.again:
+                if "error" in found.get(method, {"error": ""}) or options.again:
                     found[method] = measured(name, seed, method, options)
                     print(name, seed, method, json.dumps(found[method]), flush=True)
                     write_atomically(path, (json.dumps(report, indent=2) + "\n").encode())

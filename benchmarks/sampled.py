@@ -3,7 +3,7 @@
 For each table of ``sampled_sets.py``: ``chainrule fit train.csv`` and ``chainrule sample``, with one thread and default
 flags, and the rivals of ``rivals/sampling.py`` on the same file, in an environment of their own. ``rivals/judge.py``
 says what is measured. Figures that are in ``benchmark-sampled.json`` already stay, unless ``--again``, so that a run
-that was ended goes on.
+that was ended goes on; what failed is tried again.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ def main() -> None:
             for method in options.methods:
                 report = _report(path)
                 found = report["sets"].setdefault(name, {}).setdefault(str(seed), {})
-                if (method == "real rows" and not SETS[name].target) or (method in found and not options.again):
+                is_done = "error" not in found.get(method, {"error": ""}) and not options.again
+                if is_done or (method == "real rows" and not SETS[name].target):
                     continue
                 found[method] = measured(SETS[name], method, options.work / name / str(seed), seed, options)
                 print(name, seed, method, json.dumps(found[method]), flush=True)

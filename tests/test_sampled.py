@@ -74,7 +74,8 @@ def test_a_run_that_was_ended_goes_on(benchmark, tmp_path, monkeypatch):
     monkeypatch.setattr(
         sampled, "measured", lambda chosen, method, folder, seed, _: asked.append(seed) or {"seed": seed}
     )
-    already = {"benchmark": "sampled", "sets": {"tips": {"1": {"arfpy": {"seed": 1}}}}}
+    before = {"1": {"arfpy": {"seed": 1}}, "2": {"arfpy": {"error": "was ended"}}}
+    already = {"benchmark": "sampled", "sets": {"tips": before}}
     (tmp_path / "benchmark-sampled.json").write_text(json.dumps(already))
     monkeypatch.setattr(sys, "argv", ["sampled.py", "--only", "tips", "--methods", "arfpy", "--out", str(tmp_path)])
     sampled.main()
