@@ -61,6 +61,12 @@ def test_samples_are_judged_by_what_they_teach_and_whether_they_are_told_apart(b
     assert judge.judged(train, train, held_out, "sign")["taught"] > 0.95  # an accuracy
 
 
+def test_a_class_written_as_another_type_is_the_same_class(benchmark):
+    frames = [pairs(count, seed) for count, seed in ((300, 0), (100, 1))]
+    rows, held_out = (frame.with_columns((frame["x"] > 0).cast(polars.Int64).alias("sign")) for frame in frames)
+    assert benchmark("judge").taught(rows.cast({"sign": polars.Float64}), held_out, "sign") > 0.95
+
+
 def test_a_column_that_samples_lack_gives_them_away(benchmark):
     found = benchmark("judge").judged(pairs(200, 0), pairs(200, 1).drop("y"), None, None)
     assert found["lacking"] == ["y"]

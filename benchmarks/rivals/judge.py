@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import polars
-from detection import MOST, detection
+from detection import detection, encoded
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 GAPS = ["", "NA", "?", "NaN", "nan"]
@@ -34,33 +34,24 @@ def taught(rows: polars.DataFrame, held_out: polars.DataFrame, target: str) -> f
     """
     is_number = held_out[target].dtype.is_numeric() and held_out[target].n_unique() > 10
     known = [frame.filter(frame[target].is_not_null()) for frame in (rows, held_out)]
-    x, few = _features(*(frame.drop(target) for frame in known))
-    learn, test = x[: len(known[0])], x[len(known[0]) :]
+    x, few = encoded(*(frame.drop(target) for frame in known))
+    learn, test = np.split(x, [len(known[0])])
     if is_number:
         y, real = (frame[target].cast(polars.Float64, strict=False).to_numpy() for frame in known)
         model: Any = HistGradientBoostingRegressor(categorical_features=few, random_state=0)
     else:
-        y, real = (frame[target].cast(polars.String).str.strip_chars().to_numpy().astype(str) for frame in known)
+        y, real = _labels(*(frame[target] for frame in known))
         model = HistGradientBoostingClassifier(categorical_features=few, random_state=0)
         if len(np.unique(y)) < 2:
             return float((real == y[0]).mean())
     return float(model.fit(learn, y).score(test, real))
 
 
-def _features(rows: polars.DataFrame, held_out: polars.DataFrame) -> tuple[np.ndarray, list[bool]]:
-    """Numbers as they are and anything else as codes, and which columns are codes of few values."""
-    columns, few = [], []
-    for name in held_out.columns:
-        both = [frame[name] for frame in (rows, held_out)]
-        if all(own.dtype.is_numeric() for own in both):
-            columns.append(polars.concat([own.cast(polars.Float64) for own in both]).to_numpy())
-            few.append(False)
-        else:
-            words = polars.concat([own.cast(polars.String).str.strip_chars().str.to_lowercase() for own in both])
-            codes = np.unique(words.fill_null("").to_numpy().astype(str), return_inverse=True)[1]
-            columns.append(codes.astype(float))
-            few.append(bool(codes.max() < MOST))
-    return np.column_stack(columns), few
+def _labels(*columns: polars.Series) -> list[np.ndarray]:
+    """The values as words; 1 and 1.0 are the same if all columns are numbers."""
+    if all(own.dtype.is_numeric() for own in columns):
+        columns = tuple(own.cast(polars.Float64) for own in columns)
+    return [own.cast(polars.String).str.strip_chars().str.to_lowercase().to_numpy().astype(str) for own in columns]
 
 
 def judged(
