@@ -15,7 +15,7 @@ import random
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from default_sets import SHARED, package
 
@@ -63,19 +63,25 @@ def penguins() -> list[str]:
     return lines_of(package("palmerpenguins", "data/penguins.csv").read_text())
 
 
-def mpg() -> list[str]:
-    """seaborn's columns; cars without a consumption are left out there too."""
-    names = {
-        "mpg": "Miles_per_Gallon", "cylinders": "Cylinders", "displacement": "Displacement",
-        "horsepower": "Horsepower", "weight": "Weight_in_lbs", "acceleration": "Acceleration",
-        "model_year": "Year", "origin": "Origin", "name": "Name",
-    }  # fmt: skip
+MPG = {
+    "mpg": "Miles_per_Gallon", "cylinders": "Cylinders", "displacement": "Displacement", "horsepower": "Horsepower",
+    "weight": "Weight_in_lbs", "acceleration": "Acceleration", "model_year": "Year", "origin": "Origin", "name": "Name",
+}  # fmt: skip
+
+
+def mpg_with_names() -> list[str]:
+    """seaborn's columns and rows, which leave out cars without a consumption. Names hardly repeat."""
     rows = []
     for car in json.loads(package("vega_datasets", "_data/cars.json").read_text()):
         if car["Miles_per_Gallon"] is not None:
             own = car | {"Year": car["Year"][2:4], "Origin": car["Origin"].lower()}
-            rows.append([own[name] for name in names.values()])
-    return as_lines([*names], rows)
+            rows.append([own[name] for name in MPG.values()])
+    return as_lines([*MPG], rows)
+
+
+def mpg() -> list[str]:
+    rows = list(csv.reader(mpg_with_names()))
+    return as_lines(rows[0][:-1], [row[:-1] for row in rows[1:]])
 
 
 def titanic() -> list[str]:
@@ -103,7 +109,7 @@ def breast_cancer() -> list[str]:
     return as_lines([*content.feature_names, "diagnosis"], rows)
 
 
-def as_lines(names: list[str], rows: list[list[object]]) -> list[str]:
+def as_lines(names: list[str], rows: list[Any]) -> list[str]:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([names, *rows])
     return lines_of(text.getvalue())
@@ -113,6 +119,7 @@ SETS = {
     "tips": SampledSet(tips, "tip"),
     "penguins": SampledSet(penguins, "species"),
     "mpg": SampledSet(mpg, "mpg"),
+    "mpg-names": SampledSet(mpg_with_names, "mpg"),
     "titanic": SampledSet(titanic, "survived"),
     "breast-cancer": SampledSet(breast_cancer, "diagnosis"),
     "magic": SampledSet(mixed("magic")),
