@@ -24,11 +24,11 @@ from typing import Any
 import numpy as np
 import polars
 from defaults import commanded
-from sampled_sets import SETS, SHARED, have, words
+from sampled_sets import SETS, SHARED, have, some_of
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401 (makes the next import possible)
 from sklearn.impute import IterativeImputer, KNNImputer
+from stored import Report
 
-from chainrule.atomic import write_atomically
 from chainrule.runs import machine
 from chainrule.runs.folder import versions
 
@@ -197,8 +197,10 @@ METHODS: dict[str, Callable[..., tuple[Frame, dict[str, Any]]]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", type=words, default=list(TABLES), help=f"by default {','.join(TABLES)}")
-    parser.add_argument("--methods", type=words, default=list(METHODS), help=f"by default {','.join(METHODS)}")
+    parser.add_argument("--only", type=some_of(TABLES), default=list(TABLES), help=f"by default {','.join(TABLES)}")
+    parser.add_argument(
+        "--methods", type=some_of(METHODS), default=list(METHODS), help=f"by default {','.join(METHODS)}"
+    )
     parser.add_argument("--work", type=Path, default=Path("runs/sampled"), help="where tables and runs are")
     parser.add_argument("--out", type=Path, default=Path("results"))
     parser.add_argument("--minutes", type=float, help="minutes of chainrule's training; by default its own choice")
@@ -206,20 +208,13 @@ def main() -> None:
     parser.add_argument("--rivals-python", type=Path, default=Path(".venv-rivals/bin/python"))
     parser.add_argument("--again", action="store_true", help="measure anew what was measured")
     options = parser.parse_args()
-    path = options.out / "benchmark-imputation.json"
     for name in options.only:
         have(name, options.work, options.rivals_python)
-        for seed in TABLES[name]:
-            for method in options.methods:
-                report = json.loads(path.read_text()) if path.exists() else {"benchmark": "imputation", "sets": {}}
-                found = report["sets"].setdefault(name, {}).setdefault(str(seed), {})
-                if "error" in found.get(method, {"error": ""}) or options.again:
-                    found[method] = measured(name, seed, method, options)
-                    print(name, seed, method, json.dumps(found[method]), flush=True)
-                    write_atomically(path, (json.dumps(report, indent=2) + "\n").encode())
+    cells = [(name, seed, method) for name in options.only for seed in TABLES[name] for method in options.methods]
+    Report("imputation", options.out).fill(cells, partial(measured, options), again=options.again)
 
 
-def measured(name: str, seed: int, method: str, options: argparse.Namespace) -> dict[str, Any]:
+def measured(options: argparse.Namespace, name: str, seed: int, method: str) -> dict[str, Any]:
     """The figures of a method on one split, and its cost; or how it failed."""
     file, train, rows = rows_of(name, seed, options.work)
     gappy, cells = removed(rows, seed)

@@ -14,13 +14,14 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from defaults import commanded
-from sampled_sets import SETS, SampledSet, have, words
+from sampled_sets import SETS, SampledSet, have, some_of
+from stored import Report
 
-from chainrule.atomic import write_atomically
 from chainrule.runs import machine
 from chainrule.runs.folder import versions
 
@@ -34,8 +35,8 @@ SMALL_MINUTES = 2.0
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", type=words, default=list(SETS), help="tables, such as adult,magic; by default all")
-    parser.add_argument("--methods", type=words, default=list(METHODS), help=f"by default {','.join(METHODS)}")
+    parser.add_argument("--only", type=some_of(SETS), default=list(SETS), help=f"by default {','.join(SETS)}")
+    parser.add_argument("--methods", type=some_of(METHODS), default=METHODS, help=f"by default {','.join(METHODS)}")
     parser.add_argument("--work", type=Path, default=Path("runs/sampled"), help="where tables, runs and samples are")
     parser.add_argument("--out", type=Path, default=Path("results"))
     parser.add_argument("--minutes", type=float, help="minutes of chainrule's training; by default its own choice")
@@ -43,31 +44,18 @@ def main() -> None:
     parser.add_argument("--rivals-python", type=Path, default=Path(".venv-rivals/bin/python"))
     parser.add_argument("--again", action="store_true", help="measure anew what was measured")
     options = parser.parse_args()
-    for known, asked in ((SETS, options.only), (METHODS, options.methods)):
-        if unknown := [word for word in asked if word not in known]:
-            parser.error(f"expected some of {', '.join(known)}, got {', '.join(unknown)}")
-    path = options.out / "benchmark-sampled.json"
+    cells = []
     for name in options.only:
         have(name, options.work, options.rivals_python)
-        for seed in SETS[name].seeds:
-            for method in options.methods:
-                report = _report(path)
-                found = report["sets"].setdefault(name, {}).setdefault(str(seed), {})
-                is_done = "error" not in found.get(method, {"error": ""}) and not options.again
-                if is_done or (method == "real rows" and not SETS[name].target):
-                    continue
-                found[method] = measured(SETS[name], method, options.work / name / str(seed), seed, options)
-                print(name, seed, method, json.dumps(found[method]), flush=True)
-                write_atomically(path, (json.dumps(report, indent=2) + "\n").encode())
+        methods = [method for method in options.methods if method != "real rows" or SETS[name].target]
+        cells += [(name, seed, method) for seed in SETS[name].seeds for method in methods]
+    Report("sampled", options.out).fill(cells, partial(measured, options), again=options.again)
 
 
-def _report(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text()) if path.exists() else {"benchmark": "sampled", "sets": {}}
-
-
-def measured(chosen: SampledSet, method: str, folder: Path, seed: int, options: argparse.Namespace) -> dict[str, Any]:
+def measured(options: argparse.Namespace, name: str, seed: int, method: str) -> dict[str, Any]:
     """The figures of the rows that a method samples, and their cost; or how it failed."""
     about: dict[str, Any] = {"machine": machine() | {"threads": 1}, "seed": seed}
+    chosen, folder = SETS[name], options.work / name / str(seed)
     sampled = folder / f"{method}.csv"
     try:
         if method == "real rows":

@@ -13,7 +13,7 @@ import io
 import json
 import random
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -151,9 +151,15 @@ def have(name: str, work: Path, python: Path) -> None:
         subprocess.run([str(python), __file__, name, "--work", str(work)], check=True)
 
 
-def words(text: str) -> list[str]:
-    """The words of an option such as ``adult,magic``."""
-    return text.split(",")
+def some_of(known: Iterable[str]) -> Callable[[str], list[str]]:
+    """Reads the words of an option such as ``adult,magic``, each of which has to be known."""
+
+    def read(text: str) -> list[str]:
+        if unknown := [word for word in text.split(",") if word not in known]:
+            raise argparse.ArgumentTypeError(f"expected some of {','.join(known)}, got {','.join(unknown)}")
+        return text.split(",")
+
+    return read
 
 
 def main() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 import sys
 from pathlib import Path
 
@@ -20,7 +19,7 @@ def benchmark(monkeypatch):
     for folder in (BENCHMARKS, BENCHMARKS / "rivals"):
         monkeypatch.syspath_prepend(folder)
     yield importlib.import_module
-    for name in ("default_sets", "sampled_sets", "defaults", "detection", "judge", "sampled", "imputation"):
+    for name in ("default_sets", "sampled_sets", "defaults", "detection", "judge", "stored", "imputation"):
         sys.modules.pop(name, None)
 
 
@@ -73,21 +72,34 @@ def test_a_column_that_samples_lack_gives_them_away(benchmark):
     assert found["fitted_rows"]["auc"] > 0.9
 
 
-def test_a_run_that_was_ended_goes_on(benchmark, tmp_path, monkeypatch):
-    sampled = benchmark("sampled")
+def test_a_run_that_was_ended_goes_on(benchmark, tmp_path):
+    report = benchmark("stored").Report("sampled", tmp_path)
+    cells = [("tips", seed, "arfpy") for seed in range(3)]
+    fails = [1]
     asked = []
-    monkeypatch.setattr(sampled, "have", lambda *_: None)
-    monkeypatch.setattr(
-        sampled, "measured", lambda chosen, method, folder, seed, _: asked.append(seed) or {"seed": seed}
-    )
-    before = {"1": {"arfpy": {"seed": 1}}, "2": {"arfpy": {"error": "was ended"}}}
-    already = {"benchmark": "sampled", "sets": {"tips": before}}
-    (tmp_path / "benchmark-sampled.json").write_text(json.dumps(already))
-    monkeypatch.setattr(sys, "argv", ["sampled.py", "--only", "tips", "--methods", "arfpy", "--out", str(tmp_path)])
-    sampled.main()
-    assert asked == [0, 2]
-    found = json.loads((tmp_path / "benchmark-sampled.json").read_text())["sets"]["tips"]
-    assert {seed: own["arfpy"]["seed"] for seed, own in found.items()} == {"0": 0, "1": 1, "2": 2}
+
+    def measured(table, seed, method):
+        asked.append(seed)
+        return {"error": "was ended"} if seed in fails else {"seed": seed}
+
+    report.fill(cells[:2], measured)
+    fails.clear()
+    report.fill(cells, measured)
+    assert asked == [0, 1, 1, 2]
+    assert report.read()["sets"] == {"tips": {str(seed): {"arfpy": {"seed": seed}} for seed in range(3)}}
+    report.fill(cells, measured, again=True)
+    assert asked[4:] == [0, 1, 2]
+
+
+def test_figures_that_another_program_writes_meanwhile_are_kept(benchmark, tmp_path):
+    report = benchmark("stored").Report("sampled", tmp_path)
+
+    def measured(*_):
+        report.fill([("adult", 0, "CTGAN")], lambda *_: {"auc": 0.9})
+        return {"auc": 0.5}
+
+    report.fill([("adult", 0, "arfpy")], measured)
+    assert report.read()["sets"] == {"adult": {"0": {"arfpy": {"auc": 0.5}, "CTGAN": {"auc": 0.9}}}}
 
 
 @pytest.mark.parametrize("reference", [False, True])
