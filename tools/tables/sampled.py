@@ -45,8 +45,10 @@ def large(results: list[dict[str, Any]]) -> str:
 def _score(found: dict[str, Any]) -> str:
     if "error" in found:
         return "failed"
-    score, minutes = found["fitted_rows"]["score"], found["cpu_seconds"] / 60
-    return f"{score:.3f} ({minutes:.1f} min)"
+    cost = [f"{found['cpu_seconds'] / 60:.1f} min"]
+    if found.get("epochs", 0) < found.get("epochs_planned", 0):
+        cost.append(f"{found['epochs']} epochs")
+    return f"{found['fitted_rows']['score']:.3f} ({', '.join(cost)})"
 
 
 def small(results: list[dict[str, Any]]) -> str:
