@@ -137,3 +137,42 @@ def test_imputers_are_better_than_the_means_and_the_truth_is_without_error(bench
     for found in others:
         assert found["rmse"] < 0.7 * means["rmse"]
         assert found["accuracy"] > 0.8
+
+
+@pytest.fixture
+def tables(monkeypatch):
+    """The module of the tables of these benchmarks."""
+    monkeypatch.syspath_prepend(BENCHMARKS.parent / "tools" / "tables")
+    yield importlib.import_module("sampled")
+    for name in ("sampled", "markdown"):
+        sys.modules.pop(name, None)
+
+
+def small_figures(held_out_auc: float, taught: float) -> dict[str, object]:
+    return {"held_out_auc": held_out_auc, "fitted_rows": {"auc": 0.6}, "taught": taught}
+
+
+def test_the_goals_count_tables_by_the_means_of_all_splits(tables):
+    def split(own: float, taught: float) -> dict[str, object]:
+        methods = {"chainrule": (own, taught), "real rows": (0.5, 1.0), "arfpy": (0.6, 0.9), "CTGAN": (0.5, 1.0)}
+        return {method: small_figures(*values) for method, values in methods.items()}
+
+    sets = {"tips": {"0": split(0.52, 0.99), "1": split(0.56, 0.95)}, "penguins": {"0": split(0.58, 0.7)}}
+    said = tables.goals([{"benchmark": "sampled", "sets": sets}])
+    assert "On 1 of 2 small tables" in said
+    assert "On 1 they teach at least 95%" in said
+    assert "or tied, on 2, and teach best, or tied, on 1." in said
+
+
+def test_a_method_that_failed_or_was_not_measured_shows_no_figure(tables):
+    sets = {
+        "tips": {"0": {"arfpy": small_figures(0.6, 0.4)}, "1": {"arfpy": {"error": "ended"}}},
+        "adult": {
+            "0": {"CTGAN": {"fitted_rows": {"score": 0.25}, "cpu_seconds": 90, "epochs": 7, "epochs_planned": 300}}
+        },
+        "magic": {"0": {"CTGAN": {"error": "ended"}}},
+    }
+    results = [{"benchmark": "sampled", "sets": sets}]
+    assert "arfpy" not in tables.small(results)
+    assert "| *CTGAN* | 0.250 (1.5 min, 7 epochs) | failed |  |  |" in tables.large(results)
+    assert tables.goals(results) == ""
