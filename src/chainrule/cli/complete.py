@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from chainrule.cli.opening import drawing_of, opened_likelihood, say, source_of
 from chainrule.cli.parser import Options
 from chainrule.kinds.requests import Completing
@@ -14,10 +16,12 @@ def run_complete(options: Options) -> None:
     """Fill in the unknown variables of examples, and write them in the form in which the data came."""
     run, model = opened_likelihood(options)
     run.kind.check_completing(options.typed)
-    limit = EXAMPLES if options["n"] is None and options["file"] is None else options["n"]
+    source = source_of(run, options, options["n"])
+    if source.path is None and source.limit is None:
+        source = replace(source, limit=EXAMPLES)
     names = ("out", "observe", "draws", "mean", "length", "particles")
     request = Completing(
-        source=source_of(run, options, limit),
+        source=source,
         drawing=drawing_of(options),
         **{name: options[name] for name in names},
     )

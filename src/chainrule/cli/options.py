@@ -19,11 +19,11 @@ PICTURE = "a .png, .pdf or .svg file"
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "run": {"type": Path, "metavar": "RUN", "help": "a run folder, as `chainrule fit` wrote it"},
-    "file": {"type": Path, "nargs": "?", "metavar": "DATA", "help": "all of a file or a folder; by default --data"},
+    "file": {"type": Path, "nargs": "?", "metavar": "DATA", "help": "the same as --data"},
     "--device": {"default": "auto", "help": "auto, cpu, cuda or mps (default auto)"},
     "--model": {"metavar": "MODULE:CLASS", "help": "your own class, if the run was fitted with it"},
-    "--data": {"help": "a named data set, a file or a folder (default: what the run was fitted on)"},
-    "--split": {"default": "test", "help": "train, valid or test (default test)"},
+    "--data": {"help": "a file or a folder, all of it; or a named set (default: what the run was fitted on)"},
+    "--split": {"default": "test", "help": "of a named set or the run's own data: train, valid or test (default)"},
     "--batch-size": {"type": int, "default": 256, "help": "examples per pass (default 256)"},
     "--json": {"action": "store_true", "help": "print JSON on standard output, and nothing else there"},
     "--out": {"type": Path, "help": "the file to write"},

@@ -174,8 +174,12 @@ class Kind(ABC):
         """
         if source.path is not None:
             examples, names = self.read(source.path, model, source.settings)
-            context = one_class(model, source.label, len(examples)) if conditioned else None
-            return Given(examples, context, None, names, str(source.path), {"data": str(source.path)})
+            labels, context = source.labels(names), None
+            if conditioned and model.num_classes is not None and source.label is None and labels is not None:
+                context = labels
+            elif conditioned:
+                context = one_class(model, source.label, len(examples))
+            return Given(examples, context, labels, names, str(source.path), {"data": str(source.path)})
         dataset = source.load()
         examples = dataset.split(source.split)
         context, labels = None, None if dataset.labels is None else dataset.labels[source.split]

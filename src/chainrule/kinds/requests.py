@@ -57,9 +57,10 @@ class Source:
 
     Attributes:
         path: The file or folder; None for a split.
-        load: Loads the data set, when it is needed.
+        load: Loads the data set of the split, or for a path the one that the run was fitted on, when it is needed.
         split: The split of the data set.
         settings: The run's settings, which may say how its files were read.
+        classes: The names of the classes that the run was fitted on, where they were the names of folders.
         label: The class of all examples, if the user names one.
         limit: The number of examples to read, from the first on, at most; None for all.
     """
@@ -68,12 +69,19 @@ class Source:
     load: Callable[[], Dataset]
     split: str
     settings: dict[str, Any]
+    classes: tuple[str, ...] = ()
     label: int | None = None
     limit: int | None = None
 
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:
             raise ValueError(f"n expects at least 1, got {self.limit}")
+
+    def labels(self, names: list[str] | None) -> Tensor | None:
+        """The classes ``(N,)`` of the files ``names``, by the folders that they are in; None if one is in none."""
+        numbers = {name: number for number, name in enumerate(self.classes)}
+        folders = [[part for part in Path(name).parts[:-1] if part in numbers] for name in names or []]
+        return torch.tensor([numbers[own[0]] for own in folders]) if folders and all(folders) else None
 
     def count(self, examples: Examples) -> int:
         """The number of ``examples`` that are asked for."""
