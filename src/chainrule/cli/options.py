@@ -35,6 +35,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--top-p": {"type": float, "help": "draw from the most probable values of this total probability only"},
     "--greedy": {"action": "store_true", "help": "take the most probable value of every variable"},
     "--prompt": {"help": "the beginning of every example of text"},
+    "--where": {
+        "metavar": "CONDITIONS",
+        "help": "of a table: rows that meet all of them, such as 'sex=Female, age>=60, 10<=income<20'",
+    },
     "--length": {"type": int, "help": "values to draw in a sequence (default: the model's event)"},
     "--precision": {"default": "32-true", "help": "32-true, or bf16-mixed: faster for many examples of a wide model"},
     "--observe": {"help": OBSERVE},
@@ -118,7 +122,9 @@ COMMANDS: dict[str, Command] = {
             ("-n", {"help": "how many examples (default 64; audio, series: 8; text that is printed: 1)"}),
             _out("the file to write. Images, levels: .png .pdf .svg .npz .npy .csv. Table, series: .csv .parquet. "
                  "Text: .txt (default: print). Audio: .wav or a folder"),
-            "--prompt", "--length", "--precision", *DRAWING,
+            "--prompt", "--where",
+            ("--particles", {"default": 64, "help": "with --where: walks of a row that can't be exact (default 64)"}),
+            "--length", "--precision", *DRAWING,
         ),
     ),
     "score": Command(

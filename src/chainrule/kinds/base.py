@@ -22,6 +22,7 @@ from chainrule.kinds.requests import COMPLETING, Completing, Given, Source, one_
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.plans import Plan
 from chainrule.tasks.evaluate import Evaluation, log_prob
+from chainrule.tasks.particles import Bounds
 
 EXAMPLES = 2000
 """A calibration reads at most this many examples of a split, chosen at random."""
@@ -202,6 +203,14 @@ class Kind(ABC):
         if prompt is not None:
             raise ValueError(f"--prompt expects a model of text, got one that was fitted on other data ({self.name})")
         return None
+
+    def bounds(self, conditions: str, model: AutoregressiveModel) -> Bounds:
+        """The bounds of the variables of an example that meets ``conditions``, as ``sample --where`` gives them.
+
+        Raises:
+            ValueError: If this kind takes no conditions, or they name a column or a value that there is not.
+        """
+        raise ValueError(f"--where expects a run on a table, got one on data of the kind {self.name}")
 
     def check_out(self, path: Path) -> None:
         """Raise ``ValueError``, before any work is done, if samples can't be written to ``path``."""

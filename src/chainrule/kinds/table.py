@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chainrule.conditionals import Conditional
+from chainrule.data.conditions import bounds_of_conditions
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.read.table import chunks_of, read_all, read_frame
@@ -29,8 +30,10 @@ from chainrule.plans import Plan
 from chainrule.plans.table import table_plan
 from chainrule.tasks.evaluate import Evaluation
 from chainrule.tasks.gaps import fill, known_log_prob
+from chainrule.tasks.particles import Bounds
 from chainrule.tasks.sample import sample
 from chainrule.tasks.score import surprisals
+from chainrule.tasks.where import impossible_variable
 
 BATCH = 4096
 """Rows that are scored at once."""
@@ -92,6 +95,13 @@ class TableKind(Kind):
     def write(self, x: Tensor, path: Path) -> str:
         write_frame(self.format.decode(x.cpu().numpy()), path)
         return f"{len(x)} rows"
+
+    def bounds(self, conditions: str, model: AutoregressiveModel) -> Bounds:
+        bounds = Bounds(*map(torch.from_numpy, bounds_of_conditions(conditions, self.format)))
+        if (index := impossible_variable(model, bounds)) is not None:
+            column = self.format.used[index]
+            raise ValueError(f"--where {conditions!r} expects a value of {column.name!r} ({column.words})")
+        return bounds
 
     def leave_samples(self, model: AutoregressiveModel, dataset: Dataset, folder: Path) -> None:
         context = None if model.num_classes is None else torch.arange(self.num_samples) % model.num_classes

@@ -14,7 +14,7 @@ from torch.distributions import Distribution
 from chainrule.abilities import FarSighted, Reorderable, components_of, members_of
 from chainrule.conditionals import present
 from chainrule.model import AutoregressiveModel
-from chainrule.tasks.particles import Particles, run_particles
+from chainrule.tasks.particles import Bounds, Particles, run_particles
 from chainrule.tasks.sample import drawer, drawing
 from chainrule.walk import Choose
 
@@ -129,12 +129,7 @@ def completion(
         evidence = torch.stack([cloud.log_evidence for _, cloud in walked], dim=1)
         exact = all(way.exact for way, _ in walked)
         check_possible(evidence.amax(1), None if exact else particles)
-        # In a mixture, the component that completes an example is drawn by its evidence.
-        owner = torch.multinomial(evidence.softmax(1), 1).squeeze(1)
-        examples = torch.arange(len(x))
-        picked = [torch.multinomial(cloud.log_weights.exp(), 1).squeeze(1) for _, cloud in walked]
-        own = [cloud.x[examples, index] for (_, cloud), index in zip(walked, picked, strict=True)]
-        completed = torch.stack(own, dim=1)[examples, owner]
+        completed = pick(walked, evidence)
     sizes = [cloud.least_size for way, cloud in walked if not way.exact]
     size = torch.stack(sizes).amin(0).clone() if sizes else None
     if size is not None and particles > 1 and float(size.median()) < COLLAPSE:
@@ -151,24 +146,41 @@ def completion(
     return Completion(completed.clone(), exact and not changed, method, log_evidence, size)
 
 
+def pick(walked: Sequence[tuple[Route, Particles]], evidence: Tensor) -> Tensor:
+    """One particle ``(B, *event_shape)`` for each example, of a component that is drawn by its evidence ``(B, C)``."""
+    owner = torch.multinomial(evidence.softmax(1), 1).squeeze(1)
+    examples = torch.arange(len(evidence))
+    picked = [torch.multinomial(cloud.log_weights.exp(), 1).squeeze(1) for _, cloud in walked]
+    own = [cloud.x[examples, index] for (_, cloud), index in zip(walked, picked, strict=True)]
+    return torch.stack(own, dim=1)[examples, owner]
+
+
 def _draw_present(t: int, distribution: Distribution) -> Tensor:
     """Draw a value that is not missing, because gaps are to be filled."""
     return present(distribution).sample()
 
 
 def walk_routes(
-    ways: Sequence[Route], x: Tensor, observed: Tensor, particles: int, draw: Choose | None, context: Tensor | None
+    ways: Sequence[Route],
+    x: Tensor,
+    observed: Tensor,
+    particles: int,
+    draw: Choose | None,
+    context: Tensor | None,
+    bounds: Bounds | None = None,
 ) -> list[tuple[Route, Particles]]:
     """Walk along all ``ways``: once per example where it is exact, with ``particles`` elsewhere.
 
-    ``draw`` is as of `run_particles`.
+    ``draw`` and ``bounds`` are as of `run_particles`.
     """
     if particles < 1:
         raise ValueError(f"particles expects at least 1, got {particles}")
     walked = []
     for way in ways:
         count = 1 if way.exact else particles
-        cloud = run_particles(way.model, x, observed, count, draw, lookahead=way.lookahead, context=context)
+        cloud = run_particles(
+            way.model, x, observed, count, draw, lookahead=way.lookahead, bounds=bounds, context=context
+        )
         walked.append((way, cloud))
     return walked
 
