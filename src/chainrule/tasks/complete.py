@@ -123,7 +123,7 @@ def completion(
     x, observed = check_observed(model, x, observed)
     context = model.check_context(context, len(x))
     changed = greedy or temperature != 1.0 or top_k is not None or top_p is not None
-    draw = drawer(model, temperature=temperature, top_k=top_k, top_p=top_p, greedy=greedy) or _draw_present
+    draw = drawer(model, temperature=temperature, top_k=top_k, top_p=top_p, greedy=greedy) or draw_present
     with drawing(model, seed):
         walked = walk_routes(routes(model, x, observed, context), x, observed, particles, draw, context)
         evidence = torch.stack([cloud.log_evidence for _, cloud in walked], dim=1)
@@ -155,7 +155,7 @@ def pick(walked: Sequence[tuple[Route, Particles]], evidence: Tensor) -> Tensor:
     return torch.stack(own, dim=1)[examples, owner]
 
 
-def _draw_present(t: int, distribution: Distribution) -> Tensor:
+def draw_present(t: int, distribution: Distribution) -> Tensor:
     """Draw a value that is not missing, because gaps are to be filled."""
     return present(distribution).sample()
 
@@ -214,7 +214,16 @@ def check_observed(model: AutoregressiveModel, x: Tensor, observed: Tensor) -> t
     if not bool(((observed == 0) | (observed == 1)).all()):
         raise ValueError("observed expects booleans, or 0 and 1, got other values")
     observed = observed.to(device=x.device, dtype=torch.bool)
-    return model.check(torch.where(observed, x, _legal(model).to(x))).to(model.device), observed.to(model.device)
+    return legal_where(model, x, observed), observed.to(model.device)
+
+
+def legal_where(model: AutoregressiveModel, x: Tensor, observed: Tensor) -> Tensor:
+    """``x`` with legal values where it is not ``observed``, on the model's device.
+
+    Raises:
+        ValueError: If an observed value is not one of the model's.
+    """
+    return model.check(torch.where(observed, x, _legal(model).to(x))).to(model.device)
 
 
 def _legal(model: AutoregressiveModel) -> Tensor:

@@ -113,6 +113,20 @@ def run_particles(
     )
 
 
+def spread(weights: Tensor, count: int) -> Tensor:
+    """``count`` indices ``(B, count)`` in proportion to ``weights`` ``(B, M)``, in order: systematic resampling.
+
+    Index i is drawn floor(count w_i) or ceil(count w_i) times, and count w_i times on average.
+
+    >>> spread(torch.tensor([[0.5, 0.0, 0.5]]), 4)
+    tensor([[0, 0, 2, 2]])
+    """
+    ends = weights.double().cumsum(1)
+    steps = torch.arange(count, device=weights.device) + torch.rand(len(weights), 1, device=weights.device)
+    places = (steps.double() / count).clamp(max=1 - 1e-12) * ends[:, -1:]
+    return torch.searchsorted(ends, places, right=True).clamp(max=weights.shape[1] - 1)
+
+
 class _Cloud:
     """The weights of the particles of a walk, and the functions that `walk` calls at every step."""
 
@@ -215,9 +229,11 @@ class _Cloud:
         if not bool(poor.any()):
             return None
         ancestors = torch.arange(self.count, device=weights.device).repeat(len(weights), 1)
-        ancestors[poor] = torch.multinomial(weights[poor], self.count, replacement=True)
-        if self.retain:
+        if self.retain:  # the others must be drawn independently of the example itself
+            ancestors[poor] = torch.multinomial(weights[poor], self.count, replacement=True)
             ancestors[:, 0] = 0
+        else:
+            ancestors[poor] = spread(weights[poor], self.count)
         mean = self.log_weights.logsumexp(1) - math.log(self.count)
         self.log_evidence = torch.where(poor, self.log_evidence + mean, self.log_evidence)
         self.log_weights = torch.where(poor[:, None], 0.0, self.log_weights)
