@@ -231,8 +231,17 @@ def test_an_option_that_has_no_effect_is_refused(name: str, data: str, capsys: p
 def test_complete_refuses_the_options_of_other_kinds(
     name: str, data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = {"n": "2", "observe": "0.5", "mean": None, "particles": "0", "draws": "2", "length": "3"}
-    taken = {"series": "draws length", "table": "n mean particles draws", "audio": "n observe draws"}
+    given = {
+        "n": "2",
+        "observe": "0.5",
+        "mean": None,
+        "point": "mean",
+        "quantiles": "0.5",
+        "particles": "0",
+        "draws": "2",
+        "length": "3",
+    }
+    taken = {"series": "draws length", "table": "n point mean quantiles particles draws", "audio": "n observe draws"}
     levels = "n observe particles draws"
     own = taken | {"stream": "n draws length", "documents": "n draws length", "image": levels, "rows": levels}
     for option, value in given.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chainrule.cli.opening import drawing_of, opened_likelihood, say, source_of
-from chainrule.cli.parser import Options
+from chainrule.cli.parser import Options, UsageError
 from chainrule.kinds.requests import Completing
 
 EXAMPLES = 8
@@ -19,10 +19,22 @@ def run_complete(options: Options) -> None:
     source = source_of(run, options, options["n"])
     if source.path is None and source.limit is None:
         source = replace(source, limit=EXAMPLES)
-    names = ("out", "observe", "draws", "mean", "length", "particles")
+    if options["mean"] and options["point"] not in (None, "mean"):
+        raise UsageError(f"expected --mean or --point, got both: --point {options['point']}")
+    names = ("out", "observe", "draws", "length", "particles")
     request = Completing(
         source=source,
         drawing=drawing_of(options),
+        point="mean" if options["mean"] else options["point"],
+        quantiles=_shares(options["quantiles"]),
         **{name: options[name] for name in names},
     )
     say(run.kind.complete(model, request))
+
+
+def _shares(text: str | None) -> tuple[float, ...]:
+    """The quantiles in ``text``, such as 0.05,0.5,0.95."""
+    try:
+        return tuple(float(share) for share in text.split(",")) if text is not None else ()
+    except ValueError:
+        raise UsageError(f"--quantiles expects shares such as 0.05,0.5,0.95, got {text!r}") from None

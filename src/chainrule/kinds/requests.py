@@ -13,6 +13,7 @@ from torch import Tensor
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.model import Model
+from chainrule.words import suggestion
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,10 @@ class Source:
         return examples[: self.count(examples)]
 
 
-COMPLETING = ("n", "observe", "mean", "particles", "draws", "length")
+POINTS = ("mean", "median", "mode")
+"""The estimates of a number that `complete` gives."""
+
+COMPLETING = ("n", "observe", "point", "mean", "quantiles", "particles", "draws", "length")
 """The options of `complete` that only some kinds take."""
 
 
@@ -112,7 +116,8 @@ class Completing:
         drawing: The settings with which they are drawn.
         observe: The known variables, in words, as a fraction, or as a mask file; None if the data have gaps.
         draws: Completions of each example; None for the kind's usual number.
-        mean: True for one completion of each, the mean or most frequent value of the draws.
+        point: One of `POINTS`, for an estimate of each unknown number and the most probable category; None for draws.
+        quantiles: The quantiles of each unknown number to give beside its estimate.
         length: The number of values to append to a sequence.
         particles: Walks of each completion that can't be exact.
     """
@@ -122,13 +127,19 @@ class Completing:
     drawing: Drawing
     observe: str | None = None
     draws: int | None = None
-    mean: bool = False
+    point: str | None = None
+    quantiles: tuple[float, ...] = ()
     length: int | None = None
     particles: int = 16
 
     def __post_init__(self) -> None:
         if self.draws is not None and self.draws < 1:
             raise ValueError(f"draws expects at least 1, got {self.draws}")
+        if self.point not in (None, *POINTS):
+            raise ValueError(f"point expects {', '.join(POINTS)}, got {self.point!r}{suggestion(self.point, POINTS)}")
+        for share in self.quantiles:
+            if not 0 < share < 1:
+                raise ValueError(f"quantiles expects shares between 0 and 1, got {share:g}")
 
 
 def one_class(model: Model, label: int | None, count: int) -> Tensor | None:
