@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chainrule.conditionals import Conditional
+from chainrule.data.conditions import bounds_of_conditions
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.read.layout import FILE_CHOICES, FileChoices
@@ -23,21 +24,21 @@ from chainrule.data.schema import TableSchema
 from chainrule.data.write import FRAMES, check_suffix, write_frame
 from chainrule.kinds.base import Kind
 from chainrule.kinds.families import family_of_reals, refuse_arguments
+from chainrule.kinds.filling import fill_frame
 from chainrule.kinds.items import Items
 from chainrule.kinds.requests import Completing, Reporting, Source, one_class
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.plans import Plan
 from chainrule.plans.table import table_plan
 from chainrule.tasks.evaluate import Evaluation
-from chainrule.tasks.gaps import fill, known_log_prob
+from chainrule.tasks.gaps import known_log_prob
+from chainrule.tasks.particles import Bounds
 from chainrule.tasks.sample import sample
 from chainrule.tasks.score import surprisals
+from chainrule.tasks.where import impossible_variable
 
 BATCH = 4096
 """Rows that are scored at once."""
-
-POINT_DRAWS = 100
-"""Draws whose mean or most frequent value fills a gap, by default."""
 
 UNSEEN = (
     "{} rows have a value that no row had in training: their log p is -inf; the schema of `chainrule describe` lists "
@@ -60,7 +61,7 @@ class TableKind(Kind):
     suffixes = FRAMES
     samples_file = "samples.csv"
     has_parts = ("row", "cell")
-    completes_with = ("n", "mean", "particles", "draws")
+    completes_with = ("n", "point", "mean", "quantiles", "particles", "draws")
     compressible = False
     format: TableSchema
 
@@ -94,6 +95,13 @@ class TableKind(Kind):
         write_frame(self.format.decode(x.cpu().numpy()), path)
         return f"{len(x)} rows"
 
+    def bounds(self, conditions: str, model: AutoregressiveModel) -> Bounds:
+        bounds = Bounds(*map(torch.from_numpy, bounds_of_conditions(conditions, self.format)))
+        if (index := impossible_variable(model, bounds)) is not None:
+            column = self.format.used[index]
+            raise ValueError(f"--where {conditions!r} expects a value of {column.name!r} ({column.words})")
+        return bounds
+
     def leave_samples(self, model: AutoregressiveModel, dataset: Dataset, folder: Path) -> None:
         context = None if model.num_classes is None else torch.arange(self.num_samples) % model.num_classes
         self.write(sample(model, self.num_samples, seed=0, context=context), folder / self.samples_file)
@@ -108,29 +116,12 @@ class TableKind(Kind):
             self.format.texts,
             FileChoices.of(request.source.settings, (column.name for column in self.format.columns)),
         )
+        frame = frame if request.source.limit is None else frame.head(request.source.limit)
         x = torch.from_numpy(self.format.encode(frame, path.name, gaps=True))
         context = one_class(model, request.source.label, len(x))
-        count = request.draws or (POINT_DRAWS if request.mean else 1)
-        draws, methods = fill(
-            model, x, draws=count, particles=request.particles, context=context, **request.drawing.settings()
-        )
-        write_frame(self._filled(frame, draws, mean=request.mean), request.out)
-        lines = [f"filled {int(x.isnan().sum())} cells of {len(x)} rows, {count} x, in {request.out}"]
-        return lines + [f"{rows} rows {method}" for method, rows in methods.items()]
-
-    def _filled(self, frame: polars.DataFrame, draws: Tensor, *, mean: bool) -> polars.DataFrame:
-        """``frame`` with its gaps filled: once by the mean of all draws, or once for each draw."""
-        if mean:
-            return _into(frame, self.format.decode(point_estimates(draws, self.format).numpy()))
-        if len(draws) == 1:
-            return _into(frame, self.format.decode(draws[0].numpy()))
-        rows = polars.int_range(1, len(frame) + 1, eager=True)
-        return polars.concat(
-            _into(frame, self.format.decode(draw.numpy()))
-            .insert_column(0, rows.alias("row"))
-            .insert_column(1, polars.Series("draw", [number] * len(frame)))
-            for number, draw in enumerate(draws, start=1)
-        ).sort("row", "draw")
+        filled, methods = fill_frame(model, self.format, frame, x, request, context)
+        write_frame(filled, request.out)
+        return [f"filled {int(x.isnan().sum())} cells of {len(x)} rows, in {request.out}", *str(methods).splitlines()]
 
     @property
     def unit(self) -> str:
@@ -220,24 +211,3 @@ class TableKind(Kind):
 
     def about(self, model: Model, receptive_field: int | None) -> tuple[list[str], dict[str, Any]]:
         return str(self.format).splitlines(), {}
-
-
-def _into(frame: polars.DataFrame, drawn: polars.DataFrame) -> polars.DataFrame:
-    """``frame`` with its empty cells, and the columns that it lacks, from ``drawn``; all else stays as it is."""
-    columns = [series for series in drawn if series.name not in frame.columns]
-    for name in drawn.columns:
-        if name in frame.columns and frame[name].null_count():
-            known, own = frame[name], drawn[name]
-            if known.dtype != own.dtype and not (known.dtype.is_integer() and own.dtype.is_integer()):
-                known = known.cast(own.dtype)
-            columns.append(polars.select(polars.coalesce(known, own).alias(name)).to_series())
-    return frame.with_columns(columns)
-
-
-def point_estimates(draws: Tensor, schema: TableSchema) -> Tensor:
-    """One value ``(N, n)`` for each cell of draws ``(D, N, n)``: the mean of reals, the most frequent of others."""
-    columns = []
-    for index, column in enumerate(schema.used):
-        values = draws[:, :, index]
-        columns.append(values.double().mean(0) if column.kind == "real" else values.mode(0).values)
-    return torch.stack(columns, dim=1)
