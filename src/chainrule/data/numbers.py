@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -69,7 +68,8 @@ class Numbers:
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Numbers:
         """The numbers that `config` describes."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in config.items()})
+        plain: dict[str, Any] = {name: tuple(own) if isinstance(own, list) else own for name, own in config.items()}
+        return cls(**plain)
 
     def conditional(self, *, missing: bool) -> Conditional:
         """The family of such numbers, in their own units.
@@ -138,7 +138,7 @@ def numbers_of(values: Floats) -> Numbers:
 def grid_of(unique: Floats) -> float:
     """The step of the coarsest grid that all values are on, 0 if there is none.
 
-    >>> grid_of(np.array([0.5, 2.0, 3.5])), grid_of(np.array([0.0, 10.0, 30.0])), grid_of(np.array([0.0, math.pi]))
+    >>> grid_of(np.array([0.5, 2.0, 3.0])), grid_of(np.array([0.0, 10.0, 30.0])), grid_of(np.array([0.0, np.pi]))
     (0.5, 1.0, 0.0)
     """
     for decimals in range(DECIMALS + 1):
@@ -159,8 +159,9 @@ def _atoms(unique: Floats, counts: NDArray[np.int64]) -> NDArray[np.bool_]:
     rows = counts.sum()
     if len(unique) <= LISTED and rows >= ROWS_PER_VALUE * len(unique):
         return counts >= LEAST_ROWS
-    around = np.convolve(np.pad(counts.astype(float), NEIGHBOURS, mode="edge"), np.ones(2 * NEIGHBOURS + 1), "valid")
-    usual = (around - counts) / (2 * NEIGHBOURS)
+    window = np.ones(2 * NEIGHBOURS + 1)
+    around, number = (np.convolve(np.pad(own, NEIGHBOURS), window, "valid") for own in (counts, np.ones(len(counts))))
+    usual = (around - counts) / (number - 1)
     chosen = (counts >= max(SHARE * rows, LEAST_ROWS)) & (counts > TIMES * usual)
     if chosen.sum() > LISTED:
         chosen &= counts >= np.sort(counts[chosen])[-LISTED]
