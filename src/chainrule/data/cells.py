@@ -74,9 +74,9 @@ def decode_cells(values: NDArray[Any], column: Column) -> polars.Series:
         cells = [None if np.isnan(value) else column.categories[int(value)] for value in values]
         return polars.Series(column.name, cells, dtype=polars.String)
     if column.kind in ("real", "integer"):
-        values = column.numbers.within(values.astype(np.float64))
+        values = column.shape.within(values.astype(np.float64))
     series = polars.Series(column.name, values.astype(np.float64)).fill_nan(None)
     kind = {"integer": polars.Int64, "boolean": polars.Boolean}.get(column.kind, polars.Float64)
-    if kind == polars.Float64 and not column.numbers.step:  # the shortest decimals that single precision reads as these
+    if kind == polars.Float64 and not column.shape.step:  # the shortest decimals that single precision reads as these
         return polars.Series(column.name, values.astype(np.float32).astype(str).astype(np.float64)).fill_nan(None)
     return series.cast(kind)

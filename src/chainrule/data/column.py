@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chainrule.conditionals import Bernoulli, Categorical, Conditional, Standardised, WithMissing
-from chainrule.data.numbers import Numbers
+from chainrule.data.shape import Shape
 
 KINDS = ("real", "integer", "category", "boolean", "ignore")
 
@@ -22,7 +22,7 @@ class Column:
         std: The standard deviation of the training rows, if the column is real.
         low: The least value, if the column holds integers.
         high: The greatest value, if the column holds integers.
-        numbers: The grid, bounds, atoms and curve of the training rows, if the column holds numbers.
+        shape: The grid, bounds, atoms and curve of the training rows, if the column holds numbers.
         categories: The categories, sorted.
     """
 
@@ -33,7 +33,7 @@ class Column:
     std: float = 1.0
     low: int = 0
     high: int = 1
-    numbers: Numbers = Numbers()
+    shape: Shape = Shape()
     categories: tuple[str, ...] = ()
 
     @property
@@ -51,6 +51,6 @@ class Column:
         if self.kind == "real" and real is not None:
             return Standardised(WithMissing(real) if self.missing else real, self.mean, self.std)
         if self.kind in ("real", "integer"):
-            return self.numbers.conditional(missing=self.missing)
+            return self.shape.conditional(missing=self.missing)
         family: Conditional = Categorical(len(self.categories)) if self.kind == "category" else Bernoulli()
         return WithMissing(family) if self.missing else family

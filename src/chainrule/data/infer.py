@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from chainrule.data.cells import as_texts
 from chainrule.data.column import Column
-from chainrule.data.numbers import numbers_of
+from chainrule.data.shape import shape_of
 from chainrule.data.schema import TableSchema, checked_arguments
 from chainrule.words import suggestion
 
@@ -88,11 +88,11 @@ def _infer(series: polars.Series, rows: Any, where: str, kind: str | None = None
         return Column(name, kind, missing, categories=categories)
     low, high = _ends(there, kind, label)
     chosen = series[np.asarray(rows)].drop_nulls()
-    numbers = numbers_of((chosen if chosen.n_unique() > 1 else there).cast(polars.Float64).to_numpy())
+    shape = shape_of((chosen if chosen.n_unique() > 1 else there).cast(polars.Float64).to_numpy())
     if kind == "integer":
-        return Column(name, kind, missing, low=int(low), high=int(high), numbers=numbers)
+        return Column(name, kind, missing, low=int(low), high=int(high), shape=shape)
     mean, std = _units(chosen, low, high, label)
-    return Column(name, kind, missing, mean=mean, std=std, numbers=numbers)
+    return Column(name, kind, missing, mean=mean, std=std, shape=shape)
 
 
 def _ends(there: polars.Series, kind: str, label: str) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from chainrule.conditionals import Columns, Conditional
 from chainrule.data.cells import decode_cells, encode_cells
 from chainrule.data.column import KINDS, Column
-from chainrule.data.numbers import Numbers
+from chainrule.data.shape import Shape
 from chainrule.words import suggestion
 
 Values = NDArray[np.float32]
@@ -51,11 +51,11 @@ class TableSchema:
     @property
     def config(self) -> dict[str, Any]:
         """Plain values that `from_config` takes: for each column the values that its kind needs."""
-        needed = {"real": ("mean", "std", "numbers"), "integer": ("low", "high", "numbers"), "category": ("categories",)}
+        needed = {"real": ("mean", "std", "shape"), "integer": ("low", "high", "shape"), "category": ("categories",)}
         columns = {}
         for column in self.columns:
             own = {name: getattr(column, name) for name in ("kind", "missing", *needed.get(column.kind, ()))}
-            own |= {"numbers": column.numbers.config} if "numbers" in own else {}
+            own |= {"shape": column.shape.config} if "shape" in own else {}
             columns[column.name] = own | ({"categories": list(column.categories)} if column.categories else {})
         return {"columns": columns}
 
@@ -92,7 +92,7 @@ class TableSchema:
                 share = (len(before) - len(there) + 1) / (len(before) + 2)
                 total += np.where(gap, -math.log(share), -math.log(1 - share))
             if column.kind == "integer":
-                family = column.numbers.conditional(missing=False)
+                family = column.shape.conditional(missing=False)
                 start = family.initial_parameters(torch.from_numpy(there))
                 nats = -family.distribution(start).log_prob(torch.from_numpy(np.where(gap, there[0], values))).numpy()
             elif column.kind == "real":
@@ -142,7 +142,7 @@ class TableSchema:
 
 TYPES: dict[str, Any] = {
     "kind": str, "missing": bool, "mean": (int, float), "std": (int, float), "low": int, "high": int,
-    "numbers": dict, "categories": (list, tuple),
+    "shape": dict, "categories": (list, tuple),
 }  # fmt: skip
 """The arguments of a column that a schema may have, and their types."""
 
@@ -161,5 +161,5 @@ def checked_arguments(name: Any, own: Any) -> dict[str, Any]:
             raise ValueError(f"column {name!r}: {key} expects another kind of value, got {value!r}")
     if own.get("low", 0) >= own.get("high", math.inf) or own.get("std", 1) <= 0:
         raise ValueError(f"column {name!r} expects low < high and a positive std, got {own}")
-    numbers = {"numbers": Numbers.from_config(own["numbers"])} if "numbers" in own else {}
-    return own | numbers | ({"categories": tuple(map(str, own["categories"]))} if "categories" in own else {})
+    shape = {"shape": Shape.from_config(own["shape"])} if "shape" in own else {}
+    return own | shape | ({"categories": tuple(map(str, own["categories"]))} if "categories" in own else {})

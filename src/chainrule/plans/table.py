@@ -4,7 +4,7 @@ What limits a table of some hundred rows is data, not computation. So a small ne
 for several orders of the columns, and the probabilities of whole rows are averaged, which brings more than any other
 choice. As rows become many, the network grows and the members become fewer, so that they fit into the minutes.
 
-Numbers have families of their own (`chainrule.data.numbers`): atoms, and a mixture on a curve. Where columns are nearly
+Shape have families of their own (`chainrule.data.shape`): atoms, and a mixture on a curve. Where columns are nearly
 collinear, a table of few rows is better whitened (`chainrule.models.WhitenedMADE`): what a regression leaves of a smooth
 column is close to one bell, for which one logistic is enough, and each further component is one more way to learn noise
 by heart. The validation part says which it is.

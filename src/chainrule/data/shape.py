@@ -1,4 +1,4 @@
-"""What the training rows say of a column of numbers: its grid, its bounds, the values that stand out, and its curve."""
+"""The shape of a column of numbers, by its training rows: its grid, its bounds, the values that stand out, and its curve."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ LEAST_ROWS = 5
 
 
 @dataclass(frozen=True)
-class Numbers:
-    """The numbers of a column.
+class Shape:
+    """The shape of a column of numbers: what its training rows have in common.
 
     Attributes:
         step: All values are ``origin`` plus a multiple of this; 0 if they are on no grid.
@@ -66,8 +66,8 @@ class Numbers:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Numbers:
-        """The numbers that `config` describes."""
+    def from_config(cls, config: Mapping[str, Any]) -> Shape:
+        """The shape that `config` describes."""
         plain: dict[str, Any] = {name: tuple(own) if isinstance(own, list) else own for name, own in config.items()}
         return cls(**plain)
 
@@ -107,8 +107,8 @@ class Numbers:
         return values if self.lower is None and self.upper is None else np.clip(values, self.lower, self.upper)
 
 
-def numbers_of(values: Floats) -> Numbers:
-    """The numbers of a column, from the values ``(N,)`` of training rows that are not missing.
+def shape_of(values: Floats) -> Shape:
+    """The shape of a column, from the values ``(N,)`` of training rows that are not missing.
 
     Raises:
         ValueError: If there are less than two different values.
@@ -123,7 +123,7 @@ def numbers_of(values: Floats) -> Numbers:
     knots, scores = _curve(unique[~chosen], counts[~chosen])
     if len(knots) < 2:
         knots, scores = _curve(unique, counts)
-    return Numbers(
+    return Shape(
         step=step,
         cells=cells,
         origin=float(unique[0]) if step else 0.0,

@@ -1,4 +1,4 @@
-"""Numbers of a column: grids, atoms, bounds and curves, found from training rows and kept by samples."""
+"""Shape of a column: grids, atoms, bounds and curves, found from training rows and kept by samples."""
 
 import numpy as np
 import pytest
@@ -7,13 +7,13 @@ from scipy import stats
 
 from chainrule.conditionals import Columns, Conditional, Curved, Gaussian, LogisticMixture, Standardised, WithAtoms
 from chainrule.conditionals.scores import InCells, Scores
-from chainrule.data.numbers import Numbers, grid_of, numbers_of
+from chainrule.data.shape import Shape, grid_of, shape_of
 
 pytestmark = pytest.mark.quick
 
 
-def _start(numbers: Numbers, values: np.ndarray) -> tuple[Conditional, torch.distributions.Distribution]:
-    family = numbers.conditional(missing=False)
+def _start(shape: Shape, values: np.ndarray) -> tuple[Conditional, torch.distributions.Distribution]:
+    family = shape.conditional(missing=False)
     return family, family.distribution(family.initial_parameters(torch.from_numpy(values)).double())
 
 
@@ -47,7 +47,7 @@ def test_cells_have_the_probabilities_of_scipy() -> None:
 @pytest.mark.parametrize("lower", [-0.5, None])
 def test_integers_beyond_those_of_training_are_improbable_and_not_impossible(lower: float | None) -> None:
     months = np.random.RandomState(0).choice([12.0, 24.0, 36.0, 48.0, 60.0], 500)
-    _, start = _start(numbers_of(months), months)
+    _, start = _start(shape_of(months), months)
     seen, unseen, far = (float(start.log_prob(torch.tensor(k).double())) for k in (60.0, 72.0, 1e9))
     assert np.isfinite(far)
     assert far < unseen < seen - 3
@@ -55,9 +55,9 @@ def test_integers_beyond_those_of_training_are_improbable_and_not_impossible(low
 
 def test_few_values_are_atoms_with_their_frequencies() -> None:
     values = np.repeat([1.0, 2.0, 3.0], [100, 300, 600])
-    numbers = numbers_of(values)
-    _, start = _start(numbers, values)
-    assert numbers.atoms == (1.0, 2.0, 3.0)
+    shape = shape_of(values)
+    _, start = _start(shape, values)
+    assert shape.atoms == (1.0, 2.0, 3.0)
     got = start.log_prob(torch.tensor([1.0, 2.0, 3.0]).double()).exp()
     np.testing.assert_allclose(got.numpy(), [0.1, 0.3, 0.6], atol=2e-3)
 
@@ -65,10 +65,10 @@ def test_few_values_are_atoms_with_their_frequencies() -> None:
 def test_a_column_with_many_zeros_has_zeros_and_a_density() -> None:
     generator = np.random.RandomState(0)
     values = np.where(generator.rand(4000) < 0.9, 0.0, generator.lognormal(8, 1, 4000))
-    numbers = numbers_of(values)
-    family, start = _start(numbers, values)
+    shape = shape_of(values)
+    family, start = _start(shape, values)
     samples = start.sample(torch.Size([4000])).numpy()
-    assert numbers.atoms == (0.0,)
+    assert shape.atoms == (0.0,)
     assert family.atoms is not None and family.atoms.tolist() == [0.0]
     assert abs((samples == 0).mean() - 0.9) < 0.02
     assert (samples >= 0).all()
@@ -78,7 +78,7 @@ def test_a_column_with_many_zeros_has_zeros_and_a_density() -> None:
 @pytest.mark.parametrize("scale", [1e-4, 1.0, 1e7])
 def test_positive_and_skewed_numbers_stay_positive_in_any_unit(scale: float) -> None:
     values = scale * np.random.RandomState(1).lognormal(0, 1.5, 3000)
-    _, start = _start(numbers_of(values), values)
+    _, start = _start(shape_of(values), values)
     samples = start.sample(torch.Size([20_000])).numpy()
     assert (samples >= 0).all()
     assert stats.ks_2samp(samples, values).statistic < 0.03
@@ -86,10 +86,10 @@ def test_positive_and_skewed_numbers_stay_positive_in_any_unit(scale: float) -> 
 
 def test_caps_are_bounds_and_atoms() -> None:
     values = np.random.RandomState(2).normal(0, 1, 3000).clip(-1, None)
-    numbers = numbers_of(values)
-    _, start = _start(numbers, values)
-    assert numbers.lower == -1 and numbers.upper is None
-    assert -1.0 in numbers.atoms
+    shape = shape_of(values)
+    _, start = _start(shape, values)
+    assert shape.lower == -1 and shape.upper is None
+    assert -1.0 in shape.atoms
     assert float(start.sample(torch.Size([5000])).min()) >= -1.001
 
 
@@ -103,9 +103,9 @@ def test_the_grid_of_a_column_is_found(values: list[float], step: float) -> None
 
 def test_samples_are_on_the_grid_and_its_density_is_that_of_cells() -> None:
     cents = np.random.RandomState(3).gamma(3, 10, 5000).round(2)
-    numbers = numbers_of(cents)
-    family, start = _start(numbers, cents)
-    samples = numbers.within(start.sample(torch.Size([1000])).double().numpy())
+    shape = shape_of(cents)
+    family, start = _start(shape, cents)
+    samples = shape.within(start.sample(torch.Size([1000])).double().numpy())
     np.testing.assert_array_equal(samples, samples.round(2))
     grid = torch.arange(0, 200_00).double() / 100
     assert float(start.log_prob(grid).exp().sum() * 0.01) == pytest.approx(1, abs=2e-3)
@@ -114,21 +114,21 @@ def test_samples_are_on_the_grid_and_its_density_is_that_of_cells() -> None:
 
 def test_single_precision_finds_every_cell_of_a_grid() -> None:
     values = np.arange(0, 20_000) / 100 + 330.01
-    numbers = numbers_of(values)
-    family = numbers.conditional(missing=False)
+    shape = shape_of(values)
+    family = shape.conditional(missing=False)
     assert isinstance(family, Standardised)
     places = family.units.z(torch.from_numpy(values).float())
     torch.testing.assert_close(places, torch.arange(20_000.0))
 
 
 def test_config_builds_equal_numbers() -> None:
-    numbers = numbers_of(np.random.RandomState(4).gamma(2, 3, 500).round(1))
-    assert Numbers.from_config(numbers.config) == numbers
+    shape = shape_of(np.random.RandomState(4).gamma(2, 3, 500).round(1))
+    assert Shape.from_config(shape.config) == shape
 
 
 def test_one_value_is_refused() -> None:
     with pytest.raises(ValueError, match="two or more different values, got 1"):
-        numbers_of(np.ones(5))
+        shape_of(np.ones(5))
 
 
 @pytest.mark.parametrize(
