@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from chainrule.data.cells import as_texts
 from chainrule.data.column import Column
-from chainrule.data.shape import shape_of
 from chainrule.data.schema import TableSchema, checked_arguments
+from chainrule.data.shape import shape_of
 from chainrule.words import suggestion
 
 MAX_CATEGORIES = 1000
