@@ -12,8 +12,8 @@ from chainrule.training.settings import Training
 pytestmark = pytest.mark.quick
 
 REALS = ["real"] * 10
-PLANS = [table_plan(rows, kinds, 3.0) for rows in (80, 2000, 30_000) for kinds in (["integer"] * 4, ["real"] * 4)]
-PLANS += [rows_plan(rows, 40, levels, 3.0) for rows in (80, 2000, 30_000) for levels in (2, 5)]
+PLANS = [table_plan(rows, kinds, 3.0) for rows in (80, 2000, 100_000) for kinds in (["integer"] * 4, ["real"] * 4)]
+PLANS += [rows_plan(rows, 40, levels, 3.0) for rows in (80, 2000, 100_000) for levels in (2, 5)]
 
 
 @pytest.mark.parametrize("plan", PLANS)
@@ -28,7 +28,7 @@ def test_every_candidate_is_a_model_and_a_training(plan: Plan) -> None:
 
 
 def test_few_rows_have_members_and_many_have_one_large_network() -> None:
-    few, many = table_plan(300, REALS, 3.0), table_plan(30_000, REALS, 3.0)
+    few, many = table_plan(300, REALS, 3.0), table_plan(100_000, REALS, 3.0)
     assert few.settings["members"] == 8
     assert "members" not in many.settings
     assert many.candidates == ()
@@ -45,7 +45,7 @@ def test_categories_come_first_and_members_differ_in_the_rest() -> None:
     orders = table_plan(300, [*REALS, "category", "boolean"], 3.0).settings["orders"]
     assert all(set(order[:2]) == {10, 11} for order in orders)
     assert len({tuple(order) for order in orders}) == 8
-    alone = table_plan(30_000, ["real", "category"], 3.0).settings
+    alone = table_plan(100_000, ["real", "category"], 3.0).settings
     assert alone["model.order"] == [1, 0]
 
 

@@ -21,8 +21,8 @@ import numpy as np
 
 from chainrule.plans.plan import Plan, Settings
 
-FEW, SOME, MANY = 500, 5_000, 20_000
-"""Training rows up to which a table is small, of middle size, and large."""
+FEW, SOME, MANY, HUGE = 500, 5_000, 50_000, 200_000
+"""Training rows up to which a table is small, of middle size, large, and not yet huge."""
 
 NETWORK: Settings = {"model": "MADE", "model.embedding_size": 16}
 """A network of the numbers' own families; `REGRESSIONS` are of densities, which they whiten."""
@@ -116,7 +116,7 @@ def _network(rows: int) -> Settings:
 
 def _training(rows: int) -> Settings:
     """The steps and their size: about 20 epochs of many rows, and as many steps as ever help of few."""
-    batch = 64 if rows <= SOME else 256
+    batch = 64 if rows <= SOME else 256 if rows <= HUGE else 1024
     steps = 800 if rows <= FEW else 5000 if rows <= SOME else max(4000, 20 * rows // batch)
     return {
         "batch_size": batch,
