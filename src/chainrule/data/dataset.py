@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,6 +28,7 @@ class Dataset:
         splits: The examples by split: ``train`` to learn from, ``valid`` to choose by, ``test`` to report on.
         origin: Plain values that say where the examples come from and how they were split.
         labels: Class of every example, ``(N,)`` int64 per split, where there are classes.
+        notes: What became of parts of the data, where that may surprise, a line each.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Dataset:
     splits: Mapping[str, Examples]
     origin: Mapping[str, Any]
     labels: Mapping[str, Tensor] | None = None
+    notes: Sequence[str] = ()
 
     @property
     def headline(self) -> str:

@@ -17,7 +17,8 @@ from torch import Tensor
 from chainrule.conditionals import Conditional
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
-from chainrule.data.read.table import chunks_of, read_all, read_frame
+from chainrule.data.read.column_types import with_type
+from chainrule.data.read.table import chunks_of, read_all, read_cells
 from chainrule.data.schema import TableSchema
 from chainrule.data.write import FRAMES, check_suffix, write_frame
 from chainrule.kinds.base import Kind
@@ -64,7 +65,7 @@ class TableKind(Kind):
     format: TableSchema
 
     def plan(self, dataset: Dataset, minutes: float, device: str) -> Plan:
-        return table_plan(len(dataset.train), [column.kind for column in self.format.used], minutes)
+        return table_plan(len(dataset.train), [column.family for column in self.format.used], minutes)
 
     def conditional(self, family: str | None, arguments: Mapping[str, Any]) -> Conditional:
         if family is not None:
@@ -90,7 +91,7 @@ class TableKind(Kind):
         return read_all(path, self.format)
 
     def write(self, x: Tensor, path: Path) -> str:
-        write_frame(self.format.decode(x.cpu().numpy()), path)
+        write_frame(self.format.decode(x.cpu().numpy(), text=path.suffix == ".csv"), path)
         return f"{len(x)} rows"
 
     def leave_samples(self, model: AutoregressiveModel, dataset: Dataset, folder: Path) -> None:
@@ -102,26 +103,30 @@ class TableKind(Kind):
         if path is None:
             raise ValueError("complete expects a FILE of rows with empty cells, as the run was fitted on a table")
         check_suffix(request.out, FRAMES)
-        frame = read_frame(path, self.format.texts)
+        cells = read_cells(path)
+        frame = cells.frame
         x = torch.from_numpy(self.format.encode(frame, path.name, gaps=True))
         context = one_class(model, request.source.label, len(x))
         count = request.draws or (POINT_DRAWS if request.mean else 1)
         draws, methods = fill(
             model, x, draws=count, particles=request.particles, context=context, **request.drawing.settings()
         )
-        write_frame(self._filled(frame, draws, mean=request.mean), request.out)
+        filled = self._filled(frame, draws, mean=request.mean)
+        if cells.text and request.out.suffix != ".csv":
+            filled = filled.with_columns(map(with_type, filled.select(polars.selectors.string())))
+        write_frame(filled, request.out)
         lines = [f"filled {int(x.isnan().sum())} cells of {len(x)} rows, {count} x, in {request.out}"]
         return lines + [f"{rows} rows {method}" for method, rows in methods.items()]
 
     def _filled(self, frame: polars.DataFrame, draws: Tensor, *, mean: bool) -> polars.DataFrame:
         """``frame`` with its gaps filled: once by the mean of all draws, or once for each draw."""
         if mean:
-            return _into(frame, self.format.decode(point_estimates(draws, self.format).numpy()))
+            return self.format.fill(frame, point_estimates(draws, self.format).numpy())
         if len(draws) == 1:
-            return _into(frame, self.format.decode(draws[0].numpy()))
+            return self.format.fill(frame, draws[0].numpy())
         rows = polars.int_range(1, len(frame) + 1, eager=True)
         return polars.concat(
-            _into(frame, self.format.decode(draw.numpy()))
+            self.format.fill(frame, draw.numpy())
             .insert_column(0, rows.alias("row"))
             .insert_column(1, polars.Series("draw", [number] * len(frame)))
             for number, draw in enumerate(draws, start=1)
@@ -169,7 +174,9 @@ class TableKind(Kind):
         """
         unmissing, parts, count = self._never_missing(), [], 0
         order = model.order.permutation.cpu().numpy()
-        stand_in = np.array([column.low if column.kind == "integer" else 0 for column in self.format.used], np.float32)
+        stand_in = np.array(
+            [column.low if column.family == "integer" else 0 for column in self.format.used], np.float32
+        )
         for chunk in self._chunks(model, source):
             for start in range(0, len(chunk), BATCH):
                 x = chunk[start : start + BATCH]
@@ -196,7 +203,7 @@ class TableKind(Kind):
             return
         left = math.inf if source.limit is None else source.limit
         first = 0
-        for chunk in chunks_of(source.path, self.format):
+        for chunk in chunks_of(source.path):
             try:
                 x = self.format.encode(chunk, source.path.name, gaps=True, unseen=True)
             except ValueError as error:
@@ -211,22 +218,10 @@ class TableKind(Kind):
         return str(self.format).splitlines(), {}
 
 
-def _into(frame: polars.DataFrame, drawn: polars.DataFrame) -> polars.DataFrame:
-    """``frame`` with its empty cells, and the columns that it lacks, from ``drawn``; all else stays as it is."""
-    columns = [series for series in drawn if series.name not in frame.columns]
-    for name in drawn.columns:
-        if name in frame.columns and frame[name].null_count():
-            known, own = frame[name], drawn[name]
-            if known.dtype != own.dtype and not (known.dtype.is_integer() and own.dtype.is_integer()):
-                known = known.cast(own.dtype)
-            columns.append(polars.select(polars.coalesce(known, own).alias(name)).to_series())
-    return frame.with_columns(columns)
-
-
 def point_estimates(draws: Tensor, schema: TableSchema) -> Tensor:
     """One value ``(N, n)`` for each cell of draws ``(D, N, n)``: the mean of reals, the most frequent of others."""
     columns = []
     for index, column in enumerate(schema.used):
         values = draws[:, :, index]
-        columns.append(values.double().mean(0) if column.kind == "real" else values.mode(0).values)
+        columns.append(values.double().mean(0) if column.family == "real" else values.mode(0).values)
     return torch.stack(columns, dim=1)

@@ -52,7 +52,12 @@ class Planned:
         return self.plan.settings
 
     def __str__(self) -> str:
-        lines = [self.dataset.headline, f"plan: {self.model}", f"with {_words(self.settings)}"]
+        lines = [
+            self.dataset.headline,
+            *map("note: {}".format, self.dataset.notes),
+            f"plan: {self.model}",
+            f"with {_words(self.settings)}",
+        ]
         if self.plan.candidates:
             tried = "; ".join(_changes(candidate) for candidate in self.plan.candidates)
             lines.append(f"tried first, the best by validation is kept: {tried}")
@@ -66,6 +71,7 @@ class Planned:
         cost = {} if self.cost is None else self.cost.as_dict()
         return {
             "data": self.dataset.headline,
+            "notes": list(self.dataset.notes),
             "settings": self.settings,
             "candidates": list(self.plan.candidates),
             "reasons": list(self.plan.reasons),

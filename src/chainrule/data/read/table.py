@@ -1,12 +1,12 @@
 """Tables as data sets: rows of levels, or columns of numbers, categories and gaps.
 
 A text table is read once, as text. What it holds is then decided from all of its cells: levels, where every cell is a
-small integer, else columns of the types that `with_types` finds.
+small integer, else columns whose cells a schema reads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,10 +40,12 @@ class MixedParts:
     Attributes:
         frame: The rows of all files, one file after another.
         counts: The number of rows of each file.
+        text: True if all cells are text, as text files have them.
     """
 
     frame: polars.DataFrame
     counts: Sequence[int]
+    text: bool
 
     @property
     def rows(self) -> list[Rows]:
@@ -69,7 +71,7 @@ def load_table(path: Path, *, seed: int = 0, levels: int | None = None, schema: 
     if isinstance(content, MixedParts):
         rows = split_rows(len(content.frame), seed, str(path))
         origin = {"path": str(path.resolve()), "split_seed": seed}
-        found = _schema(described, content.frame, rows["train"], path.name)
+        found = _schema(described, content, rows["train"], path.name)
         return dataset_of_frame(path.resolve().name, content.frame, rows, found, origin)
     (array,) = content
     rows = split_rows(len(array), seed, str(path))
@@ -90,7 +92,7 @@ def load_tables(
         return dataset_of_levels(folder, arrays, dict.fromkeys(files), levels, {}, files)
     rows = dict(zip(files, content.rows, strict=True))
     name = folder.resolve().name
-    found = _schema(described, content.frame, rows["train"], name)
+    found = _schema(described, content, rows["train"], name)
     return dataset_of_frame(name, content.frame, rows, found, {"path": str(folder.resolve())})
 
 
@@ -103,7 +105,7 @@ def dataset_of_frame(
     kinds = [column.kind for column in schema.used]
     counted = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
     description = f"{name}: {len(frame)} rows of {len(kinds)} columns ({counted}), in the file's units"
-    return Dataset(name, description, schema, splits, origin)
+    return Dataset(name, description, schema, splits, origin, notes=tuple(schema.notes))
 
 
 def read_levels(path: Path, levels: int | None = None) -> Levels:
@@ -116,23 +118,28 @@ def read_levels(path: Path, levels: int | None = None) -> Levels:
     return gather(path, open_table(path).number_chunks(), levels)
 
 
-def read_frame(path: Path, texts: Collection[str] | None = None) -> polars.DataFrame:
-    """All rows of a table whose columns have names.
-
-    Args:
-        path: The table.
-        texts: Columns of a text table whose cells are taken as they are written, though they look like numbers; None
-            for those with numbers that begin with zeros, such as postal codes.
+def read_cells(path: Path) -> MixedParts:
+    """All rows of a table whose columns have names, as they are: text, or columns of the file's types.
 
     Raises:
         ValueError: If it can't be read, has no rows, or two columns have one name.
     """
     table = open_table(path)
-    return _typed([table], [list(table.chunks(ROWS))], texts).frame
+    return _gathered([table], [list(table.chunks(ROWS))])
 
 
-def chunks_of(path: Path, schema: TableSchema, rows: int = ROWS) -> Iterator[polars.DataFrame]:
-    """The rows of a table of a known schema, about ``rows`` at a time.
+def read_frame(path: Path) -> polars.DataFrame:
+    """All rows of a table whose columns have names, in columns of the types that all of their cells have.
+
+    Raises:
+        ValueError: If it can't be read, has no rows, or two columns have one name.
+    """
+    cells = read_cells(path)
+    return with_types(cells.frame) if cells.text else cells.frame
+
+
+def chunks_of(path: Path, rows: int = ROWS) -> Iterator[polars.DataFrame]:
+    """The rows of a table as they are, text or columns of the file's types, about ``rows`` at a time.
 
     Raises:
         ValueError: If it can't be read, has no rows, or two columns have one name.
@@ -140,7 +147,7 @@ def chunks_of(path: Path, schema: TableSchema, rows: int = ROWS) -> Iterator[pol
     table = open_table(path)
     chunk = None
     for chunk in table.chunks(rows):
-        yield _typed([table], [[chunk]], schema.texts).frame
+        yield table.frame([chunk])
     if chunk is None:
         table.frame([])
 
@@ -151,7 +158,7 @@ def read_all(path: Path, schema: TableSchema) -> tuple[ArrayExamples, None]:
     Raises:
         ValueError: If it can't be read, or a cell has no value of its column; it is named.
     """
-    x = np.concatenate([schema.encode(chunk, path.name) for chunk in chunks_of(path, schema)])
+    x = np.concatenate([schema.encode(chunk, path.name) for chunk in chunks_of(path)])
     return ArrayExamples(x, (x.shape[1],)), None
 
 
@@ -168,7 +175,7 @@ def read_tables(paths: Sequence[Path]) -> list[Levels] | MixedParts:
         return [read_levels(path) for path in paths]
     if all(part.holds_levels() for part in parts):
         return [part.gathered.array() for part in parts]
-    return _typed([part.table for part in parts], [part.cells() for part in parts], None)
+    return _gathered([part.table for part in parts], [part.cells() for part in parts])
 
 
 class _Part:
@@ -209,17 +216,12 @@ def _read(paths: Sequence[Path], levels: int | None, schema: Any) -> list[Levels
         return read_tables(paths) if levels is None else [read_levels(path, levels) for path in paths]
     if levels is not None:
         raise ValueError(f"expected no levels with a schema, which says which values a column has, got {levels}")
-    known = None if schema == INFER else schema
-    known = known if known is None or isinstance(known, TableSchema) else TableSchema.from_config(known)
     tables = [open_table(path) for path in paths]
-    texts = None if known is None else known.texts
-    return _typed(tables, [list(table.chunks(ROWS)) for table in tables], texts)
+    return _gathered(tables, [list(table.chunks(ROWS)) for table in tables])
 
 
-def _typed(
-    tables: Sequence[Table], chunks: Sequence[Sequence[polars.DataFrame]], texts: Collection[str] | None
-) -> MixedParts:
-    """The cells of the files of one table, in columns of types that hold all of their cells."""
+def _gathered(tables: Sequence[Table], chunks: Sequence[Sequence[polars.DataFrame]]) -> MixedParts:
+    """The cells of the files of one table, one file after another."""
     frames = [table.frame(own) for table, own in zip(tables, chunks, strict=True)]
     names = frames[0].columns
     for table, frame in zip(tables, frames, strict=True):
@@ -230,17 +232,13 @@ def _typed(
             if name not in names:
                 raise ValueError(f"{table.path}: expected the columns of {tables[0].path.name}, got {name!r} also")
     ordered = [frame.select(names) for frame in frames]
-    if all(isinstance(table, TextTable) for table in tables):
-        whole = with_types(polars.concat(ordered), texts)
+    text = [isinstance(table, TextTable) for table in tables]
+    if all(text):
+        whole = polars.concat(ordered)
     else:
-        whole = _concatenated(
-            [
-                with_types(frame, texts) if isinstance(table, TextTable) else frame
-                for table, frame in zip(tables, ordered, strict=True)
-            ],
-            tables,
-        )
-    return MixedParts(whole, [len(frame) for frame in frames])
+        typed = [with_types(frame) if own else frame for own, frame in zip(text, ordered, strict=True)]
+        whole = _concatenated(typed, tables)
+    return MixedParts(whole, [len(frame) for frame in frames], all(text))
 
 
 def _concatenated(frames: Sequence[polars.DataFrame], tables: Sequence[Table]) -> polars.DataFrame:
@@ -253,13 +251,13 @@ def _concatenated(frames: Sequence[polars.DataFrame], tables: Sequence[Table]) -
     return polars.concat(frames, how="vertical_relaxed")
 
 
-def _schema(described: Any, frame: polars.DataFrame, rows: Rows, where: str) -> TableSchema:
-    """The schema of ``frame`` by its description; the rows complete what the description leaves out."""
+def _schema(described: Any, content: MixedParts, rows: Rows, where: str) -> TableSchema:
+    """The schema of ``content`` by its description; the rows complete what the description leaves out."""
     if isinstance(described, TableSchema):
         return described
     if described is None or described == INFER:
-        return infer(frame, rows, where)
-    return complete_schema(described, frame, rows, where)
+        return infer(content.frame, rows, where, text=content.text)
+    return complete_schema(described, content.frame, rows, where, text=content.text)
 
 
 def _described(choice: SchemaChoice) -> Any:
