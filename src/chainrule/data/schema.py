@@ -109,9 +109,9 @@ class TableSchema:
         """The schema in words, a line for each column, with its first cells in ``frame``."""
         lines = []
         for line, column in zip(str(self).splitlines(), self.columns, strict=True):
-            cells = frame[column.name].drop_nulls().head(EXAMPLES)
-            shown = [str(cell)[:30] for cell in cells.to_list()]
-            lines.append(f"{line}  (as in {', '.join(dict.fromkeys(shown))})" if shown else line)
+            cells = frame[column.name].drop_nulls().head(100).unique(maintain_order=True).to_list()
+            shown = [str(cell)[:30] for cell in cells if cell != ""][:EXAMPLES]
+            lines.append(f"{line}  (as in {', '.join(shown)})" if shown else line)
         return "\n".join(lines)
 
     def encode(self, frame: polars.DataFrame, where: str, *, gaps: bool = False, unseen: bool = False) -> Values:
@@ -201,7 +201,7 @@ def checked_arguments(name: Any, own: Any) -> dict[str, Any]:
     if not isinstance(own, dict) or own.get("kind") not in KINDS:
         got = own.get("kind") if isinstance(own, dict) else own
         raise ValueError(f"column {name!r} expects a kind of {', '.join(KINDS)}, got {got!r}")
-    types = TYPES | OF_CODECS
+    types = OF_CODECS | TYPES | CODECS[own["kind"]].types()
     for key, value in own.items():
         if key not in types:
             known = ", ".join(TYPES | CODECS[own["kind"]].types())

@@ -1,4 +1,4 @@
-"""Columns of dates, times, datetimes and durations: a number of units from an origin."""
+"""Columns of dates, times, datetimes and durations: a number of units since a moment."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ DTYPES: dict[str, str] = {"date": "Date", "time": "Time", "datetime": "Datetime(
 
 @dataclass(frozen=True)
 class Times(Codec):
-    """A date, a time, a datetime or a duration, as a number of ``unit`` from an ``origin``.
+    """A date, a time, a datetime or a duration, as a number of ``unit`` since a moment.
 
     Attributes:
         as_text: True if a column of text in a typed table holds them.
         format: The format in text, as strftime has it; of durations, ``clock``, ``days`` or ``iso``.
         zone: The time zone behind every time in text, such as ``Z``.
         unit: The coarsest unit that all values are whole multiples of.
-        origin: The first date or datetime, as ISO 8601; empty for times and durations.
+        since: The first date or datetime, as ISO 8601; empty for times and durations.
     """
 
     dtype: str = "Date"
@@ -44,7 +44,7 @@ class Times(Codec):
     format: str = ""
     zone: str = ""
     unit: str = "days"
-    origin: str = ""
+    since: str = ""
 
     @property
     def type(self) -> polars.DataType:
@@ -62,10 +62,10 @@ class Times(Codec):
 
     @property
     def _start(self) -> int:
-        """The ticks of the origin."""
-        if not self.origin:
+        """The ticks of that moment."""
+        if not self.since:
             return 0
-        start = polars.Series([datetime.datetime.fromisoformat(self.origin)], dtype=polars.Datetime("us"))
+        start = polars.Series([datetime.datetime.fromisoformat(self.since)], dtype=polars.Datetime("us"))
         return int(start.to_physical()[0]) * 1000 // _nanoseconds(self.type)
 
     @property
@@ -142,11 +142,11 @@ def find_times(cells: polars.Series, *, text: bool, format: str | None = None) -
 
 
 def _with_units(codec: Times, times: polars.Series) -> Times:
-    """The codec with the origin and the unit of ``times``."""
+    """The codec with the first moment and the unit of ``times``."""
     if isinstance(times.dtype, polars.Date | polars.Datetime):
         first = times.min()
         assert isinstance(first, datetime.date)
-        codec = replace(codec, origin=first.isoformat() if times.dtype == polars.Date else _iso(times))
+        codec = replace(codec, since=first.isoformat() if times.dtype == polars.Date else _iso(times))
     offsets = times.to_physical().cast(polars.Int64) - codec._start
     tick = _nanoseconds(times.dtype)
     for unit, nanoseconds in NANOSECONDS.items():
