@@ -79,11 +79,11 @@ class Planned:
         }
 
 
-def plan(data: str | Path, **given: Any) -> Planned:
+def plan(data: str | Path | Any, **given: Any) -> Planned:
     """The plan of ``chainrule.fit(data, **given)``: the model, the settings, and what they will cost.
 
     Args:
-        data: A named data set, a file or a folder.
+        data: A named data set, a file or a folder; or a frame of polars or pandas.
         **given: Settings that override the plan's, by name, such as ``minutes=10``; ``model.`` and ``conditional.``
             begin the names of their arguments, so give those as ``**{"model.dropout": 0.1}``.
 
@@ -91,17 +91,18 @@ def plan(data: str | Path, **given: Any) -> Planned:
         ValueError: If the data are of no kind, nothing can be learnt from them, or a setting does not fit them.
         FileNotFoundError: If a file is missing.
     """
-    settings = {"data": str(data)} | given
+    frame = None if isinstance(data, str | Path) else data
+    settings = {"data": name_of(data)} | given
     Training.of(training_settings(settings))  # a number out of range is refused before the data are read
     guess = "model" not in given and not any(name in given for name in READING)
-    if guess and (series := series_column_of(Path(data).expanduser())):
+    if guess and frame is None and (series := series_column_of(Path(data).expanduser())):
         settings["series"] = series
-    dataset = load_data(settings)
+    dataset = load_data(settings, frame)
     kind = kind_of(dataset)
     planned = kind.plan(dataset, settings.get("minutes", MINUTES), check_device(settings.get("device", "auto")))
     planned = Plan({"minutes": MINUTES} | planned.settings, planned.candidates, planned.reasons).overridden(settings)
     if any(name in planned.settings and name not in settings for name in READING):
-        dataset = load_data(planned.settings)  # the plan says how to read it, too
+        dataset = load_data(planned.settings, frame)  # the plan says how to read it, too
     check_members(planned.settings, dataset)
     dataset = limited(dataset, planned.settings)
     model = build(planned.settings, dataset)
@@ -112,6 +113,11 @@ def plan(data: str | Path, **given: Any) -> Planned:
     shape = f"{model.num_variables} variables {model.event_shape}"
     words = f"{type(model).__name__} of {shape}, {model.conditional}"
     return Planned(dataset, planned, words, cost)
+
+
+def name_of(data: Any) -> str:
+    """The name of data in settings: a name or a path as it is; all frames have one."""
+    return str(data) if isinstance(data, str | Path) else "frame"
 
 
 def _words(settings: Settings) -> str:

@@ -111,7 +111,7 @@ def _modelled(
     booleans = find_booleans(there, text=text)
     if booleans is not None:
         return "boolean", booleans
-    numbers = find_numbers(there, text=text)
+    numbers = None if _are_compact_dates(there) else find_numbers(there, text=text)
     if numbers is not None:
         return ("integer" if numbers.decimals == 0 else "real"), numbers
     times = find_times(there, text=text) if dtype == polars.String else None
@@ -122,6 +122,14 @@ def _modelled(
     if not there.str.contains(CODE).any():
         _refuse_strays(there)
     return "category", find_categories(there, plain.gather(rows).drop_nulls(), text=text)
+
+
+def _are_compact_dates(there: polars.Series) -> bool:
+    """True for text such as 20260131 in all cells, which would be numbers too."""
+    if there.dtype != polars.String or not there.head(100).str.contains(r"^(19|20)\d{6}$").all():
+        return False
+    found = find_time_format(there)
+    return found is not None and found[0] == "date"
 
 
 def _refuse_strays(there: polars.Series) -> None:

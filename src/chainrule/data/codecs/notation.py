@@ -19,6 +19,9 @@ PREFIX = re.compile(r"^([A-Z]{0,3}[$€£¥₹₩₽₺₴₫₪฿₦₱¢]|USD
 SUFFIX = re.compile(r"^\s?[^\W\d_]{0,10}[%‰°²³$€£¥₹/]?[^\W\d_]{0,4}$")
 """Percent, currencies and units."""
 
+MARKS = ((".", ""), (".", ","), (",", ""), (",", "."), (".", " "), (",", " "))
+"""Decimal marks and separators of thousands that are tried where cells disagree."""
+
 GROUPED = r"^\d{{1,3}}(?:{0}\d{{3}})+(?:{1}\d*)?$"
 
 
@@ -94,25 +97,18 @@ def find_notation(there: polars.Series) -> Notation | None:
 
 def find_most_common(there: polars.Series) -> Notation:
     """The notation of most cells, some of which are no numbers in any."""
-    plain = there.cast(polars.Float64, strict=False).is_not_null()
-    if 2 * int(plain.sum()) >= len(plain):
+    if 2 * there.cast(polars.Float64, strict=False).count() >= len(there):
         return Notation()
     parts = there.str.extract_groups(CELL).struct.unnest()
     parts.columns = ["first", "prefix", "second", "digits", "suffix"]
-    counts = (
-        parts.drop_nulls("digits")
-        .with_columns(polars.col("prefix", "suffix").fill_null(""))
-        .group_by("prefix", "suffix")
-        .len()
-    )
-    best = counts.sort("len", descending=True).row(0, named=True) if len(counts) else None
-    if best is None or not (PREFIX.match(best["prefix"]) and SUFFIX.match(best["suffix"])):
+    around = parts.drop_nulls("digits").select(polars.col("prefix", "suffix").fill_null(""))
+    if len(around) == 0:
         return Notation()
-    own = parts.filter(
-        polars.col("prefix").fill_null("") == best["prefix"], polars.col("suffix").fill_null("") == best["suffix"]
-    )
-    marks = _marks(own["digits"].drop_nulls()) or (".", "")
-    return Notation(*marks, best["prefix"], best["suffix"])
+    prefix, suffix, _ = around.group_by("prefix", "suffix").len("cells").sort("cells", descending=True).row(0)
+    if not (PREFIX.match(prefix) and SUFFIX.match(suffix)):
+        return Notation()
+    candidates = [Notation(*marks, prefix, suffix) for marks in MARKS]
+    return max(candidates, key=lambda own: own.strip(there).cast(polars.Float64, strict=False).count())
 
 
 def _marks(digits: polars.Series) -> tuple[str, str] | None:

@@ -98,19 +98,18 @@ class Numbers(Codec):
         dtype = dtype_of(self.dtype or ("Int64" if self.decimals == 0 else "Float64"))
         if dtype == polars.String:
             return self.texts(numbers)
-        values = as_series(self._rounded(numbers))
         if isinstance(dtype, polars.Decimal):
-            return values.cast(dtype, strict=False)
+            return as_series(self._rounded(numbers)).cast(dtype, strict=False)
         if not dtype.is_integer():
-            return values.cast(dtype)
-        whole = values.round().cast(polars.Int128, strict=False)
+            return as_series(self._rounded(numbers)).cast(dtype)
+        whole = self._whole(numbers)
         low, high = (polars.select(end).item() for end in (dtype.min(), dtype.max()))  # type: ignore[attr-defined]
         return whole.clip(low, high).cast(dtype)
 
     def texts(self, numbers: Numbers64) -> polars.Series:
         values = as_series(self._rounded(numbers))
         if self.decimals == 0:
-            texts = values.round().cast(polars.Int128, strict=False).cast(polars.String)
+            texts = self._whole(numbers).cast(polars.String)
         elif self.decimals is None:
             texts = values.cast(polars.String)
             texts = texts if self.least else texts.str.strip_suffix(".0")
@@ -118,6 +117,11 @@ class Numbers(Codec):
             exact = values.cast(polars.Decimal(38, self.decimals), strict=False).cast(polars.String)
             texts = exact.str.replace(rf"^(.*\.\d{{{self.least}}}\d*?)0+$", "${1}").str.strip_chars_end(".")
         return filled(self.notation.dress(texts), self.gap)
+
+    def _whole(self, numbers: Numbers64) -> polars.Series:
+        """Integers in the file's own units, exactly."""
+        whole = as_series(numbers).round().cast(polars.Int128, strict=False)
+        return whole + polars.Series([int(self.origin)], dtype=polars.Int128)
 
     def _rounded(self, numbers: Numbers64) -> Numbers64:
         """Numbers in the file's own units, with the decimals of the file or those that single precision has."""

@@ -58,9 +58,9 @@ class TimeFormat:
         return texts + self.zone if self.zone else texts
 
     @property
-    def numeric_day_and_month(self) -> bool:
-        """True if the day and the month are numbers and come before the year, in a sequence that one might doubt."""
-        return bool(re.match(r"%-?[dm][./-]%-?[dm]", self.format))
+    def doubtful(self) -> bool:
+        """True if one might read the same cells as other dates, or as numbers."""
+        return self.format == COMPACT or bool(re.match(r"%-?[dm][./-]%-?[dm]", self.format))
 
 
 def standard_format(dtype: polars.DataType) -> str:
@@ -84,7 +84,7 @@ def find_time_format(cells: polars.Series, given: str | None = None) -> tuple[st
     if not fitting:
         return None
     kind, chosen = fitting[0]
-    if len(fitting) > 1 and chosen.numeric_day_and_month:
+    if len(fitting) > 1 and chosen.doubtful:
         chosen = min((own for _, own in fitting), key=lambda own: _irregularity(own.parse(cells, TYPES[kind])))
     return kind, _as_written(chosen, cells.head(HEAD), TYPES[kind])
 

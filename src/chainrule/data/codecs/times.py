@@ -71,7 +71,7 @@ class Times(Codec):
     @property
     def note(self) -> str:
         """How dates are read, where one might doubt it."""
-        return f"read as {self.format}" if self._format.numeric_day_and_month else ""
+        return f"read as {self.format}" if self._format.doubtful else ""
 
     def typed(self, cells: polars.Series) -> polars.Series:
         """Cells as times of the column's type; null where they can't be read."""

@@ -97,15 +97,20 @@ def load_tables(
 
 
 def dataset_of_frame(
-    name: str, frame: polars.DataFrame, rows: Mapping[str, Rows], schema: TableSchema, origin: dict[str, Any]
+    name: str,
+    frame: polars.DataFrame,
+    rows: Mapping[str, Rows],
+    schema: TableSchema,
+    origin: dict[str, Any],
+    like: Any = None,
 ) -> Dataset:
-    """The data set of a frame whose rows are split as ``rows`` say."""
+    """The data set of a frame whose rows are split as ``rows`` say; ``like`` is the frame of pandas that it was."""
     x = schema.encode(frame, name)
     splits = {split: ArrayExamples(x, (x.shape[1],), np.asarray(own)) for split, own in rows.items()}
     kinds = [column.kind for column in schema.used]
     counted = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
     description = f"{name}: {len(frame)} rows of {len(kinds)} columns ({counted}), in the file's units"
-    return Dataset(name, description, schema, splits, origin, notes=tuple(schema.notes))
+    return Dataset(name, description, schema, splits, origin, notes=tuple(schema.notes), like=like)
 
 
 def read_levels(path: Path, levels: int | None = None) -> Levels:
@@ -249,6 +254,11 @@ def _concatenated(frames: Sequence[polars.DataFrame], tables: Sequence[Table]) -
                 expected = f"expected {first.dtype} as in {tables[0].path.name}, got {own.dtype}"
                 raise ValueError(f"{table.path}: column {own.name!r}: {expected}")
     return polars.concat(frames, how="vertical_relaxed")
+
+
+def described_schema(choice: SchemaChoice, content: MixedParts, rows: Rows, where: str) -> TableSchema:
+    """The schema of ``content`` by a person's choice; see `load_table`."""
+    return _schema(_described(choice), content, rows, where)
 
 
 def _schema(described: Any, content: MixedParts, rows: Rows, where: str) -> TableSchema:
