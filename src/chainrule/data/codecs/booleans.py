@@ -72,7 +72,7 @@ def find_booleans(cells: polars.Series, *, text: bool, numbers: bool = False) ->
         if not (numbers and cells.dtype.is_numeric() and cells.is_in([0, 1]).all()):
             return None
         return Booleans(dtype_name(cells.dtype), true_false=("1", "0"))
-    counts = cells.value_counts(sort=True, parallel=False) if cells.head(1000).n_unique() <= 8 else None
+    counts = cells.alias("").value_counts(sort=True) if cells.head(1000).n_unique() <= 8 else None
     if counts is None or len(counts) > 8:
         return None
     written = counts.to_series().to_list()

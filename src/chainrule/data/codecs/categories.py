@@ -101,7 +101,7 @@ def find_categories(cells: polars.Series, rows: polars.Series, *, text: bool) ->
     values = cells.unique().sort()
     if len(values) <= ALL:
         return Categories(dtype, categories=tuple(values.to_list()))
-    counts = rows.value_counts(name="count", sort=True).filter(polars.col("count") >= OFTEN).head(MOST)
+    counts = rows.alias("").value_counts(sort=True).filter(polars.col("count") >= OFTEN).head(MOST)
     frequent = counts.to_series().sort()
     rest = rows.filter(rows.is_in(frequent.to_list()).not_())
     if len(rest) == 0:

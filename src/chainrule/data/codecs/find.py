@@ -220,7 +220,7 @@ def _gap(cells: polars.Series, plain: polars.Series) -> str:
     """The most frequent word for an empty cell."""
     if cells.dtype != polars.String or plain.null_count() == 0:
         return ""
-    words = cells.filter(plain.is_null()).fill_null("").str.strip_chars().value_counts(sort=True)
+    words = cells.filter(plain.is_null()).fill_null("").str.strip_chars().alias("").value_counts(sort=True)
     return str(words.to_series()[0])
 
 
