@@ -58,14 +58,20 @@ class Booleans(Codec):
         return filled(polars.select(texts).to_series(), self.gap)
 
 
-def find_booleans(cells: polars.Series, *, text: bool, numbers: bool = False) -> Booleans | None:
+def find_booleans(
+    cells: polars.Series, *, text: bool, numbers: bool = False, given: tuple[str, ...] | None = None
+) -> Booleans | None:
     """The codec of a column of booleans; None if a cell is no boolean.
 
     Args:
         cells: The cells, without gaps.
         text: True for the cells of a text file.
         numbers: True to take 1 and 0 as booleans too.
+        given: The words for true and false that a person wrote into the schema.
     """
+    if given is not None:
+        codec = Booleans("String", true_false=given)
+        return None if len(given) != 2 or codec.read(cells).is_nan().any() else codec
     if cells.dtype == polars.Boolean:
         return Booleans()
     if cells.dtype != polars.String:

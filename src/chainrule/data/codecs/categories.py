@@ -101,8 +101,9 @@ def find_categories(cells: polars.Series, rows: polars.Series, *, text: bool) ->
     values = cells.unique().sort()
     if len(values) <= ALL:
         return Categories(dtype, categories=tuple(values.to_list()))
-    counts = rows.alias("").value_counts(sort=True).filter(polars.col("count") >= OFTEN).head(MOST)
-    frequent = counts.to_series().sort()
+    counts = rows.alias("").value_counts(sort=True).head(MOST)
+    often = max(1, int((counts["count"] >= OFTEN).sum()))  # one at least, beside the rare ones
+    frequent = counts.to_series().head(often).sort()
     rest = rows.filter(rows.is_in(frequent.to_list()).not_())
     if len(rest) == 0:
         return Categories(dtype, categories=tuple(frequent.to_list()))

@@ -24,6 +24,8 @@ TWO_LETTERS = r"^[A-Z]{2}$"
 CODES = 5
 """NA is a value, Namibia, in a column of at least so many other codes of two letters and nothing else."""
 
+DECLARED = "as the schema says"
+
 COMPOUND = "a list, a structure or binary data: left out, as no model of rows reads it"
 
 Found = tuple[str, Codec, str]
@@ -84,7 +86,7 @@ def find_codec_of_kind(
     elif kind in ("real", "integer"):
         codec = find_numbers(there, text=text, codes=True, given=given)
     elif kind == "boolean":
-        codec = find_booleans(there, text=text, numbers=True)
+        codec = find_booleans(there, text=text, numbers=True, given=given.get("true_false"))
     elif kind in DTYPES:
         found = find_times(there, text=text, format=given.get("format"))
         codec = found if found is not None and kind_of(found) == kind else None
@@ -173,6 +175,8 @@ def _names(strays: polars.Series, expected: str, why: str = "as most of its cell
     words = strays.unique(maintain_order=True).head(3).to_list()
     shown = ", ".join(repr(word[:30]) for word in words)
     count = f" in {len(strays):,} cells" if len(strays) > 1 else ""
+    if why == DECLARED:
+        return f"expects {expected}, {why}, got {shown}{count}"
     return (
         f"expects {expected}, {why}, got {shown}{count}: correct {'them' if len(strays) > 1 else 'it'}, or write a "
         f"--schema with gaps: [{', '.join(repr(word[:30]) for word in words)}] for empty cells, or with kind: category"
