@@ -167,7 +167,7 @@ def _stray(there: polars.Series, kind: str, given: dict[str, Any]) -> str:
     return _names(
         wrong if len(wrong) else there,
         {"real": "numbers", "integer": "numbers"}.get(kind, f"{kind}s"),
-        "as the schema says",
+        DECLARED,
     )
 
 
