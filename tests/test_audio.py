@@ -267,6 +267,12 @@ def test_commands(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[st
     x = torch.from_numpy(next(data.test.each()).astype("float32"))[None]
     log_prob = fitted.log_prob(x, data.classes("test")[:1]).item()
     assert figures["nats"] == pytest.approx(-log_prob, rel=1e-4)
+    run_command("evaluate", run, "--data", folder, "--json")  # all files, each of the class of its folder
+    whole = json.loads(capsys.readouterr().out)
+    assert whole["examples"] == sum(len(part) for part in data.splits.values())
+    each = [chainrule.evaluate_split(fitted, data, split)[0] for split in data.splits]
+    nats = sum(part.nats * part.examples for part in each) / whole["examples"]
+    assert whole["nats"] == pytest.approx(nats, rel=1e-5)
     run_command("describe", run)
     assert "receptive field: 8 samples, 1 ms" in capsys.readouterr().out
     run_command("sample", run, "-n", "2", "--class", "1", "--length", "50", "--out", tmp_path / "two.wav")
@@ -304,7 +310,7 @@ def test_commands_refuse_what_does_not_fit(folder: Path, tmp_path: Path, capsys:
     for i in range(3):
         write(tmp_path / "other" / f"{i}.wav", tone(400), rate=4000)
     run_command("evaluate", run, "--data", tmp_path / "other", "--json")
-    assert json.loads(capsys.readouterr().out)["samples"] == 800  # at the rate of the run
+    assert json.loads(capsys.readouterr().out)["samples"] == 2400  # all of them, at the rate of the run
     assert "which no ensemble reads" in refused(
         capsys, "fit", *model, "--data", str(folder), "--members", "2", "--out", str(tmp_path / "two")
     )

@@ -161,10 +161,10 @@ def test_a_frame_goes_in_and_comes_out() -> None:
 
 
 def test_one_extreme_row_does_not_stop_a_file(tmp_path: Path) -> None:
-    values = np.random.RandomState(1).normal(5, 2, 60).round(3).tolist()
+    values = np.random.RandomState(1).normal(0, 2, 60).round(3).tolist()
     frame = polars.DataFrame({"a": [*values, -1e300], "b": np.arange(61) % 7})
     data = chainrule.data.load(frame)
-    assert abs(data.format.columns[0].mean - 5) < 1  # type: ignore[attr-defined]
+    assert abs(data.format.columns[0].mean) < 1  # type: ignore[attr-defined]
     x = chainrule.data.load(frame).format.encode(frame, "t")  # type: ignore[attr-defined]
     assert np.isfinite(x).all()
     conditional = data.format.conditional()  # type: ignore[attr-defined]

@@ -12,7 +12,7 @@ from test_data_frames import ROWS, mixed
 
 import chainrule.data
 from chainrule.data.formats import RowsFormat
-from chainrule.data.read import levels, table, table_file
+from chainrule.data.read import levels, part, table, table_file
 from chainrule.data.read.table import chunks_of, read_cells, read_frame, read_levels
 from chainrule.data.schema import TableSchema
 
@@ -153,8 +153,8 @@ def test_a_file_whose_later_cells_are_no_levels_is_mixed(tmp_path: Path, monkeyp
     assert whole["a"].to_list() == [*(i % 3 for i in range(100)), 0.5]
     monkeypatch.setattr(table_file, "CHUNK_BYTES", 50)
     for limit in (10**6, 100):  # kept in memory, or read anew
-        monkeypatch.setattr(table, "SPILL_BYTES", limit)
-        found = table.read_tables([tmp_path / "t.csv"])
+        monkeypatch.setattr(part, "SPILL_BYTES", limit)
+        found = table.read_tables(table.open_tables([tmp_path / "t.csv"]))
         assert isinstance(found, table.MixedParts)
         assert found.frame["a"].cast(polars.Float64).equals(whole["a"])
 
@@ -196,7 +196,7 @@ def test_chunks_of_a_known_schema_are_all_rows(tmp_path: Path, monkeypatch: pyte
     mixed().write_csv(tmp_path / "people.csv")
     schema = schema_of(chainrule.data.load(tmp_path / "people.csv"))
     monkeypatch.setattr(table_file, "CHUNK_BYTES", 100)
-    chunks = list(chunks_of(tmp_path / "people.csv", rows=7))
+    chunks = list(chunks_of(tmp_path / "people.csv", schema, rows=7))
     assert len(chunks) > 1
     x = np.concatenate([schema.encode(chunk, "people.csv") for chunk in chunks])
     assert np.array_equal(x, schema.encode(mixed(), "people"), equal_nan=True)

@@ -157,7 +157,6 @@ BAD_TEXT = {
     "a,b\n1,0\n0,x\n": r"line 3, column 2 \('b'\): expected a number, got 'x'",
     "id,0,1\n3,1,0\n": "line 1, column 1: expected a number, got 'id'",
     ",1,0\n3,1,0\n": "line 1, column 1: expected a number, got an empty cell",
-    ",a,b\n0,1,0\n": "line 1: expected a name for every column, got an empty first one",
     "1,0\n0,x\n": "line 2, column 2: expected a number, got 'x'",
     "1,0\n,1\n": "line 2, column 1: expected a number, got an empty cell",
     "1,0\n0,1_0\n": "line 2, column 2: expected a number, got '1_0'",

@@ -45,12 +45,33 @@ def count(name: str) -> int:
     return {"image": 30, "rows": 40, "table": 40, "series": 1, "stream": 1, "documents": 20, "audio": 4}[name]
 
 
+@pytest.mark.parametrize("flag", [[], ["--data"]])
 @pytest.mark.parametrize("name", FILES)
-def test_evaluate_takes_all_of_a_file(name: str, data: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["evaluate", str(FOLDER / name), data, "--json"]) == 0
+def test_evaluate_takes_all_of_a_file(
+    name: str, data: str, flag: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", str(FOLDER / name), *flag, data, "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["examples"] == count(name)
     assert result["nats"] > 0
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "score", "marginal", "represent", "classify"])
+def test_a_file_has_no_split(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    more = {"marginal": ["--observe", "0.5"], "represent": ["--out", "x.npy"]}.get(verb, [])
+    rows = ["--data", str(FOLDER / "data" / "rows.csv")]
+    message = refused(capsys, verb, str(FOLDER / "rows"), *rows, *more, "--split", "train")
+    assert "--split expects a named set or the run's own data" in message
+    assert "did you mean digits?" in refused(capsys, verb, str(FOLDER / "rows"), *more, "--data", "digitz")
+
+
+def test_evaluate_and_score_agree_on_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run, data = str(FOLDER / "table"), str(FOLDER / "data" / "table.csv")
+    assert main(["score", run, data, "--out", str(tmp_path / "scores.csv")]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", run, "--data", data, "--json"]) == 0
+    nats = json.loads(capsys.readouterr().out)["nats"]
+    assert nats == pytest.approx(-polars.read_csv(tmp_path / "scores.csv")["log_prob"].mean(), rel=1e-6)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -199,7 +220,7 @@ def test_an_option_that_has_no_effect_is_refused(name: str, data: str, capsys: p
     run = str(FOLDER / name)
     for command in (["evaluate"], ["score"], ["represent", "--out", "x.npy"]):
         message = refused(capsys, command[0], run, data, *command[1:], "--split", "nonsense")
-        assert f"--split expects a data set, got {data}, all of which is read" in message
+        assert f"--split expects a named set or the run's own data, got {data}, all of which is read" in message
     if name not in ("stream", "documents"):
         assert "--color expects a run on text" in refused(capsys, "score", run, data, "--color")
     message = refused(capsys, "score", run, data, "--json", "--calibration", "train")
@@ -210,8 +231,17 @@ def test_an_option_that_has_no_effect_is_refused(name: str, data: str, capsys: p
 def test_complete_refuses_the_options_of_other_kinds(
     name: str, data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = {"n": "2", "observe": "0.5", "mean": None, "particles": "0", "draws": "2", "length": "3"}
-    taken = {"series": "draws length", "table": "n mean particles draws", "audio": "n observe draws"}
+    given = {
+        "n": "2",
+        "observe": "0.5",
+        "mean": None,
+        "point": "mean",
+        "quantiles": "0.5",
+        "particles": "0",
+        "draws": "2",
+        "length": "3",
+    }
+    taken = {"series": "draws length", "table": "n point mean quantiles particles draws", "audio": "n observe draws"}
     levels = "n observe particles draws"
     own = taken | {"stream": "n draws length", "documents": "n draws length", "image": levels, "rows": levels}
     for option, value in given.items():

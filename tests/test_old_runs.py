@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 import chainrule
-from chainrule.cli import main
 from chainrule.kinds import KINDS
-from chainrule.runs import open_run
+from chainrule.runs import evaluate_split, open_run
 
 FOLDER = Path(__file__).parent / "data" / "runs_of_0.1"
 EXPECTED: dict[str, float] = json.loads((FOLDER / "expected.json").read_text())
@@ -18,11 +17,12 @@ DATA = {"image": "digits", "audio": "audio", "stream": "text.txt", "documents": 
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_an_old_run_has_the_likelihood_that_it_had(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_old_run_has_the_likelihood_that_it_had(name: str) -> None:
     data = DATA.get(name, f"{name}.csv")
     spec = data if name == "image" else str(FOLDER / "data" / data)
-    assert main(["evaluate", str(FOLDER / name), "--data", spec, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["nats"] == pytest.approx(EXPECTED[name], rel=1e-5)
+    run = open_run(FOLDER / name)
+    evaluation, _ = evaluate_split(run.likelihood, run.dataset(spec), "test")
+    assert evaluation.nats == pytest.approx(EXPECTED[name], rel=1e-5)
 
 
 @pytest.mark.parametrize("name", EXPECTED)

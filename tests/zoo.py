@@ -13,11 +13,13 @@ from chainrule.conditionals import (
     Categorical,
     Columns,
     Conditional,
+    Curved,
     DiscretizedLogisticMixture,
     Gaussian,
     GaussianMixture,
     LogisticMixture,
     Standardised,
+    WithAtoms,
     WithMissing,
 )
 from chainrule.model import AutoregressiveModel
@@ -83,6 +85,7 @@ MODELS: dict[str, Callable[..., AutoregressiveModel]] = {
     "MADE 2": partial(MADE, hidden_sizes=[24, 20], activation="sigmoid", mask_seed=1),
     "MADE 3": partial(MADE, hidden_sizes=[80, 70, 90], mask_seed=2),
     "MADE direct": partial(MADE, hidden_sizes=[24, 20], direct=True),
+    "MADE embedding": partial(MADE, hidden_sizes=[24], direct=True, embedding_size=3),
     "NADE any order": partial(NADE, hidden_size=8, order_agnostic=True),
     "NADE any order, deep": partial(NADE, hidden_size=8, num_layers=2, order_agnostic=True, activation="relu"),
     "MADE masks": partial(MADE, hidden_sizes=[40, 40], num_masks=3, mask=2),
@@ -168,6 +171,7 @@ REAL_MODELS = [
     "NADE any order, deep",
     "MADE 1",
     "MADE direct",
+    "MADE embedding",
     "MADE orders",
     "MADE whitened",
     "MLP relu, classes",
@@ -180,6 +184,9 @@ REAL_MODELS = [
     "Ensemble of orders",
 ]
 """The models that are tried with real variables and columns of different kinds."""
+
+CURVE = Curved([0.5, 1.0, 3.0], [-1.0, 0.0, 1.0], lower=0.0, upper=4.0, components=2)
+CELLS = Curved([1.0, 3.0, 7.0, 20.0], [-1.5, -0.5, 0.5, 2.0], lower=-0.5, cells=True, components=2)
 
 REAL_CONDITIONALS: dict[str, tuple[Conditional, tuple[int, ...]]] = {
     "Gaussian": (Gaussian(), (2,)),
@@ -204,6 +211,17 @@ REAL_CONDITIONALS: dict[str, tuple[Conditional, tuple[int, ...]]] = {
                 Standardised(WithMissing(Gaussian()), shift=1.0, scale=2.0),
                 WithMissing(Categorical(3)),
                 Standardised(DiscretizedLogisticMixture(5, components=2), shift=3.0),
+            ]
+        ),
+        (4,),
+    ),
+    "Numbers on curves": (
+        Columns(
+            [
+                WithAtoms(CURVE, [0.0, 2.0]),
+                Standardised(WithMissing(WithAtoms(CELLS, [0.0, 3.0, 4.0])), shift=2.0, scale=0.5),
+                Curved([-1.0, 0.0, 4.0], [-1.0, 0.2, 1.5], components=1),
+                CELLS,
             ]
         ),
         (4,),

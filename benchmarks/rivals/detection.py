@@ -24,15 +24,20 @@ def detection(real: polars.DataFrame, sampled: polars.DataFrame) -> dict[str, An
     """The figures of as many sampled as real rows, with the same columns."""
     count = min(len(real), len(sampled), ROWS)
     real, sampled = (frame.sample(count, seed=seed) for seed, frame in enumerate((real, sampled)))
-    found = [_numbers(real[name], sampled[name]) for name in real.columns]
-    x, y = np.column_stack([numbers for numbers, _ in found]), np.repeat([1, 0], count)
-    few = [is_code and len(np.unique(numbers)) <= MOST for numbers, is_code in found]
+    (x, few), y = encoded(real, sampled), np.repeat([1, 0], count)
     scores = np.zeros(2 * count)
     for train, test in StratifiedKFold(3, shuffle=True, random_state=0).split(x, y):
         model = HistGradientBoostingClassifier(categorical_features=few, random_state=0).fit(x[train], y[train])
         scores[test] = model.predict_proba(x[test])[:, 1]
     auc = float(roc_auc_score(y, scores))
     return {"auc": auc, "score": 2 * (1 - max(auc, 0.5)), "rows": count}
+
+
+def encoded(real: polars.DataFrame, sampled: polars.DataFrame) -> tuple[np.ndarray, list[bool]]:
+    """The rows of both as numbers, one after another, and which columns are categories for gradient boosting."""
+    found = [_numbers(real[name], sampled[name]) for name in real.columns]
+    few = [is_code and len(np.unique(numbers)) <= MOST for numbers, is_code in found]
+    return np.column_stack([numbers for numbers, _ in found]), few
 
 
 def _numbers(real: polars.Series, sampled: polars.Series) -> tuple[np.ndarray, bool]:

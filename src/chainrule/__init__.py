@@ -25,13 +25,16 @@ if TYPE_CHECKING:
     from chainrule.tasks.evaluate import evaluate as evaluate
     from chainrule.tasks.gaps import fill as fill
     from chainrule.tasks.marginal import marginal as marginal
+    from chainrule.tasks.particles import Bounds as Bounds
     from chainrule.tasks.purify import purify as purify
     from chainrule.tasks.receptive_field import receptive_field as receptive_field
     from chainrule.tasks.represent import represent as represent
     from chainrule.tasks.sample import sample as sample
+    from chainrule.tasks.where import sample_where as sample_where
 
 _HOMES = {
     "AutoregressiveModel": "chainrule.model",
+    "Bounds": "chainrule.tasks.particles",
     "Calibration": "chainrule.tasks.anomaly",
     "Order": "chainrule.order",
     "anomaly_scores": "chainrule.tasks.anomaly",
@@ -50,6 +53,7 @@ _HOMES = {
     "receptive_field": "chainrule.tasks.receptive_field",
     "represent": "chainrule.tasks.represent",
     "sample": "chainrule.tasks.sample",
+    "sample_where": "chainrule.tasks.where",
     "save": "chainrule.runs.folder",
 }
 

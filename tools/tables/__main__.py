@@ -18,6 +18,7 @@ import columns
 import defaults
 import headline
 import images
+import sampled
 import speed
 import tasks
 import texts
@@ -50,6 +51,10 @@ TABLES = {
     "winerecipes": columns.recipes,
     "removed": columns.removed,
     "toldapart": columns.told_apart,
+    "sampledlarge": sampled.large,
+    "sampledsmall": sampled.small,
+    "sampledgoals": sampled.goals,
+    "imputation": sampled.imputation,
     "strange": anomalies.strange,
     "attacks": anomalies.attacks,
     "pvalues": anomalies.pvalues,

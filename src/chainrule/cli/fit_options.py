@@ -36,6 +36,11 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "table": {
         "--schema": ("FILE", "the kinds of its columns: a file by `chainrule schema`, or infer"),
         "--series": ("COLUMN", "take this column as one long sequence, a time series"),
+        "--encoding": (
+            "NAME",
+            "of a text file: latin-1, windows-1252, utf-16, ... (default: by its first bytes, or utf-8)",
+        ),
+        "--header": ("YES|NO", "whether its first line names the columns (default: by the cells below it)"),
     },
     "ensemble": {
         "--members": ("K", "fit this many models, each with a seed, and average them"),

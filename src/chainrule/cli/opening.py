@@ -13,6 +13,7 @@ from chainrule.data import NAMES
 from chainrule.kinds.requests import Drawing, Source
 from chainrule.model import AutoregressiveModel
 from chainrule.runs import OpenRun, model_class, open_run
+from chainrule.words import suggestion
 
 
 def opened(options: dict[str, Any]) -> OpenRun:
@@ -46,19 +47,22 @@ def _own_classes(name: str | None) -> dict[str, type]:
 
 
 def source_of(run: OpenRun, options: Options, limit: int | None = None) -> Source:
-    """The data that was asked for: all of the file DATA, or a split of a data set."""
-    path, data = options.get("file"), options["data"]
-    if path is not None and data is not None:
-        raise UsageError(f"expected DATA or --data, got both: {path} and {data}")
-    if str(path) in NAMES:
-        path, data = None, str(path)
+    """The data that was asked for: all of a file or folder, or a split of a named set or of the run's own data."""
+    if options.get("file") is not None and options["data"] is not None:
+        raise UsageError(f"expected DATA or --data, got both: {options['file']} and {options['data']}")
+    given = options["data"] if options.get("file") is None else str(options["file"])
+    named = given is None or given in NAMES
+    path = None if named else Path(given).expanduser()
     if path is not None:
-        options.refuse("split", expects=f"a data set, got {path}, all of which is read")
+        if not path.exists() and path.name == given and not path.suffix:
+            raise UsageError(f"expected a file, a folder or a named set, got {given!r}{suggestion(given, NAMES)}")
+        options.refuse("split", expects=f"a named set or the run's own data, got {given}, all of which is read")
     return Source(
         path=path,
-        load=lambda: run.dataset(data),
+        load=lambda: run.dataset(given if named else None),
         split=options["split"],
         settings=run.settings,
+        classes=tuple(run.config.get("data", {}).get("classes", ())),
         label=options.get("label"),
         limit=limit,
     )

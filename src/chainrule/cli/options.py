@@ -19,11 +19,11 @@ PICTURE = "a .png, .pdf or .svg file"
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "run": {"type": Path, "metavar": "RUN", "help": "a run folder, as `chainrule fit` wrote it"},
-    "file": {"type": Path, "nargs": "?", "metavar": "DATA", "help": "all of a file or a folder; by default --data"},
+    "file": {"type": Path, "nargs": "?", "metavar": "DATA", "help": "the same as --data"},
     "--device": {"default": "auto", "help": "auto, cpu, cuda or mps (default auto)"},
     "--model": {"metavar": "MODULE:CLASS", "help": "your own class, if the run was fitted with it"},
-    "--data": {"help": "a named data set, a file or a folder (default: what the run was fitted on)"},
-    "--split": {"default": "test", "help": "train, valid or test (default test)"},
+    "--data": {"help": "a file or a folder, all of it; or a named set (default: what the run was fitted on)"},
+    "--split": {"default": "test", "help": "of a named set or the run's own data: train, valid or test (default)"},
     "--batch-size": {"type": int, "default": 256, "help": "examples per pass (default 256)"},
     "--json": {"action": "store_true", "help": "print JSON on standard output, and nothing else there"},
     "--out": {"type": Path, "help": "the file to write"},
@@ -35,12 +35,21 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--top-p": {"type": float, "help": "draw from the most probable values of this total probability only"},
     "--greedy": {"action": "store_true", "help": "take the most probable value of every variable"},
     "--prompt": {"help": "the beginning of every example of text"},
+    "--where": {
+        "metavar": "CONDITIONS",
+        "help": "of a table: rows that meet all of them, such as 'sex=Female, age>=60, 10<=income<20'",
+    },
     "--length": {"type": int, "help": "values to draw in a sequence (default: the model's event)"},
     "--precision": {"default": "32-true", "help": "32-true, or bf16-mixed: faster for many examples of a wide model"},
     "--observe": {"help": OBSERVE},
-    "--mean": {"action": "store_true", "help": "of a table: fill in the mean or most frequent value of the draws"},
+    "--point": {
+        "metavar": "NAME",
+        "help": "of a table: fill in one estimate, the mean, median or mode of numbers and the most probable category",
+    },
+    "--mean": {"action": "store_true", "help": "the same as --point mean"},
+    "--quantiles": {"metavar": "SHARES", "help": "of a table: columns with quantiles of filled numbers, 0.05,0.5,0.95"},
     "--particles": {"type": int, "default": 16, "help": "walks of each completion that can't be exact (default 16)"},
-    "--draws": {"type": int, "help": "completions of each example (default 1; with --mean or of a series 100)"},
+    "--draws": {"type": int, "help": "completions of each example (default 1; behind estimates or of a series 100)"},
     "--repeats": {"type": int, "default": 8, "help": "estimates, whose spread gives the standard error (default 8)"},
     "--score": {"metavar": "NAME", "help": f"anomaly score: {', '.join(SCORES)} (default nll)"},
     "--background": {"type": Path, "metavar": "RUN0", "help": "for the score ratio, the background run"},
@@ -63,11 +72,18 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "metavar": "MODULE:NAME",
         "help": "a torch module of images in [0, 1] (default: train a small one)",
     },
+    "--target": {"metavar": "COLUMN", "help": "a column to predict, learnt from sampled and from real rows"},
     "--folder": {"type": Path, "help": "a folder of results (default: the shipped ones, and those in ./results)"},
     "--results": {"type": Path, "default": Path("results"), "help": "where to record (default results)"},
     "recipe": {"help": "a recipe's file, or the name of one that is shipped, such as mnist/made"},
     "shell": {"metavar": "SHELL", "help": "bash, zsh or fish"},
-    "table": {"type": Path, "metavar": "FILE", "help": "a .csv, .data or .parquet file whose columns have names"},
+    "table": {
+        "type": Path,
+        "metavar": "FILE",
+        "help": "the file of a table: .csv, .tsv, .data, .parquet or other text",
+    },
+    "--encoding": {"metavar": "NAME", "help": "of a text file: latin-1, windows-1252, utf-16, ... (default: utf-8)"},
+    "--header": {"choices": ("yes", "no"), "help": "whether the first line names the columns (default: by the cells)"},
 }
 """All options except those of ``fit``, which follow from the model, each with its arguments for argparse."""
 
@@ -118,7 +134,9 @@ COMMANDS: dict[str, Command] = {
             ("-n", {"help": "how many examples (default 64; audio, series: 8; text that is printed: 1)"}),
             _out("the file to write. Images, levels: .png .pdf .svg .npz .npy .csv. Table, series: .csv .parquet. "
                  "Text: .txt (default: print). Audio: .wav or a folder"),
-            "--prompt", "--length", "--precision", *DRAWING,
+            "--prompt", "--where",
+            ("--particles", {"default": 64, "help": "with --where: walks of a row that can't be exact (default 64)"}),
+            "--length", "--precision", *DRAWING,
         ),
     ),
     "score": Command(
@@ -129,6 +147,14 @@ COMMANDS: dict[str, Command] = {
             _out("scores: .csv .parquet (text, audio: default print). Surprise of each pixel of images, each value of "
                  "levels: .png .pdf .svg .npz .npy"),
             "--class", "--color", "--json",
+        ),
+    ),
+    "report": Command(
+        "Compare sampled rows of a table with real ones: a page, and its figures as JSON.",
+        "report:run_report",
+        (
+            *RUN, *DATA, "--target", ("--seed", {"help": "of the samples and all random choices (default 0)"}),
+            _out("a folder for report.html and report.json (default RUN/report)"), "--json",
         ),
     ),
     "purify": Command(
@@ -158,7 +184,7 @@ COMMANDS: dict[str, Command] = {
             *RUN,
             ("file", {"help": "what is known. Table: rows with empty cells. Text, series: the beginning"}),
             "--data", "--split", ("-n", {"help": "how many examples (default 8; of a file all)"}), "--observe",
-            "--mean", "--particles", "--draws",
+            "--point", "--mean", "--quantiles", "--particles", "--draws",
             ("--length", {"help": "values to append to text or a series (default of a series 24)"}),
             _out("the same files as sample writes", required=True), *DRAWING,
         ),
@@ -201,7 +227,7 @@ COMMANDS: dict[str, Command] = {
     "schema": Command(
         "Infer the kinds of a table's columns.",
         "schema:run_schema",
-        ("table", _out("write it, to edit and give to fit --schema", metavar="YAML")),
+        ("table", "--encoding", "--header", _out("write it, to edit and give to fit --schema", metavar="YAML")),
     ),
     "models": Command("List the models and their arguments.", "listings:list_models", ("--json",)),
     "datasets": Command("List the named data sets.", "listings:list_datasets", ("--json",)),

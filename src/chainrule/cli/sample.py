@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from chainrule.cli.opening import drawing_of, opened_likelihood, say
-from chainrule.cli.parser import UsageError
+from chainrule.cli.parser import Options, UsageError
+from chainrule.kinds import Kind
 from chainrule.kinds.requests import one_class
+from chainrule.model import AutoregressiveModel
 from chainrule.tasks.sample import sample
+from chainrule.tasks.where import sample_where
+
+FREE = ("prompt", "length", "precision", "temperature", "top_k", "top_p", "greedy")
+"""Options of samples without conditions."""
 
 
-def run_sample(options: dict[str, Any]) -> None:
+def run_sample(options: Options) -> None:
     """Draw examples, and write them in the form in which the data came."""
     run, model = opened_likelihood(options)
     kind, out = run.kind, options["out"]
@@ -20,6 +24,10 @@ def run_sample(options: dict[str, Any]) -> None:
     elif not kind.prints_samples:
         raise UsageError(f"sample expects --out, {kind.files}")
     n = options["n"] if options["n"] is not None else 1 if out is None else kind.num_samples
+    if options["where"] is not None:
+        _sample_where(kind, model, n, options)
+        return
+    options.refuse("particles", expects="--where, whose rows it draws")
     streamed = out is None and n == 1
     x = sample(
         model,
@@ -37,3 +45,16 @@ def run_sample(options: dict[str, Any]) -> None:
         kind.print(x)
     else:
         say([f"wrote {kind.write(x, out)} to {out}"])
+
+
+def _sample_where(kind: Kind, model: AutoregressiveModel, n: int, options: Options) -> None:
+    """Draw examples that meet conditions, write them, and say how they were drawn."""
+    bounds = kind.bounds(options["where"], model)
+    options.refuse(*FREE, expects="no --where, whose rows are drawn from p itself")
+    context, out = one_class(model, options["label"], n), options["out"]
+    done = sample_where(model, n, bounds, particles=options["particles"], seed=options["seed"], context=context)
+    lines = [f"wrote {kind.write(done.x.cpu(), out)} to {out}; {done.method}"]
+    if done.effective_sample_size is not None:
+        size = float(done.effective_sample_size.median())
+        lines.append(f"least effective sample size along the walk, median: {size:.1f} of {options['particles']}")
+    say(lines)

@@ -1,11 +1,13 @@
 """Families of conditionals p(x_t | x_<t), each chosen independently of the model."""
 
+from chainrule.conditionals.atoms import WithAtoms
 from chainrule.conditionals.base import Conditional
 from chainrule.conditionals.bernoulli import Bernoulli
 from chainrule.conditionals.categorical import Categorical
 from chainrule.conditionals.columns import Columns
 from chainrule.conditionals.logistic_mixture import DiscretizedLogisticMixture
 from chainrule.conditionals.real import Gaussian, GaussianMixture, LogisticMixture
+from chainrule.conditionals.scores import Curved
 from chainrule.conditionals.wrapped import Standardised, WithMissing, present
 
 __all__ = [
@@ -13,11 +15,13 @@ __all__ = [
     "Categorical",
     "Columns",
     "Conditional",
+    "Curved",
     "DiscretizedLogisticMixture",
     "Gaussian",
     "GaussianMixture",
     "LogisticMixture",
     "Standardised",
+    "WithAtoms",
     "WithMissing",
     "present",
 ]

@@ -230,6 +230,18 @@ class Conditional(ABC):
         """Raise ``ValueError``, saying expected and got, where the family does not fit such events."""
 
     @property
+    def group(self) -> str:
+        """Families of the same group can be computed `together`; by default, those that are equal."""
+        return repr(self)
+
+    def together(self, families: Sequence[Conditional]) -> Conditional:
+        """The conditional of n variables ``(..., n)`` that have ``families``, all of this one's group.
+
+        It may have more parameters and features than some of them, the last of which mean nothing there.
+        """
+        return self
+
+    @property
     def config(self) -> dict[str, Any]:
         """The arguments that build an equal conditional, of plain types."""
         return {}

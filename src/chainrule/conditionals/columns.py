@@ -13,14 +13,14 @@ from torch.distributions import Distribution, constraints
 from torch.distributions.constraints import Constraint
 
 from chainrule.conditionals.base import Conditional
-from chainrule.conditionals.wrapped import PLAIN, InUnits, Standardised, Units, atoms_of, present
+from chainrule.conditionals.wrapped import PLAIN, Standardised, present
 
 
 class Columns(Conditional):
     """The conditional of each variable of an event ``(n,)``, such as a row of a table.
 
     A model gives every variable as many numbers as the family that needs most; the others leave the rest unused.
-    Families that are the same, but for their units, are computed together.
+    Families of one `group`, such as those that are the same but for their units, are computed together.
 
     Args:
         columns: One conditional for each variable, in the sequence of the event.
@@ -41,15 +41,11 @@ class Columns(Conditional):
         self.columns = list(columns)
         self.num_parameters = max(column.num_parameters for column in columns)
         self.num_features = max(column.num_features for column in columns)
-        bases = [column.conditional if isinstance(column, Standardised) else column for column in columns]
-        units = [(c.shift, c.scale) if isinstance(c, Standardised) else (0.0, 1.0) for c in columns]
-        shift, scale = torch.tensor(units, dtype=torch.float64).T
         places = defaultdict(list)
-        for index, base in enumerate(bases):
-            places[repr(base)].append(index)
+        for index, column in enumerate(columns):
+            places[column.group].append(index)
         self.groups = [
-            (base := bases[own[0]], torch.tensor(own), Units(shift[own], scale[own], atoms_of(base)))
-            for own in places.values()
+            (columns[own[0]].together([columns[index] for index in own]), torch.tensor(own)) for own in places.values()
         ]
         self._padded = [_Padded(column, self.num_parameters, self.num_features) for column in columns]
 
@@ -68,24 +64,22 @@ class Columns(Conditional):
 
     def distribution(self, parameters: Tensor) -> Distribution:
         parts = []
-        for base, index, units in self._groups_on(parameters.device):
-            own = base.distribution(parameters.index_select(-2, index)[..., : base.num_parameters])
-            parts.append((index, InUnits(own, units)))
+        for family, index in self._groups_on(parameters.device):
+            own = parameters.index_select(-2, index)[..., : family.num_parameters]
+            parts.append((index, family.distribution(own)))
         return ByColumn(parts, parameters.shape[:-1])
 
     def at(self, distribution: Distribution, index: int) -> Distribution:
         assert isinstance(distribution, ByColumn)
-        for (base, places, _), (_, part) in zip(self.groups, distribution.parts, strict=True):
+        for (family, places), (_, part) in zip(self.groups, distribution.parts, strict=True):
             if index in (own := places.tolist()):
-                column = self.columns[index]
-                single = base.at(part.base, own.index(index))
-                return InUnits(single, column.units) if isinstance(column, Standardised) else single
+                return family.at(part, own.index(index))
         raise IndexError(f"index expects less than {len(self.columns)}, got {index}")
 
     def encode(self, x: Tensor) -> Tensor:
         features = x.new_zeros(*x.shape, self.num_features)
-        for base, index, units in self._groups_on(x.device):
-            own = base.encode(units.z(x.index_select(-1, index)))
+        for family, index in self._groups_on(x.device):
+            own = family.encode(x.index_select(-1, index))
             features = features.index_copy(-2, index, F.pad(own, (0, self.num_features - own.shape[-1])))
         return features
 
@@ -111,16 +105,21 @@ class Columns(Conditional):
         own = [column.initial_parameters(x[:, index]) for index, column in enumerate(self.columns)]
         return torch.stack([F.pad(part, (0, self.num_parameters - len(part))) for part in own])
 
-    def _groups_on(self, device: torch.device) -> list[tuple[Conditional, Tensor, Units]]:
-        return [(base, index.to(device), units.to(device)) for base, index, units in self.groups]
+    def _groups_on(self, device: torch.device) -> list[tuple[Conditional, Tensor]]:
+        return [(family, index.to(device)) for family, index in self.groups]
 
     def __str__(self) -> str:
-        counts = Counter(type(base).__name__ for base, index, _ in self.groups for _ in index)
+        counts = Counter(_name(column) for column in self.columns)
         return f"Columns of {', '.join(f'{count} {name}' for name, count in counts.items())}"
 
     @property
     def config(self) -> dict[str, Any]:
         return {"columns": self.columns}
+
+
+def _name(conditional: Conditional) -> str:
+    """The name of a family, without its units."""
+    return type(conditional.conditional if isinstance(conditional, Standardised) else conditional).__name__
 
 
 class _Padded(Conditional):
@@ -177,7 +176,7 @@ class ByColumn(Distribution):
 
     arg_constraints = PLAIN
 
-    def __init__(self, parts: list[tuple[Tensor, InUnits]], batch_shape: torch.Size) -> None:
+    def __init__(self, parts: list[tuple[Tensor, Distribution]], batch_shape: torch.Size) -> None:
         self.parts = parts
         super().__init__(batch_shape, validate_args=False)
 

@@ -1,7 +1,7 @@
 """Supports: the values that a variable can take, as torch's constraints, and what follows from them.
 
-torch has constraints of intervals and of integers. Two are added: a list of any values, and a shifted and scaled
-support.
+torch has constraints of intervals, and of integers with a bound. Three are added: all integers, a list of any values, and
+a shifted and scaled support.
 """
 
 from __future__ import annotations
@@ -29,6 +29,19 @@ class Listed(Constraint):
 
     def check(self, value: Tensor) -> Tensor:
         return torch.isin(value, self.values.to(value))
+
+
+class _Integers(Constraint):
+    """All integers, negative ones too."""
+
+    is_discrete = True
+
+    def check(self, value: Tensor) -> Tensor:
+        return value == value.round()
+
+
+integers = _Integers()
+"""All integers, which torch has no constraint for."""
 
 
 class Affine(Constraint):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import torch
 import torch.nn.functional as F
@@ -25,7 +26,8 @@ class Standardised(Conditional):
     Args:
         conditional: The family of z. At its `atoms` p(x) = p(z): a probability has no unit.
         shift: For example the mean of the training examples.
-        scale: For example their standard deviation; 1 for integers, whose probabilities are no densities.
+        scale: For example their standard deviation. If z is an integer, x is on a grid, and what stands for p(x) is the
+            probability of a cell over its length: of integers, of the scale 1, the probability.
 
     Raises:
         ValueError: If the scale is no positive number.
@@ -43,7 +45,7 @@ class Standardised(Conditional):
         if not (0 < scale < math.inf and math.isfinite(shift)):
             raise ValueError(f"Standardised expects a finite shift and a positive scale, got {shift} and {scale}")
         self.conditional, self.shift, self.scale = conditional, shift, scale
-        self.units = Units(shift, scale, atoms_of(conditional))
+        self.units = Units(shift, scale, atoms_of(conditional), whole=bool(conditional.support.is_discrete))
         self.num_parameters, self.num_features = conditional.num_parameters, conditional.num_features
 
     def distribution(self, parameters: Tensor) -> Distribution:
@@ -51,7 +53,7 @@ class Standardised(Conditional):
 
     def at(self, distribution: Distribution, index: int) -> Distribution:
         assert isinstance(distribution, InUnits)
-        return InUnits(self.conditional.at(distribution.base, index), self.units)
+        return InUnits(self.conditional.at(distribution.base, index), self.units.of(index))
 
     def encode(self, x: Tensor) -> Tensor:
         return self.conditional.encode(self.units.z(x))
@@ -90,6 +92,19 @@ class Standardised(Conditional):
         return self.conditional.of_components(logits, means, log_deviations)
 
     @property
+    def group(self) -> str:
+        return f"Standardised({self.conditional.group})"
+
+    def together(self, families: Sequence[Conditional]) -> Self:
+        own = [family for family in families if isinstance(family, Standardised)]
+        joint = copy.copy(self)
+        joint.conditional = self.conditional.together([family.conditional for family in own])
+        joint.num_parameters, joint.num_features = joint.conditional.num_parameters, joint.conditional.num_features
+        shift, scale = torch.tensor([[family.shift, family.scale] for family in own], dtype=torch.float64).T
+        joint.units = Units(shift, scale, self.units.atoms, self.units.whole)
+        return joint
+
+    @property
     def config(self) -> dict[str, Any]:
         return {"conditional": self.conditional, "shift": self.shift, "scale": self.scale}
 
@@ -108,33 +123,41 @@ class Units:
         shift: A number, or one for each variable, ``(n,)``.
         scale: Likewise, positive.
         atoms: Values of z that have a probability of their own, which has no unit.
+        whole: True if z is an integer, so that x is on a grid.
     """
 
     shift: float | Tensor
     scale: float | Tensor
     atoms: tuple[float, ...] = ()
+    whole: bool = False
 
     def x(self, z: Tensor) -> Tensor:
-        return (z * self.scale + self.shift).to(z.dtype)
+        shift, scale = (torch.as_tensor(unit, dtype=torch.float64, device=z.device) for unit in (self.shift, self.scale))
+        return (z.double() * scale + shift).to(z)
 
     def z(self, x: Tensor) -> Tensor:
-        """(x - shift) / scale, and an atom itself where rounding would miss it."""
-        z = ((x - self.shift) / self.scale).to(x.dtype if x.is_floating_point() else torch.get_default_dtype())
+        """(x - shift) / scale, and an atom or a place on the grid itself where rounding would miss it."""
+        shift, scale = (torch.as_tensor(unit, dtype=torch.float64, device=x.device) for unit in (self.shift, self.scale))
+        exact = (x.double() - shift) / scale
+        if self.whole:  # in single precision 0.3 is no multiple of 0.1
+            exact = torch.where(scale == 1, exact, exact.round())
+        z = exact.to(x.dtype if x.is_floating_point() else torch.get_default_dtype())
         for atom in self.atoms:
             z = torch.where(x == self.x(torch.full_like(z, atom)), atom, z)
         return z
 
-    def log_scale(self, z: Tensor) -> Tensor:
+    def log_scale(self, z: Tensor, x: Tensor) -> Tensor:
         """The difference log p(z) - log p(x): log(scale), and 0 at an atom or a missing value."""
         density = ~z.isnan()
         for atom in self.atoms:
             density &= z != atom
         return torch.as_tensor(self.scale, dtype=torch.float64, device=z.device).log() * density
 
-    def to(self, device: torch.device) -> Units:
-        """The same units on ``device``."""
-        moved = [unit.to(device) if isinstance(unit, Tensor) else unit for unit in (self.shift, self.scale)]
-        return Units(moved[0], moved[1], self.atoms)
+    def of(self, index: int) -> Units:
+        """The units of one of n variables; these, if they are of one."""
+        if not isinstance(self.shift, Tensor) or not isinstance(self.scale, Tensor):
+            return self
+        return Units(float(self.shift[index]), float(self.scale[index]), self.atoms, self.whole)
 
 
 class MonotoneUnits(Protocol):
@@ -144,8 +167,8 @@ class MonotoneUnits(Protocol):
 
     def z(self, x: Tensor) -> Tensor: ...
 
-    def log_scale(self, z: Tensor) -> Tensor:
-        """Log dx/dz: the difference log p(z) - log p(x)."""
+    def log_scale(self, z: Tensor, x: Tensor) -> Tensor:
+        """Log dx/dz at x, whose z is given: the difference log p(z) - log p(x)."""
 
 
 class InUnits(Distribution):
@@ -163,7 +186,7 @@ class InUnits(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         z = self.units.z(value)
         own = self.base.log_prob(z)
-        return own - self.units.log_scale(z).to(own)
+        return own - self.units.log_scale(z, value).to(own)
 
     def cdf(self, value: Tensor) -> Tensor:
         return self.base.cdf(self.units.z(value))
@@ -184,8 +207,8 @@ class InUnits(Distribution):
 class WithMissing(Conditional):
     """A family whose variable may be missing. Missing is then a value of its own: NaN.
 
-    P(missing) = sigmoid(m), and p(x) = (1 - P(missing)) times that of the family. A network reads a missing value as
-    zeros and a one that says that it is missing.
+    P(missing) = sigmoid(m), and p(x) = (1 - P(missing)) times that of the family; m is the first parameter. A network
+    reads a missing value as a one, that says that it is missing, and zeros.
 
     Args:
         conditional: The family of a value that is there.
@@ -200,22 +223,25 @@ class WithMissing(Conditional):
     def __init__(self, conditional: Conditional) -> None:
         self.conditional = conditional
         self.num_parameters, self.num_features = conditional.num_parameters + 1, conditional.num_features + 1
-        self.fill = float(conditional.probes[0])
+        self.fill = conditional.probes[0]
 
     def distribution(self, parameters: Tensor) -> Distribution:
-        inner = self.conditional.distribution(parameters[..., :-1])
-        return MaybeMissing(inner, parameters[..., -1], self.fill)
+        inner = self.conditional.distribution(parameters[..., 1:])
+        return MaybeMissing(inner, parameters[..., 0], self.fill)
 
     def at(self, distribution: Distribution, index: int) -> Distribution:
         assert isinstance(distribution, MaybeMissing)
         inner = self.conditional.at(distribution.present, index)
-        return MaybeMissing(inner, distribution.logit.flatten(1)[:, index], distribution.fill)
+        return MaybeMissing(inner, distribution.logit.flatten(1)[:, index], self._fill_of(index))
 
     def encode(self, x: Tensor) -> Tensor:
         missing = x.isnan()
-        features = self.conditional.encode(x.masked_fill(missing, self.fill))
+        features = self.conditional.encode(torch.where(missing, self.fill.to(x), x))
         features = features.masked_fill(missing.unsqueeze(-1), 0.0)
-        return torch.cat([features, missing.unsqueeze(-1).to(features)], dim=-1)
+        return torch.cat([missing.unsqueeze(-1).to(features), features], dim=-1)
+
+    def _fill_of(self, index: int) -> Tensor:
+        return self.fill if self.fill.dim() == 0 else self.fill[index]
 
     def check(self, x: Tensor) -> None:
         self.conditional.check(x[~x.isnan()])
@@ -243,7 +269,20 @@ class WithMissing(Conditional):
         inner = torch.zeros(self.conditional.num_parameters, device=x.device)
         if len(given):
             inner = self.conditional.initial_parameters(given)
-        return torch.cat([inner, share.logit().to(inner).unsqueeze(0)])
+        return torch.cat([share.logit().to(inner).unsqueeze(0), inner])
+
+    @property
+    def group(self) -> str:
+        return f"WithMissing({self.conditional.group})"
+
+    def together(self, families: Sequence[Conditional]) -> Self:
+        own = [family for family in families if isinstance(family, WithMissing)]
+        joint = copy.copy(self)
+        joint.conditional = self.conditional.together([family.conditional for family in own])
+        joint.num_parameters = joint.conditional.num_parameters + 1
+        joint.num_features = joint.conditional.num_features + 1
+        joint.fill = torch.stack([family.fill for family in own])
+        return joint
 
     @property
     def config(self) -> dict[str, Any]:
@@ -261,13 +300,13 @@ class MaybeMissing(Distribution):
 
     arg_constraints = PLAIN
 
-    def __init__(self, present: Distribution, logit: Tensor, fill: float) -> None:
+    def __init__(self, present: Distribution, logit: Tensor, fill: Tensor) -> None:
         self.present, self.logit, self.fill = present, logit, fill
         super().__init__(logit.shape, validate_args=False)
 
     def log_prob(self, value: Tensor) -> Tensor:
         missing = value.isnan()
-        there = self.present.log_prob(value.masked_fill(missing, self.fill)) + F.logsigmoid(-self.logit)
+        there = self.present.log_prob(torch.where(missing, self.fill.to(value), value)) + F.logsigmoid(-self.logit)
         return torch.where(missing, F.logsigmoid(self.logit), there)
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:

@@ -45,13 +45,15 @@ def load(
     trim_silence: bool | None = None,
     schema: str | dict[str, Any] | TableSchema | None = None,
     series: str | None = None,
+    encoding: str | None = None,
+    header: bool | None = None,
 ) -> Dataset:
     """The data set that ``spec`` names, or that is in a file or a folder.
 
     Args:
-        spec: One of `NAMES`; or the path of a file (``.npz .npy .csv .data .parquet .txt``), of a folder of
-            files ``*.train.* *.valid.* *.test.*``, or of a folder of images or of recordings (``.wav .flac``). A name
-            wins over a file of that name; write ``./mnist`` for the file. Or a frame of polars or pandas.
+        spec: One of `NAMES`; or the path of a file (``.npz .npy .csv .tsv .data .csv.gz .parquet .txt``), of a folder
+            of files ``*.train.* *.valid.* *.test.*``, or of a folder of images or of recordings (``.wav .flac``). A
+            name wins over a file of that name; write ``./mnist`` for the file. Or a frame of polars or pandas.
         seed: Seed of the random split of a path that has no splits of its own. Named sets have fixed splits.
         levels: The number of values that a variable takes. By default a table's largest value + 1, and an image's 256;
             images are quantised to floor(value * levels / 256). Recordings have 256 by the mu-law; 65,536 are 16-bit
@@ -68,8 +70,12 @@ def load(
         sample_rate: Samples a second, to which recordings of another rate are resampled; by default all must have one.
         trim_silence: True to leave out silence at the ends of recordings.
         schema: The columns of a table, in a YAML file (`chainrule schema` writes one) or a mapping, or ``"infer"``. By
-            default it is inferred where columns have names and not all cells are levels.
+            default it is inferred where not all cells are levels. With this or ``header``, a file of any name
+            is a table.
         series: The column of a table to take as one long sequence, a time series, instead of rows as examples.
+        encoding: The encoding of a table as text, such as ``"latin-1"``. By default that of its byte order mark, or
+            UTF-8.
+        header: Whether the first line of a table as text names the columns; by default its cells tell.
 
     Raises:
         ValueError: If the name is unknown, the content is not data of this kind, or a choice does not apply to it.
@@ -89,6 +95,8 @@ def load(
         "trim_silence": trim_silence,
         "schema": schema,
         "series": series,
+        "encoding": encoding,
+        "header": header,
     }
     given = {name: value for name, value in choices.items() if value is not None}
     return read(spec, seed, given) if isinstance(spec, str | Path) else read_frame(spec, seed, given)

@@ -7,19 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.conditionals import (
-    Bernoulli,
-    Categorical,
-    Conditional,
-    DiscretizedLogisticMixture,
-    Standardised,
-    WithMissing,
-)
-from chainrule.data.codecs import CODECS, Booleans, Categories, Codec, Numbers, Times, Unmodelled
+from chainrule.conditionals import Bernoulli, Categorical, Conditional, Standardised, WithMissing
+from chainrule.data.codecs import CODECS, Booleans, Categories, Codec, Times, Unmodelled
+from chainrule.data.codecs import Numbers as NumberCodec
+from chainrule.data.numbers import Numbers
 
 KINDS = tuple(CODECS)
-FEW = 32
-"""Integers that span at most this many values get a probability each; others a mixture of logistics."""
+USUAL = Numbers()
 
 STATISTICS = {"real": ("mean", "std"), "integer": ("low", "high")}
 """The statistics that each family of numbers needs."""
@@ -39,6 +33,7 @@ class Column:
         std: The standard deviation of the training rows, of reals.
         low: The least value, of integers.
         high: The greatest value, of integers.
+        numbers: The grid, bounds, atoms and curve of the training rows, of numbers.
         note: What became of the column, in a few words, where that may surprise.
     """
 
@@ -51,11 +46,12 @@ class Column:
     std: float = 1.0
     low: int = 0
     high: int = 1
+    numbers: Numbers = USUAL
     note: str = ""
 
     def __post_init__(self) -> None:
         if self.codec is None:
-            usual = {"integer": Numbers(dtype="Int64", decimals=0), "real": Numbers(dtype="Float64", least=1)}
+            usual = {"integer": NumberCodec(dtype="Int64", decimals=0), "real": NumberCodec(dtype="Float64", least=1)}
             object.__setattr__(self, "codec", usual[self.kind] if self.kind in usual else CODECS[self.kind]())
 
     @property
@@ -95,7 +91,7 @@ class Column:
             (mean,) = codec.words(np.array([self.mean]))
             return f"mean {mean}, standard deviation {self.std:.6g}{unit.replace(', in', '')}"
         if self.family == "real":
-            origin = codec.origin if isinstance(codec, Numbers) else 0
+            origin = codec.origin if isinstance(codec, NumberCodec) else 0
             return f"mean {self.mean + origin:.{6 if not origin else 12}g}, standard deviation {self.std:.6g}"
         if self.family == "integer":
             return " to ".join(codec.words(np.array([self.low, self.high], dtype=np.float64))) + unit
@@ -113,20 +109,15 @@ class Column:
         if self.modelled:
             own |= {"missing": self.missing} | ({"whole": True} if self.whole else {})
             own |= {name: getattr(self, name) for name in STATISTICS.get(self.family, ())}
+            own |= {"numbers": self.numbers.config} if self.family in STATISTICS else {}
         own |= self.codec.config
         return own | ({"note": self.note} if self.note else {})
 
-    def conditional(self, real: Conditional) -> Conditional:
-        """The family of its values, in its own units; ``real`` is the family of a real column."""
-        span = self.high - self.low + 1
-        family: Conditional = Bernoulli()
-        if self.family == "real":
-            family = real
-        elif isinstance(self.codec, Categories):
-            family = Categorical(self.codec.size)
-        elif self.family == "integer":
-            family = Categorical(span) if span <= FEW else DiscretizedLogisticMixture(span)
-        family = WithMissing(family) if self.missing else family
-        if self.family == "real":
-            return Standardised(family, self.mean, self.std)
-        return Standardised(family, float(self.low)) if self.family == "integer" else family
+    def conditional(self, real: Conditional | None = None) -> Conditional:
+        """The family of its values, in its own units; ``real`` is another one than usual of a real column."""
+        if self.family == "real" and real is not None:
+            return Standardised(WithMissing(real) if self.missing else real, self.mean, self.std)
+        if self.family in ("real", "integer"):
+            return self.numbers.conditional(missing=self.missing)
+        family: Conditional = Categorical(self.size) if self.family == "category" else Bernoulli()
+        return WithMissing(family) if self.missing else family

@@ -15,6 +15,7 @@ from chainrule.data.codecs import CODECS, Categories, Codec, Times, Unmodelled
 from chainrule.data.codecs.find import find_codec, find_codec_of_kind
 from chainrule.data.codecs.numbers import EXACT
 from chainrule.data.column import Column
+from chainrule.data.numbers import numbers_of
 from chainrule.data.schema import TableSchema, checked_arguments, column_of
 from chainrule.words import in_one_line, suggestion
 
@@ -145,10 +146,14 @@ def _with_statistics(column: Column, series: polars.Series, rows: Any, *, fixed:
         column = replace(column, whole=whole)
     else:
         column = replace(column, kind="integer" if whole else "real")
-    if whole:
-        return replace(column, low=int(low), high=int(high))
-    mean, std = _moments(numbers.gather(np.asarray(rows)).drop_nulls().to_numpy(), there.to_numpy())
-    return replace(column, mean=mean, std=std)
+    train = numbers.gather(np.asarray(rows)).drop_nulls().to_numpy()
+    if not whole:
+        mean, std = _moments(train, there.to_numpy())
+        column = replace(column, mean=mean, std=std)
+        reach = FARTHEST * std
+        train = train[np.abs(train - mean) <= reach]
+    shape = numbers_of(train if len(np.unique(train)) > 1 else there.to_numpy())
+    return replace(column, low=int(low), high=int(high), numbers=shape) if whole else replace(column, numbers=shape)
 
 
 def _moments(train: NDArray[np.float64], all_rows: NDArray[np.float64]) -> tuple[float, float]:

@@ -16,6 +16,7 @@ from typing import Any
 
 from chainrule.data.dataset import Dataset
 from chainrule.data.named import NAMED
+from chainrule.data.read.table_file import SUFFIXES, suffix_of
 from chainrule.words import suggestion
 
 Reader = Callable[..., Dataset]
@@ -25,9 +26,7 @@ TEXT_SUFFIX = ".txt"
 BY_SUFFIX = {
     ".npz": "arrays.load_array",
     ".npy": "arrays.load_array",
-    ".csv": "table.load_table",
-    ".data": "table.load_table",
-    ".parquet": "table.load_table",
+    **dict.fromkeys(SUFFIXES, "table.load_table"),
 }
 """The reader of the data sets in files of a suffix, in ``chainrule.data.read``."""
 
@@ -42,11 +41,13 @@ REASONS = {
     "trim_silence": FOLDERS,
     "schema": "is no table with columns of its own kinds",
     "series": "is no file of a table",
+    "encoding": "is no table as text",
+    "header": "is no table as text",
 }
 """The reasons for which a reader refuses a choice, unless it gives its own."""
 
 KINDS_OF_FILES = (
-    "a table (.csv .parquet .data), an array (.npy .npz), a text (.txt, or any name), or a folder of images "
+    "a table (.csv .tsv .data .parquet), an array (.npy .npz), a text (.txt, or any name), or a folder of images "
     "(.png .jpg and others) or of recordings (.wav .flac)"
 )
 
@@ -55,6 +56,9 @@ LOOK = 2**16
 
 TEXT_CHOICES = ("documents", "vocabulary", "window")
 """Choices that make any file a text."""
+
+TABLE_CHOICES = ("schema", "header")
+"""Choices that make any file a table."""
 
 
 def read(spec: str | Path, seed: int, choices: Mapping[str, Any]) -> Dataset:
@@ -91,6 +95,7 @@ def read_frame(data: Any, seed: int, choices: Mapping[str, Any]) -> Dataset:
 def _find(spec: str | Path, choices: Mapping[str, Any]) -> tuple[Reader, dict[str, str]]:
     """The reader of ``spec``, and why it refuses choices where that is not `REASONS`."""
     path = Path(spec).expanduser()
+    suffix = suffix_of(path)
     if "series" in choices:
         if spec in NAMED or not path.is_file():
             raise ValueError(f"series expects the file of a table, got {spec}")
@@ -98,19 +103,21 @@ def _find(spec: str | Path, choices: Mapping[str, Any]) -> tuple[Reader, dict[st
     if isinstance(spec, str) and spec in NAMED:
         named = NAMED[spec]
         return partial(_function(f"named.{named.module}.load"), spec, named.description), {}
+    if path.is_file() and any(name in choices for name in TABLE_CHOICES):
+        return partial(_function("read.table.load_table"), path), {}
     asked = path.is_file() and any(name in choices for name in TEXT_CHOICES)
     is_text = path.suffix.lower() == TEXT_SUFFIX and not path.is_dir()
-    if is_text or asked or (path.suffix.lower() not in BY_SUFFIX and path.is_file() and _looks_like_text(path)):
+    if is_text or asked or (suffix not in BY_SUFFIX and path.is_file() and _looks_like_text(path)):
         return partial(_function("text.load_text"), path), {}
     if path.is_dir():
         return _folder_reader(path)
     if not path.exists() and isinstance(spec, str) and os.sep not in spec and not path.suffix:
         raise ValueError(f"data expects a name ({', '.join(NAMED)}) or a path, got {spec!r}{suggestion(spec, NAMED)}")
-    if path.is_file() and path.suffix.lower() not in BY_SUFFIX:
+    if path.is_file() and suffix not in BY_SUFFIX:
         ending = f"ending in {path.suffix}" if path.suffix else "without a suffix"
         raise ValueError(f"{path}: expected {KINDS_OF_FILES}, got a file {ending} that is no text")
     _function("read.rows.check_is_file")(path, tuple(BY_SUFFIX))
-    return partial(_function(f"read.{BY_SUFFIX[path.suffix.lower()]}"), path), {}
+    return partial(_function(f"read.{BY_SUFFIX[suffix]}"), path), {}
 
 
 def _looks_like_text(path: Path) -> bool:
@@ -126,12 +133,12 @@ def _looks_like_text(path: Path) -> bool:
 
 def _folder_reader(folder: Path) -> tuple[Reader, dict[str, str]]:
     """The reader of a folder: of files that are named for splits, of images, or of recordings."""
-    from chainrule.data.read import images, recordings, rows, table, table_file
+    from chainrule.data.read import images, recordings, rows, table
     from chainrule.data.read.folders import find_files, split_files
 
     if files := split_files(folder, rows.SUFFIXES):
         reasons = dict.fromkeys(REASONS, "is a folder of tables, not of images or recordings")
-        if all(file.suffix.lower() in table_file.SUFFIXES for file in files.values()):
+        if all(suffix_of(file) in SUFFIXES for file in files.values()):
             return partial(table.load_tables, folder, files), reasons
         return partial(rows.load_splits, folder, files), reasons
     image_files, recording_files = find_files(folder, images.SUFFIXES), find_files(folder, recordings.SUFFIXES)

@@ -8,17 +8,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 import polars
+import torch
 from numpy.typing import NDArray
 
-from chainrule.conditionals import (
-    Columns,
-    Conditional,
-    GaussianMixture,
-)
+from chainrule.conditionals import Columns, Conditional
 from chainrule.data.cells import encode_cells, fill_cells
 from chainrule.data.codecs import CODECS
 from chainrule.data.codecs.base import dtype_of
 from chainrule.data.column import KINDS, Column
+from chainrule.data.numbers import Numbers
 from chainrule.words import in_one_line, suggestion
 
 Values = NDArray[np.float32]
@@ -76,13 +74,14 @@ class TableSchema:
         return schema
 
     def conditional(self, real: Conditional | None = None) -> Columns:
-        """The joint family of a row; real columns have ``real``, by default a mixture of ten Gaussians."""
-        return Columns([column.conditional(real or GaussianMixture()) for column in self.used])
+        """The joint family of a row; ``real`` is another one than usual of real columns."""
+        return Columns([column.conditional(real) for column in self.used])
 
     def independent_nats(self, train: Values, test: Values) -> float:
         """Mean NLL, in nats, of rows ``test`` if columns are independent and each is fitted to ``train``.
 
-        Real ones are Gaussian; others, and gaps, have their frequencies by Laplace's rule.
+        Real ones are Gaussian, integers start as their family does; others, and gaps, have their frequencies by
+        Laplace's rule.
         """
         total = np.zeros(len(test))
         for column, before, values in zip(self.used, train.T, test.T, strict=True):
@@ -90,13 +89,15 @@ class TableSchema:
             if column.missing:
                 share = (len(before) - len(there) + 1) / (len(before) + 2)
                 total += np.where(gap, -math.log(share), -math.log(1 - share))
-            if column.family == "real":
+            if column.family == "integer":
+                family = column.numbers.conditional(missing=False)
+                start = family.initial_parameters(torch.from_numpy(there))
+                nats = -family.distribution(start).log_prob(torch.from_numpy(np.where(gap, there[0], values))).numpy()
+            elif column.family == "real":
                 nats = ((values - column.mean) / column.std) ** 2 / 2 + math.log(column.std * math.sqrt(2 * math.pi))
             else:
-                low = column.low if column.family == "integer" else 0
-                size = {"integer": column.high - low + 1, "boolean": 2}.get(column.family) or column.size
-                counts = np.bincount((there - low).astype(np.int64), minlength=size) + 1
-                nats = -np.log(counts / counts.sum())[np.where(gap, low, values).astype(np.int64) - low]
+                counts = np.bincount(there.astype(np.int64), minlength=column.size or 2) + 1
+                nats = -np.log(counts / counts.sum())[np.where(gap, 0, values).astype(np.int64)]
             total += np.where(gap, 0.0, nats)
         return float(total.mean())
 
@@ -158,14 +159,19 @@ class TableSchema:
         for column in self.columns:
             if column.kind == "ignore":
                 continue
-            own = next(values) if column.modelled else np.zeros(len(x))
+            own = next(values).astype(np.float64) if column.modelled else np.zeros(len(x))
+            own = column.numbers.within(own) if column.family in ("real", "integer") else own
             cells = column.codec.texts(own) if text else column.codec.write(own)
             series.append(cells.rename(column.name))
         return polars.DataFrame(series)
 
+    def is_text(self, frame: polars.DataFrame) -> bool:
+        """True if all cells of ``frame`` are text, as those of a text file are."""
+        return all(dtype == polars.String for dtype in frame.dtypes)
+
     def fill(self, frame: polars.DataFrame, x: NDArray[Any]) -> polars.DataFrame:
         """``frame`` with its gaps filled from rows ``(N, n)``, and the variables that it lacks; all else stays."""
-        text = all(dtype == polars.String for dtype in frame.dtypes)
+        text = self.is_text(frame)
         columns = []
         for column, values in zip(self.used, x.T, strict=True):
             if column.name in frame.columns:
@@ -178,7 +184,7 @@ class TableSchema:
 
 TYPES: dict[str, str] = {
     "kind": "str", "missing": "bool", "whole": "bool", "mean": "float", "std": "float", "low": "int", "high": "int",
-    "note": "str",
+    "numbers": "dict", "note": "str",
 }  # fmt: skip
 """The values that each column of a schema may have, beside those of its codec, and their types."""
 
@@ -186,7 +192,8 @@ OF_CODECS = {name: annotation for codec in CODECS.values() for name, annotation 
 """The values of all codecs. Those of another kind's are allowed, and left out, so that a person can change a kind."""
 
 PYTHON: dict[str, Any] = {
-    "str": str, "bool": bool, "int": int, "float": (int, float), "int | None": int, "str | None": (str, type(None)),
+    "str": str, "bool": bool, "int": int, "dict": dict, "float": (int, float),
+    "int | None": int, "str | None": (str, type(None)),
     "tuple[str, ...]": (list, tuple), "tuple[str, ...] | None": (list, tuple),
 }  # fmt: skip
 
@@ -227,5 +234,7 @@ def column_of(name: str, own: dict[str, Any]) -> Column:
     names = {field.name for field in fields(codec)}
     inner = {key: value for key, value in own.items() if key in names}
     outer = {key: value for key, value in own.items() if key in TYPES}
+    if "numbers" in outer:
+        outer["numbers"] = Numbers.from_config(outer["numbers"])
     usual = Column(name, own["kind"]).codec
     return Column(name, codec=type(usual)(**(usual.config | inner)), **outer)

@@ -12,11 +12,19 @@ import polars
 from numpy.typing import NDArray
 from torch import Tensor
 
+from chainrule.conditionals import (
+    Categorical,
+    Conditional,
+    DiscretizedLogisticMixture,
+    Standardised,
+    WithMissing,
+)
 from chainrule.data.audio import check_window
 from chainrule.data.codecs import Numbers
 from chainrule.data.column import Column
 from chainrule.data.dataset import Dataset
 from chainrule.data.infer import number_column
+from chainrule.data.read.layout import FileChoices
 from chainrule.data.read.table import read_frame
 from chainrule.data.recordings import Recordings
 from chainrule.data.schema import TableSchema
@@ -29,6 +37,9 @@ SHARES = (0.8, 0.9)
 """The shares of a series at which the training part and the validation part end."""
 
 LEAST = 10
+
+FEW = 32
+"""Integers that span at most this many values get a probability each; others a mixture of logistics."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +70,20 @@ class SeriesFormat:
         """Plain values that `from_config` takes."""
         return TableSchema((self.column,)).config
 
+    @property
+    def categories(self) -> int | None:
+        """The number of integers from the least to the greatest, where they are few; else None."""
+        span = self.column.high - self.column.low + 1
+        return span if self.column.kind == "integer" and span <= FEW else None
+
+    def conditional(self, real: Conditional) -> Conditional:
+        """The family of its values; ``real`` is that of real numbers."""
+        if self.column.kind != "integer":
+            return self.column.conditional(real)
+        span = self.column.high - self.column.low + 1
+        family = Categorical(span) if self.categories else DiscretizedLogisticMixture(span)
+        return Standardised(WithMissing(family) if self.column.missing else family, float(self.column.low))
+
     @classmethod
     def from_config(cls, config: Any) -> SeriesFormat:
         """The format that `config` describes.
@@ -72,7 +97,14 @@ class SeriesFormat:
         return cls(schema.columns[0])
 
 
-def load_series(path: Path, *, series: str, window: int | None = None) -> Dataset:
+def load_series(
+    path: Path,
+    *,
+    series: str,
+    window: int | None = None,
+    encoding: str | None = None,
+    header: bool | None = None,
+) -> Dataset:
     """The values of a column: the first 80 % train, the next tenth validates, and the last one is the test.
 
     Each part is read given all values before it, as a forecaster would have them.
@@ -81,11 +113,13 @@ def load_series(path: Path, *, series: str, window: int | None = None) -> Datase
         path: A table whose columns have names.
         series: The name of the column.
         window: Values that count in a training chunk; by default all, or 8192 where there are more.
+        encoding: The encoding of text, by default that of its byte order mark, or UTF-8.
+        header: Whether the first line of text names the columns; by default its cells tell.
 
     Raises:
         ValueError: If there is no such column, or it isn't numbers without gaps in the sequence of time.
     """
-    values = read_values(path, series)
+    values = read_values(path, series, choices=FileChoices(encoding, header))
     window = min(len(values), WINDOW) if window is None else check_window(window)
     ends = [0, *(int(share * len(values)) for share in SHARES), len(values)]
     about = _column(values, series, ends[1], path.name)
@@ -107,13 +141,15 @@ def load_series(path: Path, *, series: str, window: int | None = None) -> Datase
     )
 
 
-def read_values(path: Path, column: str, about: Column | None = None) -> NDArray[np.float64]:
+def read_values(
+    path: Path, column: str, about: Column | None = None, choices: FileChoices | None = None
+) -> NDArray[np.float64]:
     """The numbers of a column ``(N,)``, which must be values of ``about``, if that is given.
 
     Raises:
         ValueError: If there is no such column, it has gaps or other values, or a column of dates is not sorted.
     """
-    frame = read_frame(path)
+    frame = read_frame(path, choices=choices)
     if column not in frame.columns:
         raise ValueError(
             f"{path}: expected the column {column!r}, got none of this name{suggestion(column, frame.columns)}"
@@ -134,13 +170,16 @@ def read_values(path: Path, column: str, about: Column | None = None) -> NDArray
     return np.array(values.cast(polars.Float64))
 
 
-def read_all(path: Path, series: SeriesFormat) -> tuple[Recordings, None]:
+def read_all(path: Path, series: SeriesFormat, choices: FileChoices | None = None) -> tuple[Recordings, None]:
     """All values of a file in the format ``series``, as one sequence.
 
     Raises:
         ValueError: If there is no such column, it has gaps or other values, or a column of dates is not sorted.
     """
-    values = read_values(path, series.column.name, series.column) - _origin(series.column)
+    column = series.column
+    values = read_values(path, column.name, column, choices) - series.origin
+    if column.kind == "integer" and not ((values >= column.low) & (values <= column.high)).all():
+        raise ValueError(f"{path}: column {column.name!r}: expected an integer from {column.words}")
     return _recording(values, path.name, WINDOW), None
 
 

@@ -8,8 +8,10 @@ import numpy as np
 import polars
 from numpy.typing import NDArray
 
-from chainrule.data.read.table import read_frame
-from chainrule.data.read.table_file import SUFFIXES, open_table
+from chainrule.data.read.layout import FileChoices
+from chainrule.data.read.open_table import open_table
+from chainrule.data.read.table import frame_of
+from chainrule.data.read.table_file import SUFFIXES, suffix_of
 
 LEAST = 24
 """A table of fewer rows is not taken for a series."""
@@ -25,16 +27,16 @@ EQUAL, WITHIN, LONGEST_GAP = 0.5, 0.15, 5.0
 quarters do, and none is longer than five medians, as there is a weekend and a holiday between working days."""
 
 
-def series_column_of(path: Path) -> str | None:
+def series_column_of(path: Path, encoding: str | None = None, header: bool | None = None) -> str | None:
     """The numeric column of the file of a time series; None for any other file. See `series_column`.
 
     Raises:
         ValueError: If it is a table of two columns that can't be read.
     """
-    if path.suffix.lower() not in SUFFIXES or not path.is_file():
+    if suffix_of(path) not in SUFFIXES or not path.is_file():
         return None
-    table = open_table(path)
-    return series_column(read_frame(path)) if table.named and len(table.names) == 2 else None
+    table = open_table(path, FileChoices(encoding, header))
+    return series_column(frame_of(table)) if len(table.names) == 2 else None
 
 
 def series_column(frame: polars.DataFrame) -> str | None:

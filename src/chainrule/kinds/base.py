@@ -18,10 +18,11 @@ from chainrule.data.formats import Format
 from chainrule.data.write import check_suffix
 from chainrule.kinds.families import check_values
 from chainrule.kinds.items import Items
-from chainrule.kinds.requests import COMPLETING, Completing, Given, Source, one_class
+from chainrule.kinds.requests import COMPLETING, Completing, Given, Reporting, Source, one_class
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.plans import Plan
 from chainrule.tasks.evaluate import Evaluation, log_prob
+from chainrule.tasks.particles import Bounds
 
 EXAMPLES = 2000
 """A calibration reads at most this many examples of a split, chosen at random."""
@@ -174,8 +175,12 @@ class Kind(ABC):
         """
         if source.path is not None:
             examples, names = self.read(source.path, model, source.settings)
-            context = one_class(model, source.label, len(examples)) if conditioned else None
-            return Given(examples, context, None, names, str(source.path), {"data": str(source.path)})
+            labels, context = source.labels(names), None
+            if conditioned and model.num_classes is not None and source.label is None and labels is not None:
+                context = labels
+            elif conditioned:
+                context = one_class(model, source.label, len(examples))
+            return Given(examples, context, labels, names, str(source.path), {"data": str(source.path)})
         dataset = source.load()
         examples = dataset.split(source.split)
         context, labels = None, None if dataset.labels is None else dataset.labels[source.split]
@@ -198,6 +203,14 @@ class Kind(ABC):
         if prompt is not None:
             raise ValueError(f"--prompt expects a model of text, got one that was fitted on other data ({self.name})")
         return None
+
+    def bounds(self, conditions: str, model: AutoregressiveModel) -> Bounds:
+        """The bounds of the variables of an example that meets ``conditions``, as ``sample --where`` gives them.
+
+        Raises:
+            ValueError: If this kind takes no conditions, or they name a column or a value that there is not.
+        """
+        raise ValueError(f"--where expects a run on a table, got one on data of the kind {self.name}")
 
     def check_out(self, path: Path) -> None:
         """Raise ``ValueError``, before any work is done, if samples can't be written to ``path``."""
@@ -322,6 +335,16 @@ class Kind(ABC):
         raise ValueError(
             f"{command} expects a run on images or on rows of levels, whose values can be listed, got one on "
             f"data of the kind {self.name}"
+        )
+
+    def report(self, model: AutoregressiveModel, request: Reporting) -> dict[str, Any]:
+        """Compare samples of ``model`` with the rows of its data, as plain values; see `chainrule.kinds.table_report`.
+
+        Raises:
+            ValueError: If this kind has no report, or the request does not fit it.
+        """
+        raise ValueError(
+            f"report expects a run on a table with kinds of columns, got one on data of the kind {self.name}"
         )
 
     def about(self, model: Model, receptive_field: int | None) -> tuple[list[str], dict[str, Any]]:

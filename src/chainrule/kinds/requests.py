@@ -13,6 +13,7 @@ from torch import Tensor
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.model import Model
+from chainrule.words import suggestion
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,10 @@ class Source:
 
     Attributes:
         path: The file or folder; None for a split.
-        load: Loads the data set, when it is needed.
+        load: Loads the data set of the split, or for a path the one that the run was fitted on, when it is needed.
         split: The split of the data set.
         settings: The run's settings, which may say how its files were read.
+        classes: The names of the classes that the run was fitted on, where they were the names of folders.
         label: The class of all examples, if the user names one.
         limit: The number of examples to read, from the first on, at most; None for all.
     """
@@ -68,12 +70,19 @@ class Source:
     load: Callable[[], Dataset]
     split: str
     settings: dict[str, Any]
+    classes: tuple[str, ...] = ()
     label: int | None = None
     limit: int | None = None
 
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:
             raise ValueError(f"n expects at least 1, got {self.limit}")
+
+    def labels(self, names: list[str] | None) -> Tensor | None:
+        """The classes ``(N,)`` of the files ``names``, by the folders that they are in; None if one is in none."""
+        numbers = {name: number for number, name in enumerate(self.classes)}
+        folders = [[part for part in Path(name).parts[:-1] if part in numbers] for name in names or []]
+        return torch.tensor([numbers[own[0]] for own in folders]) if folders and all(folders) else None
 
     def count(self, examples: Examples) -> int:
         """The number of ``examples`` that are asked for."""
@@ -90,7 +99,10 @@ class Source:
         return examples[: self.count(examples)]
 
 
-COMPLETING = ("n", "observe", "mean", "particles", "draws", "length")
+POINTS = ("mean", "median", "mode")
+"""The estimates of a number that `complete` gives."""
+
+COMPLETING = ("n", "observe", "point", "mean", "quantiles", "particles", "draws", "length")
 """The options of `complete` that only some kinds take."""
 
 
@@ -104,7 +116,8 @@ class Completing:
         drawing: The settings with which they are drawn.
         observe: The known variables, in words, as a fraction, or as a mask file; None if the data have gaps.
         draws: Completions of each example; None for the kind's usual number.
-        mean: True for one completion of each, the mean or most frequent value of the draws.
+        point: One of `POINTS`, for an estimate of each unknown number and the most probable category; None for draws.
+        quantiles: The quantiles of each unknown number to give beside its estimate.
         length: The number of values to append to a sequence.
         particles: Walks of each completion that can't be exact.
     """
@@ -114,13 +127,38 @@ class Completing:
     drawing: Drawing
     observe: str | None = None
     draws: int | None = None
-    mean: bool = False
+    point: str | None = None
+    quantiles: tuple[float, ...] = ()
     length: int | None = None
     particles: int = 16
 
     def __post_init__(self) -> None:
         if self.draws is not None and self.draws < 1:
             raise ValueError(f"draws expects at least 1, got {self.draws}")
+        if self.point not in (None, *POINTS):
+            raise ValueError(f"point expects {', '.join(POINTS)}, got {self.point!r}{suggestion(self.point, POINTS)}")
+        for share in self.quantiles:
+            if not 0 < share < 1:
+                raise ValueError(f"quantiles expects shares between 0 and 1, got {share:g}")
+
+
+@dataclass(frozen=True)
+class Reporting:
+    """A request to report on samples.
+
+    Attributes:
+        source: Examples that were held out.
+        dataset: The data that the run was fitted on.
+        target: The column to predict from the others; None for none.
+        seed: Seed of the samples and of all random choices.
+        say: Takes a line of progress before each part.
+    """
+
+    source: Source
+    dataset: Dataset
+    target: str | None
+    seed: int
+    say: Callable[[str], None]
 
 
 def one_class(model: Model, label: int | None, count: int) -> Tensor | None:

@@ -10,6 +10,7 @@ from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.formats import RowsFormat
 from chainrule.data.read import rows
+from chainrule.data.read.layout import FILE_CHOICES, FileChoices
 from chainrule.kinds.levels import LevelsKind
 from chainrule.model import Model
 from chainrule.plans import Plan
@@ -26,5 +27,9 @@ class RowsKind(LevelsKind):
     def plan(self, dataset: Dataset, minutes: float, device: str) -> Plan:
         return rows_plan(len(dataset.train), dataset.event_shape[0], self.format.levels, minutes)
 
+    def reading(self, settings: Mapping[str, Any], *, named: bool) -> dict[str, Any]:
+        choices = {} if named else {name: settings.get(name) for name in FILE_CHOICES}
+        return super().reading(settings, named=named) | choices
+
     def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
-        return rows.read_all(path, model.event_shape, self.format.levels)
+        return rows.read_all(path, model.event_shape, self.format.levels, FileChoices.of(settings))

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from chainrule.conditionals import Conditional, GaussianMixture
-from chainrule.data.column import FEW
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
+from chainrule.data.read.layout import FILE_CHOICES, FileChoices
 from chainrule.data.recordings import Recordings
 from chainrule.data.schema import TableSchema
 from chainrule.data.series import SeriesFormat, draws_frame, read_all
@@ -53,16 +53,13 @@ class SeriesKind(SequenceKind):
     format: SeriesFormat
 
     def plan(self, dataset: Dataset, minutes: float, device: str) -> Plan:
-        column = self.format.column
-        span = column.high - column.low + 1
-        few = span if column.kind == "integer" and span <= FEW else None
-        return series_plan(dataset.train.num_variables, minutes, categories=few)
+        return series_plan(dataset.train.num_variables, minutes, categories=self.format.categories)
 
     def conditional(self, family: str | None, arguments: Mapping[str, Any]) -> Conditional:
         if family is not None:
-            return self.format.column.conditional(family_of_reals(family, arguments))
+            return self.format.conditional(family_of_reals(family, arguments))
         refuse_arguments(arguments)
-        return self.format.column.conditional(GaussianMixture())
+        return self.format.conditional(GaussianMixture())
 
     def model_arguments(self, model: type[Model]) -> dict[str, Any]:
         require_sequence_model(model, "a series")
@@ -73,10 +70,10 @@ class SeriesKind(SequenceKind):
         return TableSchema((self.format.column,)).independent_nats(train, valid)
 
     def reading(self, settings: Mapping[str, Any], *, named: bool) -> dict[str, Any]:
-        return {"series": self.format.column.name, "window": settings.get("window")}
+        return {"series": self.format.column.name} | {name: settings.get(name) for name in ("window", *FILE_CHOICES)}
 
     def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
-        return read_all(path, self.format)
+        return read_all(path, self.format, FileChoices.of(settings))
 
     def write(self, x: Tensor, path: Path) -> str:
         write_frame(draws_frame(x.cpu(), self.format.column), path)

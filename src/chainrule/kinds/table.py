@@ -15,29 +15,31 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chainrule.conditionals import Conditional
+from chainrule.data.conditions import bounds_of_conditions
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.read.column_types import with_type
+from chainrule.data.read.layout import FILE_CHOICES, FileChoices
 from chainrule.data.read.table import chunks_of, read_all, read_cells
 from chainrule.data.schema import TableSchema
 from chainrule.data.write import FRAMES, check_suffix, write_frame
 from chainrule.kinds.base import Kind
 from chainrule.kinds.families import family_of_reals, refuse_arguments
+from chainrule.kinds.filling import fill_frame
 from chainrule.kinds.items import Items
-from chainrule.kinds.requests import Completing, Source, one_class
+from chainrule.kinds.requests import Completing, Reporting, Source, one_class
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.plans import Plan
 from chainrule.plans.table import table_plan
 from chainrule.tasks.evaluate import Evaluation
-from chainrule.tasks.gaps import fill, known_log_prob
+from chainrule.tasks.gaps import known_log_prob
+from chainrule.tasks.particles import Bounds
 from chainrule.tasks.sample import sample
 from chainrule.tasks.score import surprisals
+from chainrule.tasks.where import impossible_variable
 
 BATCH = 4096
 """Rows that are scored at once."""
-
-POINT_DRAWS = 100
-"""Draws whose mean or most frequent value fills a gap, by default."""
 
 UNSEEN = (
     "{} rows have a value that no row had in training: their log p is -inf; the schema of `chainrule describe` lists "
@@ -60,7 +62,7 @@ class TableKind(Kind):
     suffixes = FRAMES
     samples_file = "samples.csv"
     has_parts = ("row", "cell")
-    completes_with = ("n", "mean", "particles", "draws")
+    completes_with = ("n", "point", "mean", "quantiles", "particles", "draws")
     compressible = False
     format: TableSchema
 
@@ -85,14 +87,21 @@ class TableKind(Kind):
         return self.format.independent_nats(dataset.train[:].numpy(), dataset.valid[:].numpy())
 
     def reading(self, settings: Mapping[str, Any], *, named: bool) -> dict[str, Any]:
-        return {} if named else {"schema": self.format}
+        return {} if named else {"schema": self.format} | {name: settings.get(name) for name in FILE_CHOICES}
 
     def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
-        return read_all(path, self.format)
+        return read_all(path, self.format, FileChoices.of(settings))
 
     def write(self, x: Tensor, path: Path) -> str:
         write_frame(self.format.decode(x.cpu().numpy(), text=path.suffix == ".csv"), path)
         return f"{len(x)} rows"
+
+    def bounds(self, conditions: str, model: AutoregressiveModel) -> Bounds:
+        bounds = Bounds(*map(torch.from_numpy, bounds_of_conditions(conditions, self.format)))
+        if (index := impossible_variable(model, bounds)) is not None:
+            column = self.format.used[index]
+            raise ValueError(f"--where {conditions!r} expects a value of {column.name!r} ({column.words})")
+        return bounds
 
     def leave_samples(self, model: AutoregressiveModel, dataset: Dataset, folder: Path) -> None:
         context = None if model.num_classes is None else torch.arange(self.num_samples) % model.num_classes
@@ -103,34 +112,16 @@ class TableKind(Kind):
         if path is None:
             raise ValueError("complete expects a FILE of rows with empty cells, as the run was fitted on a table")
         check_suffix(request.out, FRAMES)
-        cells = read_cells(path)
-        frame = cells.frame
+        names = (column.name for column in self.format.columns)
+        cells = read_cells(path, FileChoices.of(request.source.settings, names))
+        frame = cells.frame if request.source.limit is None else cells.frame.head(request.source.limit)
         x = torch.from_numpy(self.format.encode(frame, path.name, gaps=True))
         context = one_class(model, request.source.label, len(x))
-        count = request.draws or (POINT_DRAWS if request.mean else 1)
-        draws, methods = fill(
-            model, x, draws=count, particles=request.particles, context=context, **request.drawing.settings()
-        )
-        filled = self._filled(frame, draws, mean=request.mean)
+        filled, methods = fill_frame(model, self.format, frame, x, request, context)
         if cells.text and request.out.suffix != ".csv":
             filled = filled.with_columns(map(with_type, filled.select(polars.selectors.string())))
         write_frame(filled, request.out)
-        lines = [f"filled {int(x.isnan().sum())} cells of {len(x)} rows, {count} x, in {request.out}"]
-        return lines + [f"{rows} rows {method}" for method, rows in methods.items()]
-
-    def _filled(self, frame: polars.DataFrame, draws: Tensor, *, mean: bool) -> polars.DataFrame:
-        """``frame`` with its gaps filled: once by the mean of all draws, or once for each draw."""
-        if mean:
-            return self.format.fill(frame, point_estimates(draws, self.format).numpy())
-        if len(draws) == 1:
-            return self.format.fill(frame, draws[0].numpy())
-        rows = polars.int_range(1, len(frame) + 1, eager=True)
-        return polars.concat(
-            self.format.fill(frame, draw.numpy())
-            .insert_column(0, rows.alias("row"))
-            .insert_column(1, polars.Series("draw", [number] * len(frame)))
-            for number, draw in enumerate(draws, start=1)
-        ).sort("row", "draw")
+        return [f"filled {int(x.isnan().sum())} cells of {len(x)} rows, in {request.out}", *str(methods).splitlines()]
 
     @property
     def unit(self) -> str:
@@ -203,7 +194,7 @@ class TableKind(Kind):
             return
         left = math.inf if source.limit is None else source.limit
         first = 0
-        for chunk in chunks_of(source.path):
+        for chunk in chunks_of(source.path, self.format, choices=FileChoices.of(source.settings)):
             try:
                 x = self.format.encode(chunk, source.path.name, gaps=True, unseen=True)
             except ValueError as error:
@@ -214,14 +205,11 @@ class TableKind(Kind):
             if first >= left:
                 return
 
+    def report(self, model: AutoregressiveModel, request: Reporting) -> dict[str, Any]:
+        from chainrule.kinds.table_report import table_report  # scikit-learn takes a second to import
+
+        given = self.given(request.source, model)
+        return table_report(self.format, model, given, request)
+
     def about(self, model: Model, receptive_field: int | None) -> tuple[list[str], dict[str, Any]]:
         return str(self.format).splitlines(), {}
-
-
-def point_estimates(draws: Tensor, schema: TableSchema) -> Tensor:
-    """One value ``(N, n)`` for each cell of draws ``(D, N, n)``: the mean of reals, the most frequent of others."""
-    columns = []
-    for index, column in enumerate(schema.used):
-        values = draws[:, :, index]
-        columns.append(values.double().mean(0) if column.family == "real" else values.mode(0).values)
-    return torch.stack(columns, dim=1)

@@ -32,6 +32,7 @@ from chainrule.model import AutoregressiveModel
 from chainrule.nn.buffers import cut_rows, write_columns
 from chainrule.nn.checks import activation_called, check_dropout
 from chainrule.nn.class_bias import ClassBias, plus
+from chainrule.nn.embeddings import Embeddings
 from chainrule.nn.masked_linear import MaskedLinear, degree_mask
 from chainrule.nn.outputs import start_output
 from chainrule.order import Order, OrderSpec
@@ -50,6 +51,8 @@ class MADE(AutoregressiveModel, Varied):
         activation: ``"relu"`` or ``"sigmoid"``.
         direct: True if outputs also see earlier variables directly (the paper's direct connections).
         dropout: Probability with which a hidden unit is dropped in training.
+        embedding_size: Numbers that the features of a variable are first made into, by a linear map of its own; 0 for the
+            features themselves. Of variables with many features, such as categories, it saves most of the weights.
         mask_seed: Seed of the degrees, which are drawn uniformly as in the paper's algorithm 1.
         num_masks: Sets of degrees to train for, one drawn for every batch; `variant` i is the model with the i-th.
         order_agnostic: True if every set but the first also has a random order of its own.
@@ -73,6 +76,7 @@ class MADE(AutoregressiveModel, Varied):
         activation: Literal["relu", "sigmoid"] = "relu",
         direct: bool = False,
         dropout: float = 0.0,
+        embedding_size: int = 0,
         mask_seed: int = 0,
         num_masks: int = 1,
         order_agnostic: bool = False,
@@ -90,6 +94,8 @@ class MADE(AutoregressiveModel, Varied):
         self.dropout = nn.Dropout(check_dropout(dropout))
         self.hidden_sizes, self.mask_seed, self.num_masks, self.mask = tuple(hidden_sizes), mask_seed, num_masks, mask
         self.order_agnostic = order_agnostic
+        self.embedding_size = embedding_size
+        self.embedding = Embeddings(self.num_variables, conditional.num_features, embedding_size)
 
         *hidden_masks, output_mask, direct_mask = self._masks()
         self.hidden_layers: Sequence[MaskedLinear] = nn.ModuleList(  # type: ignore[assignment]
@@ -110,7 +116,7 @@ class MADE(AutoregressiveModel, Varied):
     def _masks(self) -> list[Tensor]:
         """The masks of the hidden layers, of the output layer and of the direct connections."""
         time = self.order.inverse.cpu() + 1
-        inputs = time.repeat_interleave(self.conditional.num_features)
+        inputs = time.repeat_interleave(self.embedding.num_features)
         outputs = time.repeat_interleave(self.conditional.num_parameters)
         hidden = self._degrees()
         pairs = zip([inputs, *hidden], hidden, strict=False)
@@ -167,7 +173,7 @@ class MADE(AutoregressiveModel, Varied):
         return hidden
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
-        features = self.conditional.encode(x.flatten(1)).flatten(1)
+        features = self._read(x)
         parameters = plus(self.output_layer(self._hidden(features, context)), self.output_class_bias(context))
         if self.direct_layer is not None:
             parameters = parameters + self.direct_layer(features)
@@ -175,8 +181,11 @@ class MADE(AutoregressiveModel, Varied):
 
     def features(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         x = self.check(x)
-        features = self.conditional.encode(x.flatten(1)).flatten(1)
-        return self._hidden(features, self.check_context(context, len(x)))
+        return self._hidden(self._read(x), self.check_context(context, len(x)))
+
+    def _read(self, x: Tensor) -> Tensor:
+        """What the first layer reads of each variable, ``(B, n * embedding_size)``."""
+        return self.embedding(self.conditional.encode(x.flatten(1))).flatten(1)
 
     def start_at(self, x: Tensor) -> None:
         direct = None if self.direct_layer is None else self.direct_layer.weight
@@ -185,7 +194,7 @@ class MADE(AutoregressiveModel, Varied):
 
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
         """The weights, with hidden units sorted by degree and variables along the order, and nothing known yet."""
-        f, p = self.conditional.num_features, self.conditional.num_parameters
+        f, p = self.embedding.num_features, self.conditional.num_parameters
         layers, known = [], []
         time = torch.arange(1, self.num_variables + 1)
         along_inputs = functools.partial(self.order.along, group=f)
@@ -221,9 +230,11 @@ class MADE(AutoregressiveModel, Varied):
         position, weights, features, hidden, biases = state
         t = position.value
         layers, known, outputs, direct = weights.value
-        f, p = self.conditional.num_features, self.conditional.num_parameters
+        f, p = self.embedding.num_features, self.conditional.num_parameters
         if previous is not None:
-            features = write_columns(features, self.conditional_at(t).encode(previous), t * f)
+            index = int(self.order.permutation[t])
+            read = self.embedding.of(index, self.conditional_at(t).encode(previous))
+            features = write_columns(features, read, t * f)
         t += 1
         below, seen, class_bias = features, t * f, biases[0]
         updated = []

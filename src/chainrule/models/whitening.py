@@ -16,8 +16,9 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.distributions import constraints
 
-from chainrule.conditionals import Conditional
+from chainrule.conditionals import Conditional, Curved, Standardised, WithMissing
 from chainrule.nn.curves import STRAIGHT, Curve, likeliest_curve
 from chainrule.order import Order
 
@@ -52,7 +53,7 @@ class Whitening(nn.Module):
         self.conditional = conditional
         n = len(order.permutation)
         self.register_buffer("inverse", order.inverse.clone(), persistent=False)
-        real = [conditional.of(i).support is torch.distributions.constraints.real for i in range(n)]
+        real = [_is_plain(conditional.of(i).family) for i in range(n)]
         self.register_buffer("real", torch.tensor(real))
         ones = torch.ones(n)
         starts = {"centre": 0.0, "spread": 1.0, "place": 0.0, "bend": STRAIGHT, "intercept": 0.0, "scale": 1.0}
@@ -124,6 +125,13 @@ class Whitening(nn.Module):
         self.intercept.copy_(torch.where(self.real, intercept, 0.0))
         self.scale.copy_(torch.where(self.real, scale.clamp(min=LEAST), 1.0))
         self.weight.copy_(weight.unflatten(1, (n, f))[self.inverse][:, self.inverse].flatten(1))
+
+
+def _is_plain(family: Conditional) -> bool:
+    """True for densities of all real numbers without curves and atoms of their own; they may be missing."""
+    while isinstance(family, Standardised | WithMissing):
+        family = family.conditional
+    return family.support is constraints.real and family.atoms is None and not isinstance(family, Curved)
 
 
 def _best_regressions(features: Tensor, targets: list[int]) -> list[Tensor]:

@@ -63,7 +63,7 @@ class Curve:
         u = self.place + self.bend * self._angle(z).clamp(-80, 80).sinh()
         return torch.where(self.real, self.centre + self.spread * u, z)
 
-    def log_scale(self, z: Tensor) -> Tensor:
+    def log_scale(self, z: Tensor, x: Tensor) -> Tensor:
         """Log dx/dz, and 0 where z is x or a gap."""
         angle = self._angle(z)
         log_cosh = torch.logaddexp(angle, -angle) - math.log(2)

@@ -60,8 +60,9 @@ def table_plan(rows: int, kinds: Sequence[str], minutes: float) -> Plan:
     ('WhitenedMADE', 8, [2, 0, 1])
     """
     reals = sum(kind == "real" for kind in kinds)
+    whitened = reals > 0 and rows <= SOME
     settings: Settings = {
-        "model": "WhitenedMADE" if reals else "MADE",
+        "model": "WhitenedMADE" if whitened else "MADE",
         "model.direct": True,
         **_network(rows),
         **_training(rows),
@@ -70,8 +71,8 @@ def table_plan(rows: int, kinds: Sequence[str], minutes: float) -> Plan:
     orders = [_categories_first(kinds, seed) for seed in range(members)]
     settings |= {"members": members, "orders": orders} if members > 1 else {"model.order": orders[0]}
     candidates: tuple[Settings, ...] = ({"model.dropout": 0.3}, {"model.dropout": 0.5})
-    if reals:
-        settings |= {"conditional": "LogisticMixture", "conditional.components": 1 if rows <= SOME else 10}
+    if whitened:
+        settings |= {"conditional": "LogisticMixture", "conditional.components": 1}
         candidates = SMALL_FORMS if rows <= FEW else FORMS
     reasons = (_size(rows), *_reasons(len(kinds), reals))
     return Plan(settings, candidates if rows <= SOME else (), reasons)
@@ -108,7 +109,7 @@ def rows_plan(rows: int, columns: int, levels: int, minutes: float) -> Plan:
 def _network(rows: int) -> Settings:
     if rows <= SOME:
         return {"model.hidden_sizes": [64], "model.dropout": 0.3}
-    return {"model.hidden_sizes": [256, 256], "model.dropout": 0.1}
+    return {"model.hidden_sizes": [256, 256], "model.embedding_size": 16, "model.dropout": 0.05}
 
 
 def _training(rows: int) -> Settings:
@@ -119,7 +120,7 @@ def _training(rows: int) -> Settings:
         "batch_size": batch,
         "learning_rate": 3e-3 if rows <= FEW else 2e-3,
         "schedule": "linear",
-        "averaging": 0.99 if rows <= SOME else 0.999,
+        "averaging": 0.99,
         "max_steps": steps,
         "validate_every": max(20, steps // 50),
         "patience": max(200, steps // 5),

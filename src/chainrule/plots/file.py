@@ -37,6 +37,11 @@ def checked(path: str | Path) -> Path:
 
 def write(figure: Figure, path: Path) -> None:
     """Write the picture completely or not at all."""
+    write_atomically(path, rendered(figure, path.suffix[1:].lower()))
+
+
+def rendered(figure: Figure, kind: str = "png") -> bytes:
+    """The content of a picture's file."""
     buffer = BytesIO()
-    figure.savefig(buffer, format=path.suffix[1:].lower(), dpi=figure.dpi, facecolor="white")
-    write_atomically(path, buffer.getvalue())
+    figure.savefig(buffer, format=kind, dpi=figure.dpi, facecolor="white")
+    return buffer.getvalue()

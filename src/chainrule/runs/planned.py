@@ -9,6 +9,7 @@ from typing import Any
 
 from chainrule.data import READING
 from chainrule.data.dataset import Dataset
+from chainrule.data.read.layout import FILE_CHOICES
 from chainrule.data.series_column import series_column_of
 from chainrule.devices import check_device
 from chainrule.kinds import kind_of
@@ -94,8 +95,9 @@ def plan(data: str | Path | Any, **given: Any) -> Planned:
     frame = None if isinstance(data, str | Path) else data
     settings = {"data": name_of(data)} | given
     Training.of(training_settings(settings))  # a number out of range is refused before the data are read
-    guess = "model" not in given and not any(name in given for name in READING)
-    if guess and frame is None and (series := series_column_of(Path(data).expanduser())):
+    of_file = {name: given.get(name) for name in FILE_CHOICES}
+    guess = "model" not in given and not any(name in given for name in READING if name not in FILE_CHOICES)
+    if guess and frame is None and (series := series_column_of(Path(data).expanduser(), **of_file)):
         settings["series"] = series
     dataset = load_data(settings, frame)
     kind = kind_of(dataset)

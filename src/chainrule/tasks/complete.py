@@ -14,7 +14,7 @@ from torch.distributions import Distribution
 from chainrule.abilities import FarSighted, Reorderable, components_of, members_of
 from chainrule.conditionals import present
 from chainrule.model import AutoregressiveModel
-from chainrule.tasks.particles import Particles, run_particles
+from chainrule.tasks.particles import Bounds, Particles, run_particles
 from chainrule.tasks.sample import drawer, drawing
 from chainrule.walk import Choose
 
@@ -123,18 +123,13 @@ def completion(
     x, observed = check_observed(model, x, observed)
     context = model.check_context(context, len(x))
     changed = greedy or temperature != 1.0 or top_k is not None or top_p is not None
-    draw = drawer(model, temperature=temperature, top_k=top_k, top_p=top_p, greedy=greedy) or _draw_present
+    draw = drawer(model, temperature=temperature, top_k=top_k, top_p=top_p, greedy=greedy) or draw_present
     with drawing(model, seed):
         walked = walk_routes(routes(model, x, observed, context), x, observed, particles, draw, context)
         evidence = torch.stack([cloud.log_evidence for _, cloud in walked], dim=1)
         exact = all(way.exact for way, _ in walked)
         check_possible(evidence.amax(1), None if exact else particles)
-        # In a mixture, the component that completes an example is drawn by its evidence.
-        owner = torch.multinomial(evidence.softmax(1), 1).squeeze(1)
-        examples = torch.arange(len(x))
-        picked = [torch.multinomial(cloud.log_weights.exp(), 1).squeeze(1) for _, cloud in walked]
-        own = [cloud.x[examples, index] for (_, cloud), index in zip(walked, picked, strict=True)]
-        completed = torch.stack(own, dim=1)[examples, owner]
+        completed = pick(walked, evidence)
     sizes = [cloud.least_size for way, cloud in walked if not way.exact]
     size = torch.stack(sizes).amin(0).clone() if sizes else None
     if size is not None and particles > 1 and float(size.median()) < COLLAPSE:
@@ -151,24 +146,41 @@ def completion(
     return Completion(completed.clone(), exact and not changed, method, log_evidence, size)
 
 
-def _draw_present(t: int, distribution: Distribution) -> Tensor:
+def pick(walked: Sequence[tuple[Route, Particles]], evidence: Tensor) -> Tensor:
+    """One particle ``(B, *event_shape)`` for each example, of a component that is drawn by its evidence ``(B, C)``."""
+    owner = torch.multinomial(evidence.softmax(1), 1).squeeze(1)
+    examples = torch.arange(len(evidence))
+    picked = [torch.multinomial(cloud.log_weights.exp(), 1).squeeze(1) for _, cloud in walked]
+    own = [cloud.x[examples, index] for (_, cloud), index in zip(walked, picked, strict=True)]
+    return torch.stack(own, dim=1)[examples, owner]
+
+
+def draw_present(t: int, distribution: Distribution) -> Tensor:
     """Draw a value that is not missing, because gaps are to be filled."""
     return present(distribution).sample()
 
 
 def walk_routes(
-    ways: Sequence[Route], x: Tensor, observed: Tensor, particles: int, draw: Choose | None, context: Tensor | None
+    ways: Sequence[Route],
+    x: Tensor,
+    observed: Tensor,
+    particles: int,
+    draw: Choose | None,
+    context: Tensor | None,
+    bounds: Bounds | None = None,
 ) -> list[tuple[Route, Particles]]:
     """Walk along all ``ways``: once per example where it is exact, with ``particles`` elsewhere.
 
-    ``draw`` is as of `run_particles`.
+    ``draw`` and ``bounds`` are as of `run_particles`.
     """
     if particles < 1:
         raise ValueError(f"particles expects at least 1, got {particles}")
     walked = []
     for way in ways:
         count = 1 if way.exact else particles
-        cloud = run_particles(way.model, x, observed, count, draw, lookahead=way.lookahead, context=context)
+        cloud = run_particles(
+            way.model, x, observed, count, draw, lookahead=way.lookahead, bounds=bounds, context=context
+        )
         walked.append((way, cloud))
     return walked
 
@@ -202,7 +214,16 @@ def check_observed(model: AutoregressiveModel, x: Tensor, observed: Tensor) -> t
     if not bool(((observed == 0) | (observed == 1)).all()):
         raise ValueError("observed expects booleans, or 0 and 1, got other values")
     observed = observed.to(device=x.device, dtype=torch.bool)
-    return model.check(torch.where(observed, x, _legal(model).to(x))).to(model.device), observed.to(model.device)
+    return legal_where(model, x, observed), observed.to(model.device)
+
+
+def legal_where(model: AutoregressiveModel, x: Tensor, observed: Tensor) -> Tensor:
+    """``x`` with legal values where it is not ``observed``, on the model's device.
+
+    Raises:
+        ValueError: If an observed value is not one of the model's.
+    """
+    return model.check(torch.where(observed, x, _legal(model).to(x))).to(model.device)
 
 
 def _legal(model: AutoregressiveModel) -> Tensor:

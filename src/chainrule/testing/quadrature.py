@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.distributions import constraints
 from torch.distributions.constraints import Constraint
 
-from chainrule.conditionals import Conditional, Standardised
+from chainrule.conditionals import Conditional, Curved, Standardised, WithAtoms, WithMissing
 from chainrule.conditionals.support import bound_of, is_in, values_of
 
 REACH = 12.0
@@ -94,10 +94,22 @@ def nodes_of(conditional: Conditional, count: int) -> Nodes | None:
     """The nodes of a variable, ``count`` of them if its values can't be listed; None if the support is no interval."""
     if isinstance(conditional, Standardised):
         return _in_units(nodes_of(conditional.conditional, count), conditional)
+    if isinstance(conditional, WithMissing | WithAtoms):
+        return _with_atoms(nodes_of(conditional.conditional, count), conditional)
+    if isinstance(conditional, Curved) and not conditional.cells:
+        return _on_curve(_nodes(constraints.real, count), conditional)
     listed = conditional.values
     found = _listed(listed) if listed is not None else _nodes(conditional.support, count)
+    return _with_atoms(found, conditional)
+
+
+def _with_atoms(found: Nodes | None, conditional: Conditional) -> Nodes | None:
+    """Nodes of a family without its atoms, and all of its atoms."""
     if found is None or conditional.atoms is None:
         return found
+    found = dataclasses.replace(found, **{
+        name: getattr(found, name)[: len(found.values) - found.num_atoms] for name in ("values", "log_lengths", "cells")
+    }, num_atoms=0)  # fmt: skip
     atoms = conditional.atoms.double()
     values, log_lengths, cells = found.values, found.log_lengths, found.cells
     if found.continuous:  # of a density, single values weigh nothing
@@ -115,11 +127,21 @@ def nodes_of(conditional: Conditional, count: int) -> Nodes | None:
     )
 
 
+def _on_curve(nodes: Nodes | None, conditional: Curved) -> Nodes | None:
+    """Nodes of z as those of x: dense where a curve nears its bound."""
+    if nodes is None:
+        return None
+    x = conditional.units.x(nodes.values)
+    return dataclasses.replace(
+        nodes, values=x, log_lengths=nodes.log_lengths + conditional.units.log_scale(nodes.values, x)
+    )
+
+
 def _in_units(nodes: Nodes | None, conditional: Standardised) -> Nodes | None:
     """Nodes of z = (x - shift) / scale as those of x: dense where the density of x is not small."""
     if nodes is None:
         return None
-    longer = math.log(conditional.scale) if nodes.continuous else 0.0
+    longer = math.log(conditional.scale)
     atoms = torch.arange(len(nodes.values)) >= len(nodes.values) - nodes.num_atoms
     return dataclasses.replace(
         nodes,

@@ -8,14 +8,16 @@ from pathlib import Path
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import ArrayExamples
 from chainrule.data.read import arrays, table
+from chainrule.data.read.layout import FileChoices
 from chainrule.data.read.levels import Levels, dataset_of_levels, event_shape
 from chainrule.data.read.table_file import SUFFIXES as TABLES
+from chainrule.data.read.table_file import suffix_of
 from chainrule.words import suggestion
 
 SUFFIXES = (*arrays.SUFFIXES, *TABLES)
 
 
-def read_rows(path: Path, levels: int | None = None) -> Levels:
+def read_rows(path: Path, levels: int | None = None, choices: FileChoices | None = None) -> Levels:
     """The examples of one file as an array ``(N, ...)`` of integers from 0 to ``levels`` - 1.
 
     Raises:
@@ -23,18 +25,21 @@ def read_rows(path: Path, levels: int | None = None) -> Levels:
         FileNotFoundError: If there is no such file.
     """
     check_is_file(path)
-    read = arrays.read_array if path.suffix.lower() in arrays.SUFFIXES else table.read_levels
-    return read(path, levels)
+    if path.suffix.lower() in arrays.SUFFIXES:
+        return arrays.read_array(path, levels)
+    return table.read_levels(path, levels, choices)
 
 
-def read_all(path: Path, shape: Sequence[int], levels: int) -> tuple[ArrayExamples, None]:
+def read_all(
+    path: Path, shape: Sequence[int], levels: int, choices: FileChoices | None = None
+) -> tuple[ArrayExamples, None]:
     """All examples ``(N, *shape)`` of a file, in its own order.
 
     Raises:
         ValueError: If they have another shape, or a value is not an integer from 0 to ``levels`` - 1.
         FileNotFoundError: If there is no such file.
     """
-    array = read_rows(path, levels)
+    array = read_rows(path, levels, choices)
     if (found := event_shape(path, array)) != tuple(shape):
         raise ValueError(f"{path}: expected examples of shape {tuple(shape)}, got {found}")
     return ArrayExamples(array, found), None
@@ -46,15 +51,22 @@ def check_is_file(path: Path, suffixes: Sequence[str] = SUFFIXES) -> None:
         folder = path.parent
         near = suggestion(path.name, [other.name for other in folder.iterdir()]) if folder.is_dir() else ""
         raise FileNotFoundError(f"expected a file or a folder, found no {path}{near}")
-    if path.suffix.lower() not in suffixes:
+    if suffix_of(path) not in suffixes:
         raise ValueError(f"{path}: expected a file {' '.join(suffixes)}, got the suffix {path.suffix!r}")
 
 
-def load_splits(folder: Path, files: Mapping[str, Path], *, levels: int | None = None) -> Dataset:
+def load_splits(
+    folder: Path,
+    files: Mapping[str, Path],
+    *,
+    levels: int | None = None,
+    encoding: str | None = None,
+    header: bool | None = None,
+) -> Dataset:
     """The examples of the files ``train``, ``valid`` and ``test`` of a folder, some of them arrays.
 
     Raises:
         ValueError: If a file can't be read, their shapes differ, or a value is not a level.
     """
-    contents = {split: read_rows(file, levels) for split, file in files.items()}
+    contents = {split: read_rows(file, levels, FileChoices(encoding, header)) for split, file in files.items()}
     return dataset_of_levels(folder, contents, dict.fromkeys(files), levels, {}, files)

@@ -7,7 +7,7 @@ small integer, else columns whose cells a schema reads.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,15 @@ from chainrule.data.dataset import Dataset, split_rows
 from chainrule.data.examples import ArrayExamples, Rows
 from chainrule.data.infer import complete_schema, infer
 from chainrule.data.read.column_types import with_types
-from chainrule.data.read.levels import SPILL_BYTES, Gathered, Levels, are_levels, dataset_of_levels, gather
-from chainrule.data.read.table_file import Table, TextTable, open_table
+from chainrule.data.read.layout import FileChoices
+from chainrule.data.read.levels import Levels, dataset_of_levels, gather
+from chainrule.data.read.open_table import open_table
+from chainrule.data.read.part import ROWS, Part
+from chainrule.data.read.table_file import Table
+from chainrule.data.read.text_table import TextTable
 from chainrule.data.schema import TableSchema
 from chainrule.words import suggestion
 from chainrule.yaml_file import read_yaml
-
-ROWS = 100_000
-"""Rows of a large file that are read at once."""
 
 INFER = "infer"
 
@@ -54,46 +55,76 @@ class MixedParts:
         return [np.arange(end - count, end) for count, end in zip(self.counts, ends, strict=True)]
 
 
-def load_table(path: Path, *, seed: int = 0, levels: int | None = None, schema: SchemaChoice = None) -> Dataset:
+def load_table(
+    path: Path,
+    *,
+    seed: int = 0,
+    levels: int | None = None,
+    schema: SchemaChoice = None,
+    encoding: str | None = None,
+    header: bool | None = None,
+) -> Dataset:
     """The rows of a file as examples, split 80/10/10 at random.
 
     Args:
         path: A table.
         seed: Seed of the split.
         levels: The number of values of every column; by default the largest value + 1.
-        schema: The kinds of the columns. By default it is inferred where columns have names and a cell is no level.
+        schema: The kinds of the columns. By default it is inferred where a cell is no level.
+        encoding: The encoding of text, by default that of its byte order mark, or UTF-8.
+        header: Whether the first line of text names the columns; by default its cells tell.
 
     Raises:
         ValueError: If the file can't be read, or a column can't be taken; it is named.
     """
     described = _described(schema)
-    content = _read([path], levels, described)
+    tables = open_tables([path], FileChoices(encoding, header, _names(described)))
+    content = _read(tables, levels, described)
     if isinstance(content, MixedParts):
         rows = split_rows(len(content.frame), seed, str(path))
         origin = {"path": str(path.resolve()), "split_seed": seed}
         found = _schema(described, content, rows["train"], path.name)
-        return dataset_of_frame(path.resolve().name, content.frame, rows, found, origin)
+        return _noted(dataset_of_frame(path.resolve().name, content.frame, rows, found, origin), tables)
     (array,) = content
     rows = split_rows(len(array), seed, str(path))
-    return dataset_of_levels(path, dict.fromkeys(rows, array), rows, levels, {"split_seed": seed})
+    return _noted(dataset_of_levels(path, dict.fromkeys(rows, array), rows, levels, {"split_seed": seed}), tables)
 
 
 def load_tables(
-    folder: Path, files: Mapping[str, Path], *, levels: int | None = None, schema: SchemaChoice = None
+    folder: Path,
+    files: Mapping[str, Path],
+    *,
+    levels: int | None = None,
+    schema: SchemaChoice = None,
+    encoding: str | None = None,
+    header: bool | None = None,
 ) -> Dataset:
     """The rows of three files, ``train``, ``valid`` and ``test``, as the splits of a data set; see `load_table`.
 
     Kinds, categories and ranges of columns are those of all files; means and deviations those of ``train``.
     """
     described = _described(schema)
-    content = _read(list(files.values()), levels, described)
+    tables = open_tables(list(files.values()), FileChoices(encoding, header, _names(described)))
+    content = _read(tables, levels, described)
     if not isinstance(content, MixedParts):
         arrays = dict(zip(files, content, strict=True))
-        return dataset_of_levels(folder, arrays, dict.fromkeys(files), levels, {}, files)
+        return _noted(dataset_of_levels(folder, arrays, dict.fromkeys(files), levels, {}, files), tables)
     rows = dict(zip(files, content.rows, strict=True))
     name = folder.resolve().name
     found = _schema(described, content, rows["train"], name)
-    return dataset_of_frame(name, content.frame, rows, found, {"path": str(folder.resolve())})
+    return _noted(dataset_of_frame(name, content.frame, rows, found, {"path": str(folder.resolve())}), tables)
+
+
+def open_tables(paths: Sequence[Path], choices: FileChoices | None = None) -> list[Table]:
+    """The files of one table. The first says whether the others have a header, too."""
+    first = open_table(paths[0], choices)
+    more = replace(choices or FileChoices(), names=first.names)
+    return [first, *(open_table(path, more) for path in paths[1:])]
+
+
+def _noted(dataset: Dataset, tables: Sequence[Table]) -> Dataset:
+    """The data set with what a person should know about how its files were read."""
+    return replace(dataset, description="; ".join([dataset.description, *tables[0].notes]))
 
 
 def dataset_of_frame(
@@ -113,43 +144,54 @@ def dataset_of_frame(
     return Dataset(name, description, schema, splits, origin, notes=tuple(schema.notes), like=like)
 
 
-def read_levels(path: Path, levels: int | None = None) -> Levels:
+def read_levels(path: Path, levels: int | None = None, choices: FileChoices | None = None) -> Levels:
     """The rows of a table as an array ``(N, columns)`` of integers.
 
     Raises:
         ValueError: If the file is empty, a row has another number of cells than the first, or a cell is not an
             integer from 0 to ``levels`` - 1; with the line or row and the column.
     """
-    return gather(path, open_table(path).number_chunks(), levels)
+    return gather(path, open_table(path, choices).number_chunks(), levels)
 
 
-def read_cells(path: Path) -> MixedParts:
-    """All rows of a table whose columns have names, as they are: text, or columns of the file's types.
+def read_cells(path: Path, choices: FileChoices | None = None) -> MixedParts:
+    """All rows of a table as they are: text, or columns of the file's types.
+
+    Args:
+        path: The table.
+        choices: How a text table is read.
 
     Raises:
-        ValueError: If it can't be read, has no rows, or two columns have one name.
+        ValueError: If it can't be read, or has no rows.
     """
-    table = open_table(path)
+    return cells_of(open_table(path, choices))
+
+
+def cells_of(table: Table) -> MixedParts:
+    """All rows of a table that is open; see `read_cells`."""
     return _gathered([table], [list(table.chunks(ROWS))])
 
 
-def read_frame(path: Path) -> polars.DataFrame:
-    """All rows of a table whose columns have names, in columns of the types that all of their cells have.
+def read_frame(path: Path, choices: FileChoices | None = None) -> polars.DataFrame:
+    """All rows of a table, in columns of the types that all of their cells have; see `read_cells`."""
+    return frame_of(open_table(path, choices))
 
-    Raises:
-        ValueError: If it can't be read, has no rows, or two columns have one name.
-    """
-    cells = read_cells(path)
+
+def frame_of(table: Table) -> polars.DataFrame:
+    """All rows of a table that is open; see `read_frame`."""
+    cells = cells_of(table)
     return with_types(cells.frame) if cells.text else cells.frame
 
 
-def chunks_of(path: Path, rows: int = ROWS) -> Iterator[polars.DataFrame]:
-    """The rows of a table as they are, text or columns of the file's types, about ``rows`` at a time.
+def chunks_of(
+    path: Path, schema: TableSchema, rows: int = ROWS, choices: FileChoices | None = None
+) -> Iterator[polars.DataFrame]:
+    """The rows of a table of a known schema, as they are, about ``rows`` at a time.
 
     Raises:
-        ValueError: If it can't be read, has no rows, or two columns have one name.
+        ValueError: If it can't be read, or has no rows.
     """
-    table = open_table(path)
+    table = open_table(path, replace(choices or FileChoices(), names=_names(schema)))
     chunk = None
     for chunk in table.chunks(rows):
         yield table.frame([chunk])
@@ -157,71 +199,36 @@ def chunks_of(path: Path, rows: int = ROWS) -> Iterator[polars.DataFrame]:
         table.frame([])
 
 
-def read_all(path: Path, schema: TableSchema) -> tuple[ArrayExamples, None]:
+def read_all(path: Path, schema: TableSchema, choices: FileChoices | None = None) -> tuple[ArrayExamples, None]:
     """All rows of a file as examples of a known schema.
 
     Raises:
         ValueError: If it can't be read, or a cell has no value of its column; it is named.
     """
-    x = np.concatenate([schema.encode(chunk, path.name) for chunk in chunks_of(path)])
+    x = np.concatenate([schema.encode(chunk, path.name) for chunk in chunks_of(path, schema, choices=choices)])
     return ArrayExamples(x, (x.shape[1],)), None
 
 
-def read_tables(paths: Sequence[Path]) -> list[Levels] | MixedParts:
+def read_tables(tables: Sequence[Table]) -> list[Levels] | MixedParts:
     """The rows of the files of one table: an array of levels ``(N, columns)`` of each if all cells are, else mixed.
-
-    Files whose columns have no names must hold levels.
 
     Raises:
         ValueError: If a file can't be read, or their columns differ.
     """
-    parts = [_Part(open_table(path)) for path in paths]
-    if not all(part.table.named for part in parts):
-        return [read_levels(path) for path in paths]
+    parts = [Part(table) for table in tables]
     if all(part.holds_levels() for part in parts):
         return [part.gathered.array() for part in parts]
-    return _gathered([part.table for part in parts], [part.cells() for part in parts])
+    return _gathered(tables, [part.cells() for part in parts])
 
 
-class _Part:
-    """A file that is read once: as levels while all cells are levels. The rows read so far are kept as text.
-
-    It is read a second time only if the first `SPILL_BYTES` are levels and a later cell is not.
-    """
-
-    def __init__(self, table: Table) -> None:
-        self.table = table
-        self.gathered = Gathered(table.path)
-        self._chunks = table.chunks(table.rows_of_levels)
-        self._kept: list[polars.DataFrame] = []
-        self._size = 0
-
-    def holds_levels(self) -> bool:
-        """True if all cells are levels; stops reading at the first that is not."""
-        for cells in self._chunks:
-            self._size += int(cells.estimated_size())
-            self._kept.append(cells)
-            if self._size > SPILL_BYTES:
-                self._kept.clear()
-            numbers = self.table.as_numbers(cells)
-            values = numbers.to_numpy()
-            if any(numbers.null_count().row(0)) or not are_levels(values):
-                return False
-            self.gathered.add(values, int(values.max(initial=0)))
-        return True
-
-    def cells(self) -> list[polars.DataFrame]:
-        """All rows as they are written."""
-        return list(self.table.chunks(ROWS)) if self._size > SPILL_BYTES else [*self._kept, *self._chunks]
-
-
-def _read(paths: Sequence[Path], levels: int | None, schema: Any) -> list[Levels] | MixedParts:
+def _read(tables: Sequence[Table], levels: int | None, schema: Any) -> list[Levels] | MixedParts:
     """The rows of the files of one table, read by ``levels`` or by the described ``schema``."""
     if schema is None:
-        return read_tables(paths) if levels is None else [read_levels(path, levels) for path in paths]
+        if levels is None:
+            return read_tables(tables)
+        return [gather(table.path, table.number_chunks(), levels) for table in tables]
     if levels is not None:
         raise ValueError(f"expected no levels with a schema, which says which values a column has, got {levels}")
-    tables = [open_table(path) for path in paths]
     return _gathered(tables, [list(table.chunks(ROWS)) for table in tables])
 
 
@@ -268,6 +275,11 @@ def _schema(described: Any, content: MixedParts, rows: Rows, where: str) -> Tabl
     if described is None or described == INFER:
         return infer(content.frame, rows, where, text=content.text)
     return complete_schema(described, content.frame, rows, where, text=content.text)
+
+
+def _names(described: Any) -> tuple[str, ...]:
+    """The columns that a file is known to have, by the schema of a run."""
+    return tuple(column.name for column in described.columns) if isinstance(described, TableSchema) else ()
 
 
 def _described(choice: SchemaChoice) -> Any:

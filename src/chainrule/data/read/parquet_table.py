@@ -1,0 +1,62 @@
+"""Parquet files as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars
+
+from chainrule.data.read.levels import Chunk
+from chainrule.data.read.table_file import Table, unreadable
+
+
+class ParquetTable(Table):
+    """A Parquet file, whose columns have names and types.
+
+    Raises:
+        ValueError: If it cannot be read, or has no columns.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if path.stat().st_size == 0:
+            raise ValueError(f"{path}: expected rows of values, got an empty file")
+        try:
+            self._scan = polars.scan_parquet(path)
+            self.schema = self._scan.collect_schema()
+        except (polars.exceptions.PolarsError, OSError) as error:
+            raise unreadable(path, "a Parquet file", error) from error
+        self.names = tuple(self.schema.names())
+        if not self.names:
+            raise ValueError(f"{path}: expected at least one column, got none")
+
+    def chunks(self, rows: int) -> Iterator[polars.DataFrame]:
+        try:
+            for chunk in self._scan.collect_batches(chunk_size=rows):
+                yield chunk.rename({name: str(index) for index, name in enumerate(self.names)})
+        except (polars.exceptions.PolarsError, OSError) as error:
+            raise unreadable(self.path, "a Parquet file", error) from error
+
+    def number_chunks(self) -> Iterator[Chunk]:
+        for name, kind in self.schema.items():
+            if not _is_plain_number(kind):
+                raise ValueError(f"{self.path}: column {name!r}: expected integers, got {kind}")
+        yield from super().number_chunks()
+
+    def as_numbers(self, chunk: polars.DataFrame) -> polars.DataFrame:
+        plain = [kind if _is_plain_number(kind) else None for kind in chunk.dtypes]
+        return chunk.select(
+            polars.col(str(index)).cast(polars.Float64) if kind else polars.lit(None, polars.Float64).alias(str(index))
+            for index, kind in enumerate(plain)
+        )
+
+    def place(self, row: int, column: int) -> str:
+        return f"row {row + 1}, column {self.names[column]!r}"
+
+    def not_a_number(self, row: int, column: int) -> ValueError:
+        return ValueError(f"{self.path}: {self.place(row, column)}: expected a number, got an empty cell")
+
+
+def _is_plain_number(kind: polars.DataType) -> bool:
+    return kind.is_integer() or kind.is_float() or kind == polars.Boolean

@@ -1,0 +1,172 @@
+"""The text of a table's file: its encoding, its compression, and what of it can't be text."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import IO, cast
+
+HEAD = 4096
+"""Bytes that tell a text from other files."""
+
+BLOCK = 2**20
+"""Bytes that are checked at once."""
+
+BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+"""The encoding that each beginning of a file stands for; the longer of two that begin alike comes first."""
+
+SPACED_QUOTE = re.compile(r'[,;\t|] +"(?!")')
+"""A quote after a delimiter and spaces, where polars does not expect it."""
+
+LITERAL_QUOTE = re.compile(r'\t"[^"\t\n]*"[^"\t\r\n]')
+"""A quoted beginning of a cell: among tabs, quotes are then part of the cells."""
+
+UTF8 = ("utf-8", "utf-8-sig", "ascii")
+"""Encodings that polars reads."""
+
+
+class TextFile:
+    """A file of text, which may be compressed by gzip.
+
+    Attributes:
+        path: The file.
+        encoding: Its encoding, as Python calls it: that of its byte order mark, else the one that is
+            named, else UTF-8.
+        quotes: The number of quotation marks.
+        literal_quotes: True if quotes are no delimiters in a table that tabs separate.
+        odd_quotes: True if polars would not read all of them as they are meant.
+
+    Args:
+        path: The file.
+        encoding: The encoding of a file without a byte order mark.
+
+    Raises:
+        ValueError: If there is no such encoding, the file is empty, or its bytes are no text in this encoding.
+    """
+
+    def __init__(self, path: Path, encoding: str | None = None) -> None:
+        self.path = path
+        try:
+            head = self._head()
+            self.encoding = next(
+                (name for mark, name in BYTE_ORDER_MARKS.items() if head.startswith(mark)), _known(encoding)
+            )
+            _check_head(path, head, self.encoding, named=encoding is not None)
+            self._check_all()
+        except (OSError, EOFError, zlib.error) as error:
+            raise ValueError(f"{path}: expected a file compressed by gzip, got a damaged one ({error})") from error
+
+    def _head(self) -> bytes:
+        with self._open() as file:
+            return file.read(HEAD)
+
+    def _open(self) -> IO[bytes]:
+        compressed = self.path.suffix.lower() == ".gz"
+        return cast(IO[bytes], gzip.open(self.path) if compressed else self.path.open("rb"))
+
+    def open(self) -> IO[str]:
+        """The text, with its line ends as they are, as the csv module expects."""
+        return io.TextIOWrapper(io.BufferedReader(self._open()), encoding=self._reading, newline="")  # type: ignore[type-var]
+
+    @property
+    def _reading(self) -> str:
+        return "utf-8-sig" if self.encoding in UTF8 else self.encoding
+
+    @cached_property
+    def source(self) -> Path | bytes:
+        """What polars reads: the file itself if it is UTF-8, else all of its text in UTF-8."""
+        if self.encoding in UTF8 and self.path.suffix.lower() != ".gz" and not self._old_line_ends:
+            return self.path
+        with self.open() as file:
+            text = file.read()
+        return (text.replace("\r", "\n") if self._old_line_ends else text).encode()
+
+    @cached_property
+    def _old_line_ends(self) -> bool:
+        """True if lines end in a carriage return only, as on the Macs of the last century."""
+        head = self._head()
+        return b"\r" in head and b"\n" not in head
+
+    def _check_all(self) -> None:
+        """Raise ``ValueError`` at the first byte that is no text, with its line."""
+        decoder = codecs.getincrementaldecoder(self._reading)()
+        lines, self.quotes, spaced, self.literal_quotes = 1, 0, False, False
+        for block, last in _blocks(self._open()):
+            try:
+                text = decoder.decode(block, last)
+            except UnicodeDecodeError as error:
+                raise self._undecodable(error, lines + error.object[: error.start].count(b"\n")) from None
+            if "\0" in text:
+                line = lines + text[: text.index("\0")].count("\n")
+                raise ValueError(f"{self.path}: line {line}: expected text, got a NUL character")
+            lines += text.count("\n")
+            self.quotes += text.count('"')
+            spaced = spaced or (' "' in text and SPACED_QUOTE.search(text) is not None)
+            literal = '\t"' in text and LITERAL_QUOTE.search(text) is not None
+            self.literal_quotes = self.literal_quotes or literal
+        self.odd_quotes = spaced or self.quotes % 2 == 1
+
+    def _undecodable(self, error: UnicodeDecodeError, line: int) -> ValueError:
+        place = f"{self.path}: line {line}: expected text in {self.encoding.removesuffix('-sig').upper()}"
+        if error.reason in ("unexpected end of data", "truncated data"):
+            return ValueError(f"{place}, got a file that ends within a character: it seems to be cut off")
+        if self.encoding not in UTF8:
+            return ValueError(f"{place}, got the byte 0x{error.object[error.start]:02x}: name another --encoding")
+        byte = error.object[error.start]
+        likely = "windows-1252" if any(0x80 <= other < 0xA0 for other in error.object[error.start :]) else "latin-1"
+        return ValueError(
+            f"{place}, got the byte 0x{byte:02x}: name its encoding, which may be --encoding {likely}, where the byte "
+            f"is {bytes([byte]).decode(likely, 'replace')!r}"
+        )
+
+
+def _known(encoding: str | None) -> str:
+    """Python's name of an encoding of text; UTF-8 for none."""
+    if encoding is None:
+        return "utf-8"
+    try:
+        "".encode(encoding)
+        return codecs.lookup(encoding).name
+    except LookupError:
+        raise ValueError(
+            f"encoding expects the name of one, such as utf-8, latin-1, windows-1252 or utf-16, got {encoding!r}"
+        ) from None
+
+
+def _check_head(path: Path, head: bytes, encoding: str, *, named: bool) -> None:
+    """Raise ``ValueError`` if a file is empty or begins with other bytes than those of text."""
+    if not head:
+        raise ValueError(f"{path}: expected rows of values, got an empty file")
+    if encoding not in UTF8:
+        return
+    if head.startswith(b"PK\x03\x04"):
+        raise ValueError(
+            f"{path}: expected a table as text in UTF-8, got a spreadsheet or a zip file: export it as .csv"
+        )
+    for start, name in ((1, "utf-16-le"), (0, "utf-16-be")):
+        if not named and head[start::2].count(0) > 0.4 * len(head):
+            raise ValueError(f"{path}: expected a table as text in UTF-8, got what may be --encoding {name}")
+    if any(byte < 0x20 and byte not in b"\0\t\n\v\f\r\x1c\x1d\x1e\x1f" for byte in head):
+        raise ValueError(f"{path}: expected a table as text in UTF-8, got other bytes")
+
+
+def _blocks(file: IO[bytes]) -> Iterator[tuple[bytes, bool]]:
+    """All bytes of a file, a block at a time, and whether it is the last."""
+    with file:
+        block = file.read(BLOCK)
+        while following := file.read(BLOCK):
+            yield block, False
+            block = following
+        yield block, True
