@@ -21,7 +21,7 @@ from chainrule.conditionals import LogisticMixture
 from chainrule.model import AutoregressiveModel
 from chainrule.models import Ensemble, WhitenedMADE
 from chainrule.plans.plan import MINUTES, Settings
-from chainrule.plans.table import table_plan
+from chainrule.plans.table import SOME, table_plan
 from chainrule.runs.settings import training_settings
 from chainrule.tasks.evaluate import log_prob
 from chainrule.tasks.sample import sample
@@ -95,6 +95,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         }
         given = {name: value for name, value in own.items() if value is not None}
         planned = table_plan(rows, ["real"] * columns, MINUTES).overridden(given).settings
+        planned = {"conditional.components": 1 if rows <= SOME else 10} | planned
         return {"members": 1} | planned | ({} if self.members is None else {"members": self.members})
 
     @staticmethod

@@ -25,8 +25,8 @@ class WithAtoms(Conditional):
     P(a) = e^l_a / (1 + sum_b e^l_b),    P(rest) = 1 / (1 + sum_b e^l_b).
 
     Beside a density f an atom has the probability P(a), which is no density and has no unit, and other values have the
-    density P(rest) f(x). Beside probabilities p of integers all add up: P(a) + P(rest) p(a). The features of a value are
-    those of the family, and a one for the atom that it is.
+    density P(rest) f(x). Beside probabilities p of integers all add up: P(a) + P(rest) p(a). The features of a value
+    are those of the family, and a one for the atom that it is.
 
     Args:
         conditional: The family of the rest, whose values can't be listed.

@@ -8,8 +8,8 @@ p(x) = p_z(z(x)) dz/dx            if x may be any number,
 P(k) = F_z(z(k + 1/2)) - F_z(z(k - 1/2))    if x = k is an integer (a `Curved` of cells).
 
 Beyond the outer quantiles the curve goes on as it does before them. Where values have a bound it nears the bound
-instead, x = bound + g e^-t, so that hardly anything is beyond; there it goes on with the least slope, so that no number is
-impossible, only very improbable.
+instead, x = bound + g e^-t, so that hardly anything is beyond; there it goes on with the least slope, so that no number
+is impossible, only very improbable.
 
 References:
     Nonparanormal (Liu, Lafferty and Wasserman, 2009): normal scores of each variable, https://arxiv.org/abs/0903.0649
@@ -23,6 +23,7 @@ import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Self
 
 import torch
@@ -37,8 +38,8 @@ from chainrule.conditionals.support import integers
 from chainrule.conditionals.wrapped import PLAIN, InUnits
 
 FIRM, SOFT = 700.0, 16.0
-"""The t at which a curve has come to its bound: e^-t of its last knot's distance is left. Of a density it must not be too
-near, where rounding to the bound would change it much; of cells it may."""
+"""The t at which a curve has come to its bound: e^-t of its last knot's distance is left. Of a density it must not be
+too near, where rounding to the bound would change it much; of cells it may."""
 
 RAMPS = (-2.5, 2.5, 16)
 """A network reads z also as ramps between this many evenly spaced places, from and to."""
@@ -135,11 +136,11 @@ class Scores:
 
     @staticmethod
     def together(units: Sequence[Scores]) -> Scores:
-        """The units of n variables; where one has fewer knots, its widest segments are halved, which changes nothing."""
+        """The units of n variables; where one has fewer knots, wide segments are halved, which changes nothing."""
         most = max(len(own.knots) for own in units)
         knots, scores = zip(*(_with_knots(own.knots, own.scores, most) for own in units), strict=True)
-        bounds = [torch.stack([getattr(own, name) for own in units]) for name in ("lower", "upper")]
-        return Scores(torch.stack(knots), torch.stack(scores), *bounds, last=units[0].last)
+        lower, upper = (torch.stack([getattr(own, name) for own in units]) for name in ("lower", "upper"))
+        return Scores(torch.stack(knots), torch.stack(scores), lower, upper, units[0].last)
 
 
 @dataclass(frozen=True)
@@ -167,8 +168,8 @@ def _with_knots(knots: Tensor, scores: Tensor, count: int) -> tuple[Tensor, Tens
 class Curved(Conditional):
     """A mixture of logistics of the normal scores of a number.
 
-    A network gives the mixture's parameters, and reads z, and z between places that are evenly spaced (ramps), which let
-    it bend at each of them.
+    A network gives the mixture's parameters, and reads z, and z between places that are evenly spaced (ramps), which
+    let it bend at each of them.
 
     Args:
         knots: Values through which the curve goes, at least two, increasing.
@@ -204,7 +205,7 @@ class Curved(Conditional):
             raise ValueError(
                 f"Curved expects two or more knots and as many scores, got {len(self.knots)}, {len(self.scores)}"
             )
-        if any(a >= b for part in (self.knots, self.scores) for a, b in zip(part, part[1:], strict=False)):
+        if any(a >= b for part in (self.knots, self.scores) for a, b in pairwise(part)):
             raise ValueError("Curved expects increasing knots and scores, got others")
         if (lower is not None and lower >= self.knots[0]) or (upper is not None and upper <= self.knots[-1]):
             raise ValueError(f"Curved expects bounds beyond its knots, got {lower} and {upper}")

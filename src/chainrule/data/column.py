@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from chainrule.conditionals import Bernoulli, Categorical, Conditional, Standardised, WithMissing
-from chainrule.data.codecs import CODECS, Booleans, Categories, Codec, Times, Unmodelled
-from chainrule.data.codecs import Numbers as NumberCodec
-from chainrule.data.numbers import Numbers
+from chainrule.data.codecs import CODECS, Booleans, Categories, Codec, Numbers, Times, Unmodelled
+from chainrule.data.shape import Shape
 
 KINDS = tuple(CODECS)
-USUAL = Numbers()
+USUAL = Shape()
 
 STATISTICS = {"real": ("mean", "std"), "integer": ("low", "high")}
 """The statistics that each family of numbers needs."""
@@ -33,7 +32,7 @@ class Column:
         std: The standard deviation of the training rows, of reals.
         low: The least value, of integers.
         high: The greatest value, of integers.
-        numbers: The grid, bounds, atoms and curve of the training rows, of numbers.
+        shape: The grid, bounds, atoms and curve of the training rows, of numbers.
         note: What became of the column, in a few words, where that may surprise.
     """
 
@@ -46,12 +45,12 @@ class Column:
     std: float = 1.0
     low: int = 0
     high: int = 1
-    numbers: Numbers = USUAL
+    shape: Shape = USUAL
     note: str = ""
 
     def __post_init__(self) -> None:
         if self.codec is None:
-            usual = {"integer": NumberCodec(dtype="Int64", decimals=0), "real": NumberCodec(dtype="Float64", least=1)}
+            usual = {"integer": Numbers(dtype="Int64", decimals=0), "real": Numbers(dtype="Float64", least=1)}
             object.__setattr__(self, "codec", usual[self.kind] if self.kind in usual else CODECS[self.kind]())
 
     @property
@@ -91,7 +90,7 @@ class Column:
             (mean,) = codec.words(np.array([self.mean]))
             return f"mean {mean}, standard deviation {self.std:.6g}{unit.replace(', in', '')}"
         if self.family == "real":
-            origin = codec.origin if isinstance(codec, NumberCodec) else 0
+            origin = codec.origin if isinstance(codec, Numbers) else 0
             return f"mean {self.mean + origin:.{6 if not origin else 12}g}, standard deviation {self.std:.6g}"
         if self.family == "integer":
             return " to ".join(codec.words(np.array([self.low, self.high], dtype=np.float64))) + unit
@@ -109,7 +108,7 @@ class Column:
         if self.modelled:
             own |= {"missing": self.missing} | ({"whole": True} if self.whole else {})
             own |= {name: getattr(self, name) for name in STATISTICS.get(self.family, ())}
-            own |= {"numbers": self.numbers.config} if self.family in STATISTICS else {}
+            own |= {"shape": self.shape.config} if self.family in STATISTICS else {}
         own |= self.codec.config
         return own | ({"note": self.note} if self.note else {})
 
@@ -118,6 +117,6 @@ class Column:
         if self.family == "real" and real is not None:
             return Standardised(WithMissing(real) if self.missing else real, self.mean, self.std)
         if self.family in ("real", "integer"):
-            return self.numbers.conditional(missing=self.missing)
+            return self.shape.conditional(missing=self.missing)
         family: Conditional = Categorical(self.size) if self.family == "category" else Bernoulli()
         return WithMissing(family) if self.missing else family

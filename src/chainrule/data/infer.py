@@ -15,8 +15,8 @@ from chainrule.data.codecs import CODECS, Categories, Codec, Times, Unmodelled
 from chainrule.data.codecs.find import find_codec, find_codec_of_kind
 from chainrule.data.codecs.numbers import EXACT
 from chainrule.data.column import Column
-from chainrule.data.numbers import numbers_of
 from chainrule.data.schema import TableSchema, checked_arguments, column_of
+from chainrule.data.shape import shape_of
 from chainrule.words import in_one_line, suggestion
 
 MAX_RANGE = 65_536
@@ -152,8 +152,8 @@ def _with_statistics(column: Column, series: polars.Series, rows: Any, *, fixed:
         column = replace(column, mean=mean, std=std)
         reach = FARTHEST * std
         train = train[np.abs(train - mean) <= reach]
-    shape = numbers_of(train if len(np.unique(train)) > 1 else there.to_numpy())
-    return replace(column, low=int(low), high=int(high), numbers=shape) if whole else replace(column, numbers=shape)
+    shape = shape_of(train if len(np.unique(train)) > 1 else there.to_numpy())
+    return replace(column, low=int(low), high=int(high), shape=shape) if whole else replace(column, shape=shape)
 
 
 def _moments(train: NDArray[np.float64], all_rows: NDArray[np.float64]) -> tuple[float, float]:

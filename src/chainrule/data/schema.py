@@ -16,7 +16,7 @@ from chainrule.data.cells import encode_cells, fill_cells
 from chainrule.data.codecs import CODECS
 from chainrule.data.codecs.base import dtype_of
 from chainrule.data.column import KINDS, Column
-from chainrule.data.numbers import Numbers
+from chainrule.data.shape import Shape
 from chainrule.words import in_one_line, suggestion
 
 Values = NDArray[np.float32]
@@ -90,7 +90,7 @@ class TableSchema:
                 share = (len(before) - len(there) + 1) / (len(before) + 2)
                 total += np.where(gap, -math.log(share), -math.log(1 - share))
             if column.family == "integer":
-                family = column.numbers.conditional(missing=False)
+                family = column.shape.conditional(missing=False)
                 start = family.initial_parameters(torch.from_numpy(there))
                 nats = -family.distribution(start).log_prob(torch.from_numpy(np.where(gap, there[0], values))).numpy()
             elif column.family == "real":
@@ -160,7 +160,7 @@ class TableSchema:
             if column.kind == "ignore":
                 continue
             own = next(values).astype(np.float64) if column.modelled else np.zeros(len(x))
-            own = column.numbers.within(own) if column.family in ("real", "integer") else own
+            own = column.shape.within(own) if column.family in ("real", "integer") else own
             cells = column.codec.texts(own) if text else column.codec.write(own)
             series.append(cells.rename(column.name))
         return polars.DataFrame(series)
@@ -184,7 +184,7 @@ class TableSchema:
 
 TYPES: dict[str, str] = {
     "kind": "str", "missing": "bool", "whole": "bool", "mean": "float", "std": "float", "low": "int", "high": "int",
-    "numbers": "dict", "note": "str",
+    "shape": "dict", "note": "str",
 }  # fmt: skip
 """The values that each column of a schema may have, beside those of its codec, and their types."""
 
@@ -234,7 +234,7 @@ def column_of(name: str, own: dict[str, Any]) -> Column:
     names = {field.name for field in fields(codec)}
     inner = {key: value for key, value in own.items() if key in names}
     outer = {key: value for key, value in own.items() if key in TYPES}
-    if "numbers" in outer:
-        outer["numbers"] = Numbers.from_config(outer["numbers"])
+    if "shape" in outer:
+        outer["shape"] = Shape.from_config(outer["shape"])
     usual = Column(name, own["kind"]).codec
     return Column(name, codec=type(usual)(**(usual.config | inner)), **outer)

@@ -4,10 +4,10 @@ What limits a table of some hundred rows is data, not computation. So a small ne
 for several orders of the columns, and the probabilities of whole rows are averaged, which brings more than any other
 choice. As rows become many, the network grows and the members become fewer, so that they fit into the minutes.
 
-Real columns are whitened (`chainrule.models.WhitenedMADE`). What a regression leaves of a smooth column is close to one
-bell, for which one logistic is enough, and each further component is one more way to learn noise by heart. Columns
-whose values repeat, such as amounts that often are zero, need several. Where groups of rows lie apart, columns are
-better left as they are. The validation part says which it is.
+Shape have families of their own (`chainrule.data.shape`): atoms, and a mixture on a curve. Where columns are nearly
+collinear, a table of few rows is better whitened (`chainrule.models.WhitenedMADE`): what a regression leaves of a smooth
+column is close to one bell, for which one logistic is enough, and each further component is one more way to learn noise
+by heart. The validation part says which it is.
 
 Categories come first in the order: given its category, a number often has one bell where it had several.
 """
@@ -23,22 +23,25 @@ from chainrule.plans.plan import Plan, Settings
 FEW, SOME, MANY = 500, 5_000, 20_000
 """Training rows up to which a table is small, of middle size, and large."""
 
-SMALL_FORMS: tuple[Settings, ...] = (
-    {"conditional.components": 1},
-    {"conditional.components": 3},
-    {"model": "MADE", "conditional.components": 3},
-    {"model": "MADE", "conditional.components": 10},
-)
-"""Models of real columns that are tried on a small table: whitened or not, and their logistics."""
+NETWORK: Settings = {"model": "MADE", "model.embedding_size": 16}
+"""A network of the numbers' own families; `REGRESSIONS` are of densities, which they whiten."""
 
-LARGE: Settings = {"model.hidden_sizes": [500, 500], "model.dropout": 0.5, "conditional": "GaussianMixture"}
+REGRESSIONS: Settings = {"model": "WhitenedMADE", "conditional": "LogisticMixture"}
+
+SMALL_FORMS: tuple[Settings, ...] = (
+    NETWORK,
+    {**NETWORK, "model.hidden_sizes": [256, 256]},
+    {**REGRESSIONS, "conditional.components": 1},
+    {**REGRESSIONS, "conditional.components": 3},
+)
+"""Models that are tried on a small table with real columns."""
 
 FORMS: tuple[Settings, ...] = (
-    {"conditional.components": 1},
-    {"model": "WhitenedMADE", **LARGE, "conditional.components": 10},
-    {"model": "MADE", **LARGE, "conditional.components": 10},
+    {**NETWORK, "model.hidden_sizes": [256, 256]},
+    {**NETWORK, "model.hidden_sizes": [500, 500], "model.dropout": 0.5},
+    {**REGRESSIONS, "conditional.components": 1},
 )
-"""Models of real columns that are tried on a table of middle size: a small one, and two large ones."""
+"""Models that are tried on a table of middle size with real columns."""
 
 MOST = 8
 """Members, at most."""
@@ -57,22 +60,15 @@ def table_plan(rows: int, kinds: Sequence[str], minutes: float) -> Plan:
 
     >>> plan = table_plan(340, ["real", "real", "category"], 3.0)
     >>> plan.settings["model"], plan.settings["members"], plan.settings["orders"][0]
-    ('WhitenedMADE', 8, [2, 0, 1])
+    ('MADE', 8, [2, 0, 1])
     """
     reals = sum(kind == "real" for kind in kinds)
-    whitened = reals > 0 and rows <= SOME
-    settings: Settings = {
-        "model": "WhitenedMADE" if whitened else "MADE",
-        "model.direct": True,
-        **_network(rows),
-        **_training(rows),
-    }
+    settings: Settings = {"model": "MADE", "model.direct": True, **_network(rows), **_training(rows)}
     members = _members(rows, minutes)
     orders = [_categories_first(kinds, seed) for seed in range(members)]
     settings |= {"members": members, "orders": orders} if members > 1 else {"model.order": orders[0]}
-    candidates: tuple[Settings, ...] = ({"model.dropout": 0.3}, {"model.dropout": 0.5})
-    if whitened:
-        settings |= {"conditional": "LogisticMixture", "conditional.components": 1}
+    candidates: tuple[Settings, ...] = (NETWORK, {**NETWORK, "model.dropout": 0.5}, {"model.dropout": 0.5})
+    if reals:
         candidates = SMALL_FORMS if rows <= FEW else FORMS
     reasons = (_size(rows), *_reasons(len(kinds), reals))
     return Plan(settings, candidates if rows <= SOME else (), reasons)
@@ -92,6 +88,7 @@ def rows_plan(rows: int, columns: int, levels: int, minutes: float) -> Plan:
     ['MADE', 'NADE', 'FVSBN']
     """
     settings: Settings = {"model": "MADE", **_training(rows), "weight_decay": 0.1}
+    settings |= {"averaging": 0.999} if rows > SOME else {}
     members = _members(rows, minutes) if columns <= WIDE else 1
     settings |= {"members": members, "orders": ["random"]} if members > 1 else {}
     made: Settings = {"model.hidden_sizes": [500], "model.direct": True, "model.dropout": 0.5}
@@ -109,7 +106,7 @@ def rows_plan(rows: int, columns: int, levels: int, minutes: float) -> Plan:
 def _network(rows: int) -> Settings:
     if rows <= SOME:
         return {"model.hidden_sizes": [64], "model.dropout": 0.3}
-    return {"model.hidden_sizes": [256, 256], "model.embedding_size": 16, "model.dropout": 0.05}
+    return {"model.hidden_sizes": [256, 256], "model.embedding_size": 16, "model.dropout": 0.1}
 
 
 def _training(rows: int) -> Settings:
@@ -150,4 +147,4 @@ def _size(rows: int) -> str:
 def _reasons(columns: int, reals: int) -> tuple[str, ...]:
     if not reals:
         return ()
-    return (f"{reals} of {columns} columns are real: regressions on the columns before them come first",)
+    return (f"{reals} of {columns} columns are real: each on a curve of its own, which makes it a bell",)

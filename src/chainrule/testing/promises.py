@@ -107,7 +107,8 @@ def _encoding(conditional: Conditional) -> None:
         return
     encoded = conditional.encode(zero)
     got_zero = encoded.flatten().tolist()
-    _require(bool((encoded.abs() < ROUNDING).all()), conditional, f"encode({float(zero):g}) expected all zeros, got {got_zero}")
+    small = bool((encoded.abs() < ROUNDING).all())
+    _require(small, conditional, f"encode({float(zero):g}) expected all zeros, got {got_zero}")
 
 
 def _zero(conditional: Conditional) -> float:

@@ -1,4 +1,4 @@
-"""What the training rows say of a column of numbers: its grid, its bounds, the values that stand out, and its curve."""
+"""The shape of a column of numbers, by its training rows: its grid, its bounds, the values that stand out, and its curve."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ LEAST_ROWS = 5
 
 
 @dataclass(frozen=True)
-class Numbers:
-    """The numbers of a column.
+class Shape:
+    """The shape of a column of numbers: what its training rows have in common.
 
     Attributes:
         step: All values are ``origin`` plus a multiple of this; 0 if they are on no grid.
@@ -66,9 +66,10 @@ class Numbers:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Numbers:
-        """The numbers that `config` describes."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in config.items()})
+    def from_config(cls, config: Mapping[str, Any]) -> Shape:
+        """The shape that `config` describes."""
+        plain: dict[str, Any] = {name: tuple(own) if isinstance(own, list) else own for name, own in config.items()}
+        return cls(**plain)
 
     def conditional(self, *, missing: bool) -> Conditional:
         """The family of such numbers, in their own units.
@@ -106,8 +107,8 @@ class Numbers:
         return values if self.lower is None and self.upper is None else np.clip(values, self.lower, self.upper)
 
 
-def numbers_of(values: Floats) -> Numbers:
-    """The numbers of a column, from the values ``(N,)`` of training rows that are not missing.
+def shape_of(values: Floats) -> Shape:
+    """The shape of a column, from the values ``(N,)`` of training rows that are not missing.
 
     Raises:
         ValueError: If there are less than two different values.
@@ -122,7 +123,7 @@ def numbers_of(values: Floats) -> Numbers:
     knots, scores = _curve(unique[~chosen], counts[~chosen])
     if len(knots) < 2:
         knots, scores = _curve(unique, counts)
-    return Numbers(
+    return Shape(
         step=step,
         cells=cells,
         origin=float(unique[0]) if step else 0.0,
@@ -137,7 +138,7 @@ def numbers_of(values: Floats) -> Numbers:
 def grid_of(unique: Floats) -> float:
     """The step of the coarsest grid that all values are on, 0 if there is none.
 
-    >>> grid_of(np.array([0.5, 2.0, 3.5])), grid_of(np.array([0.0, 10.0, 30.0])), grid_of(np.array([0.0, math.pi]))
+    >>> grid_of(np.array([0.5, 2.0, 3.0])), grid_of(np.array([0.0, 10.0, 30.0])), grid_of(np.array([0.0, np.pi]))
     (0.5, 1.0, 0.0)
     """
     for decimals in range(DECIMALS + 1):
@@ -158,8 +159,9 @@ def _atoms(unique: Floats, counts: NDArray[np.int64]) -> NDArray[np.bool_]:
     rows = counts.sum()
     if len(unique) <= LISTED and rows >= ROWS_PER_VALUE * len(unique):
         return counts >= LEAST_ROWS
-    around = np.convolve(np.pad(counts.astype(float), NEIGHBOURS, mode="edge"), np.ones(2 * NEIGHBOURS + 1), "valid")
-    usual = (around - counts) / (2 * NEIGHBOURS)
+    window = np.ones(2 * NEIGHBOURS + 1)
+    around, number = (np.convolve(np.pad(own, NEIGHBOURS), window, "valid") for own in (counts, np.ones(len(counts))))
+    usual = (around - counts) / (number - 1)
     chosen = (counts >= max(SHARE * rows, LEAST_ROWS)) & (counts > TIMES * usual)
     if chosen.sum() > LISTED:
         chosen &= counts >= np.sort(counts[chosen])[-LISTED]
