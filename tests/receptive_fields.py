@@ -30,13 +30,14 @@ def receptive_field(model: AutoregressiveModel) -> Tensor | None:
         return (ago >= 1) & (ago <= 1 + sum(layer.dilation * (layer.kernel_size - 1) for layer in model.net.layers))
     if not isinstance(model, MADE):
         return None  # all of the past, also for an ensemble of these MADEs
-    paths = torch.eye(model.num_variables * model.conditional.num_features, dtype=torch.float64)
+    n = model.num_variables
+    paths = torch.eye(n * model.embedding.num_features, dtype=torch.float64)
     for layer in [*model.hidden_layers, model.output_layer]:
         paths = layer.mask.double() @ paths
     if model.direct_layer is not None:
         paths = paths + model.direct_layer.mask
-    sizes = (model.num_variables, model.conditional.num_parameters, model.num_variables, model.conditional.num_features)
-    seen = (paths.view(sizes) > 0).any(3).any(1)  # by position in the event
+    inputs = (paths > 0).unflatten(1, (n, -1)).any(2)
+    seen = torch.stack([inputs[own].any(0) for own in model.spread.rows])  # by position in the event
     return model.order.along(model.order.along(seen, 0), 1)
 
 

@@ -69,7 +69,8 @@ def test_a_column_with_many_zeros_has_zeros_and_a_density() -> None:
     family, start = _start(shape, values)
     samples = start.sample(torch.Size([4000])).numpy()
     assert shape.atoms == (0.0,)
-    assert family.atoms is not None and family.atoms.tolist() == [0.0]
+    assert family.atoms is not None
+    assert family.atoms.tolist() == [0.0]
     assert abs((samples == 0).mean() - 0.9) < 0.02
     assert (samples >= 0).all()
     assert stats.ks_2samp(samples[samples > 0], values[values > 0]).pvalue > 1e-3
@@ -88,7 +89,8 @@ def test_caps_are_bounds_and_atoms() -> None:
     values = np.random.RandomState(2).normal(0, 1, 3000).clip(-1, None)
     shape = shape_of(values)
     _, start = _start(shape, values)
-    assert shape.lower == -1 and shape.upper is None
+    assert shape.lower == -1
+    assert shape.upper is None
     assert -1.0 in shape.atoms
     assert float(start.sample(torch.Size([5000])).min()) >= -1.001
 

@@ -1,7 +1,7 @@
 """Supports: the values that a variable can take, as torch's constraints, and what follows from them.
 
-torch has constraints of intervals, and of integers with a bound. Three are added: all integers, a list of any values, and
-a shifted and scaled support.
+torch has constraints of intervals, and of integers with a bound. Three are added: all integers, a list of any values,
+and a shifted and scaled support.
 """
 
 from __future__ import annotations

@@ -132,12 +132,12 @@ class Units:
     whole: bool = False
 
     def x(self, z: Tensor) -> Tensor:
-        shift, scale = (torch.as_tensor(unit, dtype=torch.float64, device=z.device) for unit in (self.shift, self.scale))
+        shift, scale = self._on(z.device)
         return (z.double() * scale + shift).to(z)
 
     def z(self, x: Tensor) -> Tensor:
         """(x - shift) / scale, and an atom or a place on the grid itself where rounding would miss it."""
-        shift, scale = (torch.as_tensor(unit, dtype=torch.float64, device=x.device) for unit in (self.shift, self.scale))
+        shift, scale = self._on(x.device)
         exact = (x.double() - shift) / scale
         if self.whole:  # in single precision 0.3 is no multiple of 0.1
             exact = torch.where(scale == 1, exact, exact.round())
@@ -152,6 +152,11 @@ class Units:
         for atom in self.atoms:
             density &= z != atom
         return torch.as_tensor(self.scale, dtype=torch.float64, device=z.device).log() * density
+
+    def _on(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """The shift and the scale, in double precision."""
+        shift, scale = (torch.as_tensor(unit, dtype=torch.float64, device=device) for unit in (self.shift, self.scale))
+        return shift, scale
 
     def of(self, index: int) -> Units:
         """The units of one of n variables; these, if they are of one."""

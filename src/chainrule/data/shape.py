@@ -1,4 +1,4 @@
-"""The shape of a column of numbers, by its training rows: its grid, its bounds, the values that stand out, and its curve."""
+"""The shape of a column of numbers, by its training rows: grid, bounds, values that stand out, and a curve."""
 
 from __future__ import annotations
 
@@ -31,6 +31,9 @@ LISTED, ROWS_PER_VALUE = 256, 20
 
 SHARE, TIMES, NEIGHBOURS = 5e-4, 4.0, 10
 """An atom has at least this share of the rows, and is this many times as frequent as its neighbours on either side."""
+
+SMOOTH = 20
+"""Cells of a standard deviation of smooth numbers, at least."""
 
 LEAST_ROWS = 5
 """Rows that an atom has, at least."""
@@ -94,6 +97,13 @@ class Shape:
     def _place(self, value: float) -> float:
         """The number of a value's cell; without cells the value itself."""
         return float(round((value - self.origin) / self.step)) if self.cells else value
+
+    def is_smooth(self, deviation: float) -> bool:
+        """True if numbers of this standard deviation are as good as any real numbers: without atoms, on no coarse grid.
+
+        A density of others gains nothing but spikes at the values that it has seen.
+        """
+        return not self.atoms and self.step * SMOOTH <= deviation
 
     def nearest(self, values: Floats) -> Floats:
         """``values``, each moved to the nearest one on the grid."""

@@ -34,7 +34,7 @@ from chainrule.nn.checks import activation_called, check_dropout
 from chainrule.nn.class_bias import ClassBias, plus
 from chainrule.nn.embeddings import Embeddings
 from chainrule.nn.masked_linear import MaskedLinear, degree_mask
-from chainrule.nn.outputs import start_output
+from chainrule.nn.outputs import Spread, start_output
 from chainrule.order import Order, OrderSpec
 from chainrule.state import Shared, State
 
@@ -51,8 +51,8 @@ class MADE(AutoregressiveModel, Varied):
         activation: ``"relu"`` or ``"sigmoid"``.
         direct: True if outputs also see earlier variables directly (the paper's direct connections).
         dropout: Probability with which a hidden unit is dropped in training.
-        embedding_size: Numbers that the features of a variable are first made into, by a linear map of its own; 0 for the
-            features themselves. Of variables with many features, such as categories, it saves most of the weights.
+        embedding_size: Numbers that the features of a variable are first made into, by a linear map of its own; 0 for
+            the features themselves. Of variables with many features, such as categories, it saves most of the weights.
         mask_seed: Seed of the degrees, which are drawn uniformly as in the paper's algorithm 1.
         num_masks: Sets of degrees to train for, one drawn for every batch; `variant` i is the model with the i-th.
         order_agnostic: True if every set but the first also has a random order of its own.
@@ -96,6 +96,8 @@ class MADE(AutoregressiveModel, Varied):
         self.order_agnostic = order_agnostic
         self.embedding_size = embedding_size
         self.embedding = Embeddings(self.num_variables, conditional.num_features, embedding_size)
+        families = [conditional.of(index).family for index in range(self.num_variables)]
+        self.spread = Spread([family.num_parameters for family in families], conditional.num_parameters)
 
         *hidden_masks, output_mask, direct_mask = self._masks()
         self.hidden_layers: Sequence[MaskedLinear] = nn.ModuleList(  # type: ignore[assignment]
@@ -117,7 +119,7 @@ class MADE(AutoregressiveModel, Varied):
         """The masks of the hidden layers, of the output layer and of the direct connections."""
         time = self.order.inverse.cpu() + 1
         inputs = time.repeat_interleave(self.embedding.num_features)
-        outputs = time.repeat_interleave(self.conditional.num_parameters)
+        outputs = self.spread.narrow(time.repeat_interleave(self.conditional.num_parameters))
         hidden = self._degrees()
         pairs = zip([inputs, *hidden], hidden, strict=False)
         masks = [degree_mask(units, before) for before, units in pairs]
@@ -177,7 +179,7 @@ class MADE(AutoregressiveModel, Varied):
         parameters = plus(self.output_layer(self._hidden(features, context)), self.output_class_bias(context))
         if self.direct_layer is not None:
             parameters = parameters + self.direct_layer(features)
-        return self.conditional.distribution(parameters.unflatten(1, (*self.event_shape, -1)))
+        return self.conditional.distribution(self.spread(parameters).unflatten(1, (*self.event_shape, -1)))
 
     def features(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         x = self.check(x)
@@ -190,15 +192,16 @@ class MADE(AutoregressiveModel, Varied):
     def start_at(self, x: Tensor) -> None:
         direct = None if self.direct_layer is None else self.direct_layer.weight
         layer = self.output_layer
-        start_output(layer.weight, layer.bias, self._start_of_each(x), direct, self.output_class_bias)
+        parameters = self.spread.narrow(self._start_of_each(x).flatten())
+        start_output(layer.weight, layer.bias, parameters, direct, self.output_class_bias)
 
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
         """The weights, with hidden units sorted by degree and variables along the order, and nothing known yet."""
-        f, p = self.embedding.num_features, self.conditional.num_parameters
+        f = self.embedding.num_features
         layers, known = [], []
         time = torch.arange(1, self.num_variables + 1)
         along_inputs = functools.partial(self.order.along, group=f)
-        along_outputs = functools.partial(self.order.along, group=p)
+        rows = [self.spread.rows[index] for index in self.order.permutation.tolist()]
         before: Callable[..., Tensor] = along_inputs
         hidden_bias = self.hidden_class_bias(context)
         for layer, degrees in zip(self.hidden_layers, self._degrees(), strict=True):
@@ -210,13 +213,14 @@ class MADE(AutoregressiveModel, Varied):
             if hidden_bias is not None and not layers[1:]:
                 hidden_bias = units(hidden_bias, 1)
             before = units
-        weight = before(along_outputs(self.output_layer.weight, 0), 1)
-        outputs = cut_rows(weight, along_outputs(self.output_layer.bias, 0), p)
+        weight = before(self.output_layer.weight, 1)
+        outputs = [(weight[own], self.output_layer.bias[own]) for own in rows]
         direct = None
         if self.direct_layer is not None:
-            direct = [along_inputs(along_outputs(self.direct_layer.weight, 0), 1)]
+            weight = along_inputs(self.direct_layer.weight, 1)
+            direct = [weight[own] for own in rows]
         output_bias = self.output_class_bias(context)
-        biases = (hidden_bias, None if output_bias is None else along_outputs(output_bias, 1))
+        biases = (hidden_bias, None if output_bias is None else [output_bias[:, own] for own in rows])
         features = self.empty(batch_size, self.num_variables * f)
         hidden = tuple(self.empty(batch_size, layer.out_features) for layer in self.hidden_layers)
         return Shared(-1), Shared((layers, known, outputs, direct)), features, hidden, biases
@@ -230,7 +234,7 @@ class MADE(AutoregressiveModel, Varied):
         position, weights, features, hidden, biases = state
         t = position.value
         layers, known, outputs, direct = weights.value
-        f, p = self.embedding.num_features, self.conditional.num_parameters
+        f = self.embedding.num_features
         if previous is not None:
             index = int(self.order.permutation[t])
             read = self.embedding.of(index, self.conditional_at(t).encode(previous))
@@ -251,11 +255,11 @@ class MADE(AutoregressiveModel, Varied):
         weight, bias = outputs[t]
         parameters = F.linear(below.narrow(1, 0, seen), weight.narrow(1, 0, seen), bias)
         if biases[1] is not None:
-            parameters = parameters + biases[1].narrow(1, t * p, p)
+            parameters = parameters + biases[1][t]
         if direct is not None:
-            weight = direct[0].narrow(0, t * p, p).narrow(1, 0, t * f)
-            parameters = parameters + F.linear(features.narrow(1, 0, t * f), weight)
-        return self.conditional_at(t).distribution(parameters), (Shared(t), weights, features, tuple(updated), biases)
+            parameters = parameters + F.linear(features.narrow(1, 0, t * f), direct[t].narrow(1, 0, t * f))
+        distribution = self.conditional_at(t).distribution(self.spread.of_one(parameters))
+        return distribution, (Shared(t), weights, features, tuple(updated), biases)
 
 
 def _sorted_by(degrees: Tensor) -> Callable[..., Tensor]:

@@ -4,10 +4,11 @@ What limits a table of some hundred rows is data, not computation. So a small ne
 for several orders of the columns, and the probabilities of whole rows are averaged, which brings more than any other
 choice. As rows become many, the network grows and the members become fewer, so that they fit into the minutes.
 
-Shape have families of their own (`chainrule.data.shape`): atoms, and a mixture on a curve. Where columns are nearly
-collinear, a table of few rows is better whitened (`chainrule.models.WhitenedMADE`): what a regression leaves of a smooth
-column is close to one bell, for which one logistic is enough, and each further component is one more way to learn noise
-by heart. The validation part says which it is.
+Numbers have families of their own (`chainrule.data.shape`): atoms, and a mixture on a curve. Where columns are nearly
+collinear, a table of few rows is better whitened (`chainrule.models.WhitenedMADE`): what a regression leaves of a
+smooth column is close to one bell, for which one logistic is enough, and each further component is one more way to
+learn noise by heart. The validation part says which it is. It can't, where numbers repeat: a density is then the
+likelier the narrower its spikes, and cells have a probability.
 
 Categories come first in the order: given its category, a number often has one bell where it had several.
 """
@@ -43,6 +44,9 @@ FORMS: tuple[Settings, ...] = (
 )
 """Models that are tried on a table of middle size with real columns."""
 
+NUMBERS = ("real", "rough", "integer")
+"""The kinds of columns of numbers."""
+
 MOST = 8
 """Members, at most."""
 
@@ -55,23 +59,24 @@ def table_plan(rows: int, kinds: Sequence[str], minutes: float) -> Plan:
 
     Args:
         rows: The number of training rows.
-        kinds: The kind of each column that is a variable: ``real``, ``integer`` or another.
+        kinds: The kind of each column that is a variable: ``real``; ``rough``, if it is real but repeats its values;
+            ``integer``; or another.
         minutes: The minutes of the fit.
 
     >>> plan = table_plan(340, ["real", "real", "category"], 3.0)
     >>> plan.settings["model"], plan.settings["members"], plan.settings["orders"][0]
     ('MADE', 8, [2, 0, 1])
     """
-    reals = sum(kind == "real" for kind in kinds)
+    whitened = "real" in kinds and "rough" not in kinds
     settings: Settings = {"model": "MADE", "model.direct": True, **_network(rows), **_training(rows)}
     members = _members(rows, minutes)
     orders = [_categories_first(kinds, seed) for seed in range(members)]
     settings |= {"members": members, "orders": orders} if members > 1 else {"model.order": orders[0]}
     candidates: tuple[Settings, ...] = (NETWORK, {**NETWORK, "model.dropout": 0.5}, {"model.dropout": 0.5})
-    if reals:
-        candidates = SMALL_FORMS if rows <= FEW else FORMS
-    reasons = (_size(rows), *_reasons(len(kinds), reals))
-    return Plan(settings, candidates if rows <= SOME else (), reasons)
+    if {"real", "rough"} & set(kinds):
+        forms = SMALL_FORMS if rows <= FEW else FORMS
+        candidates = tuple(form for form in forms if whitened or form["model"] != REGRESSIONS["model"])
+    return Plan(settings, candidates if rows <= SOME else (), (_size(rows), *_reasons(kinds)))
 
 
 def rows_plan(rows: int, columns: int, levels: int, minutes: float) -> Plan:
@@ -135,7 +140,7 @@ def _categories_first(kinds: Sequence[str], seed: int) -> list[int]:
     columns = list(range(len(kinds)))
     if seed > 0:
         columns = np.random.RandomState(seed).permutation(len(kinds)).tolist()
-    return sorted(columns, key=lambda column: kinds[column] in ("real", "integer"))
+    return sorted(columns, key=lambda column: kinds[column] in NUMBERS)
 
 
 def _size(rows: int) -> str:
@@ -144,7 +149,8 @@ def _size(rows: int) -> str:
     )
 
 
-def _reasons(columns: int, reals: int) -> tuple[str, ...]:
-    if not reals:
+def _reasons(kinds: Sequence[str]) -> tuple[str, ...]:
+    numbers = sum(kind in NUMBERS for kind in kinds)
+    if not numbers:
         return ()
-    return (f"{reals} of {columns} columns are real: each on a curve of its own, which makes it a bell",)
+    return (f"{numbers} of {len(kinds)} columns are numbers: each on a curve of its own, which makes it a bell",)
