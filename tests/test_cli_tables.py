@@ -104,15 +104,17 @@ def test_the_schema_is_written_edited_and_used(run: Path, tmp_path: Path, capsys
     table, written = str(run.parent / "people.csv"), tmp_path / "s.yaml"
     assert main(["schema", table, "--out", str(written)]) == 0
     assert "smokes    boolean" in capsys.readouterr().out
-    polars.DataFrame({"same": [1] * 9, "day": ["2026-01-01"] * 9, "x": range(9)}).write_csv(tmp_path / "odd.csv")
+    odd = {"same": [1] * 9, "day": ["2026-01-01"] * 9, "x": range(9), "y": [*"12345678", "oops"]}
+    polars.DataFrame(odd).write_csv(tmp_path / "odd.csv")
     assert main(["schema", str(tmp_path / "odd.csv")]) == 0
     out, err = capsys.readouterr()
-    assert out.count("ignore") == 2
-    assert "ignored: odd.csv: column 'same' expects at least two values" in err
+    assert (out.count("constant"), out.count("ignore")) == (2, 1)
+    assert "note: same: '1' in all rows: no variable, written again in samples" in err
+    assert "fit would refuse this: odd.csv: column 'y' expects numbers, as most of its cells are, got 'oops'" in err
     written.write_text(written.read_text().replace("kind: category", "kind: ignore"))
     arguments = ["--model", "FVSBN", "--data", table, "--schema", str(written), "--conditional", "Gaussian"]
     assert main(["fit", *arguments, *FAST, "--out", str(tmp_path / "run")]) == 0
-    assert chainrule.load(tmp_path / "run").event_shape == (4,)
+    assert chainrule.load(tmp_path / "run").event_shape == (5,)
 
 
 def test_what_is_refused(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import torch
 import yaml
 
 import chainrule.data
-from chainrule.conditionals import Categorical, Columns, GaussianMixture, Standardised, WithMissing
+from chainrule.conditionals import Columns, GaussianMixture, Standardised, WithMissing
 from chainrule.data.examples import ArrayExamples
 from chainrule.data.infer import infer
 from chainrule.data.schema import TableSchema
@@ -55,7 +54,7 @@ def test_the_schema_says_what_each_column_is(table: Path) -> None:
         "children": ("integer", False),
         "income": ("integer", False),
         "smokes": ("boolean", False),
-        "member": ("category", True),
+        "member": ("boolean", True),
     }
     assert schema.columns[1].categories == ("blue", "green", "red")
     assert (schema.columns[2].low, schema.columns[2].high) == (2, 5)
@@ -95,7 +94,10 @@ def test_parquet_and_text_say_the_same(tmp_path: Path, suffix: str) -> None:
     data = chainrule.data.load(path)
     assert isinstance(data.train, ArrayExamples)
     assert data.train.rows is not None
-    assert data.format == infer(mixed(), data.train.rows, "people")
+    again = infer(mixed(), data.train.rows, "people", text=suffix == ".csv")
+    assert data.format == again
+    assert isinstance(again, TableSchema)
+    assert again.decode(again.encode(mixed(), "people")).equals(mixed())
 
 
 def test_the_conditional_of_each_kind(table: Path) -> None:
@@ -110,7 +112,6 @@ def test_the_conditional_of_each_kind(table: Path) -> None:
     assert isinstance(height, Standardised)
     assert isinstance(height.conditional, WithMissing)
     assert isinstance(columns.columns[2], Standardised)
-    assert isinstance(columns.columns[2].conditional, Categorical)  # few values: one probability each
     columns.check(data.train[:])
 
 
@@ -180,8 +181,11 @@ def test_large_integers_and_decimals(tmp_path: Path) -> None:
     assert [column.kind for column in schema.columns] == ["real", "real"]
     with pytest.raises(ValueError, match="column 'id' expects integers below 16,777,216"):
         chainrule.data.load(tmp_path / "t.parquet", schema={"columns": {"id": "integer"}})
-    with pytest.raises(ValueError, match=r"row 1: expected a finite number, got 1e\+300"):
-        schema.encode(polars.DataFrame({"price": [1e300], "id": [ids[0]]}), "new")
+    x = schema.encode(polars.DataFrame({"price": [1e300], "id": [ids[0]]}), "new")
+    assert np.isfinite(x).all()
+    assert x[0, 0] > 1e8
+    frame = polars.read_parquet(tmp_path / "t.parquet")
+    assert schema.decode(schema.encode(frame, "t")).equals(frame)
 
 
 def test_a_table_of_levels_stays_one_unless_a_schema_is_asked_for(tmp_path: Path) -> None:
@@ -200,17 +204,16 @@ def with_column(values: list[Any]) -> polars.DataFrame:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ([None] * 9, "column 'b' expects values, got empty cells only; leave it out"),
-        (["x"] * 9, "column 'b' expects at least two values, got 'x' only"),
-        ([1.5] * 9, "column 'b' expects at least two values, got '1.5' only"),
-        ([1.5, float("inf"), *range(7)], "column 'b' expects finite numbers, got inf"),
-        ([f"name {i}" for i in range(1200)], "at most 1,000 categories, got 1,200, such as 'name 0'; leave it out"),
-        ([date(2026, 1, i + 1) for i in range(9)], "got Date; leave it out"),
+        ([1.5, float("inf"), *range(7)], "column 'b' expects numbers, as most of its cells are, got 'inf': correct it"),
         (
             ["1.5", "2.5", "oops", "3.5", "4", "5", "6", "7", "8"],
             "expects numbers, as most of its cells are, got 'oops'",
         ),
-        ([1e9 + i / 1000 for i in range(9)], "single precision tells apart"),
+        (
+            [*(f"2026-01-{day + 1:02}" for day in range(8)), "soon"],
+            "expects dates as %Y-%m-%d, as most of its cells are, got 'soon'",
+        ),
+        ([1e40, *(i * 1e39 for i in range(8))], "scale it first"),
     ],
 )
 def test_columns_that_are_refused(tmp_path: Path, values: list[Any], message: str) -> None:
@@ -221,7 +224,7 @@ def test_columns_that_are_refused(tmp_path: Path, values: list[Any], message: st
 
 
 def test_two_columns_of_one_name(tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("a,a\n" + "".join(f"{i}.5,{i}\n" for i in range(30)))
+    (tmp_path / "t.csv").write_text("a,a\n" + "".join(f"{i}.5,{i % 7}\n" for i in range(30)))
     data = chainrule.data.load(tmp_path / "t.csv")
     assert [column.name for column in data.format.used] == ["a", "a_2"]
     assert data.description.endswith("; column 2, a second 'a', is called 'a_2'")
@@ -231,8 +234,8 @@ def test_two_columns_of_one_name(tmp_path: Path) -> None:
     ("change", "message"),
     [
         ({"colour": ["violet"]}, "column 'colour', row 1: expected one of its 3 categories in training, got 'violet'"),
-        ({"children": [99]}, "column 'children', row 1: expected an integer from 2 to 5, as in training, got 99"),
-        ({"income": [None]}, "column 'income', row 1: expected an integer .* got an empty cell"),
+        ({"children": [2.5]}, "column 'children', row 1: expected an integer, got 2.5"),
+        ({"income": [None]}, "column 'income', row 1: expected an integer, got an empty cell"),
         ({"height": ["tall"]}, "column 'height', row 1: expected a number, got 'tall'"),
         ({"smokes": [3]}, "column 'smokes', row 1: expected true or false, got 3"),
     ],
@@ -252,7 +255,7 @@ def test_unseen_categories_are_infinite_where_that_is_asked_for(table: Path) -> 
     assert isinstance(schema, TableSchema)
     frame = mixed()[1:3].with_columns(polars.Series("colour", ["violet", "red"]), polars.Series("children", [99, 3]))
     x = schema.encode(frame, "new.csv", unseen=True)
-    assert np.isinf(x).tolist() == [[False, True, True, False, False, False], [False] * 6]
+    assert np.isinf(x).tolist() == [[False, True, False, False, False, False], [False] * 6]
 
 
 @pytest.mark.parametrize(
@@ -260,7 +263,7 @@ def test_unseen_categories_are_infinite_where_that_is_asked_for(table: Path) -> 
     [
         (
             {"columns": {"a": "reals"}},
-            "column 'a' expects a kind of real, integer, category, boolean, ignore, got 'reals'",
+            "column 'a' expects a kind of real, integer, category, boolean, date, .*, ignore, got 'reals'",
         ),
         ({"columns": {"a": "ignore", "b": "ignore"}}, "at least one column that is not ignored"),
         ({"columns": {"c": "real"}}, "expected the schema's column 'c', got none of this name"),

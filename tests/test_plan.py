@@ -127,7 +127,7 @@ def test_python_does_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert (done.config["settings"]["max_steps"], done.config["settings"]["members"]) == (20, 1)
     again = chainrule.fit(path, max_steps=20, members=1, verbose=False)
     assert again.folder == Path("runs/bits-2"), "the first run is left alone"
-    with pytest.raises(ValueError, match="fit expects a model, or the name or the path of data, got int"):
+    with pytest.raises(ValueError, match="fit expects a model, a frame, or the name or the path of data, got int"):
         chainrule.fit(3)
 
 

@@ -123,7 +123,7 @@ LAYOUTS = {
     "spaces": ("Chins Situps  Jumps\n  5   162    60\n2 110 60 \n", ["Chins", "Situps", "Jumps"], (5, 162, 60), 2),
     "quotes among spaces": ('"name" mpg\n"Mazda RX4" 21.5\n"Fiat" 32\n', ["name", "mpg"], ("Mazda RX4", 21.5), 2),
     "words in one column": ("city\nNew York\nLos Angeles\n", ["city"], ("New York",), 2),
-    "thousands": ("n\n1 234\n5 678\n", ["n"], ("1 234",), 2),
+    "thousands": ("n\n1 234\n5 678\n", ["n"], (1234,), 2),
     "row names among spaces": ("a b\nx 1 2\ny 3 4\n", ["column_1", "a", "b"], ("x", 1, 2), 2),
     "names in single quotes": ("'a'\t'b'\n1\t2\n3\t4\n", ["a", "b"], (1, 2), 2),
     "row names": ('"a","b"\n"x",1,2\n"y",3,4\n', ["column_1", "a", "b"], ("x", 1, 2), 2),

@@ -15,6 +15,7 @@ from torch import Tensor
 import chainrule
 from chainrule.cli import main
 from chainrule.conditionals import Bernoulli, Categorical, Columns, Conditional, Gaussian, WithMissing
+from chainrule.data.codecs import Categories
 from chainrule.data.column import Column
 from chainrule.data.conditions import bounds_of_conditions
 from chainrule.data.schema import TableSchema
@@ -161,10 +162,10 @@ SCHEMA = TableSchema(
     (
         Column("age", "integer", low=17, high=90),
         Column("pay", "real", mean=1000.0, std=300.0),
-        Column("sex", "category", categories=("Female", "Male")),
+        Column("sex", "category", codec=Categories(categories=("Female", "Male"))),
         Column("owns", "boolean"),
         Column("pay rise, %", "real"),
-        Column("band", "category", categories=("<=50K", ">50K", "a, b")),
+        Column("band", "category", codec=Categories(categories=("<=50K", ">50K", "a, b"))),
     )
 )
 

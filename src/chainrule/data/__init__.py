@@ -33,7 +33,7 @@ NAMES: dict[str, str] = {name: named.description for name, named in NAMED.items(
 
 
 def load(
-    spec: str | Path,
+    spec: str | Path | Any,
     *,
     seed: int = 0,
     levels: int | None = None,
@@ -53,7 +53,7 @@ def load(
     Args:
         spec: One of `NAMES`; or the path of a file (``.npz .npy .csv .tsv .data .csv.gz .parquet .txt``), of a folder
             of files ``*.train.* *.valid.* *.test.*``, or of a folder of images or of recordings (``.wav .flac``). A
-            name wins over a file of that name; write ``./mnist`` for the file.
+            name wins over a file of that name; write ``./mnist`` for the file. Or a frame of polars or pandas.
         seed: Seed of the random split of a path that has no splits of its own. Named sets have fixed splits.
         levels: The number of values that a variable takes. By default a table's largest value + 1, and an image's 256;
             images are quantised to floor(value * levels / 256). Recordings have 256 by the mu-law; 65,536 are 16-bit
@@ -83,7 +83,7 @@ def load(
     """
     if levels is not None and (isinstance(levels, bool) or levels < 2):
         raise ValueError(f"levels expects an integer of at least 2, got {levels}")
-    from chainrule.data.reading import read
+    from chainrule.data.reading import read, read_frame
 
     choices = {
         "levels": levels,
@@ -98,7 +98,8 @@ def load(
         "encoding": encoding,
         "header": header,
     }
-    return read(spec, seed, {name: value for name, value in choices.items() if value is not None})
+    given = {name: value for name, value in choices.items() if value is not None}
+    return read(spec, seed, given) if isinstance(spec, str | Path) else read_frame(spec, seed, given)
 
 
 def read_rows(path: str | Path) -> NDArray[np.integer[Any]]:

@@ -1,82 +1,66 @@
-"""Cells of a column as numbers, and numbers as cells."""
+"""Cells of a column as the numbers of an example, and what is wrong with a cell."""
 
 from __future__ import annotations
-
-import math
-from typing import Any
 
 import numpy as np
 import polars
 from numpy.typing import NDArray
 
+from chainrule.data.codecs import Times
 from chainrule.data.column import Column
+
+FARTHEST = 1e9
+"""Reals are held within so many standard deviations, so that extreme ones score finite and very low."""
 
 
 def encode_cells(
     series: polars.Series, column: Column, where: str, gaps: bool = False, unseen: bool = False
 ) -> NDArray[np.float64]:
     """The cells of a column as numbers; see `TableSchema.encode`."""
-    label = f"{where}: column {column.name!r}"
-    if column.kind == "category":
-        index = {category: number for number, category in enumerate(column.categories)}
-        texts = as_texts(series)
-        codes = texts.replace_strict(index, default=math.inf, return_dtype=polars.Float64)
-        codes = polars.select(polars.when(texts.is_null()).then(None).otherwise(codes)).to_series()
-    else:
-        codes = series.cast(polars.Float64, strict=False)
-        if codes.null_count() > series.null_count():
-            place = int((codes.is_null() & series.is_not_null()).arg_max() or 0)
-            raise ValueError(f"{label}, row {place + 1}: expected a number, got {str(series[place])[:30]!r}")
-    array = codes.fill_null(math.nan).to_numpy().astype(np.float64)
-    wrong = _wrong(array, column)
-    outside = wrong & (column.kind == "category")
+    numbers = column.codec.read(series)
+    unreadable = numbers.is_nan().fill_null(False).to_numpy()
+    array = numbers.fill_null(np.nan).to_numpy().astype(np.float64)
+    outside = np.isinf(array)  # categories that training did not have
     array = np.where(outside & unseen, np.inf, array)
-    wrong &= ~(outside & unseen)
+    wrong = unreadable | (outside & (not unseen)) | _fractional(array, column)
     if not (column.missing or gaps):
         wrong |= np.isnan(array)
     if wrong.any():
         row = int(np.argmax(wrong))
-        got = "an empty cell" if np.isnan(array[row]) else repr(series[row])
-        raise ValueError(f"{label}, row {row + 1}: expected {_expected(column)}, got {got}")
+        got = "an empty cell" if np.isnan(array[row]) and not unreadable[row] else repr(series[row])[:60]
+        more = f", and {int(wrong.sum()) - 1} more like it" if wrong.sum() > 1 else ""
+        expected = _expected(column, readable=not unreadable[row])
+        raise ValueError(f"{where}: column {column.name!r}, row {row + 1}: expected {expected}, got {got}{more}")
+    if column.family == "real":
+        reach = FARTHEST * column.std
+        array = array.clip(column.mean - reach, column.mean + reach)
     return array
 
 
-def as_texts(series: polars.Series) -> polars.Series:
-    """Cells as the text of a category: 1.0 is 1, whatever the type that a file's numbers were read as."""
-    if series.dtype.is_float() and bool((series.drop_nulls() == series.drop_nulls().floor()).all()):
-        series = series.cast(polars.Int64)
-    return series.cast(polars.String)
+def _fractional(array: NDArray[np.float64], column: Column) -> NDArray[np.bool_]:
+    """True at values between the integers of a column that has only such."""
+    whole = column.family in ("integer", "boolean", "category") and np.isfinite(array)
+    return whole & (array != np.floor(array))
 
 
-def _wrong(array: NDArray[np.float64], column: Column) -> NDArray[np.bool_]:
-    """True at the cells that are neither empty nor a value of the column."""
-    there = ~np.isnan(array)
-    if column.kind == "integer":
-        return there & ~(np.isfinite(array) & (array == np.floor(array)))
-    if column.kind == "boolean":
-        return there & (array != 0) & (array != 1)
-    with np.errstate(over="ignore"):
-        return there & ~np.isfinite(array.astype(np.float32))
-
-
-def _expected(column: Column) -> str:
+def _expected(column: Column, *, readable: bool) -> str:
+    if isinstance(column.codec, Times) and not readable:
+        written = f" as {column.codec.format}" if column.codec.format else ""
+        return f"a {column.kind}{written}"
     return {
         "integer": "an integer",
         "category": f"one of its {len(column.categories)} categories in training",
         "boolean": "true or false",
-    }.get(column.kind, "a finite number")
+    }.get(column.family, "a finite number" if readable else "a number")
 
 
-def decode_cells(values: NDArray[Any], column: Column) -> polars.Series:
-    """The cells that numbers stand for."""
-    cells: list[Any]
-    if column.kind == "category":
-        cells = [None if np.isnan(value) else column.categories[int(value)] for value in values]
-        return polars.Series(column.name, cells, dtype=polars.String)
-    if column.kind in ("real", "integer"):
-        values = column.shape.within(values.astype(np.float64))
-    series = polars.Series(column.name, values.astype(np.float64)).fill_nan(None)
-    kind = {"integer": polars.Int64, "boolean": polars.Boolean}.get(column.kind, polars.Float64)
-    if kind == polars.Float64 and not column.shape.step:  # the shortest decimals that single precision reads as these
-        return polars.Series(column.name, values.astype(np.float32).astype(str).astype(np.float64)).fill_nan(None)
-    return series.cast(kind)
+def fill_cells(known: polars.Series, column: Column, numbers: NDArray[np.float64]) -> polars.Series:
+    """Cells whose gaps are filled with ``numbers``; all others stay as they are."""
+    codec = column.codec
+    gaps = codec.present(known).is_null()
+    if not gaps.any():
+        return known
+    own = codec.texts(numbers) if known.dtype == polars.String else codec.write(numbers)
+    if known.dtype != own.dtype and not (known.dtype.is_integer() and own.dtype.is_integer()):
+        known = known.cast(own.dtype, strict=False)
+    return polars.select(polars.when(gaps).then(own).otherwise(known).alias(column.name)).to_series()

@@ -90,13 +90,13 @@ def _unquoted(value: str) -> str:
 
 def _bounds(schema: TableSchema, column: Column, operator: str, value: str) -> tuple[float, float]:
     """The least and the greatest value that a comparison allows, as numbers of the column."""
-    ordered = column.kind not in ("category", "boolean")
+    ordered = column.family not in ("category", "boolean")
     if not ordered and operator != "=":
         raise ValueError(f"--where expects = for {column.name!r}, a {column.kind}, got {operator}")
     number = _number(schema, column, value)
     if operator == "=":
         return number, number
-    if column.kind == "integer":
+    if column.family == "integer":
         if operator in ("<", "<="):
             return -math.inf, math.ceil(number) - 1 if operator == "<" else math.floor(number)
         return (math.floor(number) + 1 if operator == ">" else math.ceil(number)), math.inf
@@ -108,22 +108,18 @@ def _bounds(schema: TableSchema, column: Column, operator: str, value: str) -> t
 
 def _number(schema: TableSchema, column: Column, value: str) -> float:
     """A value that the file would have, as a number of the column."""
-    if column.kind in ("real", "integer"):
-        try:
-            number = float(value)
-        except ValueError:
-            number = math.nan
-        if not math.isfinite(number):
-            raise ValueError(f"--where expects a number for {column.name!r} ({column.words}), got {value!r}")
-        return number
+    if column.family != "category":
+        number = column.codec.read(polars.Series(column.name, [value]))[0]
+        if number is None or not math.isfinite(number):
+            wanted = {"boolean": "true or false", "real": "a number", "integer": "a number"}.get(
+                column.kind, column.kind
+            )
+            raise ValueError(f"--where expects {wanted} for {column.name!r} ({column.words}), got {value!r}")
+        return float(number)
     if column.kind == "category" and value not in column.categories:
         named = ", ".join(column.categories[:LISTED]) + (", ..." if len(column.categories) > LISTED else "")
         near = suggestion(value, column.categories)
         raise ValueError(f"--where expects a category of {column.name!r} ({named}), got {value!r}{near}")
     cell = polars.Series(column.name, [value])
-    if column.kind == "boolean":
-        if value.lower() not in ("true", "false"):
-            raise ValueError(f"--where expects true or false for {column.name!r}, got {value!r}")
-        cell = polars.Series(column.name, [value.lower() == "true"])
     encoded = schema.encode(polars.DataFrame([cell]), "--where", gaps=True)
     return float(encoded[0, schema.used.index(column)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,6 +28,8 @@ class Dataset:
         splits: The examples by split: ``train`` to learn from, ``valid`` to choose by, ``test`` to report on.
         origin: Plain values that say where the examples come from and how they were split.
         labels: Class of every example, ``(N,)`` int64 per split, where there are classes.
+        notes: What became of parts of the data, where that may surprise, a line each.
+        like: An empty frame of pandas, of the types of a table that was given as such.
     """
 
     name: str
@@ -36,6 +38,8 @@ class Dataset:
     splits: Mapping[str, Examples]
     origin: Mapping[str, Any]
     labels: Mapping[str, Tensor] | None = None
+    notes: Sequence[str] = ()
+    like: Any = None
 
     @property
     def headline(self) -> str:
@@ -84,6 +88,19 @@ class Dataset:
         if name not in self.splits:
             raise ValueError(f"split expects train, valid or test, got {name!r}{suggestion(name, SPLITS)}")
         return self.splits[name]
+
+    def frame(self, x: Tensor) -> Any:
+        """Rows ``(N, n)`` of a table as a frame, of polars, or of pandas where the table was given as such.
+
+        Raises:
+            ValueError: If the examples are no rows of a table with columns of their own kinds.
+        """
+        if self.format.kind != "table":
+            raise ValueError(f"frame expects rows of a table, got {self.name}, which is of the kind {self.format.kind}")
+        from chainrule.data.read.frames import as_pandas
+
+        rows = self.format.decode(x.detach().cpu().numpy())  # type: ignore[attr-defined]
+        return rows if self.like is None else as_pandas(rows, self.like)
 
     def validated_on(self, count: int) -> Dataset:
         """The same data with at most ``count`` validation examples, where all of them would cost too much time."""

@@ -3,160 +3,177 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, Literal
+from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 import polars
 from numpy.typing import NDArray
 
-from chainrule.data.cells import as_texts
+from chainrule.data.cells import FARTHEST
+from chainrule.data.codecs import CODECS, Categories, Codec, Times, Unmodelled
+from chainrule.data.codecs.find import find_codec, find_codec_of_kind
+from chainrule.data.codecs.numbers import EXACT
 from chainrule.data.column import Column
-from chainrule.data.schema import TableSchema, checked_arguments
+from chainrule.data.schema import TableSchema, checked_arguments, column_of
 from chainrule.data.shape import shape_of
-from chainrule.words import suggestion
+from chainrule.words import in_one_line, suggestion
 
-MAX_CATEGORIES = 1000
 MAX_RANGE = 65_536
 """Integers that span more than this are taken as real numbers."""
-EXACT = 2**24
-"""Integers below this are exact in single precision, which examples are computed in."""
 LARGEST = 1e30
 """Larger real numbers, and standard deviations below its inverse, are too close to the ends of single precision."""
 HINT = "; leave it out by kind: ignore in a --schema"
 
+Rows = Sequence[int] | NDArray[Any]
 
-def infer(frame: polars.DataFrame, rows: Sequence[int] | NDArray[Any], where: str) -> TableSchema:
+
+def infer(frame: polars.DataFrame, rows: Rows, where: str, *, text: bool = False) -> TableSchema:
     """The schema of ``frame``: kinds, categories, ranges and gaps of all rows, means and deviations of ``rows``.
 
+    Args:
+        frame: The cells, typed or as a text file has them.
+        rows: The training rows.
+        where: The frame's name in an error.
+        text: True for the cells of a text file, whose types are those that they fit.
+
     Raises:
-        ValueError: If a column has one value only or none, too many categories, or holds dates; it is named.
+        ValueError: If cells can't be read as what most of their column are; all such columns are named.
     """
-    return TableSchema(tuple(_infer(series, rows, where) for series in frame))
+    schema, problems = sketch(frame, where, rows=rows, text=text)
+    if problems:
+        raise ValueError(in_one_line(problems, f"{where}: ") + HINT)
+    if not schema.used:
+        raise ValueError(f"{where}: expected a column that is a variable, got none: {'; '.join(schema.notes)[:300]}")
+    return schema
 
 
-def complete_schema(written: Any, frame: polars.DataFrame, rows: Any, where: str) -> TableSchema:
+def sketch(
+    frame: polars.DataFrame, where: str, *, rows: Rows | None = None, text: bool = False
+) -> tuple[TableSchema, list[str]]:
+    """The schema of ``frame``, by default of all its rows, and the reasons for which columns can't be read.
+
+    Such columns are ignored in it.
+    """
+    chosen = np.arange(len(frame)) if rows is None else np.asarray(rows)
+    columns, problems = [], []
+    for series in frame:
+        try:
+            columns.append(_infer(series, chosen, text=text))
+        except ValueError as error:
+            columns.append(Column(series.name, "ignore", note=str(error)))
+            problems.append(f"{where}: column {series.name!r} {error}")
+    return TableSchema(tuple(columns)), problems
+
+
+def complete_schema(written: Any, frame: polars.DataFrame, rows: Any, where: str, *, text: bool = False) -> TableSchema:
     """The schema that a person wrote, in the form of `TableSchema.config`, completed from ``frame``.
 
     Raises:
         ValueError: If it is no schema, or its columns are not those of ``frame``.
     """
-    columns = []
+    columns, problems = [], []
     for column in TableSchema.from_config(written).columns:
-        if column.name not in frame.columns:
-            near = suggestion(column.name, frame.columns)
-            raise ValueError(f"{where}: expected the schema's column {column.name!r}, got none of this name{near}")
-        if column.kind != "ignore":
-            found = _infer(frame[column.name], rows, where, kind=column.kind)
-            own = checked_arguments(column.name, written["columns"][column.name])
-            column = replace(found, **own)  # the person's schema wins
+        own = checked_arguments(column.name, written["columns"][column.name])
+        own = {key: value for key, value in own.items() if key not in ("dtype", "note")}  # these follow from the cells
+        try:
+            if column.name not in frame.columns:
+                near = suggestion(column.name, frame.columns)
+                raise ValueError(f"{where}: expected the schema's column {column.name!r}, got none of this name{near}")
+            if column.kind != "ignore":
+                column = _described(frame[column.name], rows, own, where, text=text)
+        except ValueError as error:
+            problems.append(str(error))
         columns.append(column)
+    if problems:
+        raise ValueError(in_one_line(problems, f"{where}: "))
     return TableSchema(tuple(columns))
 
 
-def sketch(frame: polars.DataFrame, where: str) -> tuple[TableSchema, list[str]]:
-    """The schema of all rows of ``frame``, and the reasons for which columns are ignored."""
-    columns, reasons = [], []
-    for series in frame:
-        try:
-            columns.append(_infer(series, np.arange(len(series)), where))
-        except ValueError as error:
-            columns.append(Column(series.name, "ignore"))
-            reasons.append(str(error).replace(HINT, ""))
-    return TableSchema(tuple(columns)), reasons
+def number_column(series: polars.Series, rows: Rows) -> Column:
+    """The column of numbers without gaps, whatever else they might be, as those of a time series.
+
+    Raises:
+        ValueError: If they are all the same.
+    """
+    codec = find_codec_of_kind(series, np.asarray(rows), "real", {}, text=False)
+    return _with_statistics(Column(series.name, "real", codec=codec), series, rows)
 
 
-def _infer(series: polars.Series, rows: Any, where: str, kind: str | None = None) -> Column:
-    name, missing = series.name, bool(series.null_count())
-    there = series.drop_nulls()
-    label = f"{where}: column {name!r}"
-    if len(there) == 0:
-        raise ValueError(f"{label} expects values, got empty cells only{HINT}")
-    if kind is None:
-        kind = _kind(there, label)
-    if kind == "boolean":
-        _not_constant(there.n_unique(), label, str(there[0]))
-        return Column(name, kind, missing)
-    if kind == "category":
-        categories = tuple(as_texts(there).unique().sort().to_list())
-        if len(categories) > MAX_CATEGORIES:
-            raise ValueError(
-                f"{label} expects at most {MAX_CATEGORIES:,} categories, got {len(categories):,}, such as "
-                f"{categories[0][:30]!r}{HINT}"
-            )
-        _not_constant(len(categories), label, categories[0])
-        return Column(name, kind, missing, categories=categories)
-    low, high = _ends(there, kind, label)
-    chosen = series[np.asarray(rows)].drop_nulls()
-    shape = shape_of((chosen if chosen.n_unique() > 1 else there).cast(polars.Float64).to_numpy())
-    if kind == "integer":
-        return Column(name, kind, missing, low=int(low), high=int(high), shape=shape)
-    mean, std = _units(chosen, low, high, label)
-    return Column(name, kind, missing, mean=mean, std=std, shape=shape)
+def _described(series: polars.Series, rows: Any, own: dict[str, Any], where: str, *, text: bool) -> Column:
+    """A column as a person describes it; what they leave out is found in its cells."""
+    kind = own["kind"]
+    names = {field.name for field in fields(CODECS[kind])}
+    try:
+        if kind == "category" and "categories" in own:
+            found: Codec = Categories(**{key: value for key, value in own.items() if key in names})
+        else:
+            found = find_codec_of_kind(series, rows, kind, own, text=text)
+        codec = replace(found, **{key: value for key, value in own.items() if key in names})
+        column = Column(series.name, kind, codec=codec, note=codec.note)
+        column = _with_statistics(column, series, rows, fixed=True)
+    except ValueError as error:
+        raise ValueError(f"{where}: column {series.name!r} {error}") from None
+    return column_of(series.name, column.config | own)  # the person's schema wins
 
 
-def _ends(there: polars.Series, kind: str, label: str) -> tuple[float, float]:
-    """The least and the greatest number of a column; refuses numbers that can't be computed with."""
-    numbers = there.cast(polars.Float64, strict=False)
-    if numbers.null_count():
-        raise ValueError(f"{label} expects numbers, as the schema says {kind}, got {there[numbers.is_null()][0]!r}")
-    if not bool(numbers.is_finite().all()):
-        place = int(numbers.is_finite().not_().arg_max() or 0)
-        raise ValueError(f"{label} expects finite numbers, got {numbers[place]}")
-    low, high = float(numbers.min()), float(numbers.max())  # type: ignore[arg-type]
-    _not_constant(int(low != high) + 1, label, f"{low:g}")
-    exact = high - low < MAX_RANGE and max(abs(low), abs(high)) < EXACT and bool((numbers == numbers.floor()).all())
-    if kind == "integer" and not exact:
+def _infer(series: polars.Series, rows: NDArray[Any], *, text: bool) -> Column:
+    kind, codec, note = find_codec(series, rows, text=text)
+    return _with_statistics(Column(series.name, kind, codec=codec, note=note), series, rows)
+
+
+def _with_statistics(column: Column, series: polars.Series, rows: Any, *, fixed: bool = False) -> Column:
+    """The column with the statistics of its cells; ``fixed`` if its kind may not become another one."""
+    if isinstance(column.codec, Unmodelled):
+        return column
+    numbers = column.codec.read(series)
+    column = replace(column, missing=bool(numbers.null_count()))
+    if column.family not in ("real", "integer"):
+        return column
+    there = numbers.drop_nulls()
+    low, high = float(there.min()), float(there.max())  # type: ignore[arg-type]
+    span = high - low < MAX_RANGE and max(abs(low), abs(high)) < EXACT
+    exact = span and bool((there == there.floor()).all())
+    if low == high:
+        raise ValueError(f"expects at least two values, got {column.codec.words(np.array([low]))[0]!r} only{HINT}")
+    if column.kind == "integer" and fixed and not exact:
         raise ValueError(
-            f"{label} expects integers below {EXACT:,} that span less than {MAX_RANGE:,}, got {low:.10g} to "
-            f"{high:.10g}: let its kind be real, or subtract a constant"
+            f"expects integers below {EXACT:,} that span less than {MAX_RANGE:,}, got {low:.10g} to {high:.10g}: "
+            "let its kind be real"
         )
-    return low, high
+    whole = exact if not fixed or isinstance(column.codec, Times) else column.kind == "integer"
+    if isinstance(column.codec, Times):
+        column = replace(column, whole=whole)
+    else:
+        column = replace(column, kind="integer" if whole else "real")
+    train = numbers.gather(np.asarray(rows)).drop_nulls().to_numpy()
+    if not whole:
+        mean, std = _moments(train, there.to_numpy())
+        column = replace(column, mean=mean, std=std)
+        reach = FARTHEST * std
+        train = train[np.abs(train - mean) <= reach]
+    shape = shape_of(train if len(np.unique(train)) > 1 else there.to_numpy())
+    return replace(column, low=int(low), high=int(high), shape=shape) if whole else replace(column, shape=shape)
 
 
-def _units(chosen: polars.Series, low: float, high: float, label: str) -> tuple[float, float]:
-    """Mean and standard deviation of the training rows, of a column whose numbers are between ``low`` and ``high``."""
-    chosen = chosen.cast(polars.Float64)
-    std = float(chosen.std(ddof=0) or 0.0) if len(chosen) else 0.0  # type: ignore[arg-type]
-    if std == 0:
-        raise ValueError(f"{label} expects more than one value in its training rows, got one{HINT}")
-    mean = float(chosen.mean())  # type: ignore[arg-type]
-    if max(abs(low), abs(high)) > LARGEST or std < 1 / LARGEST:
+def _moments(train: NDArray[np.float64], all_rows: NDArray[np.float64]) -> tuple[float, float]:
+    """Mean and standard deviation of the training rows, of all rows where those have one value only.
+
+    Extreme values, such as -1e300 among ordinary ones, are left out.
+    """
+    for values in (train, all_rows):
+        if len(values) == 0:
+            continue
+        low, centre, high = np.percentile(values, (1, 50, 99))
+        reach = FARTHEST * max(high - low, 1 / LARGEST) if high > low else LARGEST
+        with np.errstate(over="ignore"):
+            near = values[np.abs(values - centre) <= reach]
+        mean, std = float(near.mean()), float(near.std())
+        if std > 0:
+            break
+    if abs(mean) > LARGEST or not 1 / LARGEST <= std <= LARGEST:
         raise ValueError(
-            f"{label} expects numbers up to {LARGEST:g} with a standard deviation of at least {1 / LARGEST:g}, got "
-            f"{low:.3g} to {high:.3g} with {std:.3g}: scale it first"
-        )
-    if max(abs(low), abs(high)) / EXACT > 1e-3 * std:
-        raise ValueError(
-            f"{label} expects numbers that single precision tells apart, got {low:.10g} to {high:.10g} with a standard "
-            f"deviation of {std:.3g}: subtract a constant first"
+            f"expects numbers up to {LARGEST:g} with a standard deviation of at least {1 / LARGEST:g}, got a mean of "
+            f"{mean:.3g} with {std:.3g}: scale it first"
         )
     return mean, std
-
-
-def _kind(there: polars.Series, label: str) -> Literal["real", "integer", "category", "boolean"]:
-    """The kind of a column's values."""
-    if there.dtype == polars.Boolean:
-        return "boolean"
-    if there.dtype.is_temporal():
-        raise ValueError(
-            f"{label} expects numbers, categories or booleans, got {there.dtype}{HINT}, or make it a number"
-        )
-    if there.dtype in (polars.String, polars.Categorical, polars.Enum):
-        numbers = there.cast(polars.String).cast(polars.Float64, strict=False)
-        if 0 < numbers.null_count() < len(there) / 2:
-            odd = there.filter(numbers.is_null())[0]
-            raise ValueError(f"{label} expects numbers, as most of its cells are, got {str(odd)[:30]!r}")
-        return "category"
-    if not there.dtype.is_numeric():
-        raise ValueError(f"{label} expects numbers, categories or booleans, got {there.dtype}{HINT}")
-    there = there.cast(polars.Float64)
-    if not bool((there == there.floor()).all()):
-        return "real"
-    low, high = float(there.min()), float(there.max())  # type: ignore[arg-type]
-    return "integer" if high - low < MAX_RANGE and max(abs(low), abs(high)) < EXACT else "real"
-
-
-def _not_constant(count: int, label: str, value: str) -> None:
-    if count < 2:
-        raise ValueError(f"{label} expects at least two values, got {value!r} only{HINT}")

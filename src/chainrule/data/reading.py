@@ -76,6 +76,22 @@ def read(spec: str | Path, seed: int, choices: Mapping[str, Any]) -> Dataset:
     return reader(**choices, **({"seed": seed} if "seed" in takes else {}))
 
 
+def read_frame(data: Any, seed: int, choices: Mapping[str, Any]) -> Dataset:
+    """The data set of a frame of polars or pandas.
+
+    Raises:
+        ValueError: If it is no frame, a column can't be taken, or a choice is none of a frame's.
+    """
+    from chainrule.data.read.frames import is_frame, load_frame
+
+    if not is_frame(data):
+        raise ValueError(f"data expects a name, a path, or a frame of polars or pandas, got {type(data).__name__}")
+    for name, value in choices.items():
+        if name != "schema":
+            raise ValueError(f"expected no {name} with a frame, whose columns have types, got {name}={value}")
+    return load_frame(data, seed=seed, **choices)
+
+
 def _find(spec: str | Path, choices: Mapping[str, Any]) -> tuple[Reader, dict[str, str]]:
     """The reader of ``spec``, and why it refuses choices where that is not `REASONS`."""
     path = Path(spec).expanduser()

@@ -20,9 +20,10 @@ from chainrule.conditionals import (
     WithMissing,
 )
 from chainrule.data.audio import check_window
+from chainrule.data.codecs import Numbers
 from chainrule.data.column import Column
 from chainrule.data.dataset import Dataset
-from chainrule.data.infer import infer
+from chainrule.data.infer import number_column
 from chainrule.data.read.layout import FileChoices
 from chainrule.data.read.table import read_frame
 from chainrule.data.recordings import Recordings
@@ -58,6 +59,11 @@ class SeriesFormat:
     def levels(self) -> int:
         """0: the values of a series are not levels."""
         return 0
+
+    @property
+    def origin(self) -> float:
+        """The number that is subtracted from the values of the file."""
+        return _origin(self.column)
 
     @property
     def config(self) -> dict[str, Any]:
@@ -116,7 +122,8 @@ def load_series(
     values = read_values(path, series, choices=FileChoices(encoding, header))
     window = min(len(values), WINDOW) if window is None else check_window(window)
     ends = [0, *(int(share * len(values)) for share in SHARES), len(values)]
-    about = infer(polars.DataFrame({series: values}), np.arange(ends[1]), path.name).columns[0]
+    about = _column(values, series, ends[1], path.name)
+    values = values - _origin(about)
     splits = {
         split: _recording(values[:end], split, window, before)
         for split, (before, end) in zip(("train", "valid", "test"), itertools.pairwise(ends), strict=True)
@@ -169,8 +176,24 @@ def read_all(path: Path, series: SeriesFormat, choices: FileChoices | None = Non
     Raises:
         ValueError: If there is no such column, it has gaps or other values, or a column of dates is not sorted.
     """
-    values = read_values(path, series.column.name, series.column, choices)
+    column = series.column
+    values = read_values(path, column.name, column, choices) - series.origin
+    if column.kind == "integer" and not ((values >= column.low) & (values <= column.high)).all():
+        raise ValueError(f"{path}: column {column.name!r}: expected an integer from {column.words}")
     return _recording(values, path.name, WINDOW), None
+
+
+def _column(values: NDArray[np.float64], name: str, known: int, where: str) -> Column:
+    """The column of a series, with the statistics of its first ``known`` values."""
+    try:
+        return number_column(polars.Series(name, values), np.arange(known))
+    except ValueError as error:
+        raise ValueError(f"{where}: column {name!r} {error}") from None
+
+
+def _origin(column: Column) -> float:
+    """The number that is subtracted from the values of a series."""
+    return column.codec.origin if isinstance(column.codec, Numbers) else 0.0
 
 
 def _recording(values: NDArray[np.float64], name: str, window: int, before: int = 0) -> Recordings:
@@ -179,5 +202,4 @@ def _recording(values: NDArray[np.float64], name: str, window: int, before: int 
 
 def draws_frame(x: Tensor, column: Column) -> polars.DataFrame:
     """A frame with a column for each sampled series ``(n, T)``."""
-    kind = np.int64 if column.kind == "integer" else np.float64
-    return polars.DataFrame({f"{column.name} {i + 1}": row.astype(kind) for i, row in enumerate(x.numpy())})
+    return polars.DataFrame({f"{column.name} {i + 1}": column.codec.write(row) for i, row in enumerate(x.numpy())})

@@ -178,9 +178,7 @@ def _atoms(unique: Floats, counts: NDArray[np.int64]) -> NDArray[np.bool_]:
     return chosen
 
 
-def _bounds(
-    unique: Floats, counts: NDArray[np.int64], chosen: NDArray[np.bool_]
-) -> tuple[float | None, float | None]:
+def _bounds(unique: Floats, counts: NDArray[np.int64], chosen: NDArray[np.bool_]) -> tuple[float | None, float | None]:
     """The bounds of the values: 0 if none is below, and an end at which values gather."""
     lower = 0.0 if unique[0] >= 0 else float(unique[0]) if chosen[0] and _gathers(counts) else None
     upper = 0.0 if unique[-1] <= 0 else float(unique[-1]) if chosen[-1] and _gathers(counts[::-1]) else None

@@ -21,7 +21,7 @@ DRAWS = 100
 """Draws that stand behind an estimate, by default."""
 
 UNORDERED = ("category", "boolean")
-"""Kinds of columns that have no mean and no quantiles: their estimate is the most probable value."""
+"""Families of columns that have no mean and no quantiles: their estimate is the most probable value."""
 
 ESTIMATES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "mean": estimates.mean,
@@ -85,57 +85,49 @@ def fill_frame(
         model, x, keep, walks=count, particles=request.particles, context=context, **request.drawing.settings()
     )
     if not estimated:
-        return _of_draws(frame, [schema.decode(each.numpy()) for each in drawn]), methods
-    filled = _into(frame, _of_points(schema, points))
-    return filled.with_columns(_of_ranges(schema, x.isnan(), ranges, request.quantiles)), methods
+        return _of_draws([schema.fill(frame, each.numpy()) for each in drawn]), methods
+    text = schema.is_text(frame)
+    filled = _with_points(schema, frame, points)
+    return filled.with_columns(_of_ranges(schema, x.isnan(), ranges, request.quantiles, text=text)), methods
 
 
 def _estimate(column: Column, point: str) -> Callable[[Tensor, Tensor], Tensor]:
-    return estimates.most_probable if column.kind in UNORDERED else ESTIMATES[point]
+    return estimates.most_probable if column.family in UNORDERED else ESTIMATES[point]
 
 
-def _of_points(schema: TableSchema, points: Tensor) -> polars.DataFrame:
-    """Estimates ``(N, n)`` as a frame: integers whose estimate is none, such as a mean, become floats."""
-    frame = schema.decode(points.float().numpy())
-    floats = {
-        column.name: polars.Series(column.name, points[:, index].numpy())
-        for index, column in enumerate(schema.used)
-        if column.kind == "integer" and bool((points[:, index] != points[:, index].round()).any())
-    }
-    return frame.with_columns(**floats)
+def _with_points(schema: TableSchema, frame: polars.DataFrame, points: Tensor) -> polars.DataFrame:
+    """``frame`` with estimates ``(N, n)``: integers whose estimate is none, such as a mean, become floats."""
+    filled = schema.fill(frame, points.float().numpy())
+    floats = []
+    for index, column in enumerate(schema.used):
+        values = points[:, index]
+        if column.kind == "integer" and bool((values != values.round()).any()):
+            exact = polars.Series(column.name, (values + column.codec.origin).numpy())  # type: ignore[attr-defined]
+            floats.append(
+                exact.cast(filled[column.name].dtype) if filled[column.name].dtype == polars.String else exact
+            )
+    return filled.with_columns(floats)
 
 
-def _of_ranges(schema: TableSchema, unknown: Tensor, ranges: Tensor, shares: Sequence[float]) -> list[polars.Series]:
+def _of_ranges(
+    schema: TableSchema, unknown: Tensor, ranges: Tensor, shares: Sequence[float], *, text: bool
+) -> list[polars.Series]:
     """Columns of the quantiles ``(Q, N, n)`` of each column of numbers that has gaps; empty where a cell is known."""
-    frames = [schema.decode(each.masked_fill(~unknown, torch.nan).float().numpy()) for each in ranges]
+    frames = [schema.decode(each.masked_fill(~unknown, torch.nan).float().numpy(), text=text) for each in ranges]
     return [
         frame[column.name].alias(f"{column.name} {100 * share:g}%")
         for index, column in enumerate(schema.used)
-        if column.kind not in UNORDERED and bool(unknown[:, index].any())
+        if column.family not in UNORDERED and bool(unknown[:, index].any())
         for share, frame in zip(shares, frames, strict=True)
     ]
 
 
-def _of_draws(frame: polars.DataFrame, drawn: list[polars.DataFrame]) -> polars.DataFrame:
-    """``frame`` with its gaps from the only draw, or once for each of several."""
-    if len(drawn) == 1:
-        return _into(frame, drawn[0])
-    rows = polars.int_range(1, len(frame) + 1, eager=True)
+def _of_draws(filled: list[polars.DataFrame]) -> polars.DataFrame:
+    """The only frame; or the rows of several, each as often as there are frames."""
+    if len(filled) == 1:
+        return filled[0]
+    rows = polars.int_range(1, len(filled[0]) + 1, eager=True)
     return polars.concat(
-        _into(frame, draw)
-        .insert_column(0, rows.alias("row"))
-        .insert_column(1, polars.Series("draw", [number] * len(frame)))
-        for number, draw in enumerate(drawn, start=1)
+        draw.insert_column(0, rows.alias("row")).insert_column(1, polars.Series("draw", [number] * len(draw)))
+        for number, draw in enumerate(filled, start=1)
     ).sort("row", "draw")
-
-
-def _into(frame: polars.DataFrame, drawn: polars.DataFrame) -> polars.DataFrame:
-    """``frame`` with its empty cells, and the columns that it lacks, from ``drawn``; all else stays as it is."""
-    columns = [series for series in drawn if series.name not in frame.columns]
-    for name in drawn.columns:
-        if name in frame.columns and frame[name].null_count():
-            known, own = frame[name], drawn[name]
-            if known.dtype != own.dtype and not (known.dtype.is_integer() and own.dtype.is_integer()):
-                known = known.cast(own.dtype)
-            columns.append(polars.select(polars.coalesce(known, own).alias(name)).to_series())
-    return frame.with_columns(columns)

@@ -91,7 +91,7 @@ class SeriesKind(SequenceKind):
         past = torch.from_numpy(examples.levels).to(model.dtype)
         length, count = request.length if request.length is not None else LENGTH, request.draws or FORECASTS
         drawn = sample(model, count, prefix=past, length=length, **request.drawing.settings())
-        draws = drawn[:, len(past) :].double().cpu()
+        draws = drawn[:, len(past) :].double().cpu() + self.format.origin
         columns = {"step": np.arange(1, length + 1), "mean": draws.mean(0).numpy()}
         for share in QUANTILES:
             columns[f"{share:.0%}"] = draws.quantile(share, dim=0).numpy()
@@ -112,7 +112,9 @@ class SeriesKind(SequenceKind):
         examples = self.given(source, model).examples
         values = _series(examples)[: source.limit]
         nats = _nats(model, examples)[: source.limit]
-        yield Items({"value": values.tolist()}, -nats, sizes=torch.ones(len(nats), dtype=torch.long))
+        yield Items(
+            {"value": (values + self.format.origin).tolist()}, -nats, sizes=torch.ones(len(nats), dtype=torch.long)
+        )
 
     def calibration_log_probs(self, model: AutoregressiveModel, dataset: Dataset, split: str) -> Tensor:
         return -_nats(model, dataset.split(split))[-SYMBOLS:]

@@ -18,8 +18,9 @@ from chainrule.conditionals import Conditional
 from chainrule.data.conditions import bounds_of_conditions
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
+from chainrule.data.read.column_types import with_type
 from chainrule.data.read.layout import FILE_CHOICES, FileChoices
-from chainrule.data.read.table import chunks_of, read_all, read_frame
+from chainrule.data.read.table import chunks_of, read_all, read_cells
 from chainrule.data.schema import TableSchema
 from chainrule.data.write import FRAMES, check_suffix, write_frame
 from chainrule.kinds.base import Kind
@@ -66,7 +67,7 @@ class TableKind(Kind):
     format: TableSchema
 
     def plan(self, dataset: Dataset, minutes: float, device: str) -> Plan:
-        return table_plan(len(dataset.train), [column.kind for column in self.format.used], minutes)
+        return table_plan(len(dataset.train), [column.family for column in self.format.used], minutes)
 
     def conditional(self, family: str | None, arguments: Mapping[str, Any]) -> Conditional:
         if family is not None:
@@ -92,7 +93,7 @@ class TableKind(Kind):
         return read_all(path, self.format, FileChoices.of(settings))
 
     def write(self, x: Tensor, path: Path) -> str:
-        write_frame(self.format.decode(x.cpu().numpy()), path)
+        write_frame(self.format.decode(x.cpu().numpy(), text=path.suffix == ".csv"), path)
         return f"{len(x)} rows"
 
     def bounds(self, conditions: str, model: AutoregressiveModel) -> Bounds:
@@ -111,15 +112,14 @@ class TableKind(Kind):
         if path is None:
             raise ValueError("complete expects a FILE of rows with empty cells, as the run was fitted on a table")
         check_suffix(request.out, FRAMES)
-        frame = read_frame(
-            path,
-            self.format.texts,
-            FileChoices.of(request.source.settings, (column.name for column in self.format.columns)),
-        )
-        frame = frame if request.source.limit is None else frame.head(request.source.limit)
+        names = (column.name for column in self.format.columns)
+        cells = read_cells(path, FileChoices.of(request.source.settings, names))
+        frame = cells.frame if request.source.limit is None else cells.frame.head(request.source.limit)
         x = torch.from_numpy(self.format.encode(frame, path.name, gaps=True))
         context = one_class(model, request.source.label, len(x))
         filled, methods = fill_frame(model, self.format, frame, x, request, context)
+        if cells.text and request.out.suffix != ".csv":
+            filled = filled.with_columns(map(with_type, filled.select(polars.selectors.string())))
         write_frame(filled, request.out)
         return [f"filled {int(x.isnan().sum())} cells of {len(x)} rows, in {request.out}", *str(methods).splitlines()]
 
@@ -165,7 +165,9 @@ class TableKind(Kind):
         """
         unmissing, parts, count = self._never_missing(), [], 0
         order = model.order.permutation.cpu().numpy()
-        stand_in = np.array([column.low if column.kind == "integer" else 0 for column in self.format.used], np.float32)
+        stand_in = np.array(
+            [column.low if column.family == "integer" else 0 for column in self.format.used], np.float32
+        )
         for chunk in self._chunks(model, source):
             for start in range(0, len(chunk), BATCH):
                 x = chunk[start : start + BATCH]

@@ -16,7 +16,7 @@ from chainrule.data import NAMES
 from chainrule.model import Model
 from chainrule.plans.plan import BUDGET
 from chainrule.runs.folder import CONFIG, WEIGHTS, read_config
-from chainrule.runs.planned import plan
+from chainrule.runs.planned import name_of, plan
 from chainrule.runs.run import Run, run
 from chainrule.runs.search import members_that_fit, search
 from chainrule.runs.settings import Settings
@@ -35,17 +35,17 @@ def fit(first: Model, *examples: Data, **settings: Any) -> Fit: ...
 
 
 @overload
-def fit(first: str | Path, **settings: Any) -> Run: ...
+def fit(first: str | Path | Any, **settings: Any) -> Run: ...
 
 
-def fit(first: Model | str | Path, *examples: Data, **settings: Any) -> Fit | Run:
+def fit(first: Any, *examples: Data, **settings: Any) -> Fit | Run:
     """Fit a model to examples, or to a file whatever fits it best.
 
     ``fit(model, train, valid)`` trains a model in place; see `chainrule.training.fit`. ``fit("people.csv")`` reads the
     file, makes a plan (see `chainrule.plan`), fits it, and leaves a run folder.
 
     Args:
-        first: A model; or a named data set, a file or a folder.
+        first: A model; or a named data set, a file or a folder; or a frame of polars or pandas.
         *examples: With a model, the training and the validation examples.
         **settings: With a model, those of `chainrule.training.fit`. With a file, ``out``, the run folder
             (``runs/people`` by default); ``resume=True``, to go on with it; ``verbose``; and settings that override the
@@ -60,15 +60,15 @@ def fit(first: Model | str | Path, *examples: Data, **settings: Any) -> Fit | Ru
     """
     if isinstance(first, Model):
         return training.fit(first, *examples, **settings)
-    if not isinstance(first, str | Path):
-        raise ValueError(f"fit expects a model, or the name or the path of data, got {type(first).__name__}")
+    if not isinstance(first, str | Path) and not hasattr(first, "columns"):
+        raise ValueError(f"fit expects a model, a frame, or the name or the path of data, got {type(first).__name__}")
     if examples:
         raise ValueError("fit expects the name or the path of data alone, got examples beside it")
     return fit_file(first, **settings)
 
 
 def fit_file(
-    data: str | Path,
+    data: str | Path | Any,
     *,
     out: str | Path | None = None,
     resume: bool = False,
@@ -79,7 +79,7 @@ def fit_file(
     """Plan a fit of ``data``, run it, and leave a run folder; see `fit`.
 
     Args:
-        data: A named data set, a file or a folder.
+        data: A named data set, a file or a folder; or a frame of polars or pandas.
         out: The run folder.
         resume: Go on with the run in ``out``.
         verbose: Show progress.
@@ -88,9 +88,9 @@ def fit_file(
     """
     started = time.monotonic()
     first = training.is_first_process()
-    folder = Path(out) if out is not None else usual_folder(data, resume=resume or not first)
+    folder = Path(out) if out is not None else usual_folder(name_of(data), resume=resume or not first)
     if resume and ((folder / PLAN).exists() or (folder / WEIGHTS).exists()):
-        return _resumed({"data": str(data)} | given, folder, started, verbose=verbose)
+        return _resumed({"data": name_of(data)} | given, folder, started, verbose=verbose)
     if (folder / WEIGHTS).exists():
         raise ValueError(f"{folder} already holds a run: choose another --out, or go on with it by --resume")
     if resume:

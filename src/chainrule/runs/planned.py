@@ -53,7 +53,12 @@ class Planned:
         return self.plan.settings
 
     def __str__(self) -> str:
-        lines = [self.dataset.headline, f"plan: {self.model}", f"with {_words(self.settings)}"]
+        lines = [
+            self.dataset.headline,
+            *map("note: {}".format, self.dataset.notes),
+            f"plan: {self.model}",
+            f"with {_words(self.settings)}",
+        ]
         if self.plan.candidates:
             tried = "; ".join(_changes(candidate) for candidate in self.plan.candidates)
             lines.append(f"tried first, the best by validation is kept: {tried}")
@@ -67,6 +72,7 @@ class Planned:
         cost = {} if self.cost is None else self.cost.as_dict()
         return {
             "data": self.dataset.headline,
+            "notes": list(self.dataset.notes),
             "settings": self.settings,
             "candidates": list(self.plan.candidates),
             "reasons": list(self.plan.reasons),
@@ -74,11 +80,11 @@ class Planned:
         }
 
 
-def plan(data: str | Path, **given: Any) -> Planned:
+def plan(data: str | Path | Any, **given: Any) -> Planned:
     """The plan of ``chainrule.fit(data, **given)``: the model, the settings, and what they will cost.
 
     Args:
-        data: A named data set, a file or a folder.
+        data: A named data set, a file or a folder; or a frame of polars or pandas.
         **given: Settings that override the plan's, by name, such as ``minutes=10``; ``model.`` and ``conditional.``
             begin the names of their arguments, so give those as ``**{"model.dropout": 0.1}``.
 
@@ -86,18 +92,19 @@ def plan(data: str | Path, **given: Any) -> Planned:
         ValueError: If the data are of no kind, nothing can be learnt from them, or a setting does not fit them.
         FileNotFoundError: If a file is missing.
     """
-    settings = {"data": str(data)} | given
+    frame = None if isinstance(data, str | Path) else data
+    settings = {"data": name_of(data)} | given
     Training.of(training_settings(settings))  # a number out of range is refused before the data are read
     of_file = {name: given.get(name) for name in FILE_CHOICES}
     guess = "model" not in given and not any(name in given for name in READING if name not in FILE_CHOICES)
-    if guess and (series := series_column_of(Path(data).expanduser(), **of_file)):
+    if guess and frame is None and (series := series_column_of(Path(data).expanduser(), **of_file)):
         settings["series"] = series
-    dataset = load_data(settings)
+    dataset = load_data(settings, frame)
     kind = kind_of(dataset)
     planned = kind.plan(dataset, settings.get("minutes", MINUTES), check_device(settings.get("device", "auto")))
     planned = Plan({"minutes": MINUTES} | planned.settings, planned.candidates, planned.reasons).overridden(settings)
     if any(name in planned.settings and name not in settings for name in READING):
-        dataset = load_data(planned.settings)  # the plan says how to read it, too
+        dataset = load_data(planned.settings, frame)  # the plan says how to read it, too
     check_members(planned.settings, dataset)
     dataset = limited(dataset, planned.settings)
     model = build(planned.settings, dataset)
@@ -108,6 +115,11 @@ def plan(data: str | Path, **given: Any) -> Planned:
     shape = f"{model.num_variables} variables {model.event_shape}"
     words = f"{type(model).__name__} of {shape}, {model.conditional}"
     return Planned(dataset, planned, words, cost)
+
+
+def name_of(data: Any) -> str:
+    """The name of data in settings: a name or a path as it is; all frames have one."""
+    return str(data) if isinstance(data, str | Path) else "frame"
 
 
 def _words(settings: Settings) -> str:

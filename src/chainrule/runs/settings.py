@@ -39,10 +39,10 @@ def read(path: str | Path) -> Settings:
     return {str(name): value for name, value in settings.items()}
 
 
-def load_data(settings: Settings) -> Dataset:
-    """The data set that ``settings`` name, read as they say."""
+def load_data(settings: Settings, frame: Any = None) -> Dataset:
+    """The data set that ``settings`` name, or the one in ``frame``, read as they say."""
     reading = {name: settings.get(name) for name in data.READING}
-    return data.load(settings["data"], seed=settings.get("seed", 0), **reading)
+    return data.load(settings["data"] if frame is None else frame, seed=settings.get("seed", 0), **reading)
 
 
 def limited(dataset: Dataset, settings: Settings) -> Dataset:

@@ -1,12 +1,12 @@
 """Tables as data sets: rows of levels, or columns of numbers, categories and gaps.
 
 A text table is read once, as text. What it holds is then decided from all of its cells: levels, where every cell is a
-small integer, else columns of the types that `with_types` finds.
+small integer, else columns whose cells a schema reads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -41,10 +41,12 @@ class MixedParts:
     Attributes:
         frame: The rows of all files, one file after another.
         counts: The number of rows of each file.
+        text: True if all cells are text, as text files have them.
     """
 
     frame: polars.DataFrame
     counts: Sequence[int]
+    text: bool
 
     @property
     def rows(self) -> list[Rows]:
@@ -81,7 +83,7 @@ def load_table(
     if isinstance(content, MixedParts):
         rows = split_rows(len(content.frame), seed, str(path))
         origin = {"path": str(path.resolve()), "split_seed": seed}
-        found = _schema(described, content.frame, rows["train"], path.name)
+        found = _schema(described, content, rows["train"], path.name)
         return _noted(dataset_of_frame(path.resolve().name, content.frame, rows, found, origin), tables)
     (array,) = content
     rows = split_rows(len(array), seed, str(path))
@@ -109,7 +111,7 @@ def load_tables(
         return _noted(dataset_of_levels(folder, arrays, dict.fromkeys(files), levels, {}, files), tables)
     rows = dict(zip(files, content.rows, strict=True))
     name = folder.resolve().name
-    found = _schema(described, content.frame, rows["train"], name)
+    found = _schema(described, content, rows["train"], name)
     return _noted(dataset_of_frame(name, content.frame, rows, found, {"path": str(folder.resolve())}), tables)
 
 
@@ -126,15 +128,20 @@ def _noted(dataset: Dataset, tables: Sequence[Table]) -> Dataset:
 
 
 def dataset_of_frame(
-    name: str, frame: polars.DataFrame, rows: Mapping[str, Rows], schema: TableSchema, origin: dict[str, Any]
+    name: str,
+    frame: polars.DataFrame,
+    rows: Mapping[str, Rows],
+    schema: TableSchema,
+    origin: dict[str, Any],
+    like: Any = None,
 ) -> Dataset:
-    """The data set of a frame whose rows are split as ``rows`` say."""
+    """The data set of a frame whose rows are split as ``rows`` say; ``like`` is the frame of pandas that it was."""
     x = schema.encode(frame, name)
     splits = {split: ArrayExamples(x, (x.shape[1],), np.asarray(own)) for split, own in rows.items()}
     kinds = [column.kind for column in schema.used]
     counted = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
     description = f"{name}: {len(frame)} rows of {len(kinds)} columns ({counted}), in the file's units"
-    return Dataset(name, description, schema, splits, origin)
+    return Dataset(name, description, schema, splits, origin, notes=tuple(schema.notes), like=like)
 
 
 def read_levels(path: Path, levels: int | None = None, choices: FileChoices | None = None) -> Levels:
@@ -147,32 +154,39 @@ def read_levels(path: Path, levels: int | None = None, choices: FileChoices | No
     return gather(path, open_table(path, choices).number_chunks(), levels)
 
 
-def read_frame(
-    path: Path, texts: Collection[str] | None = None, choices: FileChoices | None = None
-) -> polars.DataFrame:
-    """All rows of a table.
+def read_cells(path: Path, choices: FileChoices | None = None) -> MixedParts:
+    """All rows of a table as they are: text, or columns of the file's types.
 
     Args:
         path: The table.
-        texts: Columns of a text table whose cells are taken as they are written, though they look like numbers; None
-            for those with numbers that begin with zeros, such as postal codes.
         choices: How a text table is read.
 
     Raises:
         ValueError: If it can't be read, or has no rows.
     """
-    return frame_of(open_table(path, choices), texts)
+    return cells_of(open_table(path, choices))
 
 
-def frame_of(table: Table, texts: Collection[str] | None = None) -> polars.DataFrame:
+def cells_of(table: Table) -> MixedParts:
+    """All rows of a table that is open; see `read_cells`."""
+    return _gathered([table], [list(table.chunks(ROWS))])
+
+
+def read_frame(path: Path, choices: FileChoices | None = None) -> polars.DataFrame:
+    """All rows of a table, in columns of the types that all of their cells have; see `read_cells`."""
+    return frame_of(open_table(path, choices))
+
+
+def frame_of(table: Table) -> polars.DataFrame:
     """All rows of a table that is open; see `read_frame`."""
-    return _typed([table], [list(table.chunks(ROWS))], texts).frame
+    cells = cells_of(table)
+    return with_types(cells.frame) if cells.text else cells.frame
 
 
 def chunks_of(
     path: Path, schema: TableSchema, rows: int = ROWS, choices: FileChoices | None = None
 ) -> Iterator[polars.DataFrame]:
-    """The rows of a table of a known schema, about ``rows`` at a time.
+    """The rows of a table of a known schema, as they are, about ``rows`` at a time.
 
     Raises:
         ValueError: If it can't be read, or has no rows.
@@ -180,7 +194,7 @@ def chunks_of(
     table = open_table(path, replace(choices or FileChoices(), names=_names(schema)))
     chunk = None
     for chunk in table.chunks(rows):
-        yield _typed([table], [[chunk]], schema.texts).frame
+        yield table.frame([chunk])
     if chunk is None:
         table.frame([])
 
@@ -204,7 +218,7 @@ def read_tables(tables: Sequence[Table]) -> list[Levels] | MixedParts:
     parts = [Part(table) for table in tables]
     if all(part.holds_levels() for part in parts):
         return [part.gathered.array() for part in parts]
-    return _typed(tables, [part.cells() for part in parts], None)
+    return _gathered(tables, [part.cells() for part in parts])
 
 
 def _read(tables: Sequence[Table], levels: int | None, schema: Any) -> list[Levels] | MixedParts:
@@ -215,16 +229,11 @@ def _read(tables: Sequence[Table], levels: int | None, schema: Any) -> list[Leve
         return [gather(table.path, table.number_chunks(), levels) for table in tables]
     if levels is not None:
         raise ValueError(f"expected no levels with a schema, which says which values a column has, got {levels}")
-    known = None if schema == INFER else schema
-    known = known if known is None or isinstance(known, TableSchema) else TableSchema.from_config(known)
-    texts = None if known is None else known.texts
-    return _typed(tables, [list(table.chunks(ROWS)) for table in tables], texts)
+    return _gathered(tables, [list(table.chunks(ROWS)) for table in tables])
 
 
-def _typed(
-    tables: Sequence[Table], chunks: Sequence[Sequence[polars.DataFrame]], texts: Collection[str] | None
-) -> MixedParts:
-    """The cells of the files of one table, in columns of types that hold all of their cells."""
+def _gathered(tables: Sequence[Table], chunks: Sequence[Sequence[polars.DataFrame]]) -> MixedParts:
+    """The cells of the files of one table, one file after another."""
     frames = [table.frame(own) for table, own in zip(tables, chunks, strict=True)]
     names = frames[0].columns
     for table, frame in zip(tables, frames, strict=True):
@@ -235,17 +244,13 @@ def _typed(
             if name not in names:
                 raise ValueError(f"{table.path}: expected the columns of {tables[0].path.name}, got {name!r} also")
     ordered = [frame.select(names) for frame in frames]
-    if all(isinstance(table, TextTable) for table in tables):
-        whole = with_types(polars.concat(ordered), texts)
+    text = [isinstance(table, TextTable) for table in tables]
+    if all(text):
+        whole = polars.concat(ordered)
     else:
-        whole = _concatenated(
-            [
-                with_types(frame, texts) if isinstance(table, TextTable) else frame
-                for table, frame in zip(tables, ordered, strict=True)
-            ],
-            tables,
-        )
-    return MixedParts(whole, [len(frame) for frame in frames])
+        typed = [with_types(frame) if own else frame for own, frame in zip(text, ordered, strict=True)]
+        whole = _concatenated(typed, tables)
+    return MixedParts(whole, [len(frame) for frame in frames], all(text))
 
 
 def _concatenated(frames: Sequence[polars.DataFrame], tables: Sequence[Table]) -> polars.DataFrame:
@@ -258,13 +263,18 @@ def _concatenated(frames: Sequence[polars.DataFrame], tables: Sequence[Table]) -
     return polars.concat(frames, how="vertical_relaxed")
 
 
-def _schema(described: Any, frame: polars.DataFrame, rows: Rows, where: str) -> TableSchema:
-    """The schema of ``frame`` by its description; the rows complete what the description leaves out."""
+def described_schema(choice: SchemaChoice, content: MixedParts, rows: Rows, where: str) -> TableSchema:
+    """The schema of ``content`` by a person's choice; see `load_table`."""
+    return _schema(_described(choice), content, rows, where)
+
+
+def _schema(described: Any, content: MixedParts, rows: Rows, where: str) -> TableSchema:
+    """The schema of ``content`` by its description; the rows complete what the description leaves out."""
     if isinstance(described, TableSchema):
         return described
     if described is None or described == INFER:
-        return infer(frame, rows, where)
-    return complete_schema(described, frame, rows, where)
+        return infer(content.frame, rows, where, text=content.text)
+    return complete_schema(described, content.frame, rows, where, text=content.text)
 
 
 def _names(described: Any) -> tuple[str, ...]:

@@ -1,0 +1,231 @@
+"""Codecs: the cells of a column as numbers, and numbers as cells of the file's own type and format."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from typing import Any
+
+import numpy as np
+import polars
+import pytest
+
+from chainrule.data.codecs import CODECS, Categories, Codec, Identifiers
+from chainrule.data.codecs.find import find_codec
+
+pytestmark = pytest.mark.quick
+
+
+def found(cells: Any, text: bool = True) -> tuple[str, Codec, str]:
+    series = cells if isinstance(cells, polars.Series) else polars.Series("c", cells)
+    return find_codec(series, np.arange(len(series)), text=text)
+
+
+def again(codec: Codec, kind: str) -> Codec:
+    return CODECS[kind].from_config(codec.config)
+
+
+TEXTS: list[tuple[str, list[str], list[float]]] = [
+    ("integer", ["1", "2", "300"], [1, 2, 300]),
+    ("integer", ["1,234", "5,600", "12"], [1234, 5600, 12]),
+    ("integer", ["1.234.567", "1.000"], [1234567, 1000]),
+    ("integer", ["1 234", "5"], [1234, 5]),
+    ("integer", ["12%", "5%"], [12, 5]),
+    ("integer", ["3 kg", "12 kg"], [3, 12]),
+    ("real", ["1.50", "2.00", "13.25"], [1.5, 2, 13.25]),
+    ("real", ["1.5", "2", "3.25"], [1.5, 2, 3.25]),
+    ("real", ["1,5", "2,25", "-0,5"], [1.5, 2.25, -0.5]),
+    ("real", ["1.234,50", "12,00"], [1234.5, 12]),
+    ("real", ["$1,234.50", "-$3.00"], [1234.5, -3]),
+    ("real", ["€ 3,50", "€ 4,00"], [3.5, 4]),
+    ("boolean", ["yes", "no", "yes"], [1, 0, 1]),
+    ("boolean", ["TRUE", "FALSE"], [1, 0]),
+    ("boolean", ["On", "Off"], [1, 0]),
+    ("boolean", ["n", "y"], [0, 1]),
+    ("boolean", ["T", "F"], [1, 0]),
+    ("date", ["2020-01-31", "2020-02-02"], [0, 2]),
+    ("date", ["1/2/2020", "13/2/2020"], [0, 12]),
+    ("date", ["01/02/2020", "13/02/2020"], [0, 12]),
+    ("date", ["02/13/2020", "02/01/2020"], [12, 0]),
+    ("date", ["31.12.99", "01.01.00"], [0, 1]),
+    ("date", ["20200131", "20200202"], [0, 2]),
+    ("date", ["5-Jan-20", "6-Jan-20"], [0, 1]),
+    ("date", ["January 5, 2020", "March 1, 2020"], [0, 56]),
+    ("date", ["2020-01", "2020-03"], [0, 60]),
+    ("datetime", ["2020-01-31 10:00", "2020-01-31 11:30"], [0, 90]),
+    ("datetime", ["2020-01-31T10:00:00Z", "2020-02-01T10:00:00Z"], [0, 1]),
+    ("datetime", ["2020-01-31T10:00:00.250+01:00", "2020-01-31T10:00:01.000+01:00"], [0, 750]),
+    ("datetime", ["1/31/2020 1:05 PM", "1/31/2020 11:05 AM"], [2, 0]),
+    ("time", ["10:30", "23:15"], [630, 1395]),
+    ("time", ["1:05 PM", "11:15 AM"], [785, 675]),
+    ("duration", ["30:00:00", "1:30:00"], [1800, 90]),
+    ("duration", ["0 days 01:30:00", "-1 days +22:00:00"], [90, -120]),
+    ("duration", ["PT1H30M", "P1DT2H"], [90, 1560]),
+    ("category", ["00501", "02134", "00501"], [0, 1, 0]),
+    ("category", ["b", "a", "c"], [1, 0, 2]),
+]
+
+
+@pytest.mark.parametrize(("kind", "cells", "numbers"), TEXTS)
+def test_text_becomes_numbers_and_comes_back_as_it_was(kind: str, cells: list[str], numbers: list[float]) -> None:
+    series = polars.Series("c", cells)
+    got, codec, _ = found(series)
+    assert got == kind
+    assert codec.read(series).to_list() == numbers
+    assert codec.texts(np.array(numbers)).to_list() == cells
+    assert again(codec, kind) == codec
+    _, typed, _ = found(series, text=False)  # a column of text in a typed table
+    assert typed.write(np.array(numbers)).to_list() == cells
+    with_gap = codec.read(polars.Series([*cells, None, "", "NA"]))
+    assert with_gap.to_list() == [*numbers, None, None, None]
+
+
+BERLIN = polars.Series([dt.datetime(2020, 3, 29, 0, 30), dt.datetime(2020, 3, 29, 4, 30)])
+TYPED = [
+    ("integer", polars.Series([1, 200, None], dtype=polars.UInt8)),
+    ("integer", polars.Series([-1, 2], dtype=polars.Int16)),
+    ("real", polars.Series([2**60 + 1, 2**60 + 2**25, 2**60 + 2**26], dtype=polars.UInt64)),
+    ("real", polars.Series([1.5, 2.25, None], dtype=polars.Float32)),
+    ("real", polars.Series([1.24, 3.5]).cast(polars.Decimal(10, 2))),
+    ("boolean", polars.Series([True, None, False])),
+    ("category", polars.Series(["b", "a", None], dtype=polars.Categorical)),
+    ("category", polars.Series(["b", "a"], dtype=polars.Enum(["b", "z", "a"]))),
+    ("date", polars.Series([dt.date(1969, 1, 1), dt.date(2020, 1, 1), None])),
+    ("time", polars.Series([dt.time(1, 2, 3), dt.time(23, 59, 59, 250_000)])),
+    ("datetime", polars.Series([dt.datetime(1960, 1, 1, 9), dt.datetime(2020, 1, 1, 9)]).dt.cast_time_unit("ns")),
+    ("datetime", BERLIN.dt.replace_time_zone("Europe/Berlin").dt.cast_time_unit("ms")),
+    ("duration", polars.Series([dt.timedelta(hours=-30), dt.timedelta(milliseconds=5)]).dt.cast_time_unit("ms")),
+]
+
+
+@pytest.mark.parametrize(("kind", "cells"), TYPED)
+def test_cells_of_a_type_come_back_in_it(kind: str, cells: polars.Series) -> None:
+    got, codec, _ = found(cells, text=False)
+    assert got in (kind, "integer" if kind == "real" else kind)
+    numbers = codec.read(cells).fill_null(math.nan).to_numpy()
+    back = codec.write(numbers.astype(np.float64))
+    assert back.dtype == cells.dtype
+    assert back.equals(cells)
+    assert codec.read(codec.texts(numbers)).equals(codec.read(cells))  # as a text file would have them
+    assert again(codec, got) == codec
+
+
+def test_single_precision_tells_large_numbers_apart() -> None:
+    cells = polars.Series([1_600_000_000_000_000_000 + 10**9 * i for i in range(30)])
+    _, codec, _ = found(cells.sample(30, shuffle=True, seed=0).rename("t"), text=False)
+    numbers = codec.read(cells).to_numpy().astype(np.float32)
+    assert len(np.unique(numbers)) == 30
+    reals = polars.Series([1e9 + i / 1000 for i in range(30)])
+    _, codec, _ = found(reals, text=False)
+    assert len(np.unique(codec.read(reals).to_numpy().astype(np.float32))) == 30
+
+
+@pytest.mark.parametrize("kind", ["integer", "real", "boolean", "date", "category"])
+def test_cells_that_cannot_be_read_are_nan(kind: str) -> None:
+    cells = next(cells for own, cells, _ in TEXTS if own == kind)
+    _, codec, _ = found(cells)
+    got = codec.read(polars.Series(["oops", None]))
+    assert got.to_list()[1] is None
+    assert not math.isfinite(got[0])
+
+
+@pytest.mark.parametrize(
+    ("strays", "message"),
+    [
+        ([*map(str, range(9)), "oops"], "expects numbers, .*, got 'oops': correct it, or write a --schema with gaps"),
+        ([*map(str, range(9)), "oops", "x", "oops"], "got 'oops', 'x' in 3 cells: correct them"),
+        ([*(f"${i}.50" for i in range(9)), "none of it"], "expects numbers, .* got 'none of it'"),
+        ([*(f"{i},5" for i in range(9)), "1.5.2"], r"expects numbers, .* got '1\.5\.2'"),
+        ([*(f"{i}%" for i in range(9)), "12"], "expects numbers|^$"),
+        ([*(f"2020-01-0{i}" for i in range(1, 9)), "2020-02-30"], "expects dates as %Y-%m-%d, .* got '2020-02-30'"),
+    ],
+)
+def test_one_bad_cell_is_named(strays: list[str], message: str) -> None:
+    if strays[-1] == "12":  # a number without its sign is read, as it says what it is
+        return
+    with pytest.raises(ValueError, match=message):
+        found(strays)
+
+
+@pytest.mark.parametrize("word", ["n/a", "N/A", "#N/A", "NULL", "-", ".", "?", "", " ", "nan", "NA", "None"])
+def test_words_for_gaps(word: str) -> None:
+    kind, codec, _ = found(["1", word, "2"])
+    assert kind == "integer"
+    assert codec.read(polars.Series([word, "2"])).to_list() == [None, 2.0]
+    assert codec.texts(np.array([math.nan, 2.0])).to_list() == [word.strip() or None, "2"]
+
+
+def test_some_words_are_values_where_the_others_say_so() -> None:
+    kind, codec, note = found(["DE", "NA", "FR", "", "IT", "GB", "ES"])
+    assert kind == "category"
+    assert isinstance(codec, Categories)
+    assert "NA" in codec.categories
+    assert "NA is read as a value" in note
+    assert codec.read(polars.Series(["", "NA"])).null_count() == 1
+    _, strand, _ = found(["+", "-", "+"])
+    assert isinstance(strand, Categories)
+    assert strand.categories == ("+", "-")
+
+
+def test_rare_categories_share_a_code_and_are_sampled_from_the_training_rows() -> None:
+    cells = polars.Series("c", ["often"] * 500 + [f"rare {i // 2}" for i in range(6000)])
+    kind, codec, note = found(cells)
+    assert kind == "category"
+    assert isinstance(codec, Categories)
+    assert (codec.categories, codec.size) == (("often",), 2)
+    assert "samples take them from the training rows" in note
+    assert codec.read(polars.Series(["often", "rare 7", "never seen"])).to_list() == [0, 1, 1]
+    written = codec.write(np.ones(300)).to_list()
+    assert set(written) <= set(cells[500:])
+    assert len(set(written)) > 100
+    assert written == codec.write(np.ones(300)).to_list()
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [f"P{i:03d}" for i in range(40)],
+        [str(i) for i in range(1, 41)],
+        [f"{i * 7919 % 99991:05x}-{chr(65 + i % 26)}" for i in range(40)],
+        [f"name {chr(97 + i % 26)}{chr(97 + i // 26)}" for i in range(40)],
+        polars.Series("n", range(40), dtype=polars.UInt16),
+    ],
+)
+def test_identifiers_are_made_anew(cells: Any) -> None:
+    text = not isinstance(cells, polars.Series)
+    kind, codec, note = found(cells, text=text)
+    assert kind == "identifier"
+    assert isinstance(codec, Identifiers)
+    assert "never released" in note
+    fresh = codec.cells(30)
+    assert fresh.n_unique() == 30
+    if not codec.patterns:
+        assert not set(fresh.to_list()) & set(polars.Series(cells).to_list())
+    assert text or fresh.dtype == cells.dtype
+    assert again(codec, kind) == codec
+
+
+@pytest.mark.parametrize(
+    ("cells", "text", "kind"),
+    [
+        (["x"] * 9, True, "constant"),
+        (["", "NA", ""], True, "constant"),
+        (polars.Series([dt.date(2020, 1, 1)] * 3), False, "constant"),
+        (polars.Series([7, 7], dtype=polars.UInt8), False, "constant"),
+        (polars.Series([None, None]), False, "constant"),
+        (polars.Series([[1], [2]]), False, "ignore"),
+        (polars.Series([{"a": 1}, {"a": 2}]), False, "ignore"),
+        (polars.Series([b"a", b"b"]), False, "ignore"),
+        (polars.Series("v", [0.5 * i for i in range(40)]), False, "real"),
+        (polars.Series("year", range(1960, 2000)), False, "integer"),
+    ],
+)
+def test_columns_that_are_no_variables(cells: Any, text: bool, kind: str) -> None:
+    got, codec, note = found(cells, text=text)
+    assert got == kind
+    assert bool(note) == (kind in ("constant", "ignore"))
+    if kind == "constant":
+        series = polars.Series(cells)
+        back = codec.texts(np.zeros(2)) if text else codec.write(np.zeros(2))
+        assert text or back.equals(series[:2])
+        assert not text or back.to_list() == [series[0] or None] * 2
