@@ -10,6 +10,9 @@ from chainrule.model import AutoregressiveModel
 from chainrule.tasks.sample import sample
 from chainrule.tasks.where import sample_where
 
+ROUGH = 4
+"""Rows whose effective sample size is below this are called rough."""
+
 FREE = ("prompt", "length", "precision", "temperature", "top_k", "top_p", "greedy")
 """Options of samples without conditions."""
 
@@ -56,5 +59,8 @@ def _sample_where(kind: Kind, model: AutoregressiveModel, n: int, options: Optio
     lines = [f"wrote {kind.write(done.x.cpu(), out)} to {out}; {done.method}"]
     if done.effective_sample_size is not None:
         size = float(done.effective_sample_size.median())
-        lines.append(f"least effective sample size along the walk, median: {size:.1f} of {options['particles']}")
+        advice = "; these rows are rough: use more --particles" if size < ROUGH else ""
+        lines.append(
+            f"least effective sample size along the walk, median: {size:.1f} of {options['particles']}{advice}"
+        )
     say(lines)
