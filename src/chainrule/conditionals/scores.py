@@ -8,8 +8,8 @@ p(x) = p_z(z(x)) dz/dx            if x may be any number,
 P(k) = F_z(z(k + 1/2)) - F_z(z(k - 1/2))    if x = k is an integer (a `Curved` of cells).
 
 Beyond the outer quantiles the curve goes on as it does before them. Where values have a bound it nears the bound
-instead, x = bound + g e^-t, so that hardly anything is beyond; there it goes on with the least slope, so that no number
-is impossible, only very improbable.
+instead, x = bound + g e^-t, so that hardly anything is beyond; there it goes on as a flat line, so that no number is
+impossible, only very improbable.
 
 References:
     Nonparanormal (Liu, Lafferty and Wasserman, 2009): normal scores of each variable, https://arxiv.org/abs/0903.0649
@@ -77,7 +77,9 @@ class Scores:
         for end, below in ((first, True), (last, False)):
             share = ((x - end.bound) / (end.knot - end.bound)).clamp(max=1.0)
             reached = math.exp(-self.last)
-            t = torch.where(share >= reached, -share.clamp(min=reached).log(), self.last + 1 - share / reached)
+            t = torch.where(
+                share >= reached, -share.clamp(min=reached).log(), self.last + (reached - share) * math.exp(SOFT)
+            )
             tail = end.score - end.sign * t * end.reach
             beyond = x < end.knot if below else x > end.knot
             inner = torch.where(beyond & end.bound.isfinite(), tail, inner)
@@ -89,7 +91,7 @@ class Scores:
         inner = left + (wide - low) / (high - low) * (right - left)
         for end, below in zip(self._ends(wide), (True, False), strict=True):
             t = (end.sign * (end.score - wide) / end.reach).clamp(min=0.0)
-            share = torch.where(t <= self.last, (-t).exp(), math.exp(-self.last) * (1 - (t - self.last)))
+            share = torch.where(t <= self.last, (-t).exp(), math.exp(-self.last) - (t - self.last) * math.exp(-SOFT))
             beyond = wide < end.score if below else wide > end.score
             inner = torch.where(beyond & end.bound.isfinite(), end.bound + (end.knot - end.bound) * share, inner)
         return inner.to(z)
@@ -99,10 +101,10 @@ class Scores:
         wide = x.double()
         left, right, low, high = self._segment(self.knots, self.scores, wide)
         slope = ((right - left) / (high - low)).log()
-        for end, below in zip(self._ends(wide), (True, False), strict=True):
-            share = ((wide - end.bound) / (end.knot - end.bound)).clamp(math.exp(-self.last), 1.0)
-            beyond = wide < end.knot if below else wide > end.knot
-            slope = torch.where(beyond & end.bound.isfinite(), slope + share.log(), slope)
+        for end in self._ends(wide):
+            share = (wide - end.bound) / (end.knot - end.bound)
+            log_share = torch.where(share < math.exp(-self.last), -SOFT, share.clamp(math.exp(-self.last), 1.0).log())
+            slope = torch.where(end.bound.isfinite(), slope + log_share, slope)
         return slope.to(z)
 
     def _segment(self, along: Tensor, other: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

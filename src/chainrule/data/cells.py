@@ -33,7 +33,7 @@ def encode_cells(
         raise ValueError(f"{where}: column {column.name!r}, row {row + 1}: expected {expected}, got {got}{more}")
     if column.family == "real":
         reach = FARTHEST * column.std
-        array = array.clip(column.mean - reach, column.mean + reach)
+        array = column.shape.nearest(array.clip(column.mean - reach, column.mean + reach))
     return array
 
 

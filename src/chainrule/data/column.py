@@ -112,6 +112,11 @@ class Column:
         own |= self.codec.config
         return own | ({"note": self.note} if self.note else {})
 
+    @property
+    def smooth(self) -> bool:
+        """True for reals that are as good as any real numbers; see `Shape.is_smooth`."""
+        return self.family == "real" and self.shape.is_smooth(self.std)
+
     def conditional(self, real: Conditional | None = None) -> Conditional:
         """The family of its values, in its own units; ``real`` is another one than usual of a real column."""
         if self.family == "real" and real is not None:

@@ -67,7 +67,8 @@ class TableKind(Kind):
     format: TableSchema
 
     def plan(self, dataset: Dataset, minutes: float, device: str) -> Plan:
-        return table_plan(len(dataset.train), [column.family for column in self.format.used], minutes)
+        kinds = ["rough" if own.family == "real" and not own.smooth else own.family for own in self.format.used]
+        return table_plan(len(dataset.train), kinds, minutes)
 
     def conditional(self, family: str | None, arguments: Mapping[str, Any]) -> Conditional:
         if family is not None:

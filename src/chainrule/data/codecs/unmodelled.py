@@ -12,6 +12,9 @@ import polars
 from chainrule.data.codecs.base import Codec, Numbers64, dtype_name, dtype_of
 from chainrule.data.codecs.times import Times
 
+NUMBERED = 1.1
+"""Numbers of rows span at most so many times as many integers as there are rows."""
+
 LEAST = 20
 """A column of fewer rows is not taken for identifiers."""
 
@@ -36,6 +39,13 @@ class Unmodelled(Codec):
 
     def write(self, numbers: Numbers64) -> polars.Series:
         return self.cells(len(numbers))
+
+    def _numbers(self, count: int) -> list[int]:
+        """Numbers that count on; those of rows are spread over their range, as long as it has so many."""
+        if self.first is None:
+            return list(range(self.next, self.next + count))
+        step = max(1, (self.next - self.first) / max(count, 1))
+        return [self.first + int(index * step) for index in range(count)]
 
     def texts(self, numbers: Numbers64) -> polars.Series:
         return self.cells(len(numbers)).cast(polars.String)
@@ -78,8 +88,11 @@ class Constant(Unmodelled):
 class Identifiers(Unmodelled):
     """Names of rows, each another one: integers count on, and text is drawn by the patterns of the column.
 
+    Numbers of rows, which leave out few, say only where a row stood: new rows are numbered in the same range.
+
     Attributes:
         next: The first new number.
+        first: The first number of numbered rows; None for other identifiers.
         digits: The least digits of a number, which is padded with zeros.
         prefix: Text before the number.
         suffix: Text behind it.
@@ -89,6 +102,7 @@ class Identifiers(Unmodelled):
 
     dtype: str = "String"
     next: int = 0
+    first: int | None = None
     digits: int = 0
     prefix: str = ""
     suffix: str = ""
@@ -103,13 +117,20 @@ class Identifiers(Unmodelled):
     def cells(self, count: int) -> polars.Series:
         if self.patterns:
             return polars.Series(self._drawn(count), dtype=polars.String)
-        numbers = range(self.next, self.next + count)
+        numbers = self._numbers(count)
         dtype = dtype_of(self.dtype)
         if dtype == polars.String:
             return polars.Series(
                 [f"{self.prefix}{number:0{self.digits}d}{self.suffix}" for number in numbers], dtype=dtype
             )
         return polars.Series(numbers, dtype=polars.Int64).cast(dtype)
+
+    def _numbers(self, count: int) -> list[int]:
+        """Numbers that count on; those of rows are spread over their range, as long as it has so many."""
+        if self.first is None:
+            return list(range(self.next, self.next + count))
+        step = max(1, (self.next - self.first) / max(count, 1))
+        return [self.first + int(index * step) for index in range(count)]
 
     def texts(self, numbers: Numbers64) -> polars.Series:
         return self.cells(len(numbers)).cast(polars.String)
@@ -162,7 +183,8 @@ def _counting(cells: polars.Series, name: str) -> Identifiers | None:
     counts = low in (0, 1) and high - low == len(cells) - 1
     if not counts and not NAMES.search(name):
         return None
-    return Identifiers(dtype_name(cells.dtype), next=high + 1)
+    numbered = high - low < NUMBERED * len(cells)
+    return Identifiers(dtype_name(cells.dtype), next=high + 1, first=low if numbered else None)
 
 
 def _pattern(word: str) -> str:
