@@ -122,11 +122,11 @@ def test_columns_are_the_product_of_their_parts() -> None:
 
 def test_a_missing_value_is_a_value() -> None:
     family = WithMissing(Gaussian())
-    distribution = family.distribution(torch.tensor([3.0, 0.0, 0.0]))
+    distribution = family.distribution(torch.tensor([0.0, 0.0, 3.0]))
     missing = distribution.log_prob(torch.tensor(torch.nan)).exp()
     torch.testing.assert_close(missing, torch.tensor(3.0).sigmoid())
     read = family.encode(torch.tensor([torch.nan, math.sinh(0.5)]))
-    torch.testing.assert_close(read, torch.tensor([[1.0, 0.0], [0.0, 0.5]]))
+    torch.testing.assert_close(read, torch.tensor([[0.0, 1.0], [0.5, 0.0]]))
     torch.manual_seed(0)
     share = distribution.sample((4000,)).isnan().float().mean()
     assert abs(share - missing) < 0.03

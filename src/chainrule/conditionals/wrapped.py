@@ -212,8 +212,8 @@ class InUnits(Distribution):
 class WithMissing(Conditional):
     """A family whose variable may be missing. Missing is then a value of its own: NaN.
 
-    P(missing) = sigmoid(m), and p(x) = (1 - P(missing)) times that of the family; m is the first parameter. A network
-    reads a missing value as a one, that says that it is missing, and zeros.
+    P(missing) = sigmoid(m), and p(x) = (1 - P(missing)) times that of the family; m is the last parameter. A network
+    reads a missing value as zeros and a one that says that it is missing.
 
     Args:
         conditional: The family of a value that is there.
@@ -229,10 +229,13 @@ class WithMissing(Conditional):
         self.conditional = conditional
         self.num_parameters, self.num_features = conditional.num_parameters + 1, conditional.num_features + 1
         self.fill = conditional.probes[0]
+        self.last_parameter = torch.tensor(conditional.num_parameters)
+        self.last_feature = torch.tensor(conditional.num_features)
 
     def distribution(self, parameters: Tensor) -> Distribution:
-        inner = self.conditional.distribution(parameters[..., 1:])
-        return MaybeMissing(inner, parameters[..., 0], self.fill)
+        inner = self.conditional.distribution(parameters[..., : self.conditional.num_parameters])
+        place = self.last_parameter.to(parameters.device).expand(parameters.shape[:-1]).unsqueeze(-1)
+        return MaybeMissing(inner, parameters.gather(-1, place).squeeze(-1), self.fill)
 
     def at(self, distribution: Distribution, index: int) -> Distribution:
         assert isinstance(distribution, MaybeMissing)
@@ -243,7 +246,9 @@ class WithMissing(Conditional):
         missing = x.isnan()
         features = self.conditional.encode(torch.where(missing, self.fill.to(x), x))
         features = features.masked_fill(missing.unsqueeze(-1), 0.0)
-        return torch.cat([missing.unsqueeze(-1).to(features), features], dim=-1)
+        features = F.pad(features, (0, 1))
+        place = self.last_feature.to(x.device).expand(x.shape).unsqueeze(-1)
+        return features.scatter_add(-1, place, missing.unsqueeze(-1).to(features))
 
     def _fill_of(self, index: int) -> Tensor:
         return self.fill if self.fill.dim() == 0 else self.fill[index]
@@ -274,7 +279,7 @@ class WithMissing(Conditional):
         inner = torch.zeros(self.conditional.num_parameters, device=x.device)
         if len(given):
             inner = self.conditional.initial_parameters(given)
-        return torch.cat([share.logit().to(inner).unsqueeze(0), inner])
+        return torch.cat([inner, share.logit().to(inner).unsqueeze(0)])
 
     @property
     def group(self) -> str:
@@ -287,6 +292,8 @@ class WithMissing(Conditional):
         joint.num_parameters = joint.conditional.num_parameters + 1
         joint.num_features = joint.conditional.num_features + 1
         joint.fill = torch.stack([family.fill for family in own])
+        joint.last_parameter = torch.stack([family.last_parameter for family in own])
+        joint.last_feature = torch.stack([family.last_feature for family in own])
         return joint
 
     @property

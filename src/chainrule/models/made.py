@@ -18,7 +18,7 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Callable, Sequence
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -194,6 +194,14 @@ class MADE(AutoregressiveModel, Varied):
         layer = self.output_layer
         parameters = self.spread.narrow(self._start_of_each(x).flatten())
         start_output(layer.weight, layer.bias, parameters, direct, self.output_class_bias)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *others: Any) -> None:
+        """Load weights; those of version 0.1 also had rows for parameters that mean nothing."""
+        for name in ("output_layer.weight", "output_layer.bias", "direct_layer.weight"):
+            weight = state_dict.get(prefix + name)
+            if weight is not None and len(weight) == self.spread.size:
+                state_dict[prefix + name] = self.spread.narrow(weight)
+        super()._load_from_state_dict(state_dict, prefix, *others)
 
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
         """The weights, with hidden units sorted by degree and variables along the order, and nothing known yet."""

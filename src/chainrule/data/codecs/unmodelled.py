@@ -40,13 +40,6 @@ class Unmodelled(Codec):
     def write(self, numbers: Numbers64) -> polars.Series:
         return self.cells(len(numbers))
 
-    def _numbers(self, count: int) -> list[int]:
-        """Numbers that count on; those of rows are spread over their range, as long as it has so many."""
-        if self.first is None:
-            return list(range(self.next, self.next + count))
-        step = max(1, (self.next - self.first) / max(count, 1))
-        return [self.first + int(index * step) for index in range(count)]
-
     def texts(self, numbers: Numbers64) -> polars.Series:
         return self.cells(len(numbers)).cast(polars.String)
 
