@@ -48,9 +48,9 @@ def taught(rows: polars.DataFrame, held_out: polars.DataFrame, target: str) -> f
 
 
 def _labels(*columns: polars.Series) -> list[np.ndarray]:
-    """The values as words; 1 and 1.0 are the same if all columns are numbers."""
+    """The values as words; 0, 0.0 and -0.0 are the same if all columns are numbers."""
     if all(own.dtype.is_numeric() for own in columns):
-        columns = tuple(own.cast(polars.Float64) for own in columns)
+        return [(own.cast(polars.Float64).to_numpy() + 0.0).astype(str) for own in columns]  # -0.0 becomes 0.0
     return [own.cast(polars.String).str.strip_chars().str.to_lowercase().to_numpy().astype(str) for own in columns]
 
 
