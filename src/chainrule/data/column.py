@@ -12,7 +12,6 @@ from chainrule.data.codecs import CODECS, Booleans, Categories, Codec, Numbers, 
 from chainrule.data.shape import Shape
 
 KINDS = tuple(CODECS)
-USUAL = Shape()
 
 STATISTICS = {"real": ("mean", "std"), "integer": ("low", "high")}
 """The statistics that each family of numbers needs."""
@@ -45,13 +44,21 @@ class Column:
     std: float = 1.0
     low: int = 0
     high: int = 1
-    shape: Shape = USUAL
+    shape: Shape = field(default=None)  # type: ignore[assignment]  # set below
     note: str = ""
 
     def __post_init__(self) -> None:
         if self.codec is None:
             usual = {"integer": Numbers(dtype="Int64", decimals=0), "real": Numbers(dtype="Float64", least=1)}
             object.__setattr__(self, "codec", usual[self.kind] if self.kind in usual else CODECS[self.kind]())
+        if self.shape is None:
+            object.__setattr__(self, "shape", self._usual_shape())
+
+    def _usual_shape(self) -> Shape:
+        """The shape of numbers of which only the range, or the mean and the standard deviation, is known."""
+        if self.family == "integer":
+            return Shape(step=1.0, cells=True, origin=self.low, knots=(self.low, self.high), scores=(-1.0, 1.0))
+        return Shape(knots=(self.mean - self.std, self.mean + self.std), scores=(-1.0, 1.0))
 
     @property
     def modelled(self) -> bool:
