@@ -43,19 +43,19 @@ def test_sample_writes_a_table(run: Path, tmp_path: Path, capsys: pytest.Capture
     assert ".csv, .parquet" in refused(capsys, "sample", str(run), "--out", str(tmp_path / "rows.png"))
 
 
-def test_score_is_log_prob_of_every_row(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_score_is_log_prob_of_every_row(run: Path, tmp_path: Path) -> None:
     frame = mixed().with_columns(
         colour=polars.when(polars.int_range(ROWS) == 3).then(polars.lit("violet")).otherwise("colour")
     )
     frame.write_csv(tmp_path / "new.csv")
     assert main(["score", str(run), str(tmp_path / "new.csv"), "--out", str(tmp_path / "scores.csv")]) == 0
-    assert "1 rows have a value that no row had in training" in capsys.readouterr().err
     scores = polars.read_csv(tmp_path / "scores.csv")["log_prob"].to_numpy()
     data = chainrule.data.load(run.parent / "people.csv")
     assert isinstance(data.format, TableSchema)
     model = chainrule.load(run)
     expected = model.log_prob(torch.from_numpy(data.format.encode(mixed(), "people"))).detach().numpy()
-    assert scores[3] == -np.inf
+    assert np.isfinite(scores[3])
+    assert scores[3] < expected[3] - 1
     np.testing.assert_allclose(np.delete(scores, 3), np.delete(expected, 3), rtol=1e-4, atol=1e-4)
 
 
@@ -69,7 +69,7 @@ def test_cells_that_are_unknown_are_summed_out(run: Path, tmp_path: Path, capsys
     assert isinstance(schema, TableSchema)
     last = model.reordered([0, 2, 3, 4, 5, 1])  # in the order in which the unknown column comes last
     joints = []
-    for colour in ("red", "green", "blue"):
+    for colour in ("red", "green", "blue", "another"):
         x = schema.encode(frame.with_columns(colour=polars.lit(colour)), "gaps")
         joints.append(last.log_prob(torch.from_numpy(x)).detach())
     np.testing.assert_allclose(got, torch.stack(joints).logsumexp(0).numpy(), rtol=1e-4)

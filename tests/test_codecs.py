@@ -11,6 +11,7 @@ import polars
 import pytest
 
 from chainrule.data.codecs import CODECS, Categories, Codec, Identifiers
+from chainrule.data.codecs.categories import find_categories
 from chainrule.data.codecs.find import find_codec
 
 pytestmark = pytest.mark.quick
@@ -120,7 +121,7 @@ def test_single_precision_tells_large_numbers_apart() -> None:
     assert len(np.unique(codec.read(reals).to_numpy().astype(np.float32))) == 30
 
 
-@pytest.mark.parametrize("kind", ["integer", "real", "boolean", "date", "category"])
+@pytest.mark.parametrize("kind", ["integer", "real", "boolean", "date"])
 def test_cells_that_cannot_be_read_are_nan(kind: str) -> None:
     cells = next(cells for own, cells, _ in TEXTS if own == kind)
     _, codec, _ = found(cells)
@@ -179,6 +180,13 @@ def test_rare_categories_share_a_code_and_are_sampled_from_the_training_rows() -
     assert set(written) <= set(cells[500:])
     assert len(set(written)) > 100
     assert written == codec.write(np.ones(300)).to_list()
+
+
+def test_categories_that_training_did_not_have_share_a_code() -> None:
+    codec = find_categories(polars.Series(["a", "b", "a", "c"]), polars.Series(["a", "b", "a"]), text=True)
+    assert codec.size == 3
+    assert codec.read(polars.Series(["b", "c", "new", None])).to_list() == [1, 2, 2, None]
+    assert set(codec.write(np.full(50, 2.0)).to_list()) == {"a", "b"}
 
 
 @pytest.mark.parametrize(

@@ -170,8 +170,8 @@ def words_for(support: Constraint) -> str:
         return f"{kind} {'above' if open_end else 'of at least'} {lower:g}"
     if upper is not None:
         return f"{kind} up to {upper:g}"
-    if support.is_discrete and support.check(torch.arange(-3.0, 3.0)).all():
-        return "integers"
+    if support.is_discrete:
+        return "integers" if support.check(torch.arange(-3.0, 3.0)).all() else "numbers on a grid"
     return "finite numbers" if support is constraints.real else f"finite numbers in {support}"
 
 

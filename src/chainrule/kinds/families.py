@@ -83,9 +83,12 @@ def _domain_of(conditional: Conditional) -> tuple[Any, ...]:
 
 
 def _fits(expected: tuple[Any, ...], got: tuple[Any, ...]) -> bool:
-    """True if a model takes the values of data. One fitted before integers had open tails takes those in its bounds."""
-    open_integers = (True, None, None)
-    return got == expected or (expected[:3] == open_integers and got[0] and got[3] == expected[3])
+    """True if a model takes the values of data.
+
+    Instead of all numbers on a grid one may take all numbers, or integers in bounds, as models of version 0.1 do.
+    """
+    on_grid, reals = (True, None, None), (False, None, None)
+    return got == expected or (expected[:3] == on_grid and (got[0] or got[:3] == reals) and got[3] == expected[3])
 
 
 def _words_of(conditional: Conditional) -> str:

@@ -1,4 +1,4 @@
-"""Columns of categories: the frequent ones each have a code, and the rare ones share one."""
+"""Columns of categories: the frequent ones each have a code, and all others share one."""
 
 from __future__ import annotations
 
@@ -25,26 +25,31 @@ KEPT = 2000
 
 @dataclass(frozen=True)
 class Categories(Codec):
-    """Categories 0 to K - 1; rare ones share the code K, which is written as any of them.
+    """Categories 0 to K - 1; others, which are rare or were never seen, share the code K.
+
+    It keeps a probability for values that a later file may have, and is written as any rare category, or as any at all
+    if none is rare.
 
     Attributes:
         categories: Those with a code of their own.
         rare: Cells of the training rows with a rare category, to sample from.
+        others: True if there is a code K.
     """
 
     dtype: str = "String"
     categories: tuple[str, ...] = ()
     rare: tuple[str, ...] = ()
+    others: bool = False
 
     @property
     def size(self) -> int:
         """The number of codes."""
-        return len(self.categories) + bool(self.rare)
+        return len(self.categories) + self.others
 
     @property
     def unseen(self) -> float:
-        """The code of a category that training did not have: that of the rare ones, or infinity if there are none."""
-        return float(len(self.categories)) if self.rare else np.inf
+        """The code of a category without a code of its own: K, or infinity if there is none."""
+        return float(len(self.categories)) if self.others else np.inf
 
     @property
     def note(self) -> str:
@@ -79,11 +84,12 @@ class Categories(Codec):
         codes = as_series(numbers).cast(polars.Int64)
         lookup = polars.Series([*self.categories, None], dtype=polars.String)
         texts = lookup.gather(codes.clip(0, len(self.categories)))
-        if not self.rare or not (rare := codes == len(self.categories)).any():
+        if not self.others or not (other := codes == len(self.categories)).any():
             return texts
         random = np.random.RandomState(zlib.crc32(np.ascontiguousarray(numbers).tobytes()))
-        drawn = polars.Series(self.rare).gather(random.randint(len(self.rare), size=len(codes)))
-        return polars.select(polars.when(rare).then(drawn).otherwise(texts)).to_series()
+        known = polars.Series(self.rare or self.categories)
+        drawn = known.gather(random.randint(len(known), size=len(codes)))
+        return polars.select(polars.when(other).then(drawn).otherwise(texts)).to_series()
 
 
 def find_categories(cells: polars.Series, rows: polars.Series, *, text: bool) -> Categories:
@@ -98,17 +104,17 @@ def find_categories(cells: polars.Series, rows: polars.Series, *, text: bool) ->
         return Categories("Enum", categories=tuple(cells.dtype.categories.to_list()))
     dtype = "String" if text else dtype_name(cells.dtype)
     cells, rows = (as_texts(own).str.strip_chars() for own in (cells, rows))
-    values = cells.unique().sort()
+    values = (rows if len(rows) else cells).unique().sort()
     if len(values) <= ALL:
-        return Categories(dtype, categories=tuple(values.to_list()))
+        return Categories(dtype, categories=tuple(values.to_list()), others=True)
     counts = rows.alias("").value_counts(sort=True).head(MOST)
     often = max(1, int((counts["count"] >= OFTEN).sum()))  # one at least, beside the rare ones
     frequent = counts.to_series().head(often).sort()
     rest = rows.filter(rows.is_in(frequent.to_list()).not_())
     if len(rest) == 0:
-        return Categories(dtype, categories=tuple(frequent.to_list()))
+        return Categories(dtype, categories=tuple(frequent.to_list()), others=True)
     rare = rest.sample(min(KEPT, len(rest)), seed=0).sort()
-    return Categories(dtype, categories=tuple(frequent.to_list()), rare=tuple(rare.to_list()))
+    return Categories(dtype, categories=tuple(frequent.to_list()), rare=tuple(rare.to_list()), others=True)
 
 
 def as_texts(cells: polars.Series) -> polars.Series:
