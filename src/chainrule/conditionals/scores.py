@@ -73,15 +73,14 @@ class Scores:
         """Z of x, in double precision."""
         left, right, low, high = self._segment(self.knots, self.scores, x)
         inner = low + (x - left) / (right - left) * (high - low)
-        first, last = self._ends(x)
-        for end, below in ((first, True), (last, False)):
+        for end in self._ends(x):
             share = ((x - end.bound) / (end.knot - end.bound)).clamp(max=1.0)
             reached = math.exp(-self.last)
             t = torch.where(
                 share >= reached, -share.clamp(min=reached).log(), self.last + (reached - share) * math.exp(SOFT)
             )
             tail = end.score - end.sign * t * end.reach
-            beyond = x < end.knot if below else x > end.knot
+            beyond = end.sign * (x - end.knot) < 0
             inner = torch.where(beyond & end.bound.isfinite(), tail, inner)
         return inner
 
@@ -89,10 +88,10 @@ class Scores:
         wide = z.double()
         low, high, left, right = self._segment(self.scores, self.knots, wide)
         inner = left + (wide - low) / (high - low) * (right - left)
-        for end, below in zip(self._ends(wide), (True, False), strict=True):
+        for end in self._ends(wide):
             t = (end.sign * (end.score - wide) / end.reach).clamp(min=0.0)
             share = torch.where(t <= self.last, (-t).exp(), math.exp(-self.last) - (t - self.last) * math.exp(-SOFT))
-            beyond = wide < end.score if below else wide > end.score
+            beyond = end.sign * (wide - end.score) < 0
             inner = torch.where(beyond & end.bound.isfinite(), end.bound + (end.knot - end.bound) * share, inner)
         return inner.to(z)
 
@@ -147,7 +146,10 @@ class Scores:
 
 @dataclass(frozen=True)
 class _End:
-    """An outer knot, and how the curve goes on from it to its bound: over ``reach`` of z by a factor e."""
+    """An outer knot, and how the curve goes on to its bound: over ``reach`` of z by a factor e.
+
+    ``sign`` is 1 at the lower end, and -1 at the upper.
+    """
 
     bound: Tensor
     knot: Tensor
