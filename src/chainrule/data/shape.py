@@ -29,8 +29,9 @@ ROWS_PER_KNOT = 10
 LISTED, ROWS_PER_VALUE = 256, 20
 """At most this many different values, with this many rows each on average, are all atoms."""
 
-SHARE, TIMES, NEIGHBOURS = 5e-4, 4.0, 10
-"""An atom has at least this share of the rows, and is this many times as frequent as its neighbours on either side."""
+SHARE, TIMES, NEIGHBOURS = 1e-3, 4.0, 10
+"""An atom has at least this share of the rows, and is this many times as frequent as the places of the grid are between
+its neighbours on either side; without a grid, as these neighbours are."""
 
 SMOOTH = 20
 """Cells of a standard deviation of smooth numbers, at least."""
@@ -128,7 +129,7 @@ def shape_of(values: Floats) -> Shape:
         raise ValueError(f"a column of numbers expects two or more different values, got {len(unique)}")
     step = grid_of(unique)
     cells = step > 0 and float(unique[-1] - unique[0]) < MOST_CELLS * step
-    chosen = _atoms(unique, counts)
+    chosen = _atoms(unique, counts, step)
     lower, upper = _bounds(unique, counts, chosen)
     knots, scores = _curve(unique[~chosen], counts[~chosen])
     if len(knots) < 2:
@@ -164,14 +165,16 @@ def grid_of(unique: Floats) -> float:
     return 0.0
 
 
-def _atoms(unique: Floats, counts: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _atoms(unique: Floats, counts: NDArray[np.int64], step: float) -> NDArray[np.bool_]:
     """True for the values that are atoms."""
     rows = counts.sum()
     if len(unique) <= LISTED and rows >= ROWS_PER_VALUE * len(unique):
         return counts >= LEAST_ROWS
-    window = np.ones(2 * NEIGHBOURS + 1)
-    around, number = (np.convolve(np.pad(own, NEIGHBOURS), window, "valid") for own in (counts, np.ones(len(counts))))
-    usual = (around - counts) / (number - 1)
+    place = np.arange(len(unique))
+    first, last = (place - NEIGHBOURS).clip(0), (place + NEIGHBOURS).clip(max=len(unique) - 1)
+    ends = np.concatenate([[0], np.cumsum(counts)])
+    others = (unique[last] - unique[first]) / step if step else last - first
+    usual = (ends[last + 1] - ends[first] - counts) / others
     chosen = (counts >= max(SHARE * rows, LEAST_ROWS)) & (counts > TIMES * usual)
     if chosen.sum() > LISTED:
         chosen &= counts >= np.sort(counts[chosen])[-LISTED]
