@@ -185,3 +185,10 @@ def test_all_problems_are_in_one_message(tmp_path: Path, capsys: pytest.CaptureF
     schema = chainrule.data.load(tmp_path / "odd.csv", schema=told).format
     assert [column.kind for column in schema.columns] == ["integer", "category", "category"]  # type: ignore[attr-defined]
     assert schema.columns[0].missing  # type: ignore[attr-defined]
+
+
+def test_schema_and_fit_agree_on_cells_of_several_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [f'"{"a" if i % 3 else "b"}\nc",{i % 7}' for i in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join(["text,number", *lines]))
+    assert main(["schema", str(tmp_path / "t.csv"), "--out", str(tmp_path / "s.yaml")]) == 0
+    assert r"2: a\nc, b\nc" in capsys.readouterr().out

@@ -91,7 +91,7 @@ class TestFit:
         assert "GaussianMixture expects real numbers, got 17 levels" in refused(
             capsys, *again, "--conditional", "GaussianMixture"
         )
-        made_of_others = {"Columns", "Conditional", "Standardised", "WithMissing", "present"}
+        made_of_others = {"Columns", "Conditional", "Curved", "Standardised", "WithAtoms", "WithMissing", "present"}
         assert {*FAMILIES} | made_of_others == {*conditionals.__all__}
 
     @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ def test_any_value_of_a_wrong_type_is_refused_in_one_line(
         ("table", ("settings", "seed"), "x", "settings.seed expects an integer, got 'x'"),
         ("table", ("model", "arguments", "event_shape"), "x", "event_shape of MADE expects a list of integers"),
         ("table", ("data", "schema", "columns", "colour"), ..., "a table of 2 columns expects a model of as many"),
-        ("table", ("data", "schema", "columns", "children", "high"), 5, "integers from 0 to 5 in variable 2"),
+        ("table", ("data", "schema", "columns", "children", "kind"), "boolean", "integers from 0 to 1 in variable 2"),
         ("table", ("data",), ..., "expects 'data', the record of the data"),
         ("table", ("data", "kind"), "image", "image expects an object with levels, got None"),
         ("stream", ("data", "text", "vocabulary", "characters"), "abc", "integers from 0 to 3 in variable 1"),

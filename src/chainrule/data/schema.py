@@ -102,14 +102,20 @@ class TableSchema:
         return float(total.mean())
 
     def __str__(self) -> str:
+        return "\n".join(self.lines)
+
+    @property
+    def lines(self) -> list[str]:
+        """The schema in words, a line for each column."""
         names, kinds = (max(len(getattr(column, of)) for column in self.columns) for of in ("name", "kind"))
         kinds = max(kinds, 8)
-        return "\n".join(f"{column.name:{names}}  {column.kind:{kinds}}  {column.words}" for column in self.columns)
+        rows = [f"{column.name:{names}}  {column.kind:{kinds}}  {column.words}" for column in self.columns]
+        return [row.replace("\n", r"\n") for row in rows]
 
     def with_examples(self, frame: polars.DataFrame) -> str:
         """The schema in words, a line for each column, with its first cells in ``frame``."""
         lines = []
-        for line, column in zip(str(self).splitlines(), self.columns, strict=True):
+        for line, column in zip(self.lines, self.columns, strict=True):
             cells = frame[column.name].drop_nulls().head(100).unique(maintain_order=True).to_list()
             shown = [str(cell)[:30] for cell in cells if cell != ""][:EXAMPLES]
             lines.append(f"{line}  (as in {', '.join(shown)})" if shown else line)

@@ -48,7 +48,7 @@ class Shape:
         step: All values are ``origin`` plus a multiple of this; 0 if they are on no grid.
         cells: True if the grid is coarse enough for its values to have probabilities.
         origin: A value of the grid.
-        lower: A bound that the values have below; None if they have none.
+        lower: A bound that sampled values have below: 0, or a cap, which later values may go beyond; None for none.
         upper: A bound that they have above.
         atoms: Values that are much more frequent than their neighbours, or all if they are few.
         knots: Values through which the curve goes.
@@ -86,8 +86,8 @@ class Shape:
         family: Conditional = Curved(
             places,
             self.scores,
-            lower=None if self.lower is None else self._place(self.lower) - half,
-            upper=None if self.upper is None else self._place(self.upper) + half,
+            lower=self._place(0.0) - half if self.lower == 0 else None,
+            upper=self._place(0.0) + half if self.upper == 0 else None,
             cells=self.cells,
         )
         if self.atoms:

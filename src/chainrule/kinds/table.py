@@ -213,4 +213,4 @@ class TableKind(Kind):
         return table_report(self.format, model, given, request)
 
     def about(self, model: Model, receptive_field: int | None) -> tuple[list[str], dict[str, Any]]:
-        return str(self.format).splitlines(), {}
+        return self.format.lines, {}
