@@ -243,3 +243,15 @@ def test_rows_are_numbered_in_their_range() -> None:
     _, codec, _ = found(polars.Series("row_id", range(5, 45), dtype=polars.UInt16), text=False)
     assert codec.cells(4).to_list() == [5, 15, 25, 35]
     assert codec.cells(50).to_list() == list(range(5, 55))
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ([f"2022-04-{d:02d}" for d in range(1, 19)] + [f"{d}/05/2022" for d in range(13, 31)], "dates in one format"),
+        ([f"€{i}.50" for i in range(20)] + [f"${i}.25" for i in range(20)], "amounts in one currency"),
+    ],
+)
+def test_what_is_written_in_several_ways_is_refused(cells: list[str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        found(cells)

@@ -28,6 +28,12 @@ DECLARED = "as the schema says"
 
 COMPOUND = "a list, a structure or binary data: left out, as no model of rows reads it"
 
+NEARLY_ALL = 0.9
+"""A column of which more cells than this are dates or amounts is one of them."""
+
+DATE = r"^(\d{4}[-/]\d{1,2}[-/]\d{1,2}|\d{1,2}[-/]\d{1,2}[-/]\d{4})([ T]\d{1,2}:.*)?$"
+AMOUNT = r"^(?:[$€£¥₹]\s?\d[\d.,]*|\d[\d.,]*\s?[$€£¥₹])$"
+
 Found = tuple[str, Codec, str]
 """A kind, its codec, and a note."""
 
@@ -123,6 +129,7 @@ def _modelled(
         raise ValueError(f"expects finite numbers, got {there.filter(there.is_infinite())[0]}")
     if not there.str.contains(CODE).any():
         _refuse_strays(there)
+        _refuse_mixtures(there)
     return "category", find_categories(there, plain.gather(rows).drop_nulls(), text=text)
 
 
@@ -150,6 +157,18 @@ def _refuse_strays(there: polars.Series) -> None:
             readable = None if times is None else times.typed(there).is_not_null()
             if readable is not None and float(readable.mean() or 0.0) > MOST_NUMBERS:  # type: ignore[arg-type]
                 raise ValueError(_names(there.filter(~readable), f"{found[0]}s as {found[1].format}"))
+
+
+def _refuse_mixtures(there: polars.Series) -> None:
+    """Raise ``ValueError`` if nearly all cells are dates, or amounts, that are written in several ways."""
+    for pattern, expected in ((DATE, "dates in one format"), (AMOUNT, "amounts in one currency")):
+        if float(there.str.contains(pattern).mean() or 0.0) > NEARLY_ALL:  # type: ignore[arg-type]
+            ways = polars.DataFrame({"cell": there, "way": there.str.replace_all(r"[\d.,]+", "9")})
+            examples = ways.unique("way", maintain_order=True)["cell"].head(2).to_list()
+            raise ValueError(
+                f"expects {expected}, got {' and '.join(map(repr, examples))}: write them in one way, or write a "
+                "--schema with kind: category"
+            )
 
 
 def _stray(there: polars.Series, kind: str, given: dict[str, Any]) -> str:
