@@ -16,7 +16,7 @@ from test_compare import people
 from chainrule.cli import main
 from chainrule.plots import association_picture, column_picture
 from chainrule.runs.page import page
-from chainrule.runs.verdict import WARNING, verdict
+from chainrule.runs.verdict import NOT_HELD_OUT, WARNING, verdict
 
 NAME = "size <b>&amp; $x$"
 """A column's name that is HTML and mathematics, if it is not escaped."""
@@ -111,6 +111,9 @@ def test_few_rows_are_no_proof(figures: dict[str, Any]) -> None:
 
 def test_memorised_rows_are_said(figures: dict[str, Any]) -> None:
     assert WARNING not in verdict(figures)
+    assert NOT_HELD_OUT not in verdict(figures)
+    known = figures["privacy"] | {"copies": [0.0, 0.8]}
+    assert verdict(figures | {"privacy": known})[0] == NOT_HELD_OUT
     copied = figures["privacy"] | {"closer": 0.9, "closer_stderr": 0.01, "copies": [0.4, 0.0]}
     assert WARNING in verdict(figures | {"privacy": copied})
 

@@ -19,13 +19,22 @@ or if this much more of them equal one than of held-out rows do; and by this man
 FEW = 0.1
 """Two-sample tests of so few rows that an AUC this far from 0.5 may be luck say little."""
 
+KNOWN = 0.5
+"""Where more than this share of the rows taken for held out equal training rows, they probably are some."""
+
+NOT_HELD_OUT = (
+    "Most rows that were taken for held out equal a training row: if the run was fitted on them, all that is said about "
+    "held-out rows here is too good. Give other rows as --data."
+)
+
 WARNING = "Samples are closer to training rows than other real rows are: it may have learnt rows by heart."
 
 
 def verdict(figures: dict[str, Any]) -> list[str]:
     """The most important figures of a report, a sentence or two for each question."""
     parts = [_likeness(figures), _telling(figures), _likelihood(figures), _useful(figures), _gaps(figures)]
-    return [sentence for sentence in [*parts, *_privacy(figures["privacy"])] if sentence]
+    known = [NOT_HELD_OUT] if figures["privacy"]["copies"][1] > KNOWN else []
+    return [sentence for sentence in [*known, *parts, *_privacy(figures["privacy"])] if sentence]
 
 
 def number(value: float | None, digits: int = 3) -> str:
