@@ -23,7 +23,7 @@ KNOWN = 0.5
 """Where more than this share of the rows taken for held out equal training rows, they probably are some."""
 
 NOT_HELD_OUT = (
-    "Most rows that were taken for held out equal a training row: if the run was fitted on them, all that is said about "
+    "Most rows that were taken for held out equal a training row: if the run was fitted on them, all that is said of "
     "held-out rows here is too good. Give other rows as --data."
 )
 
