@@ -1,7 +1,8 @@
 """Estimators for scikit-learn: the density p(x) of numeric rows, and a detector of outliers among them.
 
-They fit `chainrule.models.WhitenedMADE`, trained as the plan for a table of as many rows says (`chainrule.plans.table`),
-without trying other models: on few rows the mean density of several, with different orders of the columns. Densities
+They fit `chainrule.models.WhitenedMADE`, trained as the plan for a table of as many rows says
+(`chainrule.plans.table`), without trying other models: on few rows the mean density of several, with different orders
+of the columns. Densities
 are in the rows' own units.
 """
 
