@@ -2,8 +2,7 @@
 
 They fit `chainrule.models.WhitenedMADE`, trained as the plan for a table of as many rows says
 (`chainrule.plans.table`), without trying other models: on few rows the mean density of several, with different orders
-of the columns. Densities
-are in the rows' own units.
+of the columns. Densities are in the rows' own units.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How strongly each pair of columns hangs together."""
+"""The strength with which each pair of columns hangs together."""
 
 from __future__ import annotations
 

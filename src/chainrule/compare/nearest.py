@@ -24,7 +24,7 @@ CHUNK = 100
 
 @dataclass(frozen=True)
 class Privacy:
-    """How close sampled rows come to training rows, beside rows that were held out; each pair is (sampled, held out).
+    """The closeness of sampled rows to training rows, beside rows that were held out; each pair is (sampled, held out).
 
     Attributes:
         copies: The share of rows that equal a training row in every cell.
@@ -49,7 +49,7 @@ class Privacy:
 
 
 def privacy(train: Table, held_out: Table, sampled: Table, *, seed: int = 0) -> Privacy:
-    """How close ``sampled`` rows come to ``train``, beside ``held_out`` rows, all coded alike."""
+    """The closeness of ``sampled`` rows to ``train``, beside that of ``held_out`` rows, all coded alike."""
     some = [table.some(ROWS, seed) for table in (sampled, held_out)]
     among = train.some(AMONG, seed)
     scale = Ranks(train)

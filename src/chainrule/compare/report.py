@@ -70,7 +70,7 @@ def comparison(
 
 
 def _telling(column: dict[str, Any]) -> float:
-    """How much a column gives away: by itself, or together with others."""
+    """The amount that a column gives away: by itself, or together with others."""
     return max(column["auc_alone"] - 0.5, column["importance"])
 
 

@@ -26,7 +26,7 @@ MOST_CATEGORIES = 255
 
 @dataclass(frozen=True)
 class TwoSample:
-    """How well gradient boosting tells real from sampled rows.
+    """The test in which gradient boosting tells real from sampled rows.
 
     Attributes:
         rows: The number of rows of each sort.

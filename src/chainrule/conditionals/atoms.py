@@ -141,9 +141,12 @@ class Spiked(Distribution):
         self.rest, self.points, self.logits, self.adds_up = rest, points, logits, adds_up
         super().__init__(logits.shape[:-1], validate_args=False)
 
+    def _all_logits(self) -> Tensor:
+        """The logits of the rest, which is 0, and of the atoms: ``(*batch_shape, 1 + A)``."""
+        return torch.cat([torch.zeros_like(self.logits[..., :1]), self.logits], dim=-1)
+
     def log_prob(self, value: Tensor) -> Tensor:
-        all_logits = torch.cat([torch.zeros_like(self.logits[..., :1]), self.logits], dim=-1)
-        log_total = all_logits.logsumexp(-1)
+        log_total = self._all_logits().logsumexp(-1)
         hits = is_atom(value, self.points)
         hit = hits.any(-1)
         own = torch.where(hits, self.logits, 0.0).sum(-1)
@@ -152,8 +155,7 @@ class Spiked(Distribution):
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         with torch.no_grad():
-            all_logits = torch.cat([torch.zeros_like(self.logits[..., :1]), self.logits], dim=-1)
-            chosen = TorchCategorical(logits=all_logits, validate_args=False).sample(torch.Size(sample_shape))
+            chosen = TorchCategorical(logits=self._all_logits(), validate_args=False).sample(torch.Size(sample_shape))
             rest = self.rest.sample(torch.Size(sample_shape))
             points = self.points.to(rest).expand(*rest.shape, -1)
             atom = points.gather(-1, (chosen - 1).clamp(min=0).unsqueeze(-1)).squeeze(-1)

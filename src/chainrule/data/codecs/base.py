@@ -63,7 +63,7 @@ class Codec(ABC):
 
     @property
     def note(self) -> str:
-        """What a person should know about how the column is read, in a few words; empty for nothing."""
+        """A note on how the column is read, in a few words; empty where nothing may surprise."""
         return ""
 
     @property

@@ -53,7 +53,7 @@ class Categories(Codec):
 
     @property
     def note(self) -> str:
-        """What becomes of rare categories."""
+        """A note on rare categories; empty if there are none."""
         if not self.rare:
             return ""
         return (

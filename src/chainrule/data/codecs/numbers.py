@@ -54,7 +54,7 @@ class Numbers(Codec):
 
     @property
     def note(self) -> str:
-        """How the numbers of a text file are read, where one might doubt it."""
+        """A note on how the numbers of a text file are read, where one might doubt it."""
         if self.thousands or self.decimal != ".":
             example = Notation(self.decimal, self.thousands).dress(polars.Series(["1234.5"]))[0]
             return f"numbers are read as in {example} for 1234.5"
