@@ -69,8 +69,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--epsilons": {"default": "[0.1, 0.2, 0.3]", "help": "greatest changes, as shares of the range"},
     "--purify-epsilon": {"type": float, "help": "greatest change by purification (default: the largest epsilon)"},
     "--classifier": {
-        "metavar": "MODULE:NAME",
-        "help": "a torch module of images in [0, 1] (default: train a small one)",
+        "metavar": "FILE.py:NAME",
+        "help": "a torch module of images in [0, 1]; also package.module:NAME (default: train a small one)",
     },
     "--target": {"metavar": "COLUMN", "help": "a column to predict, learnt from sampled and from real rows"},
     "--folder": {"type": Path, "help": "a folder of results (default: the shipped ones, and those in ./results)"},
