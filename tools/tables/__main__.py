@@ -57,6 +57,7 @@ TABLES = {
     "imputation": sampled.imputation,
     "strange": anomalies.strange,
     "attacks": anomalies.attacks,
+    "attackscolour": anomalies.colour_attacks,
     "pvalues": anomalies.pvalues,
 }
 

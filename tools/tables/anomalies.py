@@ -8,9 +8,15 @@ from markdown import table
 
 from chainrule.attacks.words import in_words
 
-REPORT = Path(__file__).resolve().parents[2] / "results" / "benchmark-attacks" / "report.json"
+RESULTS = Path(__file__).resolve().parents[2] / "results"
 SCORES = ("nll", "pvalue", "pvalue by validation", "typicality", "typicality of 10", "complexity", "ratio")
-ATTACKED = ("nll", "pvalue", "typicality", "complexity", "ratio")
+ATTACKED = {
+    "nll": "-log p",
+    "pvalue": "p-value",
+    "typicality": "typicality",
+    "complexity": "complexity",
+    "ratio": "likelihood ratio",
+}
 
 
 def strange(results: list[dict[str, Any]]) -> str:
@@ -42,22 +48,40 @@ def _marked(auc: float, best: float) -> str:
 
 
 def attacks(results: list[dict[str, Any]]) -> str:
+    """Attacks on a classifier of grey digits."""
+    return _attacks("benchmark-attacks")
+
+
+def colour_attacks(results: list[dict[str, Any]]) -> str:
+    """Attacks on a classifier of colour images."""
+    return _attacks("benchmark-attacks-colour")
+
+
+def _attacks(folder: str) -> str:
     """Accuracy of a classifier under attack, before and after purification, and how well attacks are told."""
-    report = json.loads(REPORT.read_text())
+    report = json.loads((RESULTS / folder / "report.json").read_text())
     clean = report["clean"]
+    scores = [score for score in ATTACKED if score in report["attacks"][0]["auc"]]
     accuracies = ("accuracy", "purified_accuracy", "adaptive_accuracy")
-    rows = [["none", "", *(f"{clean[name]:.1%}" for name in accuracies), *[""] * len(ATTACKED)]]
+    rows = [["none", "", *(f"{clean[name]:.1%}" for name in accuracies), *[""] * len(scores)]]
     for row in report["attacks"]:
         rows.append(
             [
                 row["attack"].upper() if row["attack"] != "deepfool" else "DeepFool",
                 "free" if row["epsilon"] is None else f"{row['epsilon']:g}",
                 *(f"{row[name]:.1%}" for name in accuracies),
-                *(f"{row['auc'][score]:.3f}" for score in ATTACKED),
+                *(f"{row['auc'][score]:.3f}" for score in scores),
             ]
         )
-    told = ["AUC: -log p", "p-value", "typicality", "complexity", "likelihood ratio"]
-    header = ["attack", "epsilon", "accuracy", "purified", f"if p < {report['threshold']:g}", *told]
+    told = ", ".join(ATTACKED[score] for score in scores)
+    header = [
+        "attack",
+        "epsilon",
+        "accuracy",
+        "purified",
+        f"if p < {report['threshold']:g}",
+        *f"AUC: {told}".split(", "),
+    ]
     epsilon = report["purify_epsilon_levels"] / (report["levels"] - 1)
     return table(header, rows) + "\n\n" + " ".join(in_words(clean, report["attacks"], epsilon))
 
