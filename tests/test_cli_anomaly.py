@@ -163,7 +163,11 @@ class TestPurify:
         command = ["purify", str(runs / "grey"), str(folder), "--epsilon", "3", "--out"]
         for out in ("x.npy", "pictures", "x.png"):
             assert main([*command, str(tmp_path / out)]) == 0
-        assert "purified 2 of 2 examples" in capsys.readouterr().err
+        said = capsys.readouterr().err
+        assert "purified 2 of 2 examples" in said
+        assert "stay as they were" not in said
+        assert main([*command[:-2], "0", "--out", str(tmp_path / "same.npy")]) == 0
+        assert "0.0% of their values changed; 2 stay as they were" in capsys.readouterr().err
         assert np.array_equal(np.load(tmp_path / "x.npy"), expected.numpy())
         with Image.open(tmp_path / "pictures" / "b.png") as picture:
             assert np.array_equal(np.asarray(picture), (expected[1, 0] * 255 / 16).round().numpy())
