@@ -63,6 +63,7 @@ class TableKind(Kind):
     samples_file = "samples.csv"
     has_parts = ("row", "cell")
     completes_with = ("n", "point", "mean", "quantiles", "particles", "draws")
+    cross_fits = True
     compressible = False
     format: TableSchema
 
