@@ -154,6 +154,7 @@ def test_a_frame_goes_in_and_comes_out() -> None:
     back = data.frame(data.train[:])
     assert isinstance(back, polars.DataFrame)
     assert back.schema == frame.drop("list", "bytes").schema
+    assert data.encode(back).isclose(data.train[:], equal_nan=True).all()
     with pytest.raises(ValueError, match=r"a name, a path, or a frame of polars or pandas, got list"):
         chainrule.data.load([1, 2])  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"expected no levels with a frame"):

@@ -102,6 +102,23 @@ class Dataset:
         rows = self.format.decode(x.detach().cpu().numpy())  # type: ignore[attr-defined]
         return rows if self.like is None else as_pandas(rows, self.like)
 
+    def encode(self, frame: Any, *, gaps: bool = False) -> Tensor:
+        """The rows ``(N, n)`` of a frame of polars or pandas as examples of the model of a table.
+
+        Args:
+            frame: With the columns of the table, in any sequence.
+            gaps: True if cells may be empty that never were in training; they become NaN, for `chainrule.fill`.
+
+        Raises:
+            ValueError: If the examples are no rows of a table with columns of their own kinds, a column is missing, or
+                a cell has no value of its column.
+        """
+        if self.format.kind != "table":
+            raise ValueError(f"encode expects a table, got {self.name}, which is of the kind {self.format.kind}")
+        from chainrule.data.read.frames import NAME, as_polars
+
+        return torch.from_numpy(self.format.encode(as_polars(frame), NAME, gaps=gaps))  # type: ignore[attr-defined]
+
     def validated_on(self, count: int) -> Dataset:
         """The same data with at most ``count`` validation examples, where all of them would cost too much time."""
         valid, rows = self.valid.fewer(count)

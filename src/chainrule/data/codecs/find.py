@@ -26,7 +26,7 @@ CODES = 5
 
 DECLARED = "as the schema says"
 
-COMPOUND = "a list, a structure or binary data: left out, as no model of rows reads it"
+COMPOUND = "a list, a structure, binary data or objects: left out, as no model of rows reads it"
 
 NEARLY_ALL = 0.9
 """A column of which more cells than this are dates or amounts is one of them."""
