@@ -58,6 +58,18 @@ def test_a_frame_of_pandas_is_fitted_scored_and_sampled(tmp_path: Any) -> None:
     assert set(rows["categories of integers"]) == {1, 2, 30}
 
 
+def test_known_cells_of_a_completed_frame_stay(tmp_path: Any) -> None:
+    frame = pandas.DataFrame({name: COLUMNS[name] for name in ("many categories", "nullable integers")})
+    data = chainrule.data.load(frame)
+    gappy = frame.copy()
+    gappy.loc[:9, "many categories"] = None
+    x = data.encode(gappy, gaps=True)
+    assert x[:10, 0].isnan().all()
+    filled = data.frame(x.nan_to_num(0), known=gappy)
+    assert filled["many categories"].notna().all()
+    assert filled["many categories"][10:].equals(frame["many categories"][10:])
+
+
 def test_two_columns_of_one_name_are_refused() -> None:
     with pytest.raises(ValueError, match="expected columns of different names, got two 'a': rename one"):
         chainrule.data.load(pandas.DataFrame(RANDOM.rand(60, 2), columns=["a", "a"]))
