@@ -37,14 +37,15 @@ class Notation:
         thousands: The separator of thousands; empty for none.
         prefix: Text before the digits, such as ``$``.
         suffix: Text behind them, such as ``%``.
-        parentheses: True if negative numbers are in parentheses, as in accounts, and not behind a minus.
+        parentheses: Where negative numbers have parentheses, as in accounts: ``outside`` of the prefix and the suffix,
+            as ``($5)``, or ``inside``, as ``$(5)``; empty if they have a minus.
     """
 
     decimal: str = "."
     thousands: str = ""
     prefix: str = ""
     suffix: str = ""
-    parentheses: bool = False
+    parentheses: str = ""
 
     @property
     def plain(self) -> bool:
@@ -79,9 +80,13 @@ class Notation:
             groups = whole.str.reverse().str.replace_all(r"(\d{3})", "${1}|").str.strip_chars_end("|")
             whole = groups.str.reverse().str.replace_all("|", self.thousands, literal=True)
         rest = rest.fill_null("").str.replace(".", self.decimal, literal=True)
-        written = polars.concat_str(polars.lit(self.prefix), whole, rest, polars.lit(self.suffix))
-        wrap = polars.format("({})", written) if self.parentheses else polars.concat_str(sign, written)
-        written = polars.when(sign == "-").then(wrap).otherwise(written)
+        prefix, suffix = polars.lit(self.prefix), polars.lit(self.suffix)
+        written = polars.concat_str(prefix, whole, rest, suffix)
+        negative = {
+            "inside": polars.concat_str(prefix, polars.lit("("), whole, rest, polars.lit(")"), suffix),
+            "outside": polars.concat_str(polars.lit("("), written, polars.lit(")")),
+        }.get(self.parentheses, polars.concat_str(sign, written))
+        written = polars.when(sign == "-").then(negative).otherwise(written)
         return parts.select(written.alias("")).to_series()
 
 
@@ -89,7 +94,7 @@ def find_notation(there: polars.Series) -> Notation | None:
     """The notation in which all cells of text, without gaps, are numbers; None if there is none."""
     if _has_parentheses(there):
         found = None if there.str.contains("^[-\u2212]").any() else find_notation(_unwrapped(there))
-        return None if found is None else replace(found, parentheses=True)
+        return None if found is None else replace(found, parentheses=_place(there))
     parts = there.str.extract_groups(CELL).struct.unnest()
     first, prefix, second, digits, suffix = (parts[name] for name in parts.columns)
     if digits.null_count():
@@ -110,7 +115,7 @@ def find_notation(there: polars.Series) -> Notation | None:
 def find_most_common(there: polars.Series) -> Notation:
     """The notation of most cells, some of which are no numbers in any."""
     if _has_parentheses(there):
-        return replace(find_most_common(_unwrapped(there)), parentheses=True)
+        return replace(find_most_common(_unwrapped(there)), parentheses=_place(there))
     if 2 * there.cast(polars.Float64, strict=False).count() >= len(there):
         return Notation()
     parts = there.str.extract_groups(CELL).struct.unnest()
@@ -134,6 +139,12 @@ def _has_parentheses(there: polars.Series) -> bool:
 def _unwrapped(cells: polars.Series) -> polars.Series:
     """Cells with a minus for the parentheses around a number: ``$(5)`` and ``($5)`` become ``-$5``."""
     return cells.str.replace(WRAPPED, "-${1}${2}${3}")
+
+
+def _place(there: polars.Series) -> str:
+    """The place of parentheses: ``inside`` of a prefix or a suffix, or ``outside``."""
+    inside = there.str.contains(r"^[^(]+\(|\)[^)]+$").any()
+    return "inside" if inside else "outside"
 
 
 def _marks(digits: polars.Series) -> tuple[str, str] | None:

@@ -39,7 +39,7 @@ class Numbers(Codec):
         thousands: The separator of thousands of a text file; empty for none.
         prefix: Text before the digits, such as ``$``.
         suffix: Text behind them, such as ``%``.
-        parentheses: True if a text file has negative numbers in parentheses, as accounts do.
+        parentheses: Where negative numbers of a text file have parentheses: ``outside`` of the prefix, or ``inside``.
         origin: The number that is subtracted, so that single precision tells the values apart.
     """
 
@@ -49,7 +49,7 @@ class Numbers(Codec):
     thousands: str = ""
     prefix: str = ""
     suffix: str = ""
-    parentheses: bool = False
+    parentheses: str = ""
     origin: float = 0
 
     @property
