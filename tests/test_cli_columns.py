@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars
@@ -154,10 +155,20 @@ def test_a_frame_goes_in_and_comes_out() -> None:
     back = data.frame(data.train[:])
     assert isinstance(back, polars.DataFrame)
     assert back.schema == frame.drop("list", "bytes").schema
+    assert data.encode(back).isclose(data.train[:], equal_nan=True).all()
     with pytest.raises(ValueError, match=r"a name, a path, or a frame of polars or pandas, got list"):
         chainrule.data.load([1, 2])  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"expected no levels with a frame"):
         chainrule.data.load(frame, levels=3)
+
+
+def test_a_run_of_a_frame_goes_on(tmp_path: Path) -> None:
+    frame = polars.DataFrame({"a": RANDOM.rand(ROWS), "b": RANDOM.choice(["x", "y"], ROWS)}).lazy()
+    settings: dict[str, Any] = {"out": tmp_path / "run", "model": "FVSBN", "verbose": False}
+    chainrule.fit(frame, max_steps=5, **settings)
+    longer = chainrule.fit(frame, max_steps=9, resume=True, **settings)
+    assert longer.config["training"]["steps"] == 9
+    assert longer.dataset.name == "frame"
 
 
 def test_one_extreme_row_does_not_stop_a_file(tmp_path: Path) -> None:

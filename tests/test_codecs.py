@@ -39,6 +39,13 @@ TEXTS: list[tuple[str, list[str], list[float]]] = [
     ("real", ["1.234,50", "12,00"], [1234.5, 12]),
     ("real", ["$1,234.50", "-$3.00"], [1234.5, -3]),
     ("real", ["€ 3,50", "€ 4,00"], [3.5, 4]),
+    ("real", ["(1,234.50)", "12.00", "1,000.25"], [-1234.5, 12, 1000.25]),
+    ("real", ["($1,234.50)", "$12.00"], [-1234.5, 12]),
+    ("real", ["$ (1,234.50)", "$ 12.00"], [-1234.5, 12]),
+    ("real", ["(1.5)%", "12.0%"], [-1.5, 12]),
+    ("integer", ["(12)", "7", "0"], [-12, 7, 0]),
+    ("real", ["(12.5%)", "7.0%"], [-12.5, 7]),
+    ("real", ["120.5%", "7.0%", "1000.0%"], [120.5, 7, 1000]),
     ("boolean", ["yes", "no", "yes"], [1, 0, 1]),
     ("boolean", ["TRUE", "FALSE"], [1, 0]),
     ("boolean", ["On", "Off"], [1, 0]),
@@ -79,6 +86,18 @@ def test_text_becomes_numbers_and_comes_back_as_it_was(kind: str, cells: list[st
     assert typed.write(np.array(numbers)).to_list() == cells
     with_gap = codec.read(polars.Series([*cells, None, "", "NA"]))
     assert with_gap.to_list() == [*numbers, None, None, None]
+
+
+def test_parentheses_that_are_no_negative_numbers() -> None:
+    assert found(["(1)", "(2)", "(3)"])[0] == "category"  # labels: no number is without
+    assert found(["main road (5)", "side road (7)", "main road"])[0] == "category"
+    _, _, note = found(["(1,234.50)", "12.00"])
+    assert note == "numbers are read as in (1,234.5) for -1234.5"
+    with pytest.raises(ValueError, match=r"as most of its cells are, got 'oops': correct it"):
+        found(["(1.50)", "2.00", "3.25", "oops"])
+    kind, codec, _ = found(["$(5.00)", "$7.25", "$(6.50)"])  # the prefix may stand before them
+    assert kind == "real"
+    assert codec.read(polars.Series(["$(5.00)", "($5.00)", "-$5.00"])).to_list() == [-5, -5, -5]
 
 
 BERLIN = polars.Series([dt.datetime(2020, 3, 29, 0, 30), dt.datetime(2020, 3, 29, 4, 30)])

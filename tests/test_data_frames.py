@@ -223,6 +223,18 @@ def test_columns_that_are_refused(tmp_path: Path, values: list[Any], message: st
     assert str(error.value).startswith("bad.csv: column 'b'")
 
 
+def test_a_table_without_variables_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    polars.DataFrame({"word": [f"k{i}x{7 * i}" for i in range(40)], "same": ["a"] * 40}).write_csv(tmp_path / "t.csv")
+    with pytest.raises(
+        ValueError, match="expected a column that is a variable, got none: word: another value"
+    ) as error:
+        chainrule.data.load(tmp_path / "t.csv")
+    way_out = str(error.value).split("such as ")[1]
+    assert way_out == "columns: {'word': {kind: category}}"
+    (tmp_path / "s.yaml").write_text(way_out)
+    assert chainrule.data.load(tmp_path / "t.csv", schema=str(tmp_path / "s.yaml")).event_shape == (1,)
+
+
 def test_two_columns_of_one_name(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a,a\n" + "".join(f"{i}.5,{i % 7}\n" for i in range(30)))
     data = chainrule.data.load(tmp_path / "t.csv")

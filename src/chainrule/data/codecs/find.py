@@ -12,7 +12,7 @@ from chainrule.data.codecs.base import GAPS, Codec, dtype_name, without_gaps
 from chainrule.data.codecs.booleans import find_booleans
 from chainrule.data.codecs.categories import find_categories
 from chainrule.data.codecs.notation import find_most_common
-from chainrule.data.codecs.numbers import CODE, Numbers, find_numbers
+from chainrule.data.codecs.numbers import CODE, NOTATION, Numbers, find_numbers
 from chainrule.data.codecs.time_formats import find_time_format
 from chainrule.data.codecs.times import DTYPES, find_times, kind_of
 from chainrule.data.codecs.unmodelled import LEAST, Constant, Ignored, find_identifiers
@@ -26,7 +26,7 @@ CODES = 5
 
 DECLARED = "as the schema says"
 
-COMPOUND = "a list, a structure or binary data: left out, as no model of rows reads it"
+COMPOUND = "a list, a structure, binary data or objects: left out, as no model of rows reads it"
 
 NEARLY_ALL = 0.9
 """A column of which more cells than this are dates or amounts is one of them."""
@@ -177,7 +177,7 @@ def _stray(there: polars.Series, kind: str, given: dict[str, Any]) -> str:
         return f"expects a {kind}, as the schema says, got {there.dtype}"
     wrong = there
     if kind in ("real", "integer"):
-        notation = {key: given[key] for key in ("decimal", "thousands", "prefix", "suffix") if key in given}
+        notation = {key: given[key] for key in NOTATION if key in given}
         wrong = there.filter(Numbers(**notation).typed(there).is_finite().fill_null(False).not_())
     elif kind == "boolean":
         wrong = there.filter(there.str.to_lowercase().is_in(["true", "false", "yes", "no", "1", "0"]).not_())
