@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars
 
-from chainrule.data.codecs.base import GAPS, Codec, dtype_name, without_gaps
+from chainrule.data.codecs.base import GAPS, Codec, dtype_name, without_gaps, words_of_gaps
 from chainrule.data.codecs.booleans import find_booleans
 from chainrule.data.codecs.categories import find_categories
 from chainrule.data.codecs.notation import find_most_common
@@ -23,6 +23,9 @@ MOST_NUMBERS = 0.5
 TWO_LETTERS = r"^[A-Z]{2}$"
 CODES = 5
 """NA is a value, Namibia, in a column of at least so many other codes of two letters and nothing else."""
+
+SHORT = r"^\p{L}{1,4}$"
+"""NA may be a value in a column of such words, as Namibia's code, or none of what the others name."""
 
 DECLARED = "as the schema says"
 
@@ -56,7 +59,8 @@ def find_codec(cells: polars.Series, rows: np.ndarray[Any, Any], *, text: bool) 
     there = plain.drop_nulls()
     gap = _gap(cells, plain)
     if (constant := _constant(there, cells.dtype, text=text)) is not None:
-        return "constant", replace(constant, gap=gap), constant.note
+        notes = (constant.note, _perhaps_a_value(cells, there, gaps))
+        return "constant", replace(constant, gap=gap), "; ".join(filter(None, notes))
     kind, codec = _modelled(there, plain, rows, text=text)
     if len(there) == len(cells) >= LEAST and kind in ("integer", "category") and there.n_unique() == len(there):
         found = find_identifiers(there, cells.name, text=text) if kind == "category" or _counts(there, codec) else None
@@ -67,7 +71,9 @@ def find_codec(cells: polars.Series, rows: np.ndarray[Any, Any], *, text: bool) 
             return "identifier", found, found.note
     if gaps is not None or gap:
         codec = replace(codec, gap=gap, gaps=gaps)
-    return kind, codec, "; ".join(filter(None, (note, _spaces(cells, kind), codec.note)))
+    doubt = _perhaps_a_value(cells, there, gaps) if kind == "category" else ""
+    notes = (note, doubt, _spaces(cells, kind), codec.note)
+    return kind, codec, "; ".join(filter(None, notes))
 
 
 def find_codec_of_kind(
@@ -78,7 +84,7 @@ def find_codec_of_kind(
     Raises:
         ValueError: If a cell is nothing of this kind; it is named.
     """
-    gaps = given.get("gaps")
+    gaps = given["gaps"] if "gaps" in given else _gaps(cells)[0]
     plain = _plain(cells, gaps)
     there = plain.drop_nulls()
     codec: Codec | None
@@ -225,6 +231,8 @@ def _counts(there: polars.Series, codec: Codec) -> bool:
 
 def _gaps(cells: polars.Series) -> tuple[tuple[str, ...] | None, str]:
     """The words for an empty cell, where they are not the usual ones, and a note."""
+    if cells.dtype in (polars.Categorical, polars.Enum):  # its empty cells are null, so that NA is a value
+        return (() if words_of_gaps(cells.cast(polars.String), None) else None), ""
     if cells.dtype != polars.String:
         return None, ""
     stripped = cells.str.strip_chars()
@@ -237,6 +245,15 @@ def _gaps(cells: polars.Series) -> tuple[tuple[str, ...] | None, str]:
         if len(others) and others.str.contains(r"^[^\w\s]$").all():
             return tuple(gap for gap in GAPS if gap not in ("-", ".", "?")), "-, . and ? are read as values"
     return None, ""
+
+
+def _perhaps_a_value(cells: polars.Series, there: polars.Series, gaps: tuple[str, ...] | None) -> str:
+    """A note where NA is read as an empty cell, and may be meant as one of the short words of the column."""
+    words = words_of_gaps(cells, gaps) if cells.dtype == polars.String else []
+    if "NA" not in words or len(there) == 0 or not there.str.contains(SHORT).all():
+        return ""
+    others = ", ".join(repr(word) for word in words if word != "NA")
+    return f"NA is read as an empty cell; if it is a value, like Namibia's code, write a --schema with gaps: [{others}]"
 
 
 def _gap(cells: polars.Series, plain: polars.Series) -> str:
