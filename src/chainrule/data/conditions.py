@@ -10,7 +10,7 @@ import numpy as np
 import polars
 from numpy.typing import NDArray
 
-from chainrule.data.column import Column
+from chainrule.data.column import STATISTICS, Column
 from chainrule.data.schema import TableSchema
 from chainrule.words import suggestion
 
@@ -38,12 +38,27 @@ def bounds_of_conditions(text: str, schema: TableSchema) -> tuple[Sides, Sides]:
     low = np.full(len(columns), -np.inf, dtype=np.float32)
     high = np.full(len(columns), np.inf, dtype=np.float32)
     for name, operator, value in _comparisons(text, list(columns)):
-        index = columns[name]
-        least, most = _bounds(schema, schema.used[index], operator, value)
+        index, column = columns[name], schema.used[columns[name]]
+        least, most = _bounds(schema, column, operator, value)
         low[index], high[index] = max(low[index], least), min(high[index], most)
         if low[index] > high[index]:
             raise ValueError(f"--where {text!r} expects conditions that a row can meet, got none for {name!r}")
+        if column.family in STATISTICS and not column.shape.has_between(float(low[index]), float(high[index])):
+            raise ValueError(
+                f"--where {text!r} expects conditions that a row can meet, but no sample has such a {name!r}"
+                + _reach(column)
+            )
     return low, high
+
+
+def _reach(column: Column) -> str:
+    """The bounds of a column of numbers in samples, in words."""
+    ends = [
+        f"{words} {column.codec.words(np.array([end]))[0]}"
+        for words, end in (("at least", column.shape.lower), ("at most", column.shape.upper))
+        if end is not None
+    ]
+    return f": it is {' and '.join(ends)} there" if ends else ""
 
 
 def _comparisons(text: str, names: list[str]) -> Iterator[tuple[str, str, str]]:

@@ -59,8 +59,8 @@ def find_codec(cells: polars.Series, rows: np.ndarray[Any, Any], *, text: bool) 
     there = plain.drop_nulls()
     gap = _gap(cells, plain)
     if (constant := _constant(there, cells.dtype, text=text)) is not None:
-        notes = (constant.note, _perhaps_a_value(cells, there, gaps))
-        return "constant", replace(constant, gap=gap), "; ".join(filter(None, notes))
+        doubt = _perhaps_a_value(cells, there, gaps)
+        return "constant", replace(constant, gap=gap), "; ".join(filter(None, (constant.note, doubt)))
     kind, codec = _modelled(there, plain, rows, text=text)
     if len(there) == len(cells) >= LEAST and kind in ("integer", "category") and there.n_unique() == len(there):
         found = find_identifiers(there, cells.name, text=text) if kind == "category" or _counts(there, codec) else None
