@@ -15,7 +15,7 @@ from torch import Tensor
 import chainrule
 from chainrule.cli import main
 from chainrule.conditionals import Bernoulli, Categorical, Columns, Conditional, Gaussian, WithMissing
-from chainrule.data.codecs import Categories
+from chainrule.data.codecs import Categories, Numbers
 from chainrule.data.column import Column
 from chainrule.data.conditions import bounds_of_conditions
 from chainrule.data.schema import TableSchema
@@ -181,6 +181,7 @@ SCHEMA = TableSchema(
         Column("height", "real", shape=Shape(lower=0.0)),
         Column("hours", "integer", shape=Shape(step=1.0, cells=True, upper=99.0)),
         Column("debt", "real", shape=Shape(upper=0.0, atoms=(0.0,))),
+        Column("eur", "real", codec=Numbers(thousands=",", prefix="€", decimals=2)),
         Column("halves", "real", shape=Shape(step=0.5, cells=True)),
     )
 )
@@ -205,6 +206,11 @@ SCHEMA = TableSchema(
         ("band=>50K", "band", 1, 1),
         ("band=<=50K", "band", 0, 0),
         ("band='a, b'", "band", 2, 2),
+        ("band=a, b", "band", 2, 2),
+        ("pay rise, %<=2.5", "pay rise, %", -INF, 2.5),
+        ("eur>=€50,000.50,age>3", "eur", 50000.5, INF),
+        ("10,000<=eur<=20,000, owns=true", "eur", 10000, 20000),
+        ("age>3, '€1,250,000' <= eur", "eur", 1250000, INF),
         ("hours>=99", "hours", 99, INF),
         ("debt>=0", "debt", 0, INF),
         ("0.4<halves<0.6, halves>=0.5", "halves", 0.5, np.nextafter(np.float32(0.6), np.float32(0))),
@@ -226,6 +232,10 @@ def test_conditions_are_read_as_they_are_written(text: str, name: str, low: floa
         ("owns=perhaps", "true or false for 'owns'"),
         ("age>40, age<30", "that a row can meet, got none for 'age'"),
         ("age", "one of = < <= > >= and a value, got 'age'"),
+        (
+            "age>3, 10,000 <= eur",
+            r"a number for 'age' .*, got '3, 10'; conditions stand between commas, and values that",
+        ),
         ("height<0", r"'height<0' expects .* but no sample has such a 'height': it is at least 0\.0 there"),
         ("height<=0", "such a 'height': it is at least 0"),
         ("height=-3", "such a 'height': it is at least 0"),
