@@ -55,12 +55,20 @@ def _expected(column: Column, *, readable: bool) -> str:
 
 
 def fill_cells(known: polars.Series, column: Column, numbers: NDArray[np.float64]) -> polars.Series:
-    """Cells whose gaps are filled with ``numbers``; all others stay as they are."""
+    """Cells whose gaps are filled with ``numbers``; all others stay as they are.
+
+    Their type stays too, unless it can't hold what fills a gap, as a type of integers no fraction.
+    """
     codec = column.codec
     gaps = codec.present(known).is_null()
     if not gaps.any():
         return known
     own = codec.texts(numbers) if known.dtype == polars.String else codec.write(numbers)
-    if known.dtype != own.dtype and not (known.dtype.is_integer() and own.dtype.is_integer()):
-        known = known.cast(own.dtype, strict=False)
+    if known.dtype != own.dtype:
+        needed = own.filter(gaps)
+        back = needed.cast(known.dtype, strict=False).cast(own.dtype, strict=False)
+        if back.equals(needed) or (known.dtype.is_float() and own.dtype.is_float()):
+            own = own.cast(known.dtype, strict=False)
+        else:
+            known = known.cast(own.dtype, strict=False)
     return polars.select(polars.when(gaps).then(own).otherwise(known).alias(column.name)).to_series()
