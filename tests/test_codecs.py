@@ -133,8 +133,11 @@ def test_cells_that_cannot_be_read_are_nan(kind: str) -> None:
 @pytest.mark.parametrize(
     ("strays", "message"),
     [
-        ([*map(str, range(9)), "oops"], "expects numbers, .*, got 'oops': correct it, or write a --schema with gaps"),
-        ([*map(str, range(9)), "oops", "x", "oops"], "got 'oops', 'x' in 3 cells: correct them"),
+        (
+            [*map(str, range(9)), "oops"],
+            "expects numbers, .*, got 'oops' in row 10: correct it, or write a --schema with gaps",
+        ),
+        ([*map(str, range(9)), "oops", "x", "oops"], "got 'oops', 'x' in 3 cells, the first in row 10: correct them"),
         ([*(f"${i}.50" for i in range(9)), "none of it"], "expects numbers, .* got 'none of it'"),
         ([*(f"{i},5" for i in range(9)), "1.5.2"], r"expects numbers, .* got '1\.5\.2'"),
         ([*(f"{i}%" for i in range(9)), "12"], "expects numbers|^$"),
@@ -146,6 +149,23 @@ def test_one_bad_cell_is_named(strays: list[str], message: str) -> None:
         return
     with pytest.raises(ValueError, match=message):
         found(strays)
+
+
+@pytest.mark.parametrize("pair", ["Yes No", "true false", "Y N", "1 0"])
+def test_one_word_among_booleans_is_named(pair: str) -> None:
+    words = [*(pair.split() * 20), "", "maybe"]
+    cells = polars.Series("c", words)
+    with pytest.raises(
+        ValueError, match=r"expects booleans, as the schema says, got 'maybe' in row 42: correct it, or"
+    ):
+        find_codec_of_kind(cells, np.arange(42), "boolean", {}, text=True)
+    if pair != "1 0":  # numbers, if nobody says otherwise
+        kind, _, note = found(words)
+        assert (kind, note) == (
+            "category",
+            f"a category, and not {' or '.join(pair.lower().split())}, as row 42 has 'maybe'",
+        )
+    assert found(["Yes", "No", "maybe"])[2] == ""
 
 
 @pytest.mark.parametrize("word", ["n/a", "N/A", "#N/A", "NULL", "-", ".", "?", "", " ", "nan", "NA", "None"])
