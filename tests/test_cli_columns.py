@@ -203,3 +203,17 @@ def test_schema_and_fit_agree_on_cells_of_several_lines(tmp_path: Path, capsys: 
     (tmp_path / "t.csv").write_text("\n".join(["text,number", *lines]))
     assert main(["schema", str(tmp_path / "t.csv"), "--out", str(tmp_path / "s.yaml")]) == 0
     assert r"2: a\nc, b\nc" in capsys.readouterr().out
+
+
+def test_schema_shows_the_words_that_are_read_as_empty(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f"{['NA', 'DE', 'FR'][i % 3]},{['?', 'n/a', '-', '', *'123456'][i % 10]},{i}.5" for i in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join(["country,count,width", *rows]))
+    assert main(["schema", str(tmp_path / "t.csv")]) == 0
+    country, count, width = capsys.readouterr().out.splitlines()
+    assert country.endswith("may be missing  (as in DE, FR; read as empty: NA)")
+    assert count.endswith("(as in 1, 2, 3; read as empty: - ? n/a)")
+    assert "read as empty" not in width
+    schema = {"columns": {"country": {"kind": "category", "gaps": []}, "count": "integer", "width": "real"}}
+    columns = chainrule.data.load(tmp_path / "t.csv", schema=schema).format.columns  # type: ignore[attr-defined]
+    assert columns[0].categories == ("DE", "FR", "NA")
+    assert [column.missing for column in columns] == [False, True, False]

@@ -204,7 +204,10 @@ def with_column(values: list[Any]) -> polars.DataFrame:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ([1.5, float("inf"), *range(7)], "column 'b' expects numbers, as most of its cells are, got 'inf': correct it"),
+        (
+            [1.5, float("inf"), *range(7)],
+            "column 'b' expects numbers, as most of its cells are, got 'inf' in row 2: correct it",
+        ),
         (
             ["1.5", "2.5", "oops", "3.5", "4", "5", "6", "7", "8"],
             "expects numbers, as most of its cells are, got 'oops'",
