@@ -93,7 +93,7 @@ def test_parentheses_that_are_no_negative_numbers() -> None:
     assert found(["main road (5)", "side road (7)", "main road"])[0] == "category"
     _, _, note = found(["(1,234.50)", "12.00"])
     assert note == "numbers are read as in (1,234.5) for -1234.5"
-    with pytest.raises(ValueError, match=r"as most of its cells are, got 'oops': correct it"):
+    with pytest.raises(ValueError, match=r"as most of its cells are, got 'oops' in row 4: correct it"):
         found(["(1.50)", "2.00", "3.25", "oops"])
     kind, codec, _ = found(["$(5.00)", "$7.25", "$(6.50)"])  # the prefix may stand before them
     assert kind == "real"
