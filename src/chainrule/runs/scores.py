@@ -24,7 +24,7 @@ Score = Callable[[Items, Items | None], Tensor]
 """Computes the scores ``(k,)`` of items, from them and the same items under a background model; NaN for no score."""
 
 EMPTY = "{} scores are empty, because they would compare with log p of whole rows"
-BEYOND = "{} are less probable than all of the %d calibration examples: their p-values are of %s"
+BEYOND = "less probable than all of the %d calibration examples: {}; their p-values are of %s"
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,12 @@ class Rule:
     def words(self, table: polars.DataFrame) -> list[str]:
         """How many are anomalous, in a sentence; none if there is no rule."""
         if self.rate is not None:
-            share = f"of ordinary ones, {self.rate:.2%} are, at most"
+            share = f"of ordinary ones, at most {self.rate:.2%} are"
         elif self.fdr is not None:
-            share = f"of these, {self.fdr:.2%} are ordinary, at most, on average"
+            share = f"of these, at most {self.fdr:.2%} are ordinary, on average"
         else:
             return []
-        return [f"{table['anomalous'].sum()} of {len(table)} are anomalous; {share}"]
+        return [f"anomalous: {table['anomalous'].sum()} of {len(table)}; {share}"]
 
 
 def _scorer(name: str, calibration: Calibration | None) -> Score:
