@@ -23,7 +23,7 @@ from chainrule.cli import main
 from chainrule.conditionals import Categorical, GaussianMixture
 from chainrule.data import load
 from chainrule.models import PixelCNN
-from chainrule.tasks.anomaly import Calibration
+from chainrule.tasks.calibration import Calibration
 
 LEVELS, CLASSES = 17, 10
 
@@ -269,6 +269,6 @@ class TestCommand:
             ("--out", str(tmp_path / "x.json")): "expects a folder",
             ("--classifier", "nothing.py:make"): "expects a Python file that exists, got 'nothing.py'",
             ("--classifier", "test_attacks:CLASSES"): "got 'test_attacks:CLASSES', which is an int",
-            ("--calibration", "test"): "expects train or valid, got 'test'",
+            ("--calibration", "test"): "expects valid or train, got 'test'",
         }.items():
             assert message in refused(capsys, "attack-eval", str(run), *arguments)

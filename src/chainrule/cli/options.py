@@ -53,7 +53,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--repeats": {"type": int, "default": 8, "help": "estimates, whose spread gives the standard error (default 8)"},
     "--score": {"metavar": "NAME", "help": f"anomaly score: {', '.join(SCORES)} (default nll)"},
     "--background": {"type": Path, "metavar": "RUN0", "help": "for the score ratio, the background run"},
-    "--calibration": {"default": "train", "help": "split that p-values compare with: train or valid (default train)"},
+    "--calibration": {"default": "valid", "help": "split that p-values compare with: valid or train (default valid)"},
+    "--calibrate": {"metavar": "FILE", "help": "ordinary examples of your own that p-values compare with"},
+    "--rate": {"type": float, "help": "say which are anomalous: at most this share of ordinary examples is, 0.01"},
+    "--fdr": {"type": float, "help": "say which are anomalous: at most this share of those named is ordinary, 0.05"},
     "--group": {"type": int, "metavar": "N", "help": "for the score typicality, score N neighbours together"},
     "--per": {"help": "score parts: character (of text) or cell (of a table); by default lines and rows"},
     "--color": {"action": "store_true", "help": "print text in colours, as in a terminal, instead of JSON"},
@@ -143,7 +146,8 @@ COMMANDS: dict[str, Command] = {
         "Score how strange each image, row, line, recording or value is to a fitted model.",
         "score:run_score",
         (
-            *RUN, *DATA, "--score", "--per", "--background", "--calibration", "--group", "-n",
+            *RUN, *DATA, "--score", "--rate", "--fdr", "--calibration", "--calibrate", "--per", "--background",
+            "--group", "-n",
             _out("scores: .csv .parquet (text, audio: default print). Surprise of each pixel of images, each value of "
                  "levels: .png .pdf .svg .npz .npy"),
             "--class", "--color", "--json",

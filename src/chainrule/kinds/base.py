@@ -24,7 +24,7 @@ from chainrule.plans import Plan
 from chainrule.tasks.evaluate import Evaluation, log_prob
 from chainrule.tasks.particles import Bounds
 
-EXAMPLES = 2000
+EXAMPLES = 10_000
 """A calibration reads at most this many examples of a split, chosen at random."""
 
 VALUES = 2**21
@@ -54,6 +54,7 @@ class Kind(ABC):
         event_dims: The number of dimensions of a model's event.
         has_parts: The names that ``score --per`` takes, that of a whole item first.
         completes_with: Those of `chainrule.kinds.requests.COMPLETING` that `complete` takes.
+        cross_fits: True if p-values of few examples are worth some more models; see `chainrule.runs.crossfit`.
         compressible: True if a general compressor's size says how complex an item is.
     """
 
@@ -70,6 +71,7 @@ class Kind(ABC):
     event_dims: ClassVar[int] = 1
     has_parts: ClassVar[tuple[str, ...]] = ()
     completes_with: ClassVar[tuple[str, ...]] = ()
+    cross_fits: ClassVar[bool] = False
     compressible: ClassVar[bool] = True
 
     def __init__(self, format: Any) -> None:
@@ -264,6 +266,10 @@ class Kind(ABC):
     @abstractmethod
     def summary(self, evaluation: Evaluation, figures: Mapping[str, Any]) -> list[str]:
         """The evaluation in words."""
+
+    def worst_part(self, model: AutoregressiveModel, x: Tensor, context: Tensor | None) -> str:
+        """The part of an example ``(1, *event_shape)`` with the least p, in words; empty if parts have no names."""
+        return ""
 
     @abstractmethod
     def items(self, model: AutoregressiveModel, source: Source) -> Iterator[Items]:

@@ -63,6 +63,7 @@ class TableKind(Kind):
     samples_file = "samples.csv"
     has_parts = ("row", "cell")
     completes_with = ("n", "point", "mean", "quantiles", "particles", "draws")
+    cross_fits = True
     compressible = False
     format: TableSchema
 
@@ -130,6 +131,11 @@ class TableKind(Kind):
 
     def summary(self, evaluation: Evaluation, figures: Mapping[str, Any]) -> list[str]:
         return [f"{evaluation} per row, in the file's units"]
+
+    def worst_part(self, model: AutoregressiveModel, x: Tensor, context: Tensor | None) -> str:
+        nats = surprisals(model, x, context)[0]
+        column = self.format.used[int(nats.argmax())]
+        return f"column {column.name!r} ({column.words})"
 
     def items(self, model: AutoregressiveModel, source: Source) -> Iterator[Items]:
         unmissing = self._never_missing()
