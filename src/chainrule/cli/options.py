@@ -73,6 +73,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "help": "a torch module of images in [0, 1] (default: train a small one)",
     },
     "--target": {"metavar": "COLUMN", "help": "a column to predict, learnt from sampled and from real rows"},
+    "--against": {"type": Path, "metavar": "OLD", "help": "old rows (default: the run's own data)"},
+    "--rate": {"type": float, "default": 0.05, "help": "share of false alarms (default 0.05)"},
+    "--time": {"metavar": "COLUMN", "help": "of a table: when rows were taken; tests chunks of time too"},
+    "--chunks": {"type": int, "metavar": "N", "help": "chunks of new rows to test too (default with --time 10)"},
+    "--ignore": {"metavar": "COLUMNS", "help": "of a table: columns that are not tested, as in 'id,day'"},
+    "--check": {"action": "store_true", "help": "exit with status 3 if there is drift"},
     "--folder": {"type": Path, "help": "a folder of results (default: the shipped ones, and those in ./results)"},
     "--results": {"type": Path, "default": Path("results"), "help": "where to record (default results)"},
     "recipe": {"help": "a recipe's file, or the name of one that is shipped, such as mnist/made"},
@@ -155,6 +161,15 @@ COMMANDS: dict[str, Command] = {
         (
             *RUN, *DATA, "--target", ("--seed", {"help": "of the samples and all random choices (default 0)"}),
             _out("a folder for report.html and report.json (default RUN/report)"), "--json",
+        ),
+    ),
+    "drift": Command(
+        "Test whether new data are like those that a run was fitted on, and say what moved.",
+        "drift:run_drift",
+        (
+            *RUN, *DATA, "--against", "--rate", "--time", "--chunks", "--ignore", "--class", "--check",
+            ("--seed", {"help": "of the choice of rows of large files (default 0)"}),
+            _out("a .html page, or a .json of its figures"), "--json",
         ),
     ),
     "purify": Command(

@@ -18,7 +18,7 @@ from chainrule.data.formats import Format
 from chainrule.data.write import check_suffix
 from chainrule.kinds.families import check_values
 from chainrule.kinds.items import Items
-from chainrule.kinds.requests import COMPLETING, Completing, Given, Reporting, Source, one_class
+from chainrule.kinds.requests import COMPLETING, Completing, Drifting, Given, Reporting, Source, one_class
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.plans import Plan
 from chainrule.tasks.evaluate import Evaluation, log_prob
@@ -346,6 +346,16 @@ class Kind(ABC):
         raise ValueError(
             f"report expects a run on a table with kinds of columns, got one on data of the kind {self.name}"
         )
+
+    def drift(self, model: AutoregressiveModel, request: Drifting) -> dict[str, Any]:
+        """Compare new items with old ones, as plain values; see `chainrule.compare.drift`.
+
+        Raises:
+            ValueError: If there are too few of them, or the request does not fit this kind.
+        """
+        from chainrule.kinds.drift import items_drift  # scipy takes half a second to import
+
+        return items_drift(self, model, request)
 
     def about(self, model: Model, receptive_field: int | None) -> tuple[list[str], dict[str, Any]]:
         """Further results of `describe` for a model of this kind: lines for a person, and values for JSON."""

@@ -161,6 +161,36 @@ class Reporting:
     say: Callable[[str], None]
 
 
+@dataclass(frozen=True)
+class Drifting:
+    """A request to compare new examples with old ones.
+
+    Attributes:
+        new: The new examples.
+        old: The old ones; None for those that the run was fitted on, and those that were held out.
+        rate: The share of false alarms.
+        chunks: The number of chunks of new examples to test also; None for none.
+        time: The column that says when a row was taken; None for none.
+        ignore: Columns that are not tested.
+        seed: Seed of the choice of rows, where there are many.
+        say: Takes a line of progress.
+    """
+
+    new: Source
+    old: Source | None
+    rate: float
+    chunks: int | None
+    time: str | None
+    ignore: tuple[str, ...]
+    seed: int
+    say: Callable[[str], None]
+
+    @property
+    def held_out(self) -> tuple[str, ...]:
+        """The splits of the run's data that its model was not fitted on and that are not the new examples."""
+        return ("valid", "test") if self.new.path is not None else ("valid",)
+
+
 def one_class(model: Model, label: int | None, count: int) -> Tensor | None:
     """The class ``label`` of each of ``count`` examples; None for a model without classes.
 

@@ -27,7 +27,7 @@ from chainrule.kinds.base import Kind
 from chainrule.kinds.families import family_of_reals, refuse_arguments
 from chainrule.kinds.filling import fill_frame
 from chainrule.kinds.items import Items
-from chainrule.kinds.requests import Completing, Reporting, Source, one_class
+from chainrule.kinds.requests import Completing, Drifting, Reporting, Source, one_class
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.plans import Plan
 from chainrule.plans.table import table_plan
@@ -211,6 +211,11 @@ class TableKind(Kind):
 
         given = self.given(request.source, model)
         return table_report(self.format, model, given, request)
+
+    def drift(self, model: AutoregressiveModel, request: Drifting) -> dict[str, Any]:
+        from chainrule.kinds.table_drift import table_drift  # scipy takes half a second to import
+
+        return table_drift(self.format, model, request)
 
     def about(self, model: Model, receptive_field: int | None) -> tuple[list[str], dict[str, Any]]:
         return self.format.lines, {}
