@@ -54,6 +54,8 @@ class Kind(ABC):
         event_dims: The number of dimensions of a model's event.
         has_parts: The names that ``score --per`` takes, that of a whole item first.
         completes_with: Those of `chainrule.kinds.requests.COMPLETING` that `complete` takes.
+        reads_streams: True if `items` takes lines that come in over time.
+        keeps_columns: True if scores can be written beside columns of the data.
         compressible: True if a general compressor's size says how complex an item is.
     """
 
@@ -70,6 +72,8 @@ class Kind(ABC):
     event_dims: ClassVar[int] = 1
     has_parts: ClassVar[tuple[str, ...]] = ()
     completes_with: ClassVar[tuple[str, ...]] = ()
+    reads_streams: ClassVar[bool] = False
+    keeps_columns: ClassVar[bool] = False
     compressible: ClassVar[bool] = True
 
     def __init__(self, format: Any) -> None:

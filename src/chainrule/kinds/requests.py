@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,8 @@ class Source:
         classes: The names of the classes that the run was fitted on, where they were the names of folders.
         label: The class of all examples, if the user names one.
         limit: The number of examples to read, from the first on, at most; None for all.
+        stream: Lines that come in over time, as many at once as are there; None if the data are all there.
+        keep: The columns of a table that scores are written beside.
     """
 
     path: Path | None
@@ -73,6 +75,8 @@ class Source:
     classes: tuple[str, ...] = ()
     label: int | None = None
     limit: int | None = None
+    stream: Iterator[list[str]] | None = None
+    keep: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:

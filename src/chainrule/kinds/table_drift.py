@@ -58,9 +58,8 @@ class Rows:
         """At most `ROWS` of the rows, chosen at random, in their sequence."""
         chosen = np.sort(np.random.default_rng(seed).permutation(len(self.x))[:ROWS])
         times = None if self.times is None else self.times.gather(chosen)
-        return replace(
-            self, x=self.x[chosen], constants=self.constants[chosen], numbers=self.numbers[chosen], times=times
-        )
+        constants = self.constants.select(polars.all().gather(chosen))
+        return replace(self, x=self.x[chosen], constants=constants, numbers=self.numbers[chosen], times=times)
 
 
 def table_drift(schema: TableSchema, model: AutoregressiveModel, request: Drifting) -> dict[str, Any]:
