@@ -15,7 +15,8 @@ import chainrule
 from chainrule.conditionals import Categorical, Gaussian
 from chainrule.model import AutoregressiveModel
 from chainrule.models import FVSBN, MADE, NADE, Ensemble, PixelCNN
-from chainrule.tasks.anomaly import Calibration, anomaly_scores, compressed_nats
+from chainrule.tasks.anomaly import anomaly_scores, compressed_nats
+from chainrule.tasks.calibration import Calibration
 from chainrule.tasks.purify import purify
 from chainrule.testing import randomised
 
@@ -85,20 +86,17 @@ def test_pvalues_of_like_examples_are_uniform() -> None:
     torch.manual_seed(0)
     calibration = Calibration.of(torch.randn(2000))
     assert stats.kstest(calibration.pvalues(torch.randn(2000)).numpy(), "uniform").statistic < 0.05
-    few = Calibration.of(torch.randn(20_000), quantiles=501)
-    assert len(few.log_probs) == 501
-    assert stats.kstest(few.pvalues(torch.randn(2000)).numpy(), "uniform").statistic < 0.05
-    assert calibration.pvalues(torch.tensor([-1e9])).item() == pytest.approx(1 / 2001)
 
 
 def test_the_scores_by_their_definitions() -> None:
     torch.manual_seed(0)
-    train, new, background = torch.randn(50), torch.randn(6), torch.randn(6)
+    train, background = torch.randn(50), torch.randn(6)
+    new = train[:6] + 0.01  # none is less probable than all of them: ranks, and no tail
     calibration = Calibration.of(train)
     assert torch.equal(anomaly_scores("nll", new), -new.double())
     shares = [(1 + sum(float(t) <= float(x) for t in train)) / 51 for x in new]
     got = anomaly_scores("pvalue", new, calibration=calibration)
-    torch.testing.assert_close(got, 1 - torch.tensor(shares, dtype=torch.float64))
+    torch.testing.assert_close(got, -torch.tensor(shares, dtype=torch.float64).log())
     typical = (-new.double() + train.double().mean()).abs()
     torch.testing.assert_close(anomaly_scores("typicality", new, calibration=calibration), typical)
     grouped = (new.double().view(2, 3).mean(1) - train.double().mean()).abs()

@@ -21,7 +21,7 @@ from chainrule.cli import main
 from chainrule.conditionals import Categorical, GaussianMixture
 from chainrule.data import load
 from chainrule.models import PixelCNN
-from chainrule.tasks.anomaly import Calibration
+from chainrule.tasks.calibration import Calibration
 
 LEVELS, CLASSES = 17, 10
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from chainrule.runs import plan as plan
     from chainrule.runs.folder import load as load
     from chainrule.runs.folder import save as save
-    from chainrule.tasks.anomaly import Calibration as Calibration
     from chainrule.tasks.anomaly import anomaly_scores as anomaly_scores
+    from chainrule.tasks.calibration import Calibration as Calibration
     from chainrule.tasks.classify import classify as classify
     from chainrule.tasks.complete import complete as complete
     from chainrule.tasks.complete import completion as completion
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "AutoregressiveModel": "chainrule.model",
     "Bounds": "chainrule.tasks.particles",
-    "Calibration": "chainrule.tasks.anomaly",
+    "Calibration": "chainrule.tasks.calibration",
     "Order": "chainrule.order",
     "anomaly_scores": "chainrule.tasks.anomaly",
     "classify": "chainrule.tasks.classify",

@@ -16,7 +16,8 @@ from chainrule.attacks.classifier import check_outputs
 from chainrule.attacks.methods import WITHIN, attack, device_of
 from chainrule.attacks.words import name_of
 from chainrule.model import AutoregressiveModel
-from chainrule.tasks.anomaly import Calibration, anomaly_scores, compressed_nats
+from chainrule.tasks.anomaly import anomaly_scores, compressed_nats
+from chainrule.tasks.calibration import Calibration
 from chainrule.tasks.evaluate import log_prob
 from chainrule.tasks.purify import purify
 

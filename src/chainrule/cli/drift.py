@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from chainrule.cli.opening import opened_likelihood, print_json, say, source_of
+from chainrule.cli.opening import names_of, opened_likelihood, print_json, say, source_of
 from chainrule.cli.parser import Options, UsageError
 from chainrule.data.write import check_suffix
 from chainrule.kinds.requests import Drifting
@@ -35,7 +35,7 @@ def run_drift(options: Options) -> int:
         rate=options["rate"],
         chunks=CHUNKS if options["chunks"] is None and options["time"] is not None else options["chunks"],
         time=options["time"],
-        ignore=tuple(name.strip() for name in (options["ignore"] or "").split(",") if name.strip()),
+        ignore=names_of(options["ignore"]),
         seed=options["seed"],
         say=lambda line: say([line]),
     )

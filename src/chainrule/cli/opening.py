@@ -68,6 +68,11 @@ def source_of(run: OpenRun, options: Options, limit: int | None = None) -> Sourc
     )
 
 
+def names_of(words: str | None) -> tuple[str, ...]:
+    """The names of columns in ``a, b``."""
+    return tuple(name.strip() for name in (words or "").split(",") if name.strip())
+
+
 def drawing_of(options: dict[str, Any]) -> Drawing:
     """The settings with which values are drawn."""
     return Drawing(**{name: options[name] for name in ("seed", "temperature", "top_k", "top_p", "greedy")})
@@ -87,7 +92,13 @@ def print_json(values: dict[str, Any]) -> None:
 def print_rows(rows: Iterable[dict[str, Any]]) -> None:
     """Print a line of names and values for each row."""
     for row in rows:
-        print("  ".join(f"{name} {f'{each:.4f}' if isinstance(each, float) else each}" for name, each in row.items()))
+        print("  ".join(f"{name} {_shown(each)}" for name, each in row.items()))
+
+
+def _shown(value: Any) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.1e}" if 0 < abs(value) < 1e-3 else f"{value:.4f}"
 
 
 def check_folder(path: Path | None) -> None:

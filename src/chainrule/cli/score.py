@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Iterator
 
 import polars
 import torch
@@ -11,10 +12,17 @@ import torch
 from chainrule.cli.opening import background_of, opened_likelihood, print_json, print_rows, say, source_of
 from chainrule.cli.options import SCORES
 from chainrule.cli.parser import Options, UsageError
+from chainrule.cli.stream import scored_source
 from chainrule.data.write import FRAMES, check_suffix, write_frame
+from chainrule.kinds.items import Items
+from chainrule.model import AutoregressiveModel
 from chainrule.runs import OpenRun
-from chainrule.runs.scores import Pairs, Score, score_tables, scorer, typicality_table
+from chainrule.runs.scores import Pairs, Rule, score_tables, typicality_table
+from chainrule.tasks.calibration import LEAST, Calibration
 from chainrule.words import suggestion
+
+COMPARED = ("pvalue", "typicality")
+"""Scores that compare with calibration examples."""
 
 STRANGEST = 5
 """Items that are named in the terminal."""
@@ -24,8 +32,9 @@ def run_score(options: Options) -> None:
     """Write or print the score of every item, or -log p of every part of the items."""
     _check(options)
     run, model = opened_likelihood(options)
-    kind, out, name = run.kind, options["out"], options["score"] or "nll"
-    source = source_of(run, options, options["n"])
+    kind, out, rule = run.kind, options["out"], Rule(options["rate"], options["fdr"])
+    name = options["score"] or ("nll" if rule == Rule() else "pvalue")
+    source = scored_source(run, options)
     kind.check_parts(options["per"], color=options["color"])
     per = "color" if _coloured(options, kind.has_parts) else options["per"]
     if kind.is_of_parts(per, out):
@@ -37,7 +46,7 @@ def run_score(options: Options) -> None:
             )
         say(kind.score_parts(model, source, per, out))
         return
-    if out is None and not kind.prints_scores and not options["json"]:
+    if out is None and not kind.prints_scores and not options["json"] and source.stream is None:
         raise UsageError(
             "score expects --out, a .csv or .parquet file, or --json, as the run was not fitted on text or recordings"
         )
@@ -45,29 +54,31 @@ def run_score(options: Options) -> None:
         check_suffix(out, FRAMES)
     if name == "complexity" and not kind.compressible:
         raise UsageError("--score complexity expects images, rows of levels, text or recordings, got numbers")
-    calibration = run.calibration(options["calibration"]) if name in ("pvalue", "typicality") else None
+    calibration = _calibration(run, model, options) if name in COMPARED else None
     pairs: Pairs = ((items, None) for items in kind.items(model, source))
     if name == "ratio":
         other, background = background_of(run, options)
         pairs = zip(kind.items(model, source), other.kind.items(background, source), strict=True)
-    if out is None and not options["json"]:
-        _print(run, pairs, scorer(name, calibration))
-        return
     notes: Counter[str] = Counter()
+    if out is None and not options["json"]:
+        _print(run, score_tables(pairs, name, calibration, notes), rule, notes)
+        return
     if options["group"] is not None and calibration is not None:
         table = typicality_table(pairs, calibration, options["group"], notes)
     else:
-        table = polars.concat(table for _, table in score_tables(pairs, scorer(name, calibration), notes))
-    if name == "pvalue":
-        table = table.with_columns(pvalue=1 - polars.col("score")).select(polars.exclude("score"), "score")
+        table = polars.concat(table for _, table in score_tables(pairs, name, calibration, notes))
+    table = rule.applied(table)
     about = {"run": str(options["run"]), "model": type(model).__name__, "score": name, "count": len(table)}
     if out is None:
         print_json(about | {"items": [kind.printed(row) for row in table.iter_rows(named=True)]})
-        say(_counted(notes))
+        say([*rule.words(table), *_counted(notes)])
         return
     write_frame(table, out)
-    say([f"wrote {name} of {len(table)} to {out}; higher is stranger", *_counted(notes)])
-    strangest = table.drop_nulls("score").sort("score", descending=True).head(STRANGEST).iter_rows(named=True)
+    say([f"wrote {name} of {len(table)} to {out}; higher is stranger", *rule.words(table), *_counted(notes)])
+    # Ties are broken by log p, where it is there.
+    by = [column for column in ("score", "log_prob") if column in table.columns]
+    ordered = table.drop_nulls("score").sort(by, descending=[column == "score" for column in by])
+    strangest = ordered.head(STRANGEST).iter_rows(named=True)
     if options["json"]:
         print_json(about | {"out": str(out), "strangest": list(strangest)})
     else:
@@ -87,8 +98,19 @@ def _check(options: Options) -> None:
             options.refuse(name, expects=got)
     if score == "ratio" and options["background"] is None:
         raise UsageError("--score ratio expects --background, a run of `fit --perturb 0.1` on the same data")
-    if score not in ("pvalue", "typicality"):
-        options.refuse("calibration", expects="--score pvalue or typicality, which compare with it")
+    decides = [name for name in ("rate", "fdr") if options[name] is not None]
+    if decides:
+        if len(decides) > 1:
+            raise UsageError("score expects --rate or --fdr, got both")
+        if score not in (None, "pvalue"):
+            raise UsageError(f"--{decides[0]} expects --score pvalue, which it is a share of, got --score {score}")
+        if options["fdr"] is not None and options["out"] is None and not options["json"]:
+            raise UsageError("--fdr expects --out or --json, for it depends on all p-values together")
+    elif score not in COMPARED:
+        for name in ("calibration", "calibrate"):
+            options.refuse(name, expects="--score pvalue or typicality, which compare with it")
+    if options["calibrate"] is not None:
+        options.refuse("calibration", expects="no --calibrate, which names other examples to compare with")
     if options["group"] is not None and options["out"] is None:
         raise UsageError("--group expects --out, a .csv or .parquet file")
 
@@ -99,14 +121,33 @@ def _coloured(options: Options, parts: tuple[str, ...]) -> bool:
     return options["color"] or ("character" in parts and not plain and sys.stdout.isatty())
 
 
-def _print(run: OpenRun, pairs: Pairs, score: Score) -> None:
+def _calibration(run: OpenRun, model: AutoregressiveModel, options: Options) -> Calibration:
+    """What the scores compare with: a split of the run's own data, or the user's own examples."""
+    file, split = options["calibrate"], options["calibration"]
+    if file is None:
+        calibration, where = run.calibration(split), f"the run's {split} examples"
+    else:
+        source = source_of(run, Options({**options, "file": None, "data": file}, typed=()))
+        parts = list(run.kind.items(model, source))
+        whole = [each.log_probs if each.partial is None else each.log_probs[~each.partial] for each in parts]
+        calibration, where = Calibration.of(torch.cat(whole)), f"--calibrate {file}"
+    if (count := len(calibration.log_probs)) < LEAST:
+        raise ValueError(
+            f"p-values expect at least {LEAST} examples to compare with, got {count} ({where}): "
+            "name a file of ordinary examples with --calibrate FILE"
+        )
+    return calibration
+
+
+def _print(run: OpenRun, tables: Iterator[tuple[Items, polars.DataFrame]], rule: Rule, notes: Counter[str]) -> None:
     """Print a JSON object for each item as it is scored, and then all of them together."""
-    notes: Counter[str] = Counter()
     nats, count = 0.0, 0
-    for items, table in score_tables(pairs, score, notes):
-        for row in table.iter_rows(named=True):
+    for items, table in tables:
+        for row in rule.applied(table).iter_rows(named=True):
             print_json(run.kind.printed(row))
-        nats, count = nats + float(table["nats"].sum()), count + int(torch.as_tensor(items.sizes).sum())
+        sys.stdout.flush()  # others may wait for each line
+        sizes = torch.ones(len(table)) if items.sizes is None else torch.as_tensor(items.sizes)
+        nats, count = nats - float((items.log_probs * sizes).sum()), count + int(sizes.sum())
     say([run.kind.total(count, nats), *_counted(notes)])
 
 

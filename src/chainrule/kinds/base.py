@@ -24,7 +24,7 @@ from chainrule.plans import Plan
 from chainrule.tasks.evaluate import Evaluation, log_prob
 from chainrule.tasks.particles import Bounds
 
-EXAMPLES = 2000
+EXAMPLES = 10_000
 """A calibration reads at most this many examples of a split, chosen at random."""
 
 VALUES = 2**21
@@ -54,7 +54,8 @@ class Kind(ABC):
         event_dims: The number of dimensions of a model's event.
         has_parts: The names that ``score --per`` takes, that of a whole item first.
         completes_with: Those of `chainrule.kinds.requests.COMPLETING` that `complete` takes.
-        reads_streams: True if `items` takes lines that come in over time.
+        cross_fits: True if p-values of few examples are worth some more models; see `chainrule.runs.crossfit`.
+        reads_lines: True if `items` takes lines that come in over time.
         keeps_columns: True if scores can be written beside columns of the data.
         compressible: True if a general compressor's size says how complex an item is.
     """
@@ -72,7 +73,8 @@ class Kind(ABC):
     event_dims: ClassVar[int] = 1
     has_parts: ClassVar[tuple[str, ...]] = ()
     completes_with: ClassVar[tuple[str, ...]] = ()
-    reads_streams: ClassVar[bool] = False
+    cross_fits: ClassVar[bool] = False
+    reads_lines: ClassVar[bool] = False
     keeps_columns: ClassVar[bool] = False
     compressible: ClassVar[bool] = True
 

@@ -82,6 +82,11 @@ class Source:
         if self.limit is not None and self.limit < 1:
             raise ValueError(f"n expects at least 1, got {self.limit}")
 
+    @property
+    def name(self) -> str:
+        """The name of the file or folder, in an error."""
+        return "standard input" if self.path is None else self.path.name
+
     def labels(self, names: list[str] | None) -> Tensor | None:
         """The classes ``(N,)`` of the files ``names``, by the folders that they are in; None if one is in none."""
         numbers = {name: number for number, name in enumerate(self.classes)}

@@ -22,6 +22,7 @@ class RowsKind(LevelsKind):
 
     name = "rows"
     formats = RowsFormat
+    cross_fits = True
     same_as = ("image",)  # the shape, which is checked too, distinguishes them
 
     def plan(self, dataset: Dataset, minutes: float, device: str) -> Plan:

@@ -1,9 +1,10 @@
-"""Lines of a stream, such as those of ``tail -f``, as the rows of a table."""
+"""Rows of a table as they come, line by line, such as those of ``tail -f``; and cells that pass beside scores."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import polars
 
@@ -48,6 +49,22 @@ def frames_of(batches: Iterator[list[str]], names: Sequence[str], *, header: boo
             yield polars.DataFrame(rows, schema=dict.fromkeys(found, polars.String), orient="row")
     if pending:
         raise ValueError(f"line {number}: expected a quoted cell to end, got the end of the input")
+
+
+def kept_cells(frame: polars.DataFrame, names: Sequence[str]) -> dict[str, list[Any]]:
+    """The cells of the columns ``names``; dates and times as text.
+
+    Raises:
+        ValueError: If there is no such column.
+    """
+    for name in names:
+        if name not in frame.columns:
+            raise ValueError(
+                f"--keep expects columns of the data ({', '.join(frame.columns[:5])}, ...), got {name!r}"
+                f"{suggestion(name, frame.columns)}"
+            )
+    cells = frame.select(names).with_columns(polars.selectors.temporal().cast(polars.String))
+    return cells.to_dict(as_series=False)
 
 
 def _cells(text: str, delimiter: str, number: int) -> list[str]:

@@ -1,8 +1,10 @@
-"""Log p of the data that a model was fitted on: kept with a run, so that other data can be compared with it."""
+"""Log p of training and validation examples: kept with a run, so that others can be compared with them."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 import safetensors
 import safetensors.torch
@@ -11,17 +13,29 @@ from chainrule.atomic import write_atomically
 from chainrule.data.dataset import Dataset
 from chainrule.kinds import kind_of
 from chainrule.model import AutoregressiveModel
-from chainrule.tasks.anomaly import Calibration
+from chainrule.tasks.calibration import Calibration
 
 FILE = "calibration.safetensors"
-SPLITS = ("train", "valid")
-QUANTILES = 1001
+SPLITS = ("valid", "train")
+RATES = (0.05, 0.01, 0.001)
+"""Shares of ordinary examples, for each of which a run keeps a threshold."""
 
 
 def calibrate(model: AutoregressiveModel, dataset: Dataset) -> dict[str, Calibration]:
-    """Log p of training and validation items, as their kind scores them; at most 1001 quantiles each."""
+    """Log p of training and validation items, as their kind scores them."""
     kind = kind_of(dataset)
-    return {split: Calibration.of(kind.calibration_log_probs(model, dataset, split), QUANTILES) for split in SPLITS}
+    return {split: Calibration.of(kind.calibration_log_probs(model, dataset, split)) for split in SPLITS}
+
+
+def thresholds_of(calibrations: dict[str, Calibration]) -> dict[str, Any]:
+    """What ``config.json`` says of them: the examples of validation, and log p below which new ones are anomalous.
+
+    There is no threshold of a rate for which these are too few.
+    """
+    valid = calibrations["valid"]
+    found = {rate: valid.threshold(rate) for rate in RATES}
+    thresholds = {str(rate): value for rate, value in found.items() if math.isfinite(value)}
+    return {"split": "valid", "examples": len(valid.log_probs), "log_prob_at_rate": thresholds}
 
 
 def write_calibration(calibrations: dict[str, Calibration], folder: Path) -> None:
@@ -31,7 +45,7 @@ def write_calibration(calibrations: dict[str, Calibration], folder: Path) -> Non
 
 
 def read_calibration(folder: str | Path, split: str) -> Calibration:
-    """The calibration by the examples of ``split``, train or valid, of the run in ``folder``.
+    """The calibration by the examples of ``split``, valid or train, of the run in ``folder``.
 
     Raises:
         ValueError: If the run has none, or its file is damaged.

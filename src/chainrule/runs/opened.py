@@ -15,7 +15,7 @@ from chainrule.kinds import Kind, kind_of, kind_of_run
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.runs.calibration import read_calibration
 from chainrule.runs.folder import CONFIG, load, read_config
-from chainrule.tasks.anomaly import Calibration
+from chainrule.tasks.calibration import Calibration
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class OpenRun:
         return spec, {name: self.settings.get(name) for name in data.READING}
 
     def calibration(self, split: str) -> Calibration:
-        """Log p of the examples of ``split``, train or valid, that it was calibrated with.
+        """Log p of the examples of ``split``, valid or train, that it was calibrated with.
 
         Raises:
             ValueError: If the run has none, or its file is damaged.

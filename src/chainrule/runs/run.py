@@ -18,7 +18,8 @@ from chainrule.kinds import kind_of
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.plans.plan import OF_BUDGET
 from chainrule.runs import folder
-from chainrule.runs.calibration import calibrate, write_calibration
+from chainrule.runs.calibration import calibrate, thresholds_of, write_calibration
+from chainrule.runs.crossfit import cross_fitted, folds_of
 from chainrule.runs.finishing import finishing_seconds
 from chainrule.runs.settings import (
     Settings,
@@ -97,21 +98,34 @@ def run(
         least, most = (60 * minutes * share for share in FINISHING)
         seconds = min(most, max(least, finishing_seconds(settings, dataset)))
         deadline = max(started + 60 * minutes - seconds, time.monotonic() + 1)
+    folds = folds_of(settings, dataset)
     if not check_members(settings, dataset):
-        return _run_one(settings, dataset, out, deadline, resume=resume, extend=extend, verbose=verbose)
+        ends = share_of(deadline, 1 + folds)
+        return _run_one(settings, dataset, out, ends, deadline, resume=resume, extend=extend, verbose=verbose)
     if _resumes(settings, out, resume) and not extend:
         own = model_class(settings["model"])
         return Run(folder.load(out, classes={own.__name__: own}), dataset, out, folder.read_config(out))
     members, runs = member_settings(settings), []
     for i, member in enumerate(members):
         label = f"member {i + 1} of {len(members)}: "
-        ends = share_of(deadline, len(members) - i)
+        ends = share_of(deadline, len(members) - i + folds)
         where = out / "members" / str(i)
-        runs.append(_run_one(member, dataset, where, ends, resume=resume, extend=extend, verbose=verbose, label=label))
-    return _together(runs, settings, dataset, out, choose=choose, verbose=verbose)
+        runs.append(
+            _run_one(member, dataset, where, ends, ends, resume=resume, extend=extend, verbose=verbose, label=label)
+        )
+    return _together(runs, settings, dataset, out, deadline, choose=choose, verbose=verbose)
 
 
-def _together(runs: list[Run], settings: Settings, dataset: Dataset, out: Path, *, choose: bool, verbose: bool) -> Run:
+def _together(
+    runs: list[Run],
+    settings: Settings,
+    dataset: Dataset,
+    out: Path,
+    deadline: float,
+    *,
+    choose: bool,
+    verbose: bool,
+) -> Run:
     """The ensemble of the members' runs, or the first of them alone."""
     members = [require_likelihood(done.model) for done in runs]
     ensemble: AutoregressiveModel = models.Ensemble(models=members, variants=settings.get("variants", 1))
@@ -130,13 +144,14 @@ def _together(runs: list[Run], settings: Settings, dataset: Dataset, out: Path, 
         "valid_nats_of_members": valid.member_nats,
         "independent_valid_nats": kind_of(dataset).independent_nats(dataset, ensemble),
     }
-    return _finish(ensemble, settings, dataset, out, record, verbose=verbose)
+    return _finish(ensemble, settings, dataset, out, record, deadline, verbose=verbose)
 
 
 def _run_one(
     settings: Settings,
     dataset: Dataset,
     out: Path,
+    ends: float,
     deadline: float,
     *,
     resume: bool,
@@ -144,13 +159,13 @@ def _run_one(
     verbose: bool,
     label: str = "",
 ) -> Run:
-    """Fit one model."""
+    """Fit one model until ``ends``, and calibrate it until the ``deadline``."""
     model = build(settings, dataset)
     if _resumes(settings, out, resume) and not extend:
         config = folder.read_config(out)
         own = {type(model).__name__: type(model)}
         return Run(folder.load(out, classes=own), dataset, out, config)
-    training = training_until(deadline, settings, dataset)
+    training = training_until(ends, settings, dataset)
     if is_first_process():
         out.mkdir(parents=True, exist_ok=True)
         folder.write_config(model, out, settings=settings, data=dataset.provenance)
@@ -170,7 +185,7 @@ def _run_one(
         record |= {"valid_loss": fitted.best_nats}
     if is_first_process():
         plots.training_curve(fitted.history, out / "training.png", loss_unit_of(model))
-    return _finish(model, settings, dataset, out, record, member=bool(label), verbose=verbose)
+    return _finish(model, settings, dataset, out, record, deadline, member=bool(label), verbose=verbose)
 
 
 def _finish(
@@ -179,6 +194,7 @@ def _finish(
     dataset: Dataset,
     out: Path,
     record: Settings,
+    deadline: float,
     *,
     verbose: bool,
     member: bool = False,
@@ -186,11 +202,17 @@ def _finish(
     """Save the model and its record; unless it is the member of an ensemble, calibrate it and draw samples."""
     if not is_first_process():
         return Run(model.cpu(), dataset, out, {"training": record})
+    more: dict[str, Any] = {}
     if isinstance(model, AutoregressiveModel) and not member:
         if verbose:
             print("scoring examples for the calibration, and drawing samples", file=sys.stderr, flush=True)
-        write_calibration(calibrate(model.to(record["device"]), dataset), out)
-    folder.save(model.cpu(), out, settings=settings, data=dataset.provenance, training=record)
+        calibrations = calibrate(model.to(record["device"]), dataset)
+        if folds_of(settings, dataset):
+            rows = cross_fitted(settings, dataset, model, record["steps"], deadline)
+            calibrations["valid"] = calibrations["valid"].joined(rows)
+        write_calibration(calibrations, out)
+        more = {"calibration": thresholds_of(calibrations)}
+    folder.save(model.cpu(), out, settings=settings, data=dataset.provenance, training=record, **more)
     if isinstance(model, AutoregressiveModel) and not member:
         kind_of(dataset).leave_samples(model, dataset, out)
     return Run(model, dataset, out, folder.read_config(out))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ import torch
 from torch import Tensor
 
 from chainrule.kinds.items import Items
-from chainrule.tasks.anomaly import Calibration, anomaly_scores
+from chainrule.tasks.anomaly import anomaly_scores
+from chainrule.tasks.calibration import Calibration, check_rate, discoveries
 
 Pairs = Iterator[tuple[Items, Items | None]]
 """Items, and the same items under a background model, if there is one."""
@@ -21,11 +23,49 @@ Pairs = Iterator[tuple[Items, Items | None]]
 Score = Callable[[Items, Items | None], Tensor]
 """Computes the scores ``(k,)`` of items, from them and the same items under a background model; NaN for no score."""
 
+SMALLER = "the last group has only {} items, so its score varies more"
 EMPTY = "{} scores are empty, because they would compare with log p of whole rows"
+BEYOND = "{} are less probable than all of the %d calibration examples: their p-values are of %s"
 
 
-def scorer(name: str, calibration: Calibration | None) -> Score:
-    """The score ``name``; ``pvalue`` and ``typicality`` compare with ``calibration``, and only whole items."""
+@dataclass(frozen=True)
+class Rule:
+    """Which items are anomalous, by their p-values: at most ``rate`` of ordinary items, or of those named (``fdr``).
+
+    Raises:
+        ValueError: If a share is not in (0, 1).
+    """
+
+    rate: float | None = None
+    fdr: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, share in {"rate": self.rate, "fdr": self.fdr}.items():
+            if share is not None:
+                check_rate(name, share)
+
+    def applied(self, table: polars.DataFrame) -> polars.DataFrame:
+        """The table with a column ``anomalous``, if there is a rule; empty where there is no p-value."""
+        if self.rate is not None:
+            return table.with_columns(anomalous=polars.col("pvalue") <= self.rate)
+        if self.fdr is None:
+            return table
+        pvalues = torch.tensor(table["pvalue"].fill_null(1.0).to_list(), dtype=torch.float64)
+        found = polars.Series(discoveries(pvalues, self.fdr).tolist(), dtype=polars.Boolean)
+        return table.with_columns(anomalous=polars.when(polars.col("pvalue").is_not_null()).then(found))
+
+    def words(self, table: polars.DataFrame) -> list[str]:
+        """How many are anomalous, in a sentence; none if there is no rule."""
+        if self.rate is not None:
+            share = f"of ordinary ones, {self.rate:.2%} are, at most"
+        elif self.fdr is not None:
+            share = f"of these, {self.fdr:.2%} are ordinary, at most, on average"
+        else:
+            return []
+        return [f"{table['anomalous'].sum()} of {len(table)} are anomalous; {share}"]
+
+
+def _scorer(name: str, calibration: Calibration | None) -> Score:
 
     def score(items: Items, background: Items | None) -> Tensor:
         scores = anomaly_scores(
@@ -40,23 +80,33 @@ def scorer(name: str, calibration: Calibration | None) -> Score:
     return score
 
 
-def score_tables(pairs: Pairs, score: Score, notes: Counter[str]) -> Iterator[tuple[Items, polars.DataFrame]]:
+def score_tables(
+    pairs: Pairs, name: str, calibration: Calibration | None, notes: Counter[str]
+) -> Iterator[tuple[Items, polars.DataFrame]]:
     """Items, some at a time, and the table of their scores: number, names, nats of sequences, log_prob and score.
 
     Args:
         pairs: The items.
-        score: See `scorer`.
+        name: The score; of ``pvalue``, the table has the p-values too.
+        calibration: What ``pvalue`` and ``typicality`` compare with; only whole items are.
         notes: The notes on all items are added up here.
     """
     first = 1
+    score = _scorer(name, calibration)
     for items, background in pairs:
         scores = score(items, background)
         notes.update(items.notes)
         notes[EMPTY] += int(scores.isnan().sum())
+        if name == "pvalue" and calibration is not None:
+            beyond = calibration.beyond(items.log_probs) & ~scores.isnan()
+            notes[BEYOND % (len(calibration.log_probs), calibration.tail)] += int(beyond.sum())
         columns: dict[str, Any] = {"number": range(first, first + len(scores)), **items.names}
         if items.sizes is not None:
             columns["nats"] = (-items.log_probs * items.sizes).numpy()
-        columns |= {"log_prob": items.log_probs.numpy(), "score": scores.numpy()}
+        columns["log_prob"] = items.log_probs.numpy()
+        if name == "pvalue":
+            columns["pvalue"] = (-scores).exp().numpy()
+        columns["score"] = scores.numpy()
         first += len(scores)
         yield items, polars.DataFrame(columns).fill_nan(None)
 
@@ -64,16 +114,24 @@ def score_tables(pairs: Pairs, score: Score, notes: Counter[str]) -> Iterator[tu
 def typicality_table(pairs: Pairs, calibration: Calibration, group: int, notes: Counter[str]) -> polars.DataFrame:
     """The typicality of ``group`` neighbours taken together, a row for each group: first, last and score.
 
+    The last group has what is left.
+
     Raises:
-        ValueError: If the items do not make whole groups.
+        ValueError: If ``group`` is below 1.
     """
+    if group < 1:
+        raise ValueError(f"group expects at least 1, got {group}")
     parts = [items for items, _ in pairs]
-    scores = calibration.typicality(torch.cat([items.log_probs for items in parts]), group)
     for items in parts:
         notes.update(items.notes)
+    groups = torch.cat([items.log_probs for items in parts]).split(group)
+    scores = torch.cat([calibration.typicality(own, len(own)) for own in groups])
     if parts[0].partial is not None:
-        partial = torch.cat([torch.as_tensor(items.partial) for items in parts]).view(-1, group).any(1)
+        partials = torch.cat([torch.as_tensor(items.partial) for items in parts]).split(group)
+        partial = torch.stack([own.any() for own in partials])
         scores = scores.masked_fill(partial, math.nan)
         notes[EMPTY] += int(partial.sum())
-    first = np.arange(len(scores)) * group + 1
-    return polars.DataFrame({"first": first, "last": first + group - 1, "score": scores.numpy()}).fill_nan(None)
+    last = np.cumsum([len(own) for own in groups])
+    notes[SMALLER] += len(groups[-1]) % group
+    first = np.concatenate([[1], last[:-1] + 1])
+    return polars.DataFrame({"first": first, "last": last, "score": scores.numpy()}).fill_nan(None)

@@ -1,10 +1,9 @@
-"""Anomaly scores: the distance of an example from those that a model was fitted on. Higher is more anomalous.
+"""Anomaly scores of examples. Higher is more anomalous.
 
-They compare log p(x) of an example with log p(x_1), ..., log p(x_N) of training examples:
+Some compare log p(x) of an example with log p(x_1), ..., log p(x_N) of calibration examples:
 
 - nll: -log p(x);
-- pvalue: 1 - (1 + #{i: log p(x_i) <= log p(x)}) / (N + 1), one less PixelDefend's p-value, which is uniform for
-  examples from the distribution of the training examples;
+- pvalue: -log of the p-value, in nats: see `chainrule.tasks.calibration`;
 - typicality: ``|-log p(x) - mean of -log p(x_i)|``, because examples that are too probable are strange too;
 - ratio: log p_0(x) - log p(x), where p_0 is a background model, which knows what all data of the kind have in common;
 - complexity: -log p(x) less the nats of a compressor, because simple examples are probable whatever they show.
@@ -22,7 +21,6 @@ from __future__ import annotations
 
 import math
 import zlib
-from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -30,59 +28,11 @@ import torch
 from torch import Tensor
 
 from chainrule.conditionals.base import check_integers
+from chainrule.tasks.calibration import Calibration
 
 Given = TypeVar("Given")
 
 SCORES = ("nll", "pvalue", "typicality", "ratio", "complexity")
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """The distribution of log p over training examples.
-
-    Attributes:
-        log_probs: Log p of some of them, or quantiles of it at even shares, ascending, ``(N,)`` float64.
-
-    Raises:
-        ValueError: If there are none, or they don't ascend; see `of`.
-    """
-
-    log_probs: Tensor
-
-    def __post_init__(self) -> None:
-        values = self.log_probs
-        if values.dim() != 1 or len(values) == 0 or not bool((values[1:] >= values[:-1]).all() & ~values.isnan().any()):
-            raise ValueError("a calibration expects ascending log-probabilities of at least one example, got others")
-
-    @classmethod
-    def of(cls, log_probs: Tensor, quantiles: int | None = None) -> Calibration:
-        """Build it from log p of examples ``(N,)``, thinned out to at most ``quantiles`` numbers."""
-        values = log_probs.double().flatten().sort().values.cpu()
-        if quantiles is not None and len(values) > quantiles:
-            values = values[torch.linspace(0, len(values) - 1, quantiles).round().long()]
-        return cls(values)
-
-    def pvalues(self, log_probs: Tensor) -> Tensor:
-        """The rank-based p-value of each of ``log_probs`` ``(B,)``, in (0, 1]; small is anomalous.
-
-        >>> Calibration.of(torch.tensor([-3.0, -2.0, -1.0])).pvalues(torch.tensor([-9.0, -2.0, 0.0]))
-        tensor([0.2500, 0.7500, 1.0000], dtype=torch.float64)
-        """
-        if bool(log_probs.isnan().any()):
-            raise ValueError("a p-value expects log-probabilities, got NaN")
-        below = torch.searchsorted(self.log_probs, log_probs.double().cpu().contiguous(), right=True)
-        return (1 + below.double()) / (len(self.log_probs) + 1)
-
-    def typicality(self, log_probs: Tensor, group: int = 1) -> Tensor:
-        """``|mean of -log p of a group - that of training|``, ``(B / group,)`` nats; the groups are neighbours.
-
-        Raises:
-            ValueError: If the examples do not make whole groups.
-        """
-        if group < 1 or len(log_probs) % group:
-            raise ValueError(f"group expects a divisor of {len(log_probs)}, the number of examples, got {group}")
-        means = log_probs.double().cpu().view(-1, group).mean(1)
-        return (means - self.log_probs.mean()).abs()
 
 
 def anomaly_scores(
@@ -109,7 +59,7 @@ def anomaly_scores(
     if score == "nll":
         return -log_probs
     if score == "pvalue":
-        return 1 - _needed(calibration, score, "a calibration").pvalues(log_probs)
+        return -_needed(calibration, score, "a calibration").log_pvalues(log_probs)
     if score == "typicality":
         return _needed(calibration, score, "a calibration").typicality(log_probs)
     if score == "ratio":

@@ -21,7 +21,7 @@ from torch.distributions import Distribution
 
 from chainrule.abilities import components_of
 from chainrule.model import AutoregressiveModel
-from chainrule.tasks.anomaly import Calibration
+from chainrule.tasks.calibration import Calibration
 from chainrule.tasks.evaluate import log_prob
 from chainrule.tasks.sample import drawing
 from chainrule.walk import walk
