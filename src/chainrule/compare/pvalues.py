@@ -106,4 +106,4 @@ def stranger_share(old: Values, new: Values) -> float:
 
 def _expected(counts: NDArray[np.int64], old: Values, new: Values) -> Values:
     """The numbers of values that are expected in the smaller of two samples, of ``counts`` in both together."""
-    return np.asarray(counts, np.float64) * (min(len(old), len(new)) / (len(old) + len(new)))
+    return np.asarray(counts, np.float64) * (min(len(old), len(new)) / max(1, len(old) + len(new)))
