@@ -90,7 +90,7 @@ def tested(run: Path, new: Frame, old: Frame | None) -> dict[str, Any]:
             frame.write_csv(file)
             sources.append(Source(path=file, load=opened.dataset, split="test", settings=opened.settings))
     old_source = sources[1] if old is not None else None
-    request = Drifting(sources[0], old_source, RATE, None, None, (), 0, lambda line: None)
+    request = Drifting(sources[0], old_source, RATE)
     return drift(opened, request)
 
 

@@ -186,13 +186,13 @@ class Drifting:
     """
 
     new: Source
-    old: Source | None
-    rate: float
-    chunks: int | None
-    time: str | None
-    ignore: tuple[str, ...]
-    seed: int
-    say: Callable[[str], None]
+    old: Source | None = None
+    rate: float = 0.05
+    chunks: int | None = None
+    time: str | None = None
+    ignore: tuple[str, ...] = ()
+    seed: int = 0
+    say: Callable[[str], None] = lambda line: None
 
     @property
     def held_out(self) -> tuple[str, ...]:
