@@ -31,6 +31,9 @@ from chainrule.compare.table import Table, Values
 LEAST = 20
 """Rows of each sort that the tests need."""
 
+SURE = 1e-10
+"""Columns whose p-values are below this are sorted by how much they changed."""
+
 
 @dataclass(frozen=True)
 class ColumnPair:
@@ -195,7 +198,7 @@ def _likelihood(pair: Pair) -> dict[str, Any]:
 
 
 def _columns(columns: Sequence[ColumnPair], found: Tested, rate: float) -> list[dict[str, Any]]:
-    """A record of each column: its marginals, its adjusted p-values and what moved; the most moved first."""
+    """A record of each column: its marginals, its adjusted p-values and what moved, sorted by `_place`."""
     records = []
     for column, tests, moved in zip(columns, found.columns, found.moved(rate), strict=True):
         (record,) = marginals(column.old, column.new)
@@ -203,7 +206,13 @@ def _columns(columns: Sequence[ColumnPair], found: Tested, rate: float) -> list[
         if column.old_nats is not None and column.new_nats is not None:
             record["nats"] = [_mean(column.old_nats), _mean(column.new_nats)]
         records.append(record)
-    return sorted(records, key=lambda record: (not record["moved"], record["pvalue"], -(record["difference"] or 0)))
+    return sorted(records, key=_place)
+
+
+def _place(record: dict[str, Any]) -> tuple[bool, bool, float, float]:
+    """The key by which columns are sorted: those that moved, those of them whose own values did, the surest first."""
+    moved, difference = record["moved"], record["difference"]
+    return not moved, moved == ["given"], max(record["pvalue"], SURE), -(difference or 0)
 
 
 def _named(columns: Sequence[ColumnPair], found: Tested, rate: float) -> list[str]:

@@ -89,7 +89,7 @@ def _given(column: dict[str, Any]) -> str:
     if "given" not in column["moved"]:
         return ""
     old, new = (number(nats) for nats in column["nats"])
-    return f"given the columns before it {old} -> {new} nats"
+    return f"goes otherwise with the columns before it, {old} -> {new} nats"
 
 
 def _chunks(figures: dict[str, Any]) -> list[str]:
