@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from io import BufferedIOBase
+from typing import BinaryIO
 
 from chainrule.cli.opening import names_of, source_of
 from chainrule.cli.parser import Options, UsageError
@@ -40,10 +40,11 @@ def scored_source(run: OpenRun, options: Options) -> Source:
                    stream=lines, keep=keep)  # fmt: skip
 
 
-def incoming_lines(file: BufferedIOBase, encoding: str) -> Iterator[list[str]]:
+def incoming_lines(file: BinaryIO, encoding: str) -> Iterator[list[str]]:
     """The lines of ``file`` with their ends, as many at once as are there, without waiting for more."""
     rest, first = b"", True
-    while chunk := file.read1(READ_BYTES):
+    read = getattr(file, "read1", file.read)
+    while chunk := read(READ_BYTES):
         *lines, rest = (rest + chunk).split(b"\n")
         texts = [line.decode(encoding, errors="surrogateescape") + "\n" for line in lines]
         if texts and first:

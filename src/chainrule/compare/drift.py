@@ -114,7 +114,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Tested:
+class PValues:
     """The p-values of old and new rows.
 
     Attributes:
@@ -140,13 +140,13 @@ class Tested:
         return [[name for name, pvalue in tests.items() if pvalue <= own] for tests in self.columns]
 
 
-def tested(pair: Pair) -> Tested:
+def pvalues_of(pair: Pair) -> PValues:
     """Test old against new rows."""
     raw = [column.pvalues() for column in pair.columns]
     flat = [pvalue for tests in raw for pvalue in tests.values()]
     adjusted = iter(false_discovery_control(flat).tolist() if flat else ())
     new = pair.new[~np.isnan(pair.new)]
-    return Tested(numbers_pvalue(pair.old, new), [dict(zip(tests, adjusted, strict=False)) for tests in raw])
+    return PValues(numbers_pvalue(pair.old, new), [dict(zip(tests, adjusted, strict=False)) for tests in raw])
 
 
 def drift_figures(pair: Pair, *, rate: float = 0.05, chunks: int | None = None) -> dict[str, Any]:
@@ -166,8 +166,8 @@ def drift_figures(pair: Pair, *, rate: float = 0.05, chunks: int | None = None) 
     """
     if not 0 < rate < 1:
         raise ValueError(f"rate expects a share of false alarms between 0 and 1, such as 0.05, got {rate:g}")
-    whole = tested(pair)
-    parts = [(rows, part, tested(part)) for rows, part in pair.chunks(chunks)] if chunks is not None else []
+    whole = pvalues_of(pair)
+    parts = [(rows, part, pvalues_of(part)) for rows, part in pair.chunks(chunks)] if chunks is not None else []
     own = rate / 2 if parts else rate
     adjusted = false_discovery_control([test.pvalue for *_, test in parts]).tolist() if parts else []
     pvalue = min(1.0, 2 * min(whole.pvalue, *adjusted)) if parts else whole.pvalue
@@ -197,7 +197,7 @@ def _likelihood(pair: Pair) -> dict[str, Any]:
     }
 
 
-def _columns(columns: Sequence[ColumnPair], found: Tested, rate: float) -> list[dict[str, Any]]:
+def _columns(columns: Sequence[ColumnPair], found: PValues, rate: float) -> list[dict[str, Any]]:
     """A record of each column: its marginals, its adjusted p-values and what moved, sorted by `_place`."""
     records = []
     for column, tests, moved in zip(columns, found.columns, found.moved(rate), strict=True):
@@ -215,7 +215,7 @@ def _place(record: dict[str, Any]) -> tuple[bool, bool, float, float]:
     return not moved, moved == ["given"], max(record["pvalue"], SURE), -(difference or 0)
 
 
-def _named(columns: Sequence[ColumnPair], found: Tested, rate: float) -> list[str]:
+def _named(columns: Sequence[ColumnPair], found: PValues, rate: float) -> list[str]:
     """The names of the columns that moved, the most moved first."""
     moved = zip(columns, found.columns, found.moved(rate), strict=True)
     pvalues = {column.old.names[0]: min(tests.values()) for column, tests, names in moved if names}

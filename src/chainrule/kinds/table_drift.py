@@ -88,8 +88,9 @@ def table_drift(schema: TableSchema, model: AutoregressiveModel, request: Drifti
     moments = _moments(schema, every, new) | ({request.time} if request.time is not None else set())
     left_out = moments | set(request.ignore)
     request.say(f"scoring {len(new.x):,} new and {len(held_out.x):,} old rows")
-    blind = [_blind(schema, rows, every, left_out, request.seed + i) for i, rows in enumerate((held_out, new))]
-    pair = _pair(schema, model, (every, *blind), left_out, request)
+    held_out = _blind(schema, held_out, every, left_out, request.seed)
+    new = _blind(schema, new, every, left_out, request.seed + 1)
+    pair = _pair(schema, model, (every, held_out, new), left_out, request)
     figures = drift_figures(pair, rate=request.rate, chunks=request.chunks)
     for chunk in figures["chunks"]:
         ends = chunk["first"] - 1, chunk["last"] - 1
@@ -236,10 +237,10 @@ def _pair(
             continue
         own = schema.used[index] if index < len(schema.used) else None
         rare = own is not None and isinstance(own.codec, Categories) and bool(own.codec.rare)
-        pair = ColumnPair(*(coded[sort].columns(np.array([index])) for sort in ("held_out" if rare else "old", "new")))
+        before, after = (coded[sort].columns(np.array([index])) for sort in ("held_out" if rare else "old", "new"))
+        pair = ColumnPair(before, after)
         columns.append(pair if own is None else pair.given(*(cells[:, index] for cells in nats)))
-    before, after = (_row_nats(cells[:, tested]) for cells in nats)
-    return Pair(before, after, columns)
+    return Pair(_row_nats(nats[0][:, tested]), _row_nats(nats[1][:, tested]), columns)
 
 
 def _frame(schema: TableSchema, rows: Rows) -> polars.DataFrame:
@@ -281,5 +282,5 @@ def _cell_nats(schema: TableSchema, model: AutoregressiveModel, x: NDArray[np.fl
 
 def _row_nats(cells: Values) -> Values:
     """-log p of rows, infinite where a cell's is; NaN for other rows with a cell that has none."""
-    unseen: NDArray[np.bool_] = np.asarray(np.isinf(cells)).any(axis=1)
+    unseen = np.max(np.isinf(cells), axis=1)
     return np.where(unseen, np.inf, np.where(unseen[:, None], 0.0, cells).sum(axis=1))
