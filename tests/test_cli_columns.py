@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars
@@ -154,10 +155,20 @@ def test_a_frame_goes_in_and_comes_out() -> None:
     back = data.frame(data.train[:])
     assert isinstance(back, polars.DataFrame)
     assert back.schema == frame.drop("list", "bytes").schema
+    assert data.encode(back).isclose(data.train[:], equal_nan=True).all()
     with pytest.raises(ValueError, match=r"a name, a path, or a frame of polars or pandas, got list"):
         chainrule.data.load([1, 2])  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"expected no levels with a frame"):
         chainrule.data.load(frame, levels=3)
+
+
+def test_a_run_of_a_frame_goes_on(tmp_path: Path) -> None:
+    frame = polars.DataFrame({"a": RANDOM.rand(ROWS), "b": RANDOM.choice(["x", "y"], ROWS)}).lazy()
+    settings: dict[str, Any] = {"out": tmp_path / "run", "model": "FVSBN", "verbose": False}
+    chainrule.fit(frame, max_steps=5, **settings)
+    longer = chainrule.fit(frame, max_steps=9, resume=True, **settings)
+    assert longer.config["training"]["steps"] == 9
+    assert longer.dataset.name == "frame"
 
 
 def test_one_extreme_row_does_not_stop_a_file(tmp_path: Path) -> None:
@@ -192,3 +203,17 @@ def test_schema_and_fit_agree_on_cells_of_several_lines(tmp_path: Path, capsys: 
     (tmp_path / "t.csv").write_text("\n".join(["text,number", *lines]))
     assert main(["schema", str(tmp_path / "t.csv"), "--out", str(tmp_path / "s.yaml")]) == 0
     assert r"2: a\nc, b\nc" in capsys.readouterr().out
+
+
+def test_schema_shows_the_words_that_are_read_as_empty(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f"{['NA', 'DE', 'FR'][i % 3]},{['?', 'n/a', '-', '', *'123456'][i % 10]},{i}.5" for i in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join(["country,count,width", *rows]))
+    assert main(["schema", str(tmp_path / "t.csv")]) == 0
+    country, count, width = capsys.readouterr().out.splitlines()
+    assert country.endswith("may be missing  (as in DE, FR; read as empty: NA)")
+    assert count.endswith("(as in 1, 2, 3; read as empty: - ? n/a)")
+    assert "read as empty" not in width
+    schema = {"columns": {"country": {"kind": "category", "gaps": []}, "count": "integer", "width": "real"}}
+    columns = chainrule.data.load(tmp_path / "t.csv", schema=schema).format.columns  # type: ignore[attr-defined]
+    assert columns[0].categories == ("DE", "FR", "NA")
+    assert [column.missing for column in columns] == [False, True, False]

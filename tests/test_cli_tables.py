@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +75,30 @@ def test_cells_that_are_unknown_are_summed_out(run: Path, tmp_path: Path, capsys
         x = schema.encode(frame.with_columns(colour=polars.lit(colour)), "gaps")
         joints.append(last.log_prob(torch.from_numpy(x)).detach())
     np.testing.assert_allclose(got, torch.stack(joints).logsumexp(0).numpy(), rtol=1e-4)
+
+
+def test_a_row_that_decides_the_mean_is_named(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    people = polars.read_csv(run.parent / "people.csv", infer_schema=False).head(40)
+    people.write_csv(tmp_path / "usual.csv")
+    extreme = polars.when(polars.int_range(40) == 16).then(polars.lit("1e300")).otherwise("income").alias("income")
+    people.with_columns(extreme).write_csv(tmp_path / "odd.csv")
+    assert main(["evaluate", str(run), str(tmp_path / "usual.csv")]) == 0
+    assert "warning" not in capsys.readouterr().out
+    assert main(["evaluate", str(run), str(tmp_path / "odd.csv")]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert re.match(
+        r"warning: number 17 has .* nats, more than all others together, most of it by column 'income'", last
+    )
+    assert main(["evaluate", str(run), str(tmp_path / "odd.csv"), "--json"]) == 0
+    outlier = json.loads(capsys.readouterr().out)["outlier"]
+    usual = people.filter(polars.int_range(40) != 16)
+    usual.write_csv(tmp_path / "usual.csv")
+    assert main(["evaluate", str(run), str(tmp_path / "usual.csv"), "--json"]) == 0
+    assert outlier["index"] == 16
+    assert outlier["others_nats"] == pytest.approx(json.loads(capsys.readouterr().out)["nats"], rel=1e-5)
+    polars.DataFrame({"smokes": ["maybe"]}).write_csv(tmp_path / "odd.csv")
+    line = refused(capsys, "complete", str(run), str(tmp_path / "odd.csv"), "--out", str(tmp_path / "x.csv"))
+    assert "got 'maybe': correct it, or fit with a --schema of kind: category" in line
 
 
 def test_complete_fills_the_gaps_and_keeps_the_rest(run: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from chainrule.data.codecs import CODECS, Categories, Codec, Identifiers
 from chainrule.data.codecs.categories import find_categories
-from chainrule.data.codecs.find import find_codec
+from chainrule.data.codecs.find import find_codec, find_codec_of_kind
 
 pytestmark = pytest.mark.quick
 
@@ -39,6 +39,13 @@ TEXTS: list[tuple[str, list[str], list[float]]] = [
     ("real", ["1.234,50", "12,00"], [1234.5, 12]),
     ("real", ["$1,234.50", "-$3.00"], [1234.5, -3]),
     ("real", ["€ 3,50", "€ 4,00"], [3.5, 4]),
+    ("real", ["(1,234.50)", "12.00", "1,000.25"], [-1234.5, 12, 1000.25]),
+    ("real", ["($1,234.50)", "$12.00"], [-1234.5, 12]),
+    ("real", ["$ (1,234.50)", "$ 12.00"], [-1234.5, 12]),
+    ("real", ["(1.5)%", "12.0%"], [-1.5, 12]),
+    ("integer", ["(12)", "7", "0"], [-12, 7, 0]),
+    ("real", ["(12.5%)", "7.0%"], [-12.5, 7]),
+    ("real", ["120.5%", "7.0%", "1000.0%"], [120.5, 7, 1000]),
     ("boolean", ["yes", "no", "yes"], [1, 0, 1]),
     ("boolean", ["TRUE", "FALSE"], [1, 0]),
     ("boolean", ["On", "Off"], [1, 0]),
@@ -79,6 +86,18 @@ def test_text_becomes_numbers_and_comes_back_as_it_was(kind: str, cells: list[st
     assert typed.write(np.array(numbers)).to_list() == cells
     with_gap = codec.read(polars.Series([*cells, None, "", "NA"]))
     assert with_gap.to_list() == [*numbers, None, None, None]
+
+
+def test_parentheses_that_are_no_negative_numbers() -> None:
+    assert found(["(1)", "(2)", "(3)"])[0] == "category"  # labels: no number is without
+    assert found(["main road (5)", "side road (7)", "main road"])[0] == "category"
+    _, _, note = found(["(1,234.50)", "12.00"])
+    assert note == "numbers are read as in (1,234.5) for -1234.5"
+    with pytest.raises(ValueError, match=r"as most of its cells are, got 'oops' in row 4: correct it"):
+        found(["(1.50)", "2.00", "3.25", "oops"])
+    kind, codec, _ = found(["$(5.00)", "$7.25", "$(6.50)"])  # the prefix may stand before them
+    assert kind == "real"
+    assert codec.read(polars.Series(["$(5.00)", "($5.00)", "-$5.00"])).to_list() == [-5, -5, -5]
 
 
 BERLIN = polars.Series([dt.datetime(2020, 3, 29, 0, 30), dt.datetime(2020, 3, 29, 4, 30)])
@@ -133,8 +152,11 @@ def test_cells_that_cannot_be_read_are_nan(kind: str) -> None:
 @pytest.mark.parametrize(
     ("strays", "message"),
     [
-        ([*map(str, range(9)), "oops"], "expects numbers, .*, got 'oops': correct it, or write a --schema with gaps"),
-        ([*map(str, range(9)), "oops", "x", "oops"], "got 'oops', 'x' in 3 cells: correct them"),
+        (
+            [*map(str, range(9)), "oops"],
+            "expects numbers, .*, got 'oops' in row 10: correct it, or write a --schema with gaps",
+        ),
+        ([*map(str, range(9)), "oops", "x", "oops"], "got 'oops', 'x' in 3 cells, the first in row 10: correct them"),
         ([*(f"${i}.50" for i in range(9)), "none of it"], "expects numbers, .* got 'none of it'"),
         ([*(f"{i},5" for i in range(9)), "1.5.2"], r"expects numbers, .* got '1\.5\.2'"),
         ([*(f"{i}%" for i in range(9)), "12"], "expects numbers|^$"),
@@ -146,6 +168,23 @@ def test_one_bad_cell_is_named(strays: list[str], message: str) -> None:
         return
     with pytest.raises(ValueError, match=message):
         found(strays)
+
+
+@pytest.mark.parametrize("pair", ["Yes No", "true false", "Y N", "1 0"])
+def test_one_word_among_booleans_is_named(pair: str) -> None:
+    words = [*(pair.split() * 20), "", "maybe"]
+    cells = polars.Series("c", words)
+    with pytest.raises(
+        ValueError, match=r"expects booleans, as the schema says, got 'maybe' in row 42: correct it, or"
+    ):
+        find_codec_of_kind(cells, np.arange(42), "boolean", {}, text=True)
+    if pair != "1 0":  # numbers, if nobody says otherwise
+        kind, _, note = found(words)
+        assert (kind, note) == (
+            "category",
+            f"a category, and not {' or '.join(pair.lower().split())}, as row 42 has 'maybe'",
+        )
+    assert found(["Yes", "No", "maybe"])[2] == ""
 
 
 @pytest.mark.parametrize("word", ["n/a", "N/A", "#N/A", "NULL", "-", ".", "?", "", " ", "nan", "NA", "None"])
@@ -163,9 +202,37 @@ def test_some_words_are_values_where_the_others_say_so() -> None:
     assert "NA" in codec.categories
     assert "NA is read as a value" in note
     assert codec.read(polars.Series(["", "NA"])).null_count() == 1
+    cells = polars.Series("c", ["DE", "NA", "FR", "", "IT", "GB", "ES"])
+    assert find_codec_of_kind(cells, np.arange(7), "category", {}, text=True) == codec
     _, strand, _ = found(["+", "-", "+"])
     assert isinstance(strand, Categories)
     assert strand.categories == ("+", "-")
+
+
+@pytest.mark.parametrize(
+    ("cells", "gaps"),
+    [(["DE", "NA", "FR"], "[]"), (["Gd", "NA", "TA", "?", ""], "['?']"), (["DE", "NA", "DE"], "[]")],
+)
+def test_na_among_short_words_is_said_to_be_a_gap(cells: list[str], gaps: str) -> None:
+    _, codec, note = found(cells)
+    assert "NA" not in getattr(codec, "categories", ())
+    assert note.endswith(
+        f"NA is read as an empty cell; if it is a value, like Namibia's code, write a --schema with gaps: {gaps}"
+    )
+
+
+@pytest.mark.parametrize("dtype", [polars.Categorical(), polars.Enum(["DE", "-", "NA"])])
+def test_words_of_a_categorical_type_are_values(dtype: polars.DataType) -> None:
+    cells = polars.Series("c", ["DE", "NA", "-", None], dtype=dtype)
+    kind, codec, _ = found(cells, text=False)
+    codes = codec.read(cells)
+    assert codes.null_count() == again(codec, kind).read(cells).null_count() == 1
+    assert codec.write(codes.to_numpy()).cast(polars.String).to_list() == ["DE", "NA", "-", None]
+
+
+@pytest.mark.parametrize("cells", [["1", "NA", "2"], ["Berlin", "NA", "Paris"], ["Yes", "NA", "No"], ["DE", "?", "FR"]])
+def test_a_gap_that_is_no_value_needs_no_note(cells: list[str]) -> None:
+    assert found(cells)[2] == ""
 
 
 def test_rare_categories_share_a_code_and_are_sampled_from_the_training_rows() -> None:

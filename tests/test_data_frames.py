@@ -204,7 +204,10 @@ def with_column(values: list[Any]) -> polars.DataFrame:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ([1.5, float("inf"), *range(7)], "column 'b' expects numbers, as most of its cells are, got 'inf': correct it"),
+        (
+            [1.5, float("inf"), *range(7)],
+            "column 'b' expects numbers, as most of its cells are, got 'inf' in row 2: correct it",
+        ),
         (
             ["1.5", "2.5", "oops", "3.5", "4", "5", "6", "7", "8"],
             "expects numbers, as most of its cells are, got 'oops'",
@@ -221,6 +224,18 @@ def test_columns_that_are_refused(tmp_path: Path, values: list[Any], message: st
     with pytest.raises(ValueError, match=message) as error:
         chainrule.data.load(tmp_path / "bad.csv")
     assert str(error.value).startswith("bad.csv: column 'b'")
+
+
+def test_a_table_without_variables_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    polars.DataFrame({"word": [f"k{i}x{7 * i}" for i in range(40)], "same": ["a"] * 40}).write_csv(tmp_path / "t.csv")
+    with pytest.raises(
+        ValueError, match="expected a column that is a variable, got none: word: another value"
+    ) as error:
+        chainrule.data.load(tmp_path / "t.csv")
+    way_out = str(error.value).split("such as ")[1]
+    assert way_out == "columns: {'word': {kind: category}}"
+    (tmp_path / "s.yaml").write_text(way_out)
+    assert chainrule.data.load(tmp_path / "t.csv", schema=str(tmp_path / "s.yaml")).event_shape == (1,)
 
 
 def test_two_columns_of_one_name(tmp_path: Path) -> None:

@@ -204,6 +204,37 @@ def test_points_and_quantiles(flats: Path, capsys: pytest.CaptureFixture[str]) -
     assert seven["rooms"].equals(given["rooms"].head(7))
 
 
+def test_known_cells_stay_as_they_were_written(flats: Path) -> None:
+    rows = ["1e2,03,TRUE, small,1000", "61.50000000000000001,4,true,large,", ",2,false,small, 1200"]
+    (flats / "odd.csv").write_text("\n".join(["area,rooms,balcony,kind,rent", *rows]) + "\n")
+    arguments = ["complete", str(flats / "run"), str(flats / "odd.csv"), "--point", "mean"]
+    assert main([*arguments, "--out", str(flats / "full.csv")]) == 0
+    before, after = (polars.read_csv(flats / name, infer_schema=False) for name in ("odd.csv", "full.csv"))
+    for name in before.columns:
+        there = before[name].is_not_null()
+        assert after[name].filter(there).to_list() == before[name].drop_nulls().to_list()
+    assert "." in after["rent"][1]
+
+
+def test_known_cells_keep_their_types(flats: Path) -> None:
+    types = {"area": polars.Float32, "kind": polars.Categorical, "rent": polars.UInt16}
+    given = polars.read_csv(flats / "gaps.csv").with_columns(
+        *(polars.col(name).cast(dtype) for name, dtype in types.items()),
+        rooms=polars.when(polars.int_range(90) % 9 == 0).then(None).otherwise("rooms").cast(polars.Int8),
+    )
+    given.write_parquet(flats / "typed.parquet")
+    arguments = ["complete", str(flats / "run"), str(flats / "typed.parquet"), "--out", str(flats / "full.parquet")]
+    for point in ("median", "mean"):
+        assert main([*arguments, "--point", point]) == 0
+        filled = polars.read_parquet(flats / "full.parquet")
+        changed = {"rooms": polars.Float64, "rent": polars.Float64} if point == "mean" else {}
+        assert filled.schema == {**given.schema, **changed}
+        assert filled.null_count().sum_horizontal().item() == 0
+        for name in given.columns:
+            there = given[name].is_not_null()
+            assert filled[name].filter(there).to_list() == given[name].drop_nulls().to_list()
+
+
 def test_what_is_refused(flats: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["complete", str(flats / "run"), str(flats / "gaps.csv"), "--out", str(flats / "x.csv")]
     assert "did you mean median?" in refused(capsys, *command, "--point", "medan")

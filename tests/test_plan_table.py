@@ -36,6 +36,13 @@ def test_few_rows_have_members_and_many_have_one_large_network() -> None:
     assert sum(many.settings["model.hidden_sizes"]) > sum(few.settings["model.hidden_sizes"])
 
 
+def test_a_tiny_table_trains_no_whitened_network() -> None:
+    for candidate in table_plan(60, REALS, 3.0).candidates:
+        assert candidate["model"] == "MADE" or candidate["max_steps"] == 1
+    assert len(table_plan(60, [*REALS, "rough"], 3.0).candidates) == 1  # a density of values that repeat has spikes
+    assert not any("max_steps" in candidate for candidate in table_plan(300, REALS, 3.0).candidates)
+
+
 def test_less_time_means_fewer_members() -> None:
     assert table_plan(300, REALS, 0.5).settings["members"] < 8
     assert "members" not in table_plan(300, REALS, 0.1).settings

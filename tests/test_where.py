@@ -15,10 +15,11 @@ from torch import Tensor
 import chainrule
 from chainrule.cli import main
 from chainrule.conditionals import Bernoulli, Categorical, Columns, Conditional, Gaussian, WithMissing
-from chainrule.data.codecs import Categories
+from chainrule.data.codecs import Categories, Numbers
 from chainrule.data.column import Column
 from chainrule.data.conditions import bounds_of_conditions
 from chainrule.data.schema import TableSchema
+from chainrule.data.shape import Shape
 from chainrule.model import AutoregressiveModel
 from chainrule.models import MADE, NADE, BayesNet, Ensemble
 from chainrule.tasks import where
@@ -107,6 +108,7 @@ def test_a_tree_sees_ahead() -> None:
 
 
 def reals(*columns: Conditional) -> AutoregressiveModel:
+    torch.manual_seed(0)  # the masks of a MADE are random
     return randomised(MADE(event_shape=(len(columns),), conditional=Columns(columns)), seed=1)
 
 
@@ -152,10 +154,20 @@ def test_what_is_impossible_is_refused() -> None:
     model = reals(Gaussian(), Bernoulli())
     with pytest.raises(ValueError, match="got none from 2 to inf for variable 2"):
         sample_where(model, 1, Bounds(torch.tensor([-INF, 2.0]), torch.tensor([INF, INF])))
-    with pytest.raises(ValueError, match="none of 5 x 64 walks met them"):
+    with pytest.raises(ValueError, match="0 of 1 rows met them in 320 walks"):
         sample_where(model, 1, Bounds(torch.tensor([1e6, -INF]), torch.tensor([INF, INF])), seed=0)
     with pytest.raises(ValueError, match=r"the shape of one example, \(2,\), got \(3,\)"):
         sample_where(model, 1, Bounds(torch.zeros(3), torch.ones(3)))
+
+
+def test_hopeless_conditions_are_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(where, "SILENT_SECONDS", 0.0)
+    lines: list[str] = []
+    bounds = Bounds(torch.tensor([1e6, -INF]), torch.tensor([INF, INF]))
+    with pytest.raises(ValueError, match=r"0 of 3000 rows met them in 16,384 walks: use more particles"):
+        sample_where(reals(Gaussian(), Bernoulli()), 3000, bounds, seed=0, say=lines.append)
+    assert lines[0] == "0 of 3,000 rows meet the conditions so far, in 6,000 walks"
+    assert lines[-1] == "0 of 3,000 rows meet the conditions so far, in 16,384 walks"
 
 
 SCHEMA = TableSchema(
@@ -166,6 +178,11 @@ SCHEMA = TableSchema(
         Column("owns", "boolean"),
         Column("pay rise, %", "real"),
         Column("band", "category", codec=Categories(categories=("<=50K", ">50K", "a, b"))),
+        Column("height", "real", shape=Shape(lower=0.0)),
+        Column("hours", "integer", shape=Shape(step=1.0, cells=True, upper=99.0)),
+        Column("debt", "real", shape=Shape(upper=0.0, atoms=(0.0,))),
+        Column("eur", "real", codec=Numbers(thousands=",", prefix="€", decimals=2)),
+        Column("halves", "real", shape=Shape(step=0.5, cells=True)),
     )
 )
 
@@ -189,6 +206,14 @@ SCHEMA = TableSchema(
         ("band=>50K", "band", 1, 1),
         ("band=<=50K", "band", 0, 0),
         ("band='a, b'", "band", 2, 2),
+        ("band=a, b", "band", 2, 2),
+        ("pay rise, %<=2.5", "pay rise, %", -INF, 2.5),
+        ("eur>=€50,000.50,age>3", "eur", 50000.5, INF),
+        ("10,000<=eur<=20,000, owns=true", "eur", 10000, 20000),
+        ("age>3, '€1,250,000' <= eur", "eur", 1250000, INF),
+        ("hours>=99", "hours", 99, INF),
+        ("debt>=0", "debt", 0, INF),
+        ("0.4<halves<0.6, halves>=0.5", "halves", 0.5, np.nextafter(np.float32(0.6), np.float32(0))),
     ],
 )
 def test_conditions_are_read_as_they_are_written(text: str, name: str, low: float, high: float) -> None:
@@ -207,6 +232,16 @@ def test_conditions_are_read_as_they_are_written(text: str, name: str, low: floa
         ("owns=perhaps", "true or false for 'owns'"),
         ("age>40, age<30", "that a row can meet, got none for 'age'"),
         ("age", "one of = < <= > >= and a value, got 'age'"),
+        (
+            "age>3, 10,000 <= eur",
+            r"a number for 'age' .*, got '3, 10'; conditions stand between commas, and values that",
+        ),
+        ("height<0", r"'height<0' expects .* but no sample has such a 'height': it is at least 0\.0 there"),
+        ("height<=0", "such a 'height': it is at least 0"),
+        ("height=-3", "such a 'height': it is at least 0"),
+        ("hours>99", "such a 'hours': it is at most 99 there"),
+        ("debt>0", "such a 'debt': it is at most 0"),
+        ("0.1<halves<0.4", "no sample has such a 'halves'$"),
         ("", "conditions such as 'age=...'"),
     ],
 )

@@ -55,7 +55,15 @@ def _sample_where(kind: Kind, model: AutoregressiveModel, n: int, options: Optio
     bounds = kind.bounds(options["where"], model)
     options.refuse(*FREE, expects="no --where, whose rows are drawn from p itself")
     context, out = one_class(model, options["label"], n), options["out"]
-    done = sample_where(model, n, bounds, particles=options["particles"], seed=options["seed"], context=context)
+    done = sample_where(
+        model,
+        n,
+        bounds,
+        particles=options["particles"],
+        seed=options["seed"],
+        context=context,
+        say=lambda line: say([line]),
+    )
     lines = [f"wrote {kind.write(done.x.cpu(), out)} to {out}; {done.method}"]
     if done.effective_sample_size is not None:
         size = float(done.effective_sample_size.median())

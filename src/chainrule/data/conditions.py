@@ -10,7 +10,7 @@ import numpy as np
 import polars
 from numpy.typing import NDArray
 
-from chainrule.data.column import Column
+from chainrule.data.column import STATISTICS, Column
 from chainrule.data.schema import TableSchema
 from chainrule.words import suggestion
 
@@ -20,7 +20,9 @@ LISTED = 8
 """Categories that an error names, at most."""
 
 PARTS = re.compile(r"""((?:"[^"]*"|'[^']*'|[^,"'])+)(?:,|$)""")
-"""The conditions between commas, where quotes may hold commas."""
+"""The parts between commas, where quotes may hold commas."""
+
+COMPARES = re.compile("[<=>]")
 
 Sides = NDArray[np.float32]
 
@@ -29,7 +31,7 @@ def bounds_of_conditions(text: str, schema: TableSchema) -> tuple[Sides, Sides]:
     """The least and the greatest values ``(n,)`` of the rows that meet all conditions of ``text``.
 
     Conditions stand between commas. Each has a column, one of = < <= > >=, and a value as the file has it; or a value
-    on both sides of the column. Names and values with commas stand in quotes.
+    on both sides of the column. Names and values that hold < = or >, or commas that may be mistaken, stand in quotes.
 
     Raises:
         ValueError: If a column, a value or a category is unknown, or nothing meets all conditions.
@@ -38,18 +40,33 @@ def bounds_of_conditions(text: str, schema: TableSchema) -> tuple[Sides, Sides]:
     low = np.full(len(columns), -np.inf, dtype=np.float32)
     high = np.full(len(columns), np.inf, dtype=np.float32)
     for name, operator, value in _comparisons(text, list(columns)):
-        index = columns[name]
-        least, most = _bounds(schema, schema.used[index], operator, value)
+        index, column = columns[name], schema.used[columns[name]]
+        least, most = _bounds(schema, column, operator, value)
         low[index], high[index] = max(low[index], least), min(high[index], most)
         if low[index] > high[index]:
             raise ValueError(f"--where {text!r} expects conditions that a row can meet, got none for {name!r}")
+        if column.family in STATISTICS and not column.shape.has_between(float(low[index]), float(high[index])):
+            raise ValueError(
+                f"--where {text!r} expects conditions that a row can meet, but no sample has such a {name!r}"
+                + _reach(column)
+            )
     return low, high
+
+
+def _reach(column: Column) -> str:
+    """The bounds of a column of numbers in samples, in words."""
+    ends = [
+        f"{words} {column.codec.words(np.array([end]))[0]}"
+        for words, end in (("at least", column.shape.lower), ("at most", column.shape.upper))
+        if end is not None
+    ]
+    return f": it is {' and '.join(ends)} there" if ends else ""
 
 
 def _comparisons(text: str, names: list[str]) -> Iterator[tuple[str, str, str]]:
     """The column, the operator and the value of each comparison of ``text``."""
     found = False
-    for part in (match.group(1).strip() for match in PARTS.finditer(text)):
+    for part in _conditions(text):
         found = True
         if (comparison := _after_name(part, names)) is not None:
             yield comparison
@@ -66,6 +83,21 @@ def _comparisons(text: str, names: list[str]) -> Iterator[tuple[str, str, str]]:
             yield right
     if not found:
         raise ValueError(f"--where expects conditions such as '{names[0]}=...', got {text!r}")
+
+
+def _conditions(text: str) -> list[str]:
+    """The conditions of ``text``; a part between commas that compares nothing belongs to its neighbour, as a number.
+
+    >>> _conditions("eur > €50,000.00, age<30")
+    ['eur > €50,000.00', 'age<30']
+    """
+    conditions: list[str] = []
+    for part in (match.group(1) for match in PARTS.finditer(text)):
+        if conditions and not (COMPARES.search(part) and COMPARES.search(conditions[-1])):
+            conditions[-1] += "," + part
+        else:
+            conditions.append(part)
+    return [condition.strip() for condition in conditions]
 
 
 def _after_name(part: str, names: list[str], *, alone: bool = False) -> tuple[str, str, str] | None:
@@ -114,7 +146,8 @@ def _number(schema: TableSchema, column: Column, value: str) -> float:
             wanted = {"boolean": "true or false", "real": "a number", "integer": "a number"}.get(
                 column.kind, column.kind
             )
-            raise ValueError(f"--where expects {wanted} for {column.name!r} ({column.words}), got {value!r}")
+            hint = "; conditions stand between commas, and values that hold some in quotes" if "," in value else ""
+            raise ValueError(f"--where expects {wanted} for {column.name!r} ({column.words}), got {value!r}{hint}")
         return float(number)
     if column.kind == "category" and value not in column.categories:
         named = ", ".join(column.categories[:LISTED]) + (", ..." if len(column.categories) > LISTED else "")

@@ -89,18 +89,44 @@ class Dataset:
             raise ValueError(f"split expects train, valid or test, got {name!r}{suggestion(name, SPLITS)}")
         return self.splits[name]
 
-    def frame(self, x: Tensor) -> Any:
+    def frame(self, x: Tensor, known: Any = None) -> Any:
         """Rows ``(N, n)`` of a table as a frame, of polars, or of pandas where the table was given as such.
+
+        Args:
+            x: The rows.
+            known: A frame of as many rows, such as was completed: its cells stay as they are, and its gaps are filled.
 
         Raises:
             ValueError: If the examples are no rows of a table with columns of their own kinds.
         """
-        if self.format.kind != "table":
-            raise ValueError(f"frame expects rows of a table, got {self.name}, which is of the kind {self.format.kind}")
-        from chainrule.data.read.frames import as_pandas
+        from chainrule.data.read.frames import as_pandas, as_polars
 
-        rows = self.format.decode(x.detach().cpu().numpy())  # type: ignore[attr-defined]
+        schema, values = self._schema("frame"), x.detach().cpu().numpy()
+        rows = schema.decode(values) if known is None else schema.fill(as_polars(known), values)
         return rows if self.like is None else as_pandas(rows, self.like)
+
+    def encode(self, frame: Any, *, gaps: bool = False) -> Tensor:
+        """The rows ``(N, n)`` of a frame of polars or pandas as examples of the model of a table.
+
+        Args:
+            frame: With the columns of the table, in any sequence.
+            gaps: True if cells may be empty that never were in training; they become NaN, for `chainrule.fill`.
+
+        Raises:
+            ValueError: If the examples are no rows of a table with columns of their own kinds, a column is missing, or
+                a cell has no value of its column.
+        """
+        from chainrule.data.read.frames import NAME, as_polars
+
+        return torch.from_numpy(self._schema("encode").encode(as_polars(frame), NAME, gaps=gaps))
+
+    def _schema(self, verb: str) -> Any:
+        """The `TableSchema`, which ``verb`` needs."""
+        if self.format.kind != "table":
+            raise ValueError(
+                f"{verb} expects rows of a table, got {self.name}, which is of the kind {self.format.kind}"
+            )
+        return self.format
 
     def validated_on(self, count: int) -> Dataset:
         """The same data with at most ``count`` validation examples, where all of them would cost too much time."""

@@ -24,6 +24,7 @@ MAX_RANGE = 65_536
 LARGEST = 1e30
 """Larger real numbers, and standard deviations below its inverse, are too close to the ends of single precision."""
 HINT = "; leave it out by kind: ignore in a --schema"
+OUT = "; to model it all the same, name its kind in a --schema, such as columns: {{{!r}: {{kind: category}}}}"
 
 Rows = Sequence[int] | NDArray[Any]
 
@@ -44,7 +45,9 @@ def infer(frame: polars.DataFrame, rows: Rows, where: str, *, text: bool = False
     if problems:
         raise ValueError(in_one_line(problems, f"{where}: ") + HINT)
     if not schema.used:
-        raise ValueError(f"{where}: expected a column that is a variable, got none: {'; '.join(schema.notes)[:300]}")
+        out = next((OUT.format(column.name) for column in schema.columns if column.kind == "identifier"), "")
+        notes = "; ".join(schema.notes)[:300]
+        raise ValueError(f"{where}: expected a column that is a variable, got none: {notes}{out}")
     return schema
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from chainrule.conditionals import Columns, Conditional
 from chainrule.data.cells import encode_cells, fill_cells
 from chainrule.data.codecs import CODECS
-from chainrule.data.codecs.base import dtype_of
+from chainrule.data.codecs.base import dtype_of, without_gaps, words_of_gaps
 from chainrule.data.column import KINDS, Column
 from chainrule.data.shape import Shape
 from chainrule.words import in_one_line, suggestion
@@ -113,12 +113,17 @@ class TableSchema:
         return [row.replace("\n", r"\n") for row in rows]
 
     def with_examples(self, frame: polars.DataFrame) -> str:
-        """The schema in words, a line for each column, with its first cells in ``frame``."""
+        """The schema in words, a line for each column, with its first cells in ``frame`` and its words for a gap."""
         lines = []
         for line, column in zip(self.lines, self.columns, strict=True):
-            cells = frame[column.name].drop_nulls().head(100).unique(maintain_order=True).to_list()
-            shown = [str(cell)[:30] for cell in cells if cell != ""][:EXAMPLES]
-            lines.append(f"{line}  (as in {', '.join(shown)})" if shown else line)
+            cells, gaps = frame[column.name].drop_nulls(), []
+            if cells.dtype == polars.String:
+                gaps = words_of_gaps(cells, column.codec.gaps)
+                cells = without_gaps(cells, column.codec.gaps).drop_nulls()
+            shown = [str(cell)[:30] for cell in cells.head(100).unique(maintain_order=True).to_list()][:EXAMPLES]
+            parts = ["as in " + ", ".join(shown)] if shown else []
+            parts += [f"read as empty: {' '.join(gaps)}"] if gaps else []
+            lines.append(f"{line}  ({'; '.join(parts)})" if parts else line)
         return "\n".join(lines)
 
     def encode(self, frame: polars.DataFrame, where: str, *, gaps: bool = False, unseen: bool = False) -> Values:

@@ -117,6 +117,21 @@ class Shape:
         values = self.nearest(values)
         return values if self.lower is None and self.upper is None else np.clip(values, self.lower, self.upper)
 
+    def has_between(self, low: float, high: float) -> bool:
+        """True if a sampled value can lie from ``low`` to ``high``, which are of single precision."""
+        least = np.float32(-np.inf if self.lower is None else self.lower)
+        most = np.float32(np.inf if self.upper is None else self.upper)
+        if low == high or low > most or high < least:
+            return bool(least <= low and high <= most)
+        low, high = max(low, float(least)), min(high, float(most))
+        if not self.cells:
+            return low < high or (low == high and any(low == np.float32(atom) for atom in self.atoms))
+        largest = max((abs(end) for end in (low, high) if np.isfinite(end)), default=0.0)
+        slack = 1e-3 + largest * 2**-23 / self.step
+        return bool(
+            np.floor((high - self.origin) / self.step + slack) >= np.ceil((low - self.origin) / self.step - slack)
+        )
+
 
 def shape_of(values: Floats) -> Shape:
     """The shape of a column, from the values ``(N,)`` of training rows that are not missing.

@@ -271,6 +271,10 @@ class Kind(ABC):
     def summary(self, evaluation: Evaluation, figures: Mapping[str, Any]) -> list[str]:
         """The evaluation in words."""
 
+    def worst_part(self, model: AutoregressiveModel, x: Tensor, context: Tensor | None) -> str:
+        """The part of an example ``(1, *event_shape)`` with the least p, in words; empty if parts have no names."""
+        return ""
+
     @abstractmethod
     def items(self, model: AutoregressiveModel, source: Source) -> Iterator[Items]:
         """Log p of all items of ``source``, some at a time.

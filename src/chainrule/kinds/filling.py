@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars
 import torch
@@ -87,7 +87,7 @@ def fill_frame(
     if not estimated:
         return _of_draws([schema.fill(frame, each.numpy()) for each in drawn]), methods
     text = schema.is_text(frame)
-    filled = _with_points(schema, frame, points)
+    filled = _with_points(schema, frame, points, text=text)
     return filled.with_columns(_of_ranges(schema, x.isnan(), ranges, request.quantiles, text=text)), methods
 
 
@@ -95,18 +95,14 @@ def _estimate(column: Column, point: str) -> Callable[[Tensor, Tensor], Tensor]:
     return estimates.most_probable if column.family in UNORDERED else ESTIMATES[point]
 
 
-def _with_points(schema: TableSchema, frame: polars.DataFrame, points: Tensor) -> polars.DataFrame:
-    """``frame`` with estimates ``(N, n)``: integers whose estimate is none, such as a mean, become floats."""
-    filled = schema.fill(frame, points.float().numpy())
-    floats = []
-    for index, column in enumerate(schema.used):
-        values = points[:, index]
+def _with_points(schema: TableSchema, frame: polars.DataFrame, points: Tensor, *, text: bool) -> polars.DataFrame:
+    """``frame`` with estimates ``(N, n)``; those of integers become decimals if one, such as a mean, is none."""
+    columns = list(schema.columns)
+    for column, values in zip(schema.used, points.T, strict=True):
         if column.kind == "integer" and bool((values != values.round()).any()):
-            exact = polars.Series(column.name, (values + column.codec.origin).numpy())  # type: ignore[attr-defined]
-            floats.append(
-                exact.cast(filled[column.name].dtype) if filled[column.name].dtype == polars.String else exact
-            )
-    return filled.with_columns(floats)
+            decimals = replace(column.codec, decimals=None, dtype="String" if text else "Float64")  # type: ignore[call-arg]
+            columns[columns.index(column)] = replace(column, codec=decimals)
+    return replace(schema, columns=tuple(columns)).fill(frame, points.float().numpy())
 
 
 def _of_ranges(

@@ -138,6 +138,11 @@ class TableKind(Kind):
     def summary(self, evaluation: Evaluation, figures: Mapping[str, Any]) -> list[str]:
         return [f"{evaluation} per row, in the file's units"]
 
+    def worst_part(self, model: AutoregressiveModel, x: Tensor, context: Tensor | None) -> str:
+        nats = surprisals(model, x, context)[0]
+        column = self.format.used[int(nats.argmax())]
+        return f"column {column.name!r} ({column.words})"
+
     def items(self, model: AutoregressiveModel, source: Source) -> Iterator[Items]:
         unmissing = self._never_missing()
         for x, names in self._chunks_with(source.keep, model, source):

@@ -8,7 +8,8 @@ Numbers have families of their own (`chainrule.data.shape`): atoms, and a mixtur
 collinear, a table of few rows is better whitened (`chainrule.models.WhitenedMADE`): what a regression leaves of a
 smooth column is close to one bell, for which one logistic is enough, and each further component is one more way to
 learn noise by heart. The validation part says which it is. It can't, where numbers repeat: a density is then the
-likelier the narrower its spikes, and cells have a probability.
+likelier the narrower its spikes, and cells have a probability. Nor can it where rows are very few: it then tells a
+network from regressions, but not when to stop training beyond these.
 
 Categories come first in the order: given its category, a number often has one bell where it had several.
 """
@@ -21,13 +22,17 @@ import numpy as np
 
 from chainrule.plans.plan import Plan, Settings
 
-FEW, SOME, MANY, HUGE = 500, 5_000, 50_000, 200_000
-"""Training rows up to which a table is small, of middle size, large, and not yet huge."""
+TINY, FEW, SOME, MANY, HUGE = 80, 500, 5_000, 50_000, 200_000
+"""Training rows up to which a table is tiny, small, of middle size, large, and not yet huge."""
 
 NETWORK: Settings = {"model": "MADE", "model.embedding_size": 16}
 """A network of the numbers' own families; `REGRESSIONS` are of densities, which they whiten."""
 
 REGRESSIONS: Settings = {"model": "WhitenedMADE", "conditional": "LogisticMixture"}
+
+TINY_FORMS: tuple[Settings, ...] = (NETWORK, {**REGRESSIONS, "conditional.components": 1, "max_steps": 1})
+"""Models that are tried on a tiny table with real columns. Its few validation rows can't tell whether training improved
+the regressions or learnt rows by heart, so they stay as they are in closed form: one step hardly changes them."""
 
 SMALL_FORMS: tuple[Settings, ...] = (
     NETWORK,
@@ -74,7 +79,7 @@ def table_plan(rows: int, kinds: Sequence[str], minutes: float) -> Plan:
     settings |= {"members": members, "orders": orders} if members > 1 else {"model.order": orders[0]}
     candidates: tuple[Settings, ...] = (NETWORK, {**NETWORK, "model.dropout": 0.5}, {"model.dropout": 0.5})
     if {"real", "rough"} & set(kinds):
-        forms = SMALL_FORMS if rows <= FEW else FORMS
+        forms = TINY_FORMS if rows <= TINY else SMALL_FORMS if rows <= FEW else FORMS
         candidates = tuple(form for form in forms if whitened or form["model"] != REGRESSIONS["model"])
     return Plan(settings, candidates if rows <= SOME else (), (_size(rows), *_reasons(kinds)))
 

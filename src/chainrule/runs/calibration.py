@@ -27,15 +27,19 @@ def calibrate(model: AutoregressiveModel, dataset: Dataset) -> dict[str, Calibra
     return {split: Calibration.of(kind.calibration_log_probs(model, dataset, split)) for split in SPLITS}
 
 
-def thresholds_of(calibrations: dict[str, Calibration]) -> dict[str, Any]:
-    """What ``config.json`` says of them: the examples of validation, and log p below which new ones are anomalous.
+def thresholds_of(calibrations: dict[str, Calibration], cross_fitted: int) -> dict[str, Any]:
+    """What ``config.json`` says of them: how many they are, and log p below which new examples are anomalous.
 
-    There is no threshold of a rate for which these are too few.
+    There is no threshold of a rate for which they are too few.
+
+    Args:
+        calibrations: The calibrations by split; new examples are compared with ``valid``.
+        cross_fitted: The number of those in it that are training examples.
     """
     valid = calibrations["valid"]
     found = {rate: valid.threshold(rate) for rate in RATES}
     thresholds = {str(rate): value for rate, value in found.items() if math.isfinite(value)}
-    return {"split": "valid", "examples": len(valid.log_probs), "log_prob_at_rate": thresholds}
+    return {"examples": len(valid.log_probs), "cross_fitted": cross_fitted, "log_prob_at_rate": thresholds}
 
 
 def write_calibration(calibrations: dict[str, Calibration], folder: Path) -> None:

@@ -40,7 +40,7 @@ def folds_of(settings: Settings, dataset: Dataset) -> int:
 def cross_fitted(
     settings: Settings, dataset: Dataset, model: AutoregressiveModel, steps: int, deadline: float
 ) -> Tensor:
-    """Log p of all training rows ``(N,)``, float64, nats.
+    """Log p of all training rows ``(N,)``, float64, nats; none, ``(0,)``, where validation rows are enough.
 
     Args:
         settings: The settings of the run; an ensemble's fold k has those of its member k.
@@ -49,6 +49,8 @@ def cross_fitted(
         steps: Its optimiser steps, which are the most of each fold's.
         deadline: The time, by `time.monotonic`, at which all are done.
     """
+    if not folds_of(settings, dataset):
+        return torch.empty(0, dtype=torch.float64)
     members = member_settings(settings)
     valid_context = classes_of(settings, dataset, "valid")
     expected = log_prob(model, dataset.valid, context=valid_context).double().mean()

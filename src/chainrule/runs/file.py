@@ -19,7 +19,7 @@ from chainrule.runs.folder import CONFIG, WEIGHTS, read_config
 from chainrule.runs.planned import name_of, plan
 from chainrule.runs.run import Run, run
 from chainrule.runs.search import members_that_fit, search
-from chainrule.runs.settings import Settings
+from chainrule.runs.settings import Settings, load_data
 from chainrule.settings import ENSEMBLE
 from chainrule.training import Fit
 from chainrule.training.loader import Data
@@ -60,7 +60,7 @@ def fit(first: Any, *examples: Data, **settings: Any) -> Fit | Run:
     """
     if isinstance(first, Model):
         return training.fit(first, *examples, **settings)
-    if not isinstance(first, str | Path) and not hasattr(first, "columns"):
+    if not isinstance(first, str | Path) and not hasattr(type(first), "columns"):
         raise ValueError(f"fit expects a model, a frame, or the name or the path of data, got {type(first).__name__}")
     if examples:
         raise ValueError("fit expects the name or the path of data alone, got examples beside it")
@@ -90,7 +90,7 @@ def fit_file(
     first = training.is_first_process()
     folder = Path(out) if out is not None else usual_folder(name_of(data), resume=resume or not first)
     if resume and ((folder / PLAN).exists() or (folder / WEIGHTS).exists()):
-        return _resumed({"data": name_of(data)} | given, folder, started, verbose=verbose)
+        return _resumed(data, {"data": name_of(data)} | given, folder, started, verbose=verbose)
     if (folder / WEIGHTS).exists():
         raise ValueError(f"{folder} already holds a run: choose another --out, or go on with it by --resume")
     if resume:
@@ -133,7 +133,7 @@ def usual_folder(data: str | Path, *, resume: bool = False) -> Path:
     return folders[max(free - 1, 0)] if resume else folders[free]
 
 
-def _resumed(given: Settings, folder: Path, started: float, *, verbose: bool) -> Run:
+def _resumed(data: str | Path | Any, given: Settings, folder: Path, started: float, *, verbose: bool) -> Run:
     """Go on with an interrupted run; give a finished one the minutes that ``given`` names, or more steps in all."""
     planned = (folder / PLAN).exists()  # else it was fitted by a recipe
     record = json.loads((folder / PLAN).read_text()) if planned else read_config(folder) | {"given": ["members"]}
@@ -144,5 +144,15 @@ def _resumed(given: Settings, folder: Path, started: float, *, verbose: bool) ->
     more = "minutes" in given or any((given.get(name) or 0) > (settings.get(name) or 0) for name in BUDGET)
     if finished and more:
         settings = {name: value for name, value in settings.items() if name not in BUDGET}
-    extend = finished and more
-    return run(settings | given, folder, resume=True, extend=extend, choose=choose, started=started, verbose=verbose)
+    settings, extend = settings | given, finished and more
+    dataset = None if isinstance(data, str | Path) else load_data(settings, data)
+    return run(
+        settings,
+        folder,
+        dataset=dataset,
+        resume=True,
+        extend=extend,
+        choose=choose,
+        started=started,
+        verbose=verbose,
+    )

@@ -207,11 +207,10 @@ def _finish(
         if verbose:
             print("scoring examples for the calibration, and drawing samples", file=sys.stderr, flush=True)
         calibrations = calibrate(model.to(record["device"]), dataset)
-        if folds_of(settings, dataset):
-            rows = cross_fitted(settings, dataset, model, record["steps"], deadline)
-            calibrations["valid"] = calibrations["valid"].joined(rows)
+        more_rows = cross_fitted(settings, dataset, model, record["steps"], deadline)
+        calibrations["valid"] = calibrations["valid"].joined(more_rows)
         write_calibration(calibrations, out)
-        more = {"calibration": thresholds_of(calibrations)}
+        more = {"calibration": thresholds_of(calibrations, len(more_rows))}
     folder.save(model.cpu(), out, settings=settings, data=dataset.provenance, training=record, **more)
     if isinstance(model, AutoregressiveModel) and not member:
         kind_of(dataset).leave_samples(model, dataset, out)

@@ -17,6 +17,24 @@ from chainrule.sequence import history_of, sequence_model
 from chainrule.tasks.batches import evaluation_mode, rows_of_batch
 from chainrule.tasks.score import CarriedSurprisals
 
+FEW = 10
+"""Among fewer examples, one may well have more than half of the total."""
+
+
+@dataclass(frozen=True)
+class Outlier:
+    """An example that decides the mean: its -log p(x) is larger than the sum of all others'.
+
+    Attributes:
+        index: The place of the example, from 0.
+        nats: Its -log p(x).
+        others_nats: The mean of -log p(x) of the others.
+    """
+
+    index: int
+    nats: float
+    others_nats: float
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -29,6 +47,7 @@ class Evaluation:
         examples: The number of examples.
         variables: The number of variables of all of them together.
         member_nats: The ``nats`` of each member of an ensemble by itself.
+        outlier: The example that decides the mean, if there is one.
     """
 
     nats: float
@@ -37,16 +56,14 @@ class Evaluation:
     examples: int
     variables: int
     member_nats: tuple[float, ...] = ()
+    outlier: Outlier | None = None
 
     def __str__(self) -> str:
         return mean_in_words(self.nats, self.nats_stderr)
 
     def as_dict(self) -> dict[str, Any]:
-        """The attributes as plain values; ``member_nats`` only if the model is an ensemble."""
-        values = asdict(self)
-        if not self.member_nats:
-            del values["member_nats"]
-        return values
+        """The attributes as plain values; ``member_nats`` only of an ensemble, and ``outlier`` only if there is one."""
+        return {name: value for name, value in asdict(self).items() if value not in ((), None)}
 
 
 def mean_in_words(mean: float, stderr: float | None, digits: int = 4) -> str:
@@ -89,7 +106,17 @@ def evaluate(
         examples=count,
         variables=variables,
         member_nats=tuple((-joints.mean(1)).tolist()) if members else (),
+        outlier=_outlier(-log_probs),
     )
+
+
+def _outlier(nats: Tensor) -> Outlier | None:
+    """The example that decides the mean of ``nats`` ``(N,)``, if there is one."""
+    index = int(nats.argmax())
+    others = torch.cat([nats[:index], nats[index + 1 :]])
+    if len(nats) < FEW or not nats[index] > others.abs().sum():
+        return None
+    return Outlier(index, float(nats[index]), float(others.mean()))
 
 
 def log_prob(

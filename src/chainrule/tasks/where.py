@@ -8,7 +8,9 @@ has a density and comes later, sequential Monte Carlo approximates; see `chainru
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -33,6 +35,9 @@ TRIES_PER_EXAMPLE = 256
 
 RETRIES = 5
 """Times that an example none of whose particles survived is tried again."""
+
+SILENT_SECONDS = 10.0
+"""Seconds between two lines of progress."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,7 @@ def sample_where(
     particles: int = 64,
     seed: int | None = None,
     context: Tensor | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> Conditioned:
     """Draw ``n`` examples from p(x | low <= x <= high).
 
@@ -72,6 +78,7 @@ def sample_where(
         particles: Walks per example of sequential Monte Carlo, the method where rejection is hopeless.
         seed: The same seed gives the same examples; None draws from torch's own generator.
         context: What each example is conditioned on: classes ``(n,)``.
+        say: Takes a line of progress, from time to time, where many walks are needed.
 
     Raises:
         ValueError: If the bounds do not fit the model, are impossible, or are so improbable that no walk met them.
@@ -89,15 +96,29 @@ def sample_where(
     x, known = _check(model, bounds)
     context = model.check_context(context, n)
     bounds = Bounds(bounds.low.to(model.device), bounds.high.to(model.device))
+    progress = _Progress(n, say)
     with drawing(model, seed):
         ways = routes(model, x, known, None if context is None else context[:1])
         done = None
         if all(way.exact for way in ways):
-            done = _reject(ways, x, known, bounds, n, context)
+            done = _reject(ways, x, known, bounds, n, context, progress)
         elif all(_has_probability(model, bounds, index) for index in known.flatten().nonzero()[:, 0]):
             free = [Route(component, True, "exact") for component in components_of(model)]
-            done = _reject(free, x, torch.zeros_like(known), bounds, n, context)
-        return done or _particles(ways, x, known, bounds, n, context, particles)
+            done = _reject(free, x, torch.zeros_like(known), bounds, n, context, progress)
+        return done or _particles(ways, x, known, bounds, n, context, particles, progress)
+
+
+class _Progress:
+    """Says, from time to time, how many of ``n`` examples are drawn."""
+
+    def __init__(self, n: int, say: Callable[[str], None] | None) -> None:
+        self.n, self.say = n, say
+        self._last = time.monotonic()
+
+    def __call__(self, count: int, walks: int) -> None:
+        if self.say is not None and time.monotonic() - self._last > SILENT_SECONDS:
+            self._last = time.monotonic()
+            self.say(f"{count:,} of {self.n:,} rows meet the conditions so far, in {walks:,} walks")
 
 
 def _check(model: AutoregressiveModel, bounds: Bounds) -> tuple[Tensor, Tensor]:
@@ -145,7 +166,13 @@ def _has_probability(model: AutoregressiveModel, bounds: Bounds, index: Tensor) 
 
 
 def _reject(
-    ways: Sequence[Route], x: Tensor, observed: Tensor, bounds: Bounds, n: int, context: Tensor | None
+    ways: Sequence[Route],
+    x: Tensor,
+    observed: Tensor,
+    bounds: Bounds,
+    n: int,
+    context: Tensor | None,
+    progress: _Progress,
 ) -> Conditioned | None:
     """Draw by exact ``ways``, and keep what lies within the bounds; None if too little does."""
     device = x.device
@@ -169,6 +196,7 @@ def _reject(
         ended, first = table.any(1), table.to(torch.uint8).argmax(1)
         kept[pending[ended]] = drawn.unflatten(0, (-1, repeats))[ended, first[ended]]
         pending = pending[~ended]
+        progress(n - len(pending), tried)
         if tried >= PILOT and len(pending) and met * TRIES_PER_EXAMPLE < tried:
             return None
     methods = "; ".join(dict.fromkeys(way.method for way in ways)) if bool(observed.any()) else "exact"
@@ -200,28 +228,36 @@ def _particles(
     n: int,
     context: Tensor | None,
     particles: int,
+    progress: _Progress,
 ) -> Conditioned:
-    """Draw by sequential Monte Carlo, with ``particles`` for each example."""
+    """Draw by sequential Monte Carlo, with ``particles`` for each example.
+
+    Raises:
+        ValueError: If none of the walks of an example met the bounds in `RETRIES` times, or none of the first `WALKS`.
+    """
     if bool(bounds.ranged.any()):
         ways = [replace(way, exact=False) for way in ways]
     kept = x.repeat(n, *[1] * (x.dim() - 1))
     size = torch.zeros(n, dtype=torch.float64, device=x.device)
-    pending = torch.arange(n, device=x.device)
-    for _ in range(RETRIES):
-        dead = []
-        for rows in pending.split(max(1, WALKS // particles)):
-            own = None if context is None else context[rows]
-            walked = walk_routes(ways, x.expand(len(rows), *x.shape[1:]), known, particles, None, own, bounds)
-            evidence = torch.stack([cloud.log_evidence for _, cloud in walked], dim=1)
-            alive = evidence.amax(1) > -math.inf
-            kept[rows[alive]] = pick(walked, evidence.masked_fill(~alive[:, None], 0.0))[alive]
-            size[rows] = torch.stack([cloud.least_size for way, cloud in walked if not way.exact]).amin(0)
-            dead.append(rows[~alive])
-        pending = torch.cat(dead)
-        if not len(pending):
-            method = f"approximate: sequential Monte Carlo, {particles} particles"
-            return Conditioned(kept.clone(), False, method, effective_sample_size=size.clone())
-    raise ValueError(
-        f"expected conditions that a row may meet, but none of {RETRIES} x {particles} walks met them: "
-        "use more particles, or weaker conditions"
-    )
+    waiting = deque((rows, RETRIES) for rows in torch.arange(n, device=x.device).split(max(1, WALKS // particles)))
+    walks = met = 0
+    while waiting:
+        rows, tries = waiting.popleft()
+        own = None if context is None else context[rows]
+        walked = walk_routes(ways, x.expand(len(rows), *x.shape[1:]), known, particles, None, own, bounds)
+        evidence = torch.stack([cloud.log_evidence for _, cloud in walked], dim=1)
+        alive = evidence.amax(1) > -math.inf
+        kept[rows[alive]] = pick(walked, evidence.masked_fill(~alive[:, None], 0.0))[alive]
+        size[rows] = torch.stack([cloud.least_size for way, cloud in walked if not way.exact]).amin(0)
+        walks, met = walks + len(rows) * particles, met + int(alive.sum())
+        progress(met, walks)
+        if alive.all():
+            continue
+        if tries == 1 or (met == 0 and walks >= WALKS):
+            raise ValueError(
+                f"expected conditions that a row may meet, but {met} of {n} rows met them in {walks:,} walks: "
+                "use more particles, or weaker conditions"
+            )
+        waiting.append((rows[~alive], tries - 1))
+    method = f"approximate: sequential Monte Carlo, {particles} particles"
+    return Conditioned(kept.clone(), False, method, effective_sample_size=size.clone())

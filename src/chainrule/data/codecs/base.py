@@ -100,6 +100,18 @@ def without_gaps(cells: polars.Series, gaps: tuple[str, ...] | None) -> polars.S
     return polars.select(polars.when(empty.not_()).then(stripped).alias(cells.name)).to_series()
 
 
+def words_of_gaps(cells: polars.Series, gaps: tuple[str, ...] | None) -> list[str]:
+    """The words of text that are read as an empty cell, the most frequent first, without ``""``.
+
+    >>> words_of_gaps(polars.Series(["7", "NA", "", "?", "NA "]), None)
+    ['NA', '?']
+    """
+    stripped = cells.str.strip_chars()
+    empty = stripped.filter(stripped.is_in(list(GAPS if gaps is None else gaps)) & (stripped != ""))
+    counts = empty.alias("").value_counts().sort(["count", ""], descending=[True, False])
+    return [str(word) for word in counts.to_series()]
+
+
 def dtype_name(dtype: polars.DataType) -> str:
     """The name of a type, with its arguments if it has some.
 

@@ -89,3 +89,15 @@ def find_booleans(
             plainly = tuple(word.lower() for word in own) == PLAIN
             return Booleans("Boolean" if text and plainly else "String", true_false=own)
     return None
+
+
+def most_common_pair(cells: polars.Series) -> tuple[tuple[str, str], float]:
+    """The words for true and false, 1 and 0 among them, that most cells of text are, and the share of these cells.
+
+    >>> most_common_pair(polars.Series(["Yes", "No", "Yes", "maybe"]))
+    (('yes', 'no'), 0.75)
+    """
+    lowered = cells.str.to_lowercase()
+    shares = {pair: float(lowered.is_in(pair).mean() or 0.0) for pair in (*PAIRS, ("1", "0"))}  # type: ignore[arg-type]
+    best = max(shares, key=lambda pair: shares[pair])
+    return best, shares[best]

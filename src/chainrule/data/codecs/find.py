@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import polars
 
-from chainrule.data.codecs.base import GAPS, Codec, dtype_name, without_gaps
-from chainrule.data.codecs.booleans import find_booleans
+from chainrule.data.codecs.base import GAPS, Codec, dtype_name, without_gaps, words_of_gaps
+from chainrule.data.codecs.booleans import find_booleans, most_common_pair
 from chainrule.data.codecs.categories import find_categories
 from chainrule.data.codecs.notation import find_most_common
-from chainrule.data.codecs.numbers import CODE, Numbers, find_numbers
+from chainrule.data.codecs.numbers import CODE, NOTATION, Numbers, find_numbers
 from chainrule.data.codecs.time_formats import find_time_format
 from chainrule.data.codecs.times import DTYPES, find_times, kind_of
 from chainrule.data.codecs.unmodelled import LEAST, Constant, Ignored, find_identifiers
@@ -24,9 +24,12 @@ TWO_LETTERS = r"^[A-Z]{2}$"
 CODES = 5
 """NA is a value, Namibia, in a column of at least so many other codes of two letters and nothing else."""
 
+SHORT = r"^\p{L}{1,4}$"
+"""NA may be a value in a column of such words, as Namibia's code, or none of what the others name."""
+
 DECLARED = "as the schema says"
 
-COMPOUND = "a list, a structure or binary data: left out, as no model of rows reads it"
+COMPOUND = "a list, a structure, binary data or objects: left out, as no model of rows reads it"
 
 NEARLY_ALL = 0.9
 """A column of which more cells than this are dates or amounts is one of them."""
@@ -56,7 +59,8 @@ def find_codec(cells: polars.Series, rows: np.ndarray[Any, Any], *, text: bool) 
     there = plain.drop_nulls()
     gap = _gap(cells, plain)
     if (constant := _constant(there, cells.dtype, text=text)) is not None:
-        return "constant", replace(constant, gap=gap), constant.note
+        doubt = _perhaps_a_value(cells, there, gaps)
+        return "constant", replace(constant, gap=gap), "; ".join(filter(None, (constant.note, doubt)))
     kind, codec = _modelled(there, plain, rows, text=text)
     if len(there) == len(cells) >= LEAST and kind in ("integer", "category") and there.n_unique() == len(there):
         found = find_identifiers(there, cells.name, text=text) if kind == "category" or _counts(there, codec) else None
@@ -67,7 +71,9 @@ def find_codec(cells: polars.Series, rows: np.ndarray[Any, Any], *, text: bool) 
             return "identifier", found, found.note
     if gaps is not None or gap:
         codec = replace(codec, gap=gap, gaps=gaps)
-    return kind, codec, "; ".join(filter(None, (note, _spaces(cells, kind), codec.note)))
+    doubts = (_perhaps_a_value(cells, there, gaps), _nearly_booleans(plain)) if kind == "category" else ()
+    notes = (note, *doubts, _spaces(cells, kind), codec.note)
+    return kind, codec, "; ".join(filter(None, notes))
 
 
 def find_codec_of_kind(
@@ -78,7 +84,7 @@ def find_codec_of_kind(
     Raises:
         ValueError: If a cell is nothing of this kind; it is named.
     """
-    gaps = given.get("gaps")
+    gaps = given["gaps"] if "gaps" in given else _gaps(cells)[0]
     plain = _plain(cells, gaps)
     there = plain.drop_nulls()
     codec: Codec | None
@@ -101,7 +107,7 @@ def find_codec_of_kind(
     else:
         codec = find_categories(there, plain.gather(rows).drop_nulls(), text=text)
     if codec is None:
-        raise ValueError(_stray(there, kind, given))
+        raise ValueError(_stray(plain, kind, given))
     return replace(codec, gap=_gap(cells, plain), gaps=gaps)
 
 
@@ -128,7 +134,7 @@ def _modelled(
     if dtype.is_float():
         raise ValueError(f"expects finite numbers, got {there.filter(there.is_infinite())[0]}")
     if not there.str.contains(CODE).any():
-        _refuse_strays(there)
+        _refuse_strays(plain)
         _refuse_mixtures(there)
     return "category", find_categories(there, plain.gather(rows).drop_nulls(), text=text)
 
@@ -141,13 +147,14 @@ def _are_compact_dates(there: polars.Series) -> bool:
     return found is not None and found[0] == "date"
 
 
-def _refuse_strays(there: polars.Series) -> None:
+def _refuse_strays(plain: polars.Series) -> None:
     """Raise ``ValueError`` if most cells are numbers or times, and some are not."""
+    there = plain.drop_nulls()
     notation = find_most_common(there)
     numbers = notation.strip(there).cast(polars.Float64, strict=False)
     finite = numbers.is_finite().fill_null(False)
     if float(finite.mean() or 0.0) > MOST_NUMBERS:  # type: ignore[arg-type]
-        raise ValueError(_names(there.filter(~finite), "numbers"))
+        raise ValueError(_names(plain, there.filter(~finite), "numbers"))
     if not there.head(100).str.contains(r"\d.*\d").any():
         return
     for start in there.head(3):
@@ -156,7 +163,7 @@ def _refuse_strays(there: polars.Series) -> None:
             times = find_times(polars.Series([start]), text=True, format=found[1].format)
             readable = None if times is None else times.typed(there).is_not_null()
             if readable is not None and float(readable.mean() or 0.0) > MOST_NUMBERS:  # type: ignore[arg-type]
-                raise ValueError(_names(there.filter(~readable), f"{found[0]}s as {found[1].format}"))
+                raise ValueError(_names(plain, there.filter(~readable), f"{found[0]}s as {found[1].format}"))
 
 
 def _refuse_mixtures(there: polars.Series) -> None:
@@ -171,35 +178,51 @@ def _refuse_mixtures(there: polars.Series) -> None:
             )
 
 
-def _stray(there: polars.Series, kind: str, given: dict[str, Any]) -> str:
+def _stray(plain: polars.Series, kind: str, given: dict[str, Any]) -> str:
     """The message that says which cell is nothing of a kind."""
+    there = plain.drop_nulls()
     if there.dtype != polars.String:
         return f"expects a {kind}, as the schema says, got {there.dtype}"
     wrong = there
     if kind in ("real", "integer"):
-        notation = {key: given[key] for key in ("decimal", "thousands", "prefix", "suffix") if key in given}
+        notation = {key: given[key] for key in NOTATION if key in given}
         wrong = there.filter(Numbers(**notation).typed(there).is_finite().fill_null(False).not_())
     elif kind == "boolean":
-        wrong = there.filter(there.str.to_lowercase().is_in(["true", "false", "yes", "no", "1", "0"]).not_())
+        own = given.get("true_false") or most_common_pair(there)[0]
+        wrong = there.filter(there.str.to_lowercase().is_in([word.lower() for word in own]).not_())
     elif (pattern := given.get("format")) is not None and (own := find_times(there.head(1), text=True, format=pattern)):
         wrong = there.filter(own.typed(there).is_null())
     return _names(
+        plain,
         wrong if len(wrong) else there,
         {"real": "numbers", "integer": "numbers"}.get(kind, f"{kind}s"),
         DECLARED,
     )
 
 
-def _names(strays: polars.Series, expected: str, why: str = "as most of its cells are") -> str:
+def _names(cells: polars.Series, strays: polars.Series, expected: str, why: str = "as most of its cells are") -> str:
+    """The message that names the first ``strays`` of ``cells``, and says what to do about them."""
     words = strays.unique(maintain_order=True).head(3).to_list()
-    shown = ", ".join(repr(word[:30]) for word in words)
-    count = f" in {len(strays):,} cells" if len(strays) > 1 else ""
-    if why == DECLARED:
-        return f"expects {expected}, {why}, got {shown}{count}"
+    quoted, first = [repr(word[:30]) for word in words], int((cells == words[0]).arg_true()[0]) + 1
+    where = f"in {len(strays):,} cells, the first in row {first:,}" if len(strays) > 1 else f"in row {first:,}"
+    them, schema = "them" if len(strays) > 1 else "it", "" if why == DECLARED else "a --schema with "
     return (
-        f"expects {expected}, {why}, got {shown}{count}: correct {'them' if len(strays) > 1 else 'it'}, or write a "
-        f"--schema with gaps: [{', '.join(repr(word[:30]) for word in words)}] for empty cells, or with kind: category"
+        f"expects {expected}, {why}, got {', '.join(quoted)} {where}: correct {them}, or write {schema}"
+        f"gaps: [{', '.join(quoted)}] for empty cells, or {'' if why == DECLARED else 'with '}kind: category"
     )
+
+
+def _nearly_booleans(plain: polars.Series) -> str:
+    """A note on a column of two words that would be booleans, but for a few cells."""
+    there = plain.drop_nulls()
+    if there.dtype != polars.String or there.head(1000).n_unique() > 8:
+        return ""
+    pair, share = most_common_pair(there)
+    if share <= NEARLY_ALL:
+        return ""
+    stray = there.filter(there.str.to_lowercase().is_in(pair).not_())[0]
+    row = int((plain == stray).arg_true()[0]) + 1
+    return f"a category, and not {' or '.join(pair)}, as row {row:,} has {stray[:30]!r}"
 
 
 def _constant(there: polars.Series, dtype: polars.DataType, *, text: bool) -> Constant | None:
@@ -225,6 +248,8 @@ def _counts(there: polars.Series, codec: Codec) -> bool:
 
 def _gaps(cells: polars.Series) -> tuple[tuple[str, ...] | None, str]:
     """The words for an empty cell, where they are not the usual ones, and a note."""
+    if cells.dtype in (polars.Categorical, polars.Enum):  # its empty cells are null, so that NA is a value
+        return (() if words_of_gaps(cells.cast(polars.String), None) else None), ""
     if cells.dtype != polars.String:
         return None, ""
     stripped = cells.str.strip_chars()
@@ -237,6 +262,15 @@ def _gaps(cells: polars.Series) -> tuple[tuple[str, ...] | None, str]:
         if len(others) and others.str.contains(r"^[^\w\s]$").all():
             return tuple(gap for gap in GAPS if gap not in ("-", ".", "?")), "-, . and ? are read as values"
     return None, ""
+
+
+def _perhaps_a_value(cells: polars.Series, there: polars.Series, gaps: tuple[str, ...] | None) -> str:
+    """A note where NA is read as an empty cell, and may be meant as one of the short words of the column."""
+    words = words_of_gaps(cells, gaps) if cells.dtype == polars.String else []
+    if "NA" not in words or len(there) == 0 or not there.str.contains(SHORT).all():
+        return ""
+    others = ", ".join(repr(word) for word in words if word != "NA")
+    return f"NA is read as an empty cell; if it is a value, like Namibia's code, write a --schema with gaps: [{others}]"
 
 
 def _gap(cells: polars.Series, plain: polars.Series) -> str:

@@ -1,9 +1,9 @@
-"""Numbers as people write them: decimal commas, thousands separators, currencies, percent and units."""
+"""Numbers as people write them: decimal commas, thousands separators, currencies, percent, units and parentheses."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars
 
@@ -22,6 +22,9 @@ SUFFIX = re.compile(r"^\s?[^\W\d_]{0,10}[%‰°²³$€£¥₹/]?[^\W\d_]{0,4}$"
 MARKS = ((".", ""), (".", ","), (",", ""), (",", "."), (".", " "), (",", " "))
 """Decimal marks and separators of thousands that are tried where cells disagree."""
 
+WRAPPED = r"^([^\d()]*)\(([^()]+)\)([^\d()]*)$"
+"""A number in parentheses, around or behind its prefix: accounts write negative numbers so."""
+
 GROUPED = r"^\d{{1,3}}(?:{0}\d{{3}})+(?:{1}\d*)?$"
 
 
@@ -34,12 +37,15 @@ class Notation:
         thousands: The separator of thousands; empty for none.
         prefix: Text before the digits, such as ``$``.
         suffix: Text behind them, such as ``%``.
+        parentheses: Where negative numbers have parentheses, as in accounts: ``outside`` of the prefix and the suffix,
+            as ``($5)``, or ``inside``, as ``$(5)``; empty if they have a minus.
     """
 
     decimal: str = "."
     thousands: str = ""
     prefix: str = ""
     suffix: str = ""
+    parentheses: str = ""
 
     @property
     def plain(self) -> bool:
@@ -48,6 +54,8 @@ class Notation:
 
     def strip(self, cells: polars.Series) -> polars.Series:
         """Cells of text as numbers that `polars` reads; those in another notation stay unreadable."""
+        if self.parentheses:
+            cells = _unwrapped(cells)
         if self.prefix:
             cells = cells.str.replace(rf"^([-+]?){re.escape(self.prefix.strip())}\s*", "${1}")
         if self.suffix:
@@ -72,12 +80,21 @@ class Notation:
             groups = whole.str.reverse().str.replace_all(r"(\d{3})", "${1}|").str.strip_chars_end("|")
             whole = groups.str.reverse().str.replace_all("|", self.thousands, literal=True)
         rest = rest.fill_null("").str.replace(".", self.decimal, literal=True)
-        written = polars.concat_str(sign, polars.lit(self.prefix), whole, rest, polars.lit(self.suffix))
+        prefix, suffix = polars.lit(self.prefix), polars.lit(self.suffix)
+        written = polars.concat_str(prefix, whole, rest, suffix)
+        negative = {
+            "inside": polars.concat_str(prefix, polars.lit("("), whole, rest, polars.lit(")"), suffix),
+            "outside": polars.concat_str(polars.lit("("), written, polars.lit(")")),
+        }.get(self.parentheses, polars.concat_str(sign, written))
+        written = polars.when(sign == "-").then(negative).otherwise(written)
         return parts.select(written.alias("")).to_series()
 
 
 def find_notation(there: polars.Series) -> Notation | None:
     """The notation in which all cells of text, without gaps, are numbers; None if there is none."""
+    if _has_parentheses(there):
+        found = None if there.str.contains("^[-\u2212]").any() else find_notation(_unwrapped(there))
+        return None if found is None else replace(found, parentheses=_place(there))
     parts = there.str.extract_groups(CELL).struct.unnest()
     first, prefix, second, digits, suffix = (parts[name] for name in parts.columns)
     if digits.null_count():
@@ -97,6 +114,8 @@ def find_notation(there: polars.Series) -> Notation | None:
 
 def find_most_common(there: polars.Series) -> Notation:
     """The notation of most cells, some of which are no numbers in any."""
+    if _has_parentheses(there):
+        return replace(find_most_common(_unwrapped(there)), parentheses=_place(there))
     if 2 * there.cast(polars.Float64, strict=False).count() >= len(there):
         return Notation()
     parts = there.str.extract_groups(CELL).struct.unnest()
@@ -109,6 +128,23 @@ def find_most_common(there: polars.Series) -> Notation:
         return Notation()
     candidates = [Notation(*marks, prefix, suffix) for marks in MARKS]
     return max(candidates, key=lambda own: own.strip(there).cast(polars.Float64, strict=False).count())
+
+
+def _has_parentheses(there: polars.Series) -> bool:
+    """True if some cells are numbers in parentheses, and not all: ``(1)``, ``(2)`` and ``(3)`` are labels."""
+    wrapped = there.str.contains(WRAPPED) & there.str.contains(r"\d")
+    return bool(wrapped.any()) and bool(there.filter(~wrapped).str.contains(r"\d").any())
+
+
+def _unwrapped(cells: polars.Series) -> polars.Series:
+    """Cells with a minus for the parentheses around a number: ``$(5)`` and ``($5)`` become ``-$5``."""
+    return cells.str.replace(WRAPPED, "-${1}${2}${3}")
+
+
+def _place(there: polars.Series) -> str:
+    """The place of parentheses: ``inside`` of a prefix or a suffix, or ``outside``."""
+    inside = there.str.contains(r"^[^(]+\(|\)[^)]+$").any()
+    return "inside" if inside else "outside"
 
 
 def _marks(digits: polars.Series) -> tuple[str, str] | None:

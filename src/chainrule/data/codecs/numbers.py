@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,9 @@ EXACT = 2**24
 MOST_DECIMALS = 9
 """Numbers with more decimals are written with those that single precision has."""
 
+NOTATION = tuple(field.name for field in fields(Notation))
+"""The values of a codec that say how a text file writes numbers."""
+
 APART = 1e-4
 """The largest error of single precision, in standard deviations, before an origin is subtracted."""
 
@@ -36,6 +39,7 @@ class Numbers(Codec):
         thousands: The separator of thousands of a text file; empty for none.
         prefix: Text before the digits, such as ``$``.
         suffix: Text behind them, such as ``%``.
+        parentheses: Where negative numbers of a text file have parentheses: ``outside`` of the prefix, or ``inside``.
         origin: The number that is subtracted, so that single precision tells the values apart.
     """
 
@@ -45,20 +49,22 @@ class Numbers(Codec):
     thousands: str = ""
     prefix: str = ""
     suffix: str = ""
+    parentheses: str = ""
     origin: float = 0
 
     @property
     def notation(self) -> Notation:
         """The way in which a text file writes them."""
-        return Notation(self.decimal, self.thousands, self.prefix, self.suffix)
+        return Notation(self.decimal, self.thousands, self.prefix, self.suffix, self.parentheses)
 
     @property
     def note(self) -> str:
         """A note on how the numbers of a text file are read, where one might doubt it."""
-        if self.thousands or self.decimal != ".":
-            example = Notation(self.decimal, self.thousands).dress(polars.Series(["1234.5"]))[0]
-            return f"numbers are read as in {example} for 1234.5"
-        return ""
+        notation = Notation(self.decimal, self.thousands, parentheses=self.parentheses)
+        if notation.plain:
+            return ""
+        number = "-1234.5" if self.parentheses else "1234.5"
+        return f"numbers are read as in {notation.dress(polars.Series([number]))[0]} for {number}"
 
     def read(self, cells: polars.Series) -> polars.Series:
         there = self.present(cells)
@@ -148,16 +154,14 @@ def find_numbers(
     if not codes and cells.str.contains(CODE).any():
         return None
     most: int | None
-    own = {key: value for key, value in (given or {}).items() if key in ("decimal", "thousands", "prefix", "suffix")}
+    own = {key: value for key, value in (given or {}).items() if key in NOTATION}
     codec = Numbers(**own) if own else Numbers()
     numbers = codec._parsed(cells)
     if numbers.null_count() and not own:
         notation = find_notation(cells)
         if notation is None:
             return None
-        codec = Numbers(
-            decimal=notation.decimal, thousands=notation.thousands, prefix=notation.prefix, suffix=notation.suffix
-        )
+        codec = Numbers(**asdict(notation))
         numbers = codec._parsed(cells)
     if numbers.null_count() or (numbers.dtype.is_float() and not numbers.is_finite().all()):
         return None
