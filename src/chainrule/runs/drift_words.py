@@ -18,7 +18,7 @@ def sentences(figures: dict[str, Any]) -> list[str]:
         if figures["drift"]
         else f"No drift: nothing tells {figures['new']} from {figures['old']} {found}."
     )
-    return [verdict, *_likelihood(figures["likelihood"]), *_columns(figures), *_chunks(figures), *_notes(figures)]
+    return [verdict, *_likelihood(figures), *_columns(figures), *_chunks(figures), *_notes(figures)]
 
 
 def pvalue(value: float) -> str:
@@ -36,12 +36,13 @@ def change(column: dict[str, Any]) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def _likelihood(found: dict[str, Any]) -> list[str]:
+def _likelihood(figures: dict[str, Any]) -> list[str]:
+    found, item = figures["likelihood"], "row" if figures["columns"] else "item"
     old, new = (number(nats) for nats in found["nats"])
     if found["stranger"] is None:
-        return ["No new row could be scored."]
+        return [f"No new {item} could be scored."]
     lines = [
-        f"Likelihood: a new row has {new} nats, an old one {old}; it is the stranger of the two in "
+        f"Likelihood: a new {item} has {new} nats, an old one {old}; it is the stranger of the two in "
         f"{percent(found['stranger'])} of pairs (50 % without drift; p {pvalue(found['pvalue'])})."
     ]
     if found["left_out"]:
@@ -97,7 +98,7 @@ def _chunks(figures: dict[str, Any]) -> list[str]:
     if not chunks:
         return []
     drifted = [chunk for chunk in chunks if chunk["drift"]]
-    lines = [f"{len(drifted)} of {len(chunks)} chunks differ from old rows{':' if drifted else '.'}"]
+    lines = [f"{len(drifted)} of {len(chunks)} chunks differ from the old data{':' if drifted else '.'}"]
     for chunk in drifted[:NAMED]:
         columns = ", ".join(chunk["columns"][:3]) or "by its likelihood"
         lines.append(f"  {place(chunk)}: {columns} (p {pvalue(chunk['pvalue'])})")
@@ -108,7 +109,7 @@ def place(chunk: dict[str, Any]) -> str:
     """The rows of a chunk, or its times."""
     if chunk.get("times"):
         return " to ".join(chunk["times"])
-    return f"rows {chunk['first']:,} to {chunk['last']:,}"
+    return f"{chunk['first']:,} to {chunk['last']:,}"
 
 
 def _notes(figures: dict[str, Any]) -> list[str]:
