@@ -132,7 +132,7 @@ class TestImages:
             ("--score", "nll", "--background", run): "--background expects --score ratio",
             ("--score", "ratio", "--background", str(digits_run)): "--background expects values of Categorical(",
             ("--score", "nll", "--group", "2"): "--group expects --score typicality",
-            ("--score", "typicality", "-n", "5", "--group", "2"): "a divisor of 5",
+            ("--score", "typicality", "--group", "0"): "group expects at least 1, got 0",
             ("--score", "pvalue", "--calibration", "test"): "expects valid or train, got 'test'",
             ("--group", "2"): "--group expects --score, got none",
             (str(tmp_path / "wide.npy"), "--score", "nll"): "of shape (1, 8, 8), got (1, 9, 9)",

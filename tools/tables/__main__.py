@@ -56,6 +56,7 @@ TABLES = {
     "sampledgoals": sampled.goals,
     "imputation": sampled.imputation,
     "strange": anomalies.strange,
+    "drift": anomalies.drift,
     "attacks": anomalies.attacks,
     "attackscolour": anomalies.colour_attacks,
     "pvalues": anomalies.pvalues,

@@ -47,6 +47,20 @@ def _marked(auc: float, best: float) -> str:
     return f"**{auc:.3f}**" if f"{auc:.3f}" == f"{best:.3f}" else f"{auc:.3f}"
 
 
+def drift(results: list[dict[str, Any]]) -> str:
+    """False alarms of drift on clean pairs of each table, and the shifted columns that are found and named."""
+    (report,) = [result for result in results if result.get("benchmark") == "drift"]
+    rows = []
+    for method, total in report["all"].items():
+        cells = [(name, own[method]) for name, by_seed in report["sets"].items() for own in by_seed.values()
+                 if method in own]  # fmt: skip
+        tables = ", ".join(dict.fromkeys(name for name, _ in cells))
+        found = [str(total[name]) if total["named"] else "" for name in ("named", "others_named", "others_given")]
+        rows.append([method, tables, str(cells[0][1]["rows"]), str(total["pairs"]), str(total["alarms"]), *found])
+    header = ["new rows", "tables", "new rows of each pair", "pairs", "alarms", "column named", "others' values named"]
+    return table([*header, "others that go otherwise with it"], rows)
+
+
 def attacks(results: list[dict[str, Any]]) -> str:
     """Attacks on a classifier of grey digits."""
     return _attacks("benchmark-attacks")

@@ -1,7 +1,7 @@
 """The command line: a thin shell over the library.
 
 `main` turns every foreseeable failure into one line on standard error and an exit status: 2 for bad
-input, 1 for a training that can't go on, 130 for Ctrl-C.
+input, 1 for a training that can't go on, 130 for Ctrl-C. A command may return a status of its own.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ def _run(argv: list[str]) -> int:
         return 0
     command, options = parsed
     module, _, function = command.run.partition(":")
-    getattr(_imported(f"chainrule.cli.{module}"), function)(options)
+    status: int | None = getattr(_imported(f"chainrule.cli.{module}"), function)(options)
     sys.stdout.flush()
-    return 0
+    return status or 0
 
 
 def _imported(name: str) -> ModuleType:

@@ -12,6 +12,7 @@ import torch
 from chainrule.cli.opening import background_of, opened_likelihood, print_json, print_rows, say, source_of
 from chainrule.cli.options import SCORES
 from chainrule.cli.parser import Options, UsageError
+from chainrule.cli.stream import scored_source
 from chainrule.data.write import FRAMES, check_suffix, write_frame
 from chainrule.kinds.items import Items
 from chainrule.model import AutoregressiveModel
@@ -33,7 +34,7 @@ def run_score(options: Options) -> None:
     run, model = opened_likelihood(options)
     kind, out, rule = run.kind, options["out"], Rule(options["rate"], options["fdr"])
     name = options["score"] or ("nll" if rule == Rule() else "pvalue")
-    source = source_of(run, options, options["n"])
+    source = scored_source(run, options)
     kind.check_parts(options["per"], color=options["color"])
     per = "color" if _coloured(options, kind.has_parts) else options["per"]
     if kind.is_of_parts(per, out):
@@ -45,7 +46,7 @@ def run_score(options: Options) -> None:
             )
         say(kind.score_parts(model, source, per, out))
         return
-    if out is None and not kind.prints_scores and not options["json"]:
+    if out is None and not kind.prints_scores and not options["json"] and source.stream is None:
         raise UsageError(
             "score expects --out, a .csv or .parquet file, or --json, as the run was not fitted on text or recordings"
         )
@@ -144,7 +145,9 @@ def _print(run: OpenRun, tables: Iterator[tuple[Items, polars.DataFrame]], rule:
     for items, table in tables:
         for row in rule.applied(table).iter_rows(named=True):
             print_json(run.kind.printed(row))
-        nats, count = nats + float(table["nats"].sum()), count + int(torch.as_tensor(items.sizes).sum())
+        sys.stdout.flush()  # others may wait for each line
+        sizes = torch.ones(len(table)) if items.sizes is None else torch.as_tensor(items.sizes)
+        nats, count = nats - float((items.log_probs * sizes).sum()), count + int(sizes.sum())
     say([run.kind.total(count, nats), *_counted(notes)])
 
 

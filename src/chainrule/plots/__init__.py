@@ -21,12 +21,13 @@ from chainrule.plots.images import (
     side_by_side,
 )
 from chainrule.plots.sound import spectrograms
-from chainrule.plots.tables import association_picture, column_picture
+from chainrule.plots.tables import association_picture, chunks_picture, column_picture
 
 __all__ = [
     "FORMATS",
     "UNOBSERVED",
     "association_picture",
+    "chunks_picture",
     "column_picture",
     "completions",
     "conditionals_figure",
