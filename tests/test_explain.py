@@ -18,7 +18,7 @@ from chainrule.tasks.explain import explain
 from chainrule.tasks.sample import sample
 
 SLOPE, REST = 0.8, 0.6
-"""x_1 ~ N(0, 1) and x_2 ~ N(0.8 x_1, 0.6^2), so that both have the variance 1, and x_1 ~ N(0.8 x_2, 0.6^2) given x_2."""
+"""x_1 ~ N(0, 1) and x_2 ~ N(0.8 x_1, 0.6^2), so that x_1 ~ N(0.8 x_2, 0.6^2) given x_2."""
 
 
 class Pair(AutoregressiveModel):
@@ -41,7 +41,7 @@ def test_tails_of_numbers_are_those_of_both_neighbours() -> None:
     expected = torch.from_numpy(2 * stats.norm.sf(z.abs().numpy()))
     assert torch.allclose(found.tails.log(), expected.log(), rtol=0.02, atol=0.03)
     quantiles = SLOPE * x.flip(1)[:, :, None] + REST * torch.tensor([-1.645, 0.0, 1.645])
-    assert torch.allclose(found.quantiles[:3], quantiles[:3].double(), atol=0.05)
+    assert torch.allclose(found.quantiles[:3], quantiles[:3].double(), atol=0.1)
     assert torch.allclose(found.quantiles, quantiles.double(), atol=0.25)  # far beyond all sampled rows
     assert found.likeliest.isnan().all()
     assert (found.missing == 0).all()
@@ -96,7 +96,7 @@ def mixed() -> AutoregressiveModel:
 
 @pytest.mark.parametrize("members", [1, 2])
 def test_tails_are_valid_whatever_the_family(members: int) -> None:
-    """P(tail <= a) <= a on rows of the model: categories, missing values, atoms, integers few and many; mixtures too."""
+    """P(tail <= a) <= a on rows of the model: categories, missing values, atoms, few and many integers; mixtures."""
     torch.manual_seed(3)
     models = [mixed() for _ in range(members)]
     model = models[0] if members == 1 else Ensemble(models=models)

@@ -56,6 +56,13 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--calibration": {"default": "train", "help": "split that p-values compare with: train or valid (default train)"},
     "--group": {"type": int, "metavar": "N", "help": "for the score typicality, score N neighbours together"},
     "--per": {"help": "score parts: character (of text) or cell (of a table); by default lines and rows"},
+    "--explain": {
+        "type": int,
+        "nargs": "?",
+        "const": 20,
+        "metavar": "ROWS",
+        "help": "of a table: say which cells of the strangest rows (default 20) are unusual, and what was expected",
+    },
     "--color": {"action": "store_true", "help": "print text in colours, as in a terminal, instead of JSON"},
     "--prior": {"default": "train", "help": "p(c): train, the frequencies of its classes, or uniform (default train)"},
     "--epsilon": {
@@ -144,6 +151,7 @@ COMMANDS: dict[str, Command] = {
         "score:run_score",
         (
             *RUN, *DATA, "--score", "--per", "--background", "--calibration", "--group", "-n",
+            "--explain",
             _out("scores: .csv .parquet (text, audio: default print). Surprise of each pixel of images, each value of "
                  "levels: .png .pdf .svg .npz .npy"),
             "--class", "--color", "--json",

@@ -12,6 +12,9 @@ from chainrule.cli.opening import background_of, opened_likelihood, print_json, 
 from chainrule.cli.options import SCORES
 from chainrule.cli.parser import Options, UsageError
 from chainrule.data.write import FRAMES, check_suffix, write_frame
+from chainrule.kinds import Kind
+from chainrule.kinds.requests import Source
+from chainrule.model import AutoregressiveModel
 from chainrule.runs import OpenRun
 from chainrule.runs.scores import Pairs, Score, score_tables, scorer, typicality_table
 from chainrule.words import suggestion
@@ -26,6 +29,9 @@ def run_score(options: Options) -> None:
     run, model = opened_likelihood(options)
     kind, out, name = run.kind, options["out"], options["score"] or "nll"
     source = source_of(run, options, options["n"])
+    if options["explain"] is not None:
+        _explain(options, kind, model, source)
+        return
     kind.check_parts(options["per"], color=options["color"])
     per = "color" if _coloured(options, kind.has_parts) else options["per"]
     if kind.is_of_parts(per, out):
@@ -72,6 +78,16 @@ def run_score(options: Options) -> None:
         print_json(about | {"out": str(out), "strangest": list(strangest)})
     else:
         print_rows(strangest)
+
+
+def _explain(options: Options, kind: Kind, model: AutoregressiveModel, source: Source) -> None:
+    """Print which cells of the strangest rows are unusual, and write all of these rows' cells."""
+    others = ("score", "background", "calibration", "group", "per", "color", "json")
+    options.refuse(*others, expects="scores, got --explain, which explains cells")
+    if options["explain"] < 1:
+        raise UsageError(f"--explain expects at least 1 row, got {options['explain']}")
+    for line in kind.explain(model, source, options["explain"], options["out"]):
+        print(line)
 
 
 def _check(options: Options) -> None:

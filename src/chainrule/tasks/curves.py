@@ -130,7 +130,7 @@ class Curves:
 
 
 def _between(places: Tensor, logs: Tensor, known: Tensor) -> Tensor:
-    """``logs`` ``(B, G)`` where they are ``known``, elsewhere on the line between the next known ones on either side."""
+    """``logs`` ``(B, G)`` where they are ``known``, elsewhere on the line between the known ones beside."""
     index = torch.arange(places.shape[1], device=places.device).expand_as(places)
     last = places.shape[1] - 1
     left = torch.where(known, index, -1).cummax(1).values

@@ -48,8 +48,8 @@ FIRST, FARTHER = 14, 5
 """Places of a number that are tried first: quantiles of the sampled values, and some beyond them on either side, each
 twice as far as the one before."""
 
-MORE, ROUNDS = 12, 3
-"""Places that are added in each round where the probability is."""
+MORE, ROUNDS, DEVIATIONS = 12, 3, 2.2
+"""Places that are added in each round where the probability is, up to so many standard deviations of a bell."""
 
 EACH = 256
 """All integers of a range of at most so many are tried."""
@@ -113,7 +113,7 @@ def explain(model: AutoregressiveModel, x: Tensor, context: Tensor | None = None
         classes = None if context is None else context[torch.arange(SAMPLED, device=context.device) % len(context)]
         sampled = sample(model, SAMPLED, seed=0, context=classes)
         columns = [_explained(model, index, sampled[:, index], x, context) for index in range(x.shape[1])]
-        return _joined(columns, lambda parts: torch.stack(parts, dim=1).cpu().clone())
+    return _joined(columns, lambda parts: torch.stack(parts, dim=1).cpu())  # ordinary tensors, of no inference mode
 
 
 def _joined(parts: list[Explanation], join: Callable[[list[Tensor]], Tensor]) -> Explanation:
@@ -257,9 +257,9 @@ class NumberVariable:
 
     def _more(self, curves: Curves, own: Tensor) -> Tensor:
         """Places ``(B, MORE)`` where the probability is; two are beside ``own``, for the slope of its tail."""
-        shares = (torch.arange(MORE - 2).to(own) + 0.5) / (MORE - 2)
+        shares = torch.special.ndtr(torch.linspace(-DEVIATIONS, DEVIATIONS, MORE - 2).to(own))
         found = curves.quantiles(shares.expand(len(own), -1))
-        apart = (found[:, -1] - found[:, 0]).clamp(min=8 * self.step) / 8
+        apart = ((found[:, -1] - found[:, 0]) / 16).clamp(min=self.step)
         beside = torch.stack([own - apart, own + apart], dim=1).clamp(self.places[0], self.places[-1])
         if self.step > 0:
             beside = self.places[0] + ((beside - self.places[0]) / self.step).round() * self.step
