@@ -60,6 +60,13 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--fdr": {"type": float, "help": "say which are anomalous: at most this share of those named is ordinary, 0.05"},
     "--group": {"type": int, "metavar": "N", "help": "for the score typicality, score N neighbours together"},
     "--per": {"help": "score parts: character (of text) or cell (of a table); by default lines and rows"},
+    "--explain": {
+        "type": int,
+        "nargs": "?",
+        "const": 20,
+        "metavar": "ROWS",
+        "help": "of a table: say which cells of the strangest rows (default 20) are unusual, and what was expected",
+    },
     "--color": {"action": "store_true", "help": "print text in colours, as in a terminal, instead of JSON"},
     "--prior": {"default": "train", "help": "p(c): train, the frequencies of its classes, or uniform (default train)"},
     "--epsilon": {
@@ -154,7 +161,7 @@ COMMANDS: dict[str, Command] = {
         (
             *RUN, ("file", {"help": "the same as --data; - for lines on standard input, as they come"}),
             "--data", "--split", "--keep", "--score", "--rate", "--fdr", "--calibration", "--calibrate", "--per",
-            "--background", "--group", "-n",
+            "--background", "--group", "-n", "--explain",
             _out("scores: .csv .parquet (text, audio: default print). Surprise of each pixel of images, each value of "
                  "levels: .png .pdf .svg .npz .npy"),
             "--class", "--color", "--json",

@@ -304,6 +304,18 @@ class Kind(ABC):
             f"--per expects a run on text or on a table with kinds of columns, got one on data of the kind {self.name}"
         )
 
+    def explain(self, model: AutoregressiveModel, source: Source, rows: int, out: Path | None) -> list[str]:
+        """Explain the strangest ``rows`` by the tail probability of each cell, and return a sentence for the first.
+
+        See `chainrule.kinds.table_explain`.
+
+        Raises:
+            ValueError: If this kind has no cells, or writes no file with the suffix of ``out``.
+        """
+        raise ValueError(
+            f"--explain expects a run on a table with kinds of columns, got one on data of the kind {self.name}"
+        )
+
     def total(self, count: int, nats: float) -> str:
         """Describe the total of all items: ``count`` variables and ``nats``."""
         return f"{count} variables, {nats:.2f} nats"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -194,6 +195,18 @@ class TableKind(Kind):
                 count += int(broken.any(axis=1).sum())
                 parts.append(nats)
         return np.concatenate(parts), count
+
+    def explain(self, model: AutoregressiveModel, source: Source, rows: int, out: Path | None) -> list[str]:
+        from chainrule.kinds.table_explain import explain_rows  # matplotlib takes a second to import
+
+        if source.path is None:
+            x = source.first(self.given(source, model).examples)
+            frame = self.format.decode(x.numpy())
+        else:
+            chunks = chunks_of(source.path, self.format, choices=FileChoices.of(source.settings))
+            frame = polars.concat(list(chunks)).head(source.limit if source.limit is not None else sys.maxsize)
+            x = torch.from_numpy(self.format.encode(frame, source.path.name, gaps=True, unseen=True))
+        return explain_rows(self.format, model, frame, x, source.label, rows, out)
 
     def _never_missing(self) -> NDArray[np.bool_]:
         """Columns whose empty cells are unknown values and not values of their own."""

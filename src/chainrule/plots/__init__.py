@@ -7,6 +7,7 @@ Every function writes one file, completely or not at all, in the format of its s
 of a ``.png`` file, which a page may hold.
 """
 
+from chainrule.plots.cells import cell_picture
 from chainrule.plots.classes import progressive_classes
 from chainrule.plots.curves import lines, training_curve
 from chainrule.plots.file import FORMATS
@@ -27,6 +28,7 @@ __all__ = [
     "FORMATS",
     "UNOBSERVED",
     "association_picture",
+    "cell_picture",
     "chunks_picture",
     "column_picture",
     "completions",
