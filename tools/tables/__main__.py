@@ -58,7 +58,6 @@ TABLES = {
     "strange": anomalies.strange,
     "drift": anomalies.drift,
     "attacks": anomalies.attacks,
-    "attackscolour": anomalies.colour_attacks,
     "pvalues": anomalies.pvalues,
 }
 
