@@ -40,7 +40,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("drift")
     sales(600, 0, year=2024).write_csv(folder / "old.csv")
     arguments = ["--model", "MADE", "--model.hidden_sizes", "[8]", "--data", str(folder / "old.csv")]
-    enough = ["--max-epochs", "40", "--batch-size", "32", "--learning-rate", "0.01"]
+    enough = ["--max-epochs", "14", "--batch-size", "32", "--learning-rate", "0.01"]
     assert main(["fit", *arguments, *enough, "--out", str(folder / "run")]) == 0
     return folder / "run"
 
