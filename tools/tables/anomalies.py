@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from markdown import table
@@ -45,6 +46,22 @@ def strange(results: list[dict[str, Any]]) -> str:
 
 def _marked(auc: float, best: float) -> str:
     return f"**{auc:.3f}**" if f"{auc:.3f}" == f"{best:.3f}" else f"{auc:.3f}"
+
+
+def alarms(results: list[dict[str, Any]]) -> str:
+    """The share of ordinary, held-out items that are called anomalous, for each set."""
+    (report,) = [result for result in results if result.get("benchmark") == "alarms"]
+    rows = []
+    for name, by_seed in report["sets"].items():
+        found = [own["chainrule"] for own in by_seed.values()]
+        shares = [one["alarms"] for one in found]
+        error = fmean(one["standard_error"] for one in found)
+        one = found[0]
+        counts = [f"{one['items']:,}", f"{one['compared_with']:,}"]
+        spread = f"{min(shares):.1%} to {max(shares):.1%}"
+        rows.append([name, one["kind"], *counts, str(len(found)), f"{fmean(shares):.1%}", spread, f"{error:.1%}"])
+    header = ["set", "kind", "held out", "compared with", "splits", "alarms", "least to most", "standard error of one"]
+    return table(header, rows)
 
 
 def drift(results: list[dict[str, Any]]) -> str:
