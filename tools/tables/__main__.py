@@ -59,6 +59,7 @@ TABLES = {
     "alarms": anomalies.alarms,
     "drift": anomalies.drift,
     "attacks": anomalies.attacks,
+    "attackscolour": anomalies.colour_attacks,
     "pvalues": anomalies.pvalues,
 }
 
