@@ -30,7 +30,7 @@ EXAMPLES = 10_000
 VALUES = 2**21
 """And at most so many values of them."""
 
-SYMBOLS = 2**16
+SYMBOLS = 2**18
 """A calibration reads at most this many symbols of a stream or values of a series, or about as many samples."""
 
 
