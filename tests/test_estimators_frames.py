@@ -75,6 +75,17 @@ def test_cells_that_training_never_had() -> None:
         density.score_samples(rows.with_columns(height=polars.lit("high")))
 
 
+def test_words_among_numbers_are_categories() -> None:
+    rng = np.random.default_rng(0)
+    tickets = [str(number) if number > 3 else f"PC {number}" for number in rng.integers(0, 12, size=200)]
+    rows = polars.DataFrame({"ticket": tickets, "fare": rng.normal(size=200)})
+    for estimator in (ChainRuleDetector(random_state=0), ChainRuleDensity(**QUICK)):
+        usual, strange = estimator.fit(rows).score_samples(rows.head(2).with_columns(fare=polars.Series([0.0, 9.0])))
+        assert usual > strange
+    with pytest.raises(ValueError, match="expects finite numbers"):
+        ChainRuleDetector().fit(rows.with_columns(fare=polars.Series([np.inf, *range(199)])))
+
+
 def test_arrays_with_gaps() -> None:
     rows = np.random.default_rng(0).normal(size=(300, 3))
     rows[::7, 1] = np.nan

@@ -18,6 +18,7 @@ import columns
 import defaults
 import headline
 import images
+import outliers
 import sampled
 import speed
 import tasks
@@ -58,6 +59,9 @@ TABLES = {
     "strange": anomalies.strange,
     "attacks": anomalies.attacks,
     "pvalues": anomalies.pvalues,
+    "outliers": outliers.found,
+    "outlieralarms": outliers.alarms,
+    "outliergoals": outliers.goals,
 }
 
 

@@ -20,10 +20,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from chainrule.conditionals import LogisticMixture
 from chainrule.data.dataset import Dataset
-from chainrule.data.infer import infer
 from chainrule.data.read.frames import is_frame
 from chainrule.data.read.table import dataset_of_frame
-from chainrule.estimators.rows import NAME, Floats, is_mixed, mixed, numbers
+from chainrule.estimators.rows import NAME, Floats, is_mixed, mixed, numbers, schema_of
 from chainrule.kinds import kind_of
 from chainrule.model import AutoregressiveModel
 from chainrule.models import Ensemble, WhitenedMADE
@@ -151,7 +150,7 @@ class ChainRuleDensity(DensityMixin, BaseEstimator):  # type: ignore[misc]
 
     def _fit_table(self, X: Any, rows: Any, train: Any, valid: Any, seed: int) -> list[AutoregressiveModel]:
         frame, pandas = self._as_frame(rows), is_frame(X) and not isinstance(X, polars.DataFrame | polars.LazyFrame)
-        schema = infer(frame, train, NAME)
+        schema = schema_of(frame, train)
         self._dataset = dataset_of_frame(
             NAME, frame, {"train": train, "valid": valid}, schema, {}, like=X.head(0) if pandas else None
         )

@@ -12,10 +12,9 @@ from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from chainrule.data.infer import infer
 from chainrule.data.schema import TableSchema
 from chainrule.estimators.robust import RobustScores
-from chainrule.estimators.rows import NAME, Coding, Floats, is_mixed, mixed, numbers
+from chainrule.estimators.rows import NAME, Coding, Floats, is_mixed, mixed, numbers, schema_of
 
 LEAST = 0.01
 """The share of outliers with contamination "auto", at the least."""
@@ -126,7 +125,7 @@ class ChainRuleDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         if self.density is not None:
             return frame
         if self._schema is None:
-            self._schema = infer(frame, range(len(frame)), NAME)
+            self._schema = schema_of(frame, range(len(frame)))
         return self._schema.encode(frame, NAME, gaps=True, unseen=True).astype(np.float64)
 
     def _scorer_of(self, seed: int) -> Any:

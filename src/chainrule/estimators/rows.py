@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
+from chainrule.data.infer import complete_schema, infer, sketch
 from chainrule.data.read.frames import as_polars, is_frame
+from chainrule.data.schema import TableSchema
 
 Floats = NDArray[np.float64]
 
@@ -46,6 +48,19 @@ def mixed(estimator: BaseEstimator, X: Any, *, reset: bool) -> polars.DataFrame:
     if len(frame) < 2 and reset:
         raise ValueError(f"fit expects at least 2 rows, got {len(frame)}")
     return frame
+
+
+def schema_of(frame: polars.DataFrame, rows: Any) -> TableSchema:
+    """The schema of a frame, with the statistics of its ``rows``; words among numbers make a column one of categories.
+
+    Raises:
+        ValueError: If a column can't be taken, or none is a variable.
+    """
+    schema, problems = sketch(frame, NAME, rows=rows)
+    unread = {column.name: {"kind": "category"} for column in schema.columns if column.kind == "ignore"}
+    if problems and all(frame[name].dtype == polars.String for name in unread):
+        return complete_schema({"columns": schema.config["columns"] | unread}, frame, rows, NAME)
+    return infer(frame, rows, NAME)
 
 
 class Coding:
