@@ -51,7 +51,7 @@ WEIGHTS = (1.5, 1.0, 1.0)
 FARTHEST = 1e9
 """Standard deviations within which values are held, so that extreme ones score finite and very low."""
 CHUNK = 4096
-"""Rows that are scored at once."""
+"""Rows whose distances from the kernels are computed at once, to bound memory."""
 
 
 class RobustScores:
@@ -93,12 +93,9 @@ class RobustScores:
 
     def score_samples(self, X: Floats) -> Floats:
         """The score of each row, ``(n_samples,)``."""
-        return np.concatenate([self._score(X[start : start + CHUNK]) for start in range(0, len(X), CHUNK)])
-
-    def _score(self, rows: Floats) -> Floats:
-        near = self._of_near(self._near(self._blend(rows)))
-        far = self._of_far(self._far(self._straight(rows)))
-        tails = self._of_tails(self._tails(rows))
+        near = self._of_near(self._near(self._blend(X)))
+        far = self._of_far(self._far(self._straight(X)))
+        tails = self._of_tails(self._tails(X))
         mean = np.average([np.sign(z) * np.log1p(np.abs(z)) for z in (near, far, tails)], axis=0, weights=WEIGHTS)
         return np.sign(mean) * np.expm1(np.abs(mean))
 
@@ -177,7 +174,8 @@ class _Kernels:
         self.width = width * len(self.chosen[0]) ** (-1 / (rows.shape[1] + 4))
 
     def __call__(self, rows: Floats) -> Floats:
-        return np.mean([self._log_prob(rows, chosen) for chosen in self.chosen], axis=0)
+        parts = [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]
+        return np.mean([np.concatenate([self._log_prob(part, own) for part in parts]) for own in self.chosen], axis=0)
 
     def _log_prob(self, rows: Floats, chosen: NDArray[np.intp]) -> Floats:
         centres = self.rows[chosen]
