@@ -2,8 +2,8 @@
 
 No one density finds both lonely and crowded outliers. The score is the mean of three log-probabilities:
 
-- *near*: a mixture of narrow Gaussian kernels on all training rows. It follows the data closely, and where outliers
-  are crowded it takes them for data.
+- *near*: a mixture of narrow Gaussian kernels on all training rows. It follows the data closely, and takes crowded
+  outliers for data: so it counts where it is low, and where it is high it counts as that of a usual row.
 - *far*: mixtures of wide kernels, each on few training rows, whose log p is averaged: as in an isolation forest, a
   crowd of outliers is then no peak. The rows that score lowest are left out and the kernels fitted again, so that
   outliers do not vouch for one another.
@@ -37,7 +37,7 @@ Floats = NDArray[np.float64]
 
 NEAR_KERNELS = 2000
 """Near kernels, at most."""
-NEAR_WIDTH = 0.6
+NEAR_WIDTH = 0.4
 """Their width, in units of Scott's rule."""
 FAR_KERNELS = 128
 """Far kernels of a member, at most; half of the training rows where they are few."""
@@ -93,7 +93,7 @@ class RobustScores:
 
     def score_samples(self, X: Floats) -> Floats:
         """The score of each row, ``(n_samples,)``."""
-        near = self._of_near(self._near(self._blend(X)))
+        near = self._of_near(self._near(self._blend(X))).clip(max=0)
         far = self._of_far(self._far(self._straight(X)))
         tails = self._of_tails(self._tails(X))
         mean = np.average([np.sign(z) * np.log1p(np.abs(z)) for z in (near, far, tails)], axis=0, weights=WEIGHTS)
@@ -171,7 +171,8 @@ class _Kernels:
     ) -> None:
         self.rows = rows
         self.chosen = [generator.permutation(len(rows))[:count] for _ in range(members)]
-        self.width = width * len(self.chosen[0]) ** (-1 / (rows.shape[1] + 4))
+        varied = np.count_nonzero(np.ptp(rows, axis=0))
+        self.width = width * len(self.chosen[0]) ** (-1 / (varied + 4))
 
     def __call__(self, rows: Floats) -> Floats:
         parts = [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]
