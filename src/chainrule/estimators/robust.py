@@ -33,6 +33,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 from scipy.stats import skew
 
+__all__ = ["RobustScores"]
+
 Floats = NDArray[np.float64]
 
 NEAR_KERNELS = 2000
