@@ -83,8 +83,8 @@ install-bench: install
 # Default fits beside those of rivals, which `bench-rivals` measures first.
 bench-defaults: bench-rivals
 
-# Samples of tables, and removed cells: the tables and the rivals come from the rivals' environment.
-bench-sampled bench-imputation: .venv-rivals/installed
+# Samples of tables, removed cells, and outliers: the tables and the rivals come from the rivals' environment.
+bench-sampled bench-imputation bench-anomaly: .venv-rivals/installed
 
 # The rivals, in an environment of their own. Results that are there already are not measured again.
 bench-rivals: install .venv-rivals/installed

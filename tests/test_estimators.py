@@ -27,7 +27,13 @@ def blobs(count: int = 400) -> Any:
     return centres + rng.normal(size=(count, 2)) * 0.4
 
 
-@parametrize_with_checks([ChainRuleDensity(**QUICK, max_epochs=10), ChainRuleDetector(**QUICK, max_epochs=10)])
+@parametrize_with_checks(
+    [
+        ChainRuleDensity(**QUICK, max_epochs=10),
+        ChainRuleDetector(random_state=0),
+        ChainRuleDetector(density=ChainRuleDensity(**QUICK, max_epochs=10), folds=2, random_state=0),
+    ]
+)
 def test_scikit_learns_own_checks(estimator: Any, check: Any) -> None:
     check(estimator)
 
@@ -56,9 +62,10 @@ def test_samples_are_like_the_rows() -> None:
     assert density.score(drawn) / 500 == pytest.approx(density.score(rows) / 400, abs=0.5)
 
 
-def test_the_detector_finds_what_is_strange() -> None:
+@pytest.mark.parametrize("density", [None, ChainRuleDensity(**QUICK, max_epochs=30)])
+def test_the_detector_finds_what_is_strange(density: Any) -> None:
     rows = blobs()
-    detector = ChainRuleDetector(**QUICK, max_epochs=60, contamination=0.05).fit(rows)
+    detector = ChainRuleDetector(density=density, contamination=0.05, random_state=0).fit(rows)
     assert (detector.predict(rows) == -1).mean() == pytest.approx(0.05, abs=0.01)
     assert detector.predict([[3.0, 3.0], [3.0, -3.0]]).tolist() == [1, -1]
     np.testing.assert_allclose(detector.decision_function(rows), detector.score_samples(rows) - detector.offset_)
@@ -81,8 +88,14 @@ def test_what_is_refused() -> None:
         ChainRuleDetector(contamination=0.9).fit(blobs(20))
     with pytest.raises(ValueError, match="a share between 0 and 1, got 1.5"):
         ChainRuleDensity(validation_fraction=1.5).fit(blobs(20))
-    with pytest.raises(ValueError, match="NaN"):
-        ChainRuleDensity().fit([[np.nan, 1.0], [0.0, 2.0]])
+    with pytest.raises(ValueError, match="infinity"):
+        ChainRuleDensity().fit([[np.inf, 1.0], [0.0, 2.0]])
+    with pytest.raises(ValueError, match="infinity"):
+        ChainRuleDetector().fit([[np.inf, 1.0], [0.0, 2.0]])
+    with pytest.raises(ValueError, match="folds expects at least 2, got 1"):
+        ChainRuleDetector(folds=1).fit(blobs(20))
+    with pytest.raises(ValueError, match='contamination expects "auto" or a share'):
+        ChainRuleDetector(contamination="some").fit(blobs(20))
 
 
 def test_by_default_few_rows_have_several_members_and_a_good_density() -> None:

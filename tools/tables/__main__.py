@@ -18,6 +18,7 @@ import columns
 import defaults
 import headline
 import images
+import outliers
 import sampled
 import speed
 import tasks
@@ -61,6 +62,9 @@ TABLES = {
     "attacks": anomalies.attacks,
     "attackscolour": anomalies.colour_attacks,
     "pvalues": anomalies.pvalues,
+    "outliers": outliers.found,
+    "outlieralarms": outliers.alarms,
+    "outliergoals": outliers.goals,
 }
 
 
