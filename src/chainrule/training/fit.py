@@ -6,6 +6,7 @@ import contextlib
 import math
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -30,7 +31,7 @@ from chainrule.training.loader import Data, Loader, Loaders, loaders_of
 from chainrule.training.module import MaximumLikelihood
 from chainrule.training.processes import is_first_process
 from chainrule.training.progress import reporter
-from chainrule.training.session import interruptible, quiet
+from chainrule.training.session import OwnSignals, interruptible, quiet
 from chainrule.training.settings import Training
 from chainrule.training.start import Start, start, valid_nats
 
@@ -105,6 +106,7 @@ def fit(
             memory is too small for one of them.
         TrainingError: If the loss is no longer a finite number.
         KeyboardInterrupt: On Ctrl-C; the last checkpoint stays in ``out``.
+        SystemExit: On SIGTERM and SIGHUP, with the status 128 + the signal's number; likewise.
     """
     started = time.monotonic()
     training = Training.of(settings)
@@ -161,7 +163,7 @@ def _planned(
         begun = before.step
         minutes = None if minutes is None else minutes + before.minutes
     module = MaximumLikelihood(model, training, total_steps=steps, begun=begun)
-    callbacks: list[lightning.Callback] = [SeededRounds(training.seed, train)]
+    callbacks: list[lightning.Callback] = [OwnSignals(), SeededRounds(training.seed, train)]
     if minutes is not None:
         valid_seconds = 2 / 3 * seconds * len(valid)  # no gradients, but twice the rows
         later = 0 if counting(model) is None else AFTERWARDS
@@ -210,7 +212,13 @@ def _run(
         checkpoints.read("best")
     checkpoints.folder.mkdir(parents=True, exist_ok=True)
     with interruptible():
-        trainer.fit(module, train, valid, ckpt_path=checkpoints.path("last") if resumed else None, weights_only=True)
+        try:
+            path = checkpoints.path("last") if resumed else None
+            trainer.fit(module, train, valid, ckpt_path=path, weights_only=True)
+        except BaseException:
+            if trainer.strategy.launcher is not None:  # the processes that it started would wait for this one
+                trainer.strategy.launcher.kill(signal.SIGTERM)
+            raise
     module.load_state_dict(checkpoints.read("best").weights)
     # The first process may have a temporary folder of its own: it waits until all have read its file.
     trainer.strategy.barrier()

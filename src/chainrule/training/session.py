@@ -1,4 +1,4 @@
-"""Ctrl-C that leaves a training cleanly, and libraries that keep quiet during it."""
+"""Signals that leave a training cleanly, and libraries that keep quiet during it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import signal
 import threading
 import warnings
 from collections.abc import Iterator
-from types import FrameType
-from typing import Any
+
+import lightning.pytorch as lightning
+
+from chainrule.endings import ended_by_signals
 
 
 class _Interrupt(BaseException):
@@ -18,21 +20,23 @@ class _Interrupt(BaseException):
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Turn SIGINT into a KeyboardInterrupt that leaves Lightning cleanly."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise _Interrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before: Any = signal.signal(signal.SIGINT, interrupt)
+    """Turn SIGINT into a KeyboardInterrupt, and SIGTERM and SIGHUP into `Terminated`, which leave Lightning cleanly."""
     try:
-        yield
+        with ended_by_signals(interrupt=_Interrupt):
+            yield
     except _Interrupt:
         raise KeyboardInterrupt from None
-    finally:
-        signal.signal(signal.SIGINT, before)
+
+
+class OwnSignals(lightning.Callback):
+    """Keeps our handler of SIGTERM: Lightning's ends with status 0, and waits for other processes without an end."""
+
+    def setup(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
+        self._ours = signal.getsignal(signal.SIGTERM)
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self._ours)
 
 
 @contextlib.contextmanager
