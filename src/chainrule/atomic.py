@@ -21,9 +21,9 @@ TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<process>\d+)")
 def replacing(path: Path) -> Iterator[Path]:
     """Give a path to write to, which then replaces ``path``; a full disk or a Ctrl-C leaves the old file as it was.
 
-    The file is on the disk before it gets its name, and the name is before this returns. A symbolic link stays one, and
-    what it leads to is replaced. A file keeps its mode. A pipe or a device is written to. If a process was killed while it
-    wrote to ``path``, what it left is removed.
+    The file is on the disk before it gets its name, and the name is before this returns. A symbolic link stays one,
+    and what it leads to is replaced. A file keeps its mode. A pipe or a device is written to. If a process was killed
+    while it wrote to ``path``, what it left is removed.
 
     Raises:
         OSError: If writing failed, naming ``path``.

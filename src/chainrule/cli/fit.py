@@ -24,16 +24,20 @@ from chainrule.words import suggestion
 
 def run_fit(options: dict[str, Any]) -> None:
     """Plan a fit, run it, and say what came of it; with a recipe, run that."""
-    out, resume, as_json, config = (options.pop(name) for name in ("out", "resume", "json", "config"))
+    out, as_json, config = (options.pop(name) for name in ("out", "json", "config"))
+    resume, changed_data = (options.pop(name) for name in ("resume", "changed_data"))
+    if changed_data and not resume:
+        raise UsageError("--changed-data expects --resume")
     settings = settings_from(_with_data(options), runs.read(config) if config else {})
     out = out or usual_folder(settings["data"], resume=resume)
-    before = read_config(out).get("training") if resume and (out / WEIGHTS).exists() else None
+    before = read_config(out) if resume and (out / WEIGHTS).exists() else {}
     say = None if as_json else partial(print, flush=True)
 
     def fit() -> runs.Run:
         if config:
-            return runs.run(settings, out, resume=resume)
-        return runs.fit_file(settings.pop("data"), out=out, resume=resume, say=say, **settings)
+            return runs.run(settings, out, resume=resume, changed_data=changed_data)
+        data = settings.pop("data")
+        return runs.fit_file(data, out=out, resume=resume, changed_data=changed_data, say=say, **settings)
 
     again = shlex.join(["chainrule", "fit", str(settings["data"]), "--out", str(out), "--resume"])
     done = _keeping_checkpoints(fit, out, "the same command with --resume" if config else f"`{again}`")
@@ -43,7 +47,7 @@ def run_fit(options: dict[str, Any]) -> None:
     if as_json:
         print_json({"run": str(out), "model": done.config["settings"]["model"], **record})
         return
-    if record == before:
+    if done.config == before:
         more = "" if config else ": --minutes 10, say, trains it for longer"
         print(f"{out} is finished already; nothing was left to do{more}")
     for line in outcome(done):
