@@ -8,9 +8,11 @@ import threading
 from pathlib import Path
 
 import pytest
+from command_line import refused, shell
 
 from chainrule import atomic
 from chainrule.atomic import remove_orphans, replacing, write_atomically
+from chainrule.cli import main
 
 pytestmark = pytest.mark.quick
 
@@ -105,3 +107,21 @@ def test_content_is_on_the_disk_before_its_name_and_the_name_before_the_end(
     monkeypatch.setattr(os, "replace", lambda *paths: (calls.append("replace"), replace(*paths)))
     write_atomically(tmp_path / "x", b"new")
     assert calls == [f".x.{os.getpid()}", "replace", tmp_path.name]
+
+
+def test_a_file_of_text_goes_to_standard_output(
+    table_run: Path, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    sample = ["sample", str(table_run), "-n", "5", "--out"]
+    assert main([*sample, str(tmp_path / "x.csv")]) == 0
+    capsysbinary.readouterr()
+    assert main([*sample, "-"]) == 0
+    out, err = capsysbinary.readouterr()
+    assert out == (tmp_path / "x.csv").read_bytes()
+    assert b"wrote" in err
+    done = shell(*sample, "/dev/stdout")
+    assert done.stdout.encode() == out
+
+
+def test_a_folder_does_not_go_to_standard_output(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--out - expects one of sample, " in refused(capsys, "fit", str(table), "--out", "-")

@@ -17,6 +17,7 @@ from types import ModuleType
 
 from chainrule.cli.options import parse
 from chainrule.cli.parser import UsageError
+from chainrule.cli.stream import out_to_stream
 from chainrule.endings import Terminated, ended_by_signals, failure_in_words
 from chainrule.errors import MissingPackageError, TrainingError
 
@@ -57,7 +58,9 @@ def _run(argv: list[str]) -> int:
         return 0
     command, options = parsed
     module, _, function = command.run.partition(":")
-    getattr(_imported(f"chainrule.cli.{module}"), function)(options)
+    run = getattr(_imported(f"chainrule.cli.{module}"), function)
+    with out_to_stream(argv[0], options):
+        run(options)
     sys.stdout.flush()
     return 0
 
