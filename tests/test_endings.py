@@ -15,6 +15,8 @@ from command_line import FAST
 
 from chainrule.cli import main
 from chainrule.endings import Terminated, ended_by_signals
+from chainrule.training.checkpoints import read_checkpoint
+from chainrule.training.module import MaximumLikelihood
 
 SIGNALS = [signal.SIGTERM, signal.SIGHUP, signal.SIGINT]
 SAMPLES = "chainrule.kinds.levels.LevelsKind.leave_samples"
@@ -160,3 +162,40 @@ def test_an_error_of_ours_stays_an_error(table_run: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("chainrule.cli.describe.opened", fail)
     with pytest.raises(RuntimeError, match="mat1"):
         main(["describe", str(table_run)])
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    (tmp_path / "text.txt").write_text("the quick brown fox jumps over the lazy dog\n" * 60)
+    return tmp_path / "text.txt"
+
+
+ROWS = [*MADE, "--model.dropout", "0.3", "--batch-size", "100", "--averaging", "0.9", "--max-epochs", "3"]
+STREAM = ["--model", "RNN", "--model.hidden_size", "6", "--model.dropout", "0.2", "--window", "8", "--batch-size", "5"]
+STREAM += ["--device", "cpu", "--max-steps", "30", "--validate-every", "10"]
+
+
+@pytest.mark.parametrize(("kind", "step"), [("rows", 1), ("rows", 5), ("rows", 40), ("text", 3), ("text", 17)])
+def test_a_terminated_training_goes_on_at_the_same_step_and_ends_as_if_nothing_had_been(
+    kind: str, step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    data = request.getfixturevalue(kind)
+    fit = ["fit", str(data), *(ROWS if kind == "rows" else STREAM), "--json"]
+    assert main([*fit, "--out", str(tmp_path / "whole")]) == 0
+    kill, before = killing(signal.SIGTERM, step), MaximumLikelihood.training_step
+
+    def step_and_kill(self: MaximumLikelihood, *arguments: Any) -> Any:
+        kill()
+        return before(self, *arguments)
+
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(MaximumLikelihood, "training_step", step_and_kill)
+        assert main([*fit, "--out", str(out)]) == 143
+    last = read_checkpoint(out / "checkpoints" / "last.ckpt")
+    assert last.step == step
+    assert last.done > 0
+    assert not last.ended
+    assert main([*fit, "--out", str(out), "--resume"]) == 0
+    whole, resumed = (path / "model.safetensors" for path in (tmp_path / "whole", out))
+    assert whole.read_bytes() == resumed.read_bytes()

@@ -27,6 +27,23 @@ class Terminated(SystemExit):
         self.signal = signal.Signals(number)
 
 
+class Ender:
+    """A handler of signals that ends the process: by an exception first, and at once by a second signal.
+
+    Args:
+        numbers: The signals that it handles.
+        interrupt: What it raises on SIGINT.
+    """
+
+    def __init__(self, numbers: list[int], interrupt: type[BaseException]) -> None:
+        self.numbers, self.interrupt = numbers, interrupt
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        for each in self.numbers:
+            signal.signal(each, signal.SIG_DFL)
+        raise self.interrupt if number == signal.SIGINT else Terminated(number)
+
+
 @contextlib.contextmanager
 def ended_by_signals(interrupt: type[BaseException] = KeyboardInterrupt) -> Iterator[None]:
     """Raise `Terminated` on SIGTERM and SIGHUP, and ``interrupt`` on SIGINT; a second signal ends the process at once.
@@ -41,11 +58,7 @@ def ended_by_signals(interrupt: type[BaseException] = KeyboardInterrupt) -> Iter
     if before[signal.SIGINT] not in (signal.SIG_IGN, signal.SIG_DFL):
         ours.append(signal.SIGINT)
 
-    def end(number: int, frame: FrameType | None) -> None:
-        for each in ours:
-            signal.signal(each, signal.SIG_DFL)
-        raise interrupt if number == signal.SIGINT else Terminated(number)
-
+    end = Ender(ours, interrupt)
     for number in ours:
         signal.signal(number, end)
     try:

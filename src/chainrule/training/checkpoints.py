@@ -64,7 +64,8 @@ class Checkpoint:
     """The place in a training that a checkpoint was written at, and the weights.
 
     Attributes:
-        round: The round that had just ended, counted from 0.
+        round: The round that had just ended, counted from 0; or the one that it is within.
+        done: The steps of that round so far; 0 if it had ended.
         step: The optimiser steps so far.
         round_steps: The steps of a round.
         ended: True if the training ended there.
@@ -73,6 +74,7 @@ class Checkpoint:
     """
 
     round: int
+    done: int
     step: int
     round_steps: int
     ended: bool
@@ -91,7 +93,13 @@ def read_checkpoint(path: Path) -> Checkpoint:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         own = content["round"]
         return Checkpoint(
-            content["epoch"], content["global_step"], own["steps"], own["ended"], own["minutes"], content["state_dict"]
+            round=content["epoch"],
+            done=own.get("done", 0),
+            step=content["global_step"],
+            round_steps=own["steps"],
+            ended=own["ended"],
+            minutes=own["minutes"],
+            weights=content["state_dict"],
         )
     except FileNotFoundError:
         raise ValueError(f"{path} is missing: delete the run folder and fit again") from None
@@ -143,5 +151,7 @@ class _Keeper(ModelCheckpoint):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take the state but not its paths: a run that was moved would otherwise forget its best score."""
         score = state_dict["best_model_score"]
+        if score is None:  # within the first round
+            return
         best = {"best_model_path": self.path, "kth_best_model_path": self.path, "best_k_models": {self.path: score}}
         super().load_state_dict(state_dict | {"dirpath": self.dirpath} | (best if self.monitor else {}))

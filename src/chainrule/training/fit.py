@@ -31,7 +31,7 @@ from chainrule.training.loader import Data, Loader, Loaders, loaders_of
 from chainrule.training.module import MaximumLikelihood
 from chainrule.training.processes import is_first_process
 from chainrule.training.progress import reporter
-from chainrule.training.session import OwnSignals, interruptible, quiet
+from chainrule.training.session import Endings, interruptible, quiet
 from chainrule.training.settings import Training
 from chainrule.training.start import Start, start, valid_nats
 
@@ -131,6 +131,7 @@ def fit(
         if verbose and is_first_process():
             callbacks.append(reporter(history, label))
         stack.enter_context(quiet())
+        callbacks += [*_averaging(training), Endings(checkpoints.path("last"))]  # it saves what all others left
         trainer = _trainer(training, device, loaders[0], [*callbacks, *checkpoints.callbacks()], rounds)
         _run(trainer, module, checkpoints, loaders, resumed=before is not None)
     model.to(dtype).eval()  # precision may have changed it
@@ -163,7 +164,7 @@ def _planned(
         begun = before.step
         minutes = None if minutes is None else minutes + before.minutes
     module = MaximumLikelihood(model, training, total_steps=steps, begun=begun)
-    callbacks: list[lightning.Callback] = [OwnSignals(), SeededRounds(training.seed, train)]
+    callbacks: list[lightning.Callback] = [SeededRounds(training.seed, train)]
     if minutes is not None:
         valid_seconds = 2 / 3 * seconds * len(valid)  # no gradients, but twice the rows
         later = 0 if counting(model) is None else AFTERWARDS
@@ -173,14 +174,18 @@ def _planned(
     return module, rounds, [*callbacks, history]
 
 
+def _averaging(training: Training) -> list[lightning.Callback]:
+    """The callback that averages the weights, if they are to be averaged."""
+    if training.averaging is None:
+        return []
+    # Lightning's EMAWeightAveraging averages tensor by tensor, with copies: three times slower.
+    return [WeightAveraging(multi_avg_fn=get_ema_multi_avg_fn(training.averaging), use_buffers=False)]
+
+
 def _trainer(
     training: Training, device: str, loader: Loader, callbacks: list[lightning.Callback], rounds: int
 ) -> lightning.Trainer:
     """Lightning's trainer of these settings, for the batches of training of ``loader``; its epochs are rounds."""
-    if training.averaging is not None:
-        # Lightning's EMAWeightAveraging averages tensor by tensor, with copies: three times slower.
-        average = get_ema_multi_avg_fn(training.averaging)
-        callbacks.append(WeightAveraging(multi_avg_fn=average, use_buffers=False))
     strategy = training.strategy
     if loader.carried and training.devices > 1 and strategy in ("auto", "ddp"):
         strategy = "ddp_find_unused_parameters_true"  # only the first window of an epoch uses the first state
@@ -208,8 +213,10 @@ def _run(
     train, valid = loaders
     if resumed:
         # Lightning prefetches the first batch of a resumed round before it says which round it is.
-        train.set_round(checkpoints.read("last").round + 1)
-        checkpoints.read("best")
+        last = checkpoints.read("last")
+        train.set_round(last.round if last.done else last.round + 1, last.done)
+        if last.round or not last.done:
+            checkpoints.read("best")
     checkpoints.folder.mkdir(parents=True, exist_ok=True)
     with interruptible():
         try:
