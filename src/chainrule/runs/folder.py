@@ -36,7 +36,7 @@ OBJECTS = {"Conditional": conditionals.Conditional, "Model": Model, "Autoregress
 OPTIONAL = (*READING, *CONDITIONAL, *ENSEMBLE)
 """Settings of which null stands for the default."""
 
-DATA = {"path": "str", "levels": "int"}
+DATA = {"path": "str", "levels": "int", "fingerprint": "dict", "splits": "dict", "changes": "list"}
 """Values in the record of the data that are not its kind's own, and their types."""
 
 
@@ -154,7 +154,7 @@ def read_config(folder: str | Path) -> dict[str, Any]:
         if settings[name] is not None or name not in OPTIONAL:
             check(settings[name], types[name], f"{path}: settings.{name}")
     for name in config.get("data", {}).keys() & DATA.keys():
-        check(config["data"][name], DATA[name], f"{path}: data.{name}")
+        check(config["data"][name], DATA[name], f"{path}: data.{name}", {"dict": dict, "list": list})
     if "data" in settings and "data" not in config:
         raise ValueError(f"{path} expects 'data', the record of the data in its settings, got none")
     return config

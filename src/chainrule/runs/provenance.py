@@ -46,7 +46,7 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     found = [
         f"{ours:,} {name} instead of {theirs:,}"
         for name, theirs, ours in counts
-        if ours != theirs and None not in (ours, theirs)
+        if ours != theirs and isinstance(ours, int) and isinstance(theirs, int)
     ]
     gone, added = _columns(before) - _columns(now), _columns(now) - _columns(before)
     found += [f"without the column {name!r}" for name in sorted(gone)]
@@ -65,8 +65,10 @@ def check_unchanged(before: Mapping[str, Any], now: Mapping[str, Any], folder: P
 
 
 def _examples(record: Mapping[str, Any]) -> int:
-    return sum(record.get("splits", {}).values())
+    return sum(size for size in record.get("splits", {}).values() if isinstance(size, int))
 
 
 def _columns(record: Mapping[str, Any]) -> set[str]:
-    return set(record.get("schema", {}).get("columns", ()))
+    schema = record.get("schema")
+    columns = schema.get("columns") if isinstance(schema, dict) else None
+    return set(columns) if isinstance(columns, dict) else set()

@@ -85,7 +85,7 @@ def check_no_members(out: Path) -> None:
 
 def is_complete(out: Path, config: Mapping[str, Any]) -> bool:
     """True if a trained run with a likelihood has its calibration and its samples; older ones are taken as they are."""
-    kind = KINDS.get(config.get("data", {}).get("kind", ""))
+    kind = KINDS.get(str(config.get("data", {}).get("kind")))
     if kind is None or "sha256" not in config or "valid_nats" not in config["training"]:
         return True
     return "calibration" in config and all((out / name).exists() for name in (calibration.FILE, kind.samples_file))
