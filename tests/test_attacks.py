@@ -6,14 +6,16 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from command_line import FAST, refused
+from PIL import Image
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
 import chainrule
-from chainrule.attacks.classifier import SmallClassifier, check_outputs, own_classifier
+from chainrule.attacks.classifier import SmallClassifier
 from chainrule.attacks.evaluation import Defence
 from chainrule.attacks.methods import FREE, WITHIN, attack
 from chainrule.attacks.words import in_words
@@ -26,20 +28,29 @@ from chainrule.tasks.calibration import Calibration
 LEVELS, CLASSES = 17, 10
 
 
+SOFTMAX = """
+from torch import nn
+from beside import layers
+
+def make():
+    return nn.Sequential(*layers(), nn.Softmax(1))
+"""
+"""A user's file with a lazy classifier that returns probabilities."""
+
+SAYS_DARK = """
+import torch
+
+class Dark(torch.nn.Module):
+    def forward(self, images):
+        return torch.stack([images.mean((1, 2, 3)) * 0 + 1, images.mean((1, 2, 3))], 1)
+"""
+"""A user's file with a classifier that gives the first class to every image."""
+
+
 def flat_classifier() -> nn.Module:
     """A user's own classifier, as ``--classifier`` names it."""
     torch.manual_seed(3)
     return nn.Sequential(nn.Flatten(), nn.Linear(64, CLASSES))
-
-
-def flawed_classifier() -> nn.Module:
-    return nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
-
-
-def broken_classifier() -> nn.Module:
-    network = nn.Sequential(nn.Flatten(), nn.Linear(64, CLASSES))
-    nn.init.constant_(network[1].bias, math.nan)
-    return network
 
 
 @pytest.fixture(scope="module")
@@ -160,22 +171,10 @@ def test_what_attacks_refuse(digits: tuple[Tensor, Tensor]) -> None:
         attack("magic", flat_classifier(), x, labels, levels=LEVELS, classes=CLASSES)
     with pytest.raises(ValueError, match="epsilon expects at least 1 level, got 0"):
         attack("fgsm", flat_classifier(), x, labels, levels=LEVELS, classes=CLASSES)
-    with pytest.raises(ValueError, match=r"expects to give \(40, 10\), a logit a class, got \(40, 3\)"):
-        check_outputs(flawed_classifier(), x, CLASSES)
-    with pytest.raises(ValueError, match="finite logits"):
-        check_outputs(broken_classifier(), x, CLASSES)
     with pytest.raises(ValueError, match="bpda expects the defence"):
         attack("bpda", flat_classifier(), x, labels, levels=LEVELS, classes=CLASSES, epsilon=1)
     with pytest.raises(ValueError, match="values from 0 to 16, got others"):
         attack("fgsm", flat_classifier(), x * 20, labels, levels=LEVELS, classes=CLASSES, epsilon=1)
-    with pytest.raises(ValueError, match="got an error"):
-        check_outputs(nn.Linear(3, 10), x, CLASSES)
-    with pytest.raises(ValueError, match="that makes one, got 'nowhere:x'"):
-        own_classifier("nowhere:x")
-    with pytest.raises(ValueError, match="TypeError: .*required positional argument"):
-        own_classifier("test_attacks:accuracy")
-    with pytest.raises(ValueError, match="expects a torch module, got 'math:pi', a float"):
-        own_classifier("math:pi")
     with pytest.raises(ValueError, match="images of at least 4 x 4"):
         SmallClassifier(event_shape=(1, 2, 9), conditional=Categorical(4), num_classes=2)
     with pytest.raises(ValueError, match="can be listed"):
@@ -213,6 +212,40 @@ class TestCommand:
         for name in ("log-likelihoods.png", "examples.png"):
             assert (out / name).read_bytes().startswith(b"\x89PNG")
 
+    def test_takes_the_classifier_of_a_file(
+        self, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "mine.py").write_text(SOFTMAX)
+        beside = "from torch import nn\n\ndef layers():\n    return nn.Flatten(), nn.LazyLinear(10)\n"
+        (tmp_path / "beside.py").write_text(beside)
+        options = ["-n", "12", "--attacks", "fgsm", "--epsilons", "0.2", "--json"]
+        capsys.readouterr()
+        assert main(["attack-eval", str(run), *options, "--classifier", "./mine.py:make"]) == 0
+        captured = capsys.readouterr()
+        assert "returns probabilities: attacks see their logarithms" in captured.err
+        classifier = json.loads(captured.out)["classifier"]
+        assert classifier["name"] == "./mine.py:make"
+        assert classifier["parameters"] == 64 * 10 + 10
+        assert len(classifier["notes"]) == 2
+
+    def test_attacks_images_of_all_classes(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        for split, count in (("train", 30), ("test", 10)):
+            for kind, shade in (("dark", 60), ("light", 190)):
+                folder = tmp_path / "shades" / split / kind
+                folder.mkdir(parents=True)
+                for i in range(count):
+                    pixels = np.clip(np.random.RandomState(i).normal(shade, 20, (8, 8)), 0, 255).astype(np.uint8)
+                    Image.fromarray(pixels).save(folder / f"{i:02}.png")
+        out = str(tmp_path / "run")
+        model = ["--model", "PixelCNN", "--model.hidden_size", "4", "--model.num_blocks", "1"]
+        assert main(["fit", *model, "--data", str(tmp_path / "shades"), "--out", out, *FAST]) == 0
+        (tmp_path / "mine.py").write_text(SAYS_DARK)
+        capsys.readouterr()
+        own = ["--classifier", f"{tmp_path}/mine.py:Dark", "-n", "8", "--attacks", "fgsm", "--epsilons", "0.1"]
+        assert main(["attack-eval", out, *own, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["clean"]["accuracy"] == 0.5  # the files are sorted by class
+
     def test_trains_a_classifier(self, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["attack-eval", str(run), "-n", "30", "--attacks", "[fgsm]", "--epsilons", "[0.3]"]) == 0
         out = capsys.readouterr().out
@@ -234,7 +267,8 @@ class TestCommand:
             ("--threshold", "1"): "a p-value in (0, 1), got 1.0",
             ("-n", "1"): "at least 2, got 1",
             ("--out", str(tmp_path / "x.json")): "expects a folder",
-            ("--classifier", "test_attacks:flawed_classifier"): "a logit a class, got (2, 3)",
-            ("--calibration", "test"): "expects train or valid, got 'test'",
+            ("--classifier", "nothing.py:make"): "expects a Python file that exists, got 'nothing.py'",
+            ("--classifier", "test_attacks:CLASSES"): "got 'test_attacks:CLASSES', which is an int",
+            ("--calibration", "test"): "expects valid or train, got 'test'",
         }.items():
             assert message in refused(capsys, "attack-eval", str(run), *arguments)

@@ -210,8 +210,11 @@ class TestCommand:
         assert captured.out.splitlines()[0].startswith("number 58  ")
         assert captured.out.splitlines()[1].startswith("number 16  ")
         assert found["anomalous"].to_numpy().nonzero()[0].tolist() == [15, 57]
-        assert "2 of 60 are anomalous; of these, 5.00% are ordinary, at most, on average" in captured.err
-        assert "2 are less probable than all of the 360 calibration examples" in captured.err
+        assert "anomalous: 2 of 60; of these, at most 5.00% are ordinary, on average" in captured.err
+        assert (
+            "less probable than all of the 360 calibration examples: 2; their p-values are of a generalised"
+            in captured.err
+        )
         rated = _scored(run, new, "--rate", "0.2")
         assert rated["anomalous"].to_list() == (found["pvalue"] <= 0.2).to_list()
 

@@ -132,7 +132,7 @@ class TestImages:
             ("--score", "nll", "--background", run): "--background expects --score ratio",
             ("--score", "ratio", "--background", str(digits_run)): "--background expects values of Categorical(",
             ("--score", "nll", "--group", "2"): "--group expects --score typicality",
-            ("--score", "typicality", "-n", "5", "--group", "2"): "a divisor of 5",
+            ("--score", "typicality", "--group", "0"): "group expects at least 1, got 0",
             ("--score", "pvalue", "--calibration", "test"): "expects valid or train, got 'test'",
             ("--group", "2"): "--group expects --score, got none",
             (str(tmp_path / "wide.npy"), "--score", "nll"): "of shape (1, 8, 8), got (1, 9, 9)",
@@ -163,7 +163,11 @@ class TestPurify:
         command = ["purify", str(runs / "grey"), str(folder), "--epsilon", "3", "--out"]
         for out in ("x.npy", "pictures", "x.png"):
             assert main([*command, str(tmp_path / out)]) == 0
-        assert "purified 2 of 2 examples" in capsys.readouterr().err
+        said = capsys.readouterr().err
+        assert "purified 2 of 2 examples" in said
+        assert "stay as they were" not in said
+        assert main([*command[:-2], "0", "--out", str(tmp_path / "same.npy")]) == 0
+        assert "0.0% of their values changed; 2 stay as they were" in capsys.readouterr().err
         assert np.array_equal(np.load(tmp_path / "x.npy"), expected.numpy())
         with Image.open(tmp_path / "pictures" / "b.png") as picture:
             assert np.array_equal(np.asarray(picture), (expected[1, 0] * 255 / 16).round().numpy())

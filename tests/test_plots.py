@@ -7,9 +7,10 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from chainrule import plots
-from chainrule.plots import curves, images, sound
+from chainrule.plots import curves, sound
+from chainrule.plots.panels import MARGIN, MARKED, SEPARATOR, SEPARATOR_WIDTH, Label
 
-FRAME = (images.SEPARATOR,) * 3
+FRAME = (SEPARATOR,) * 3
 
 
 def read(path):
@@ -30,7 +31,7 @@ def panels(page):
 
 def tiles(panel, rows, columns, height, width):
     """A panel's tiles at one pixel per variable; fails if a block is not of one colour."""
-    gap = images.SEPARATOR_WIDTH
+    gap = SEPARATOR_WIDTH
     factor = ((panel.shape[1] - gap) // columns - gap) // width
     assert panel.shape == (
         rows * (height * factor + gap) + gap,
@@ -71,7 +72,7 @@ def test_sample_grid_draws_colours_and_levels(tmp_path):
 def test_cells_without_an_example_stay_white(tmp_path):
     plots.sample_grid(np.zeros((3, 1, 4, 4)), tmp_path / "grid.png", columns=2)
     page = read(tmp_path / "grid.png")
-    panel = page[images.MARGIN : -images.MARGIN, images.MARGIN : -images.MARGIN]
+    panel = page[MARGIN:-MARGIN, MARGIN:-MARGIN]
     assert [int(tile.min()) for tile in tiles(panel, 2, 2, 4, 4)] == [0, 0, 0, 255]
 
 
@@ -297,6 +298,30 @@ def test_columns_stand_side_by_side(tmp_path):
     assert all((tile == 255).all() for tile in tiles(right, 2, 1, 1, 2))
     with pytest.raises(ValueError, match="groups expects one shape"):
         plots.side_by_side({"a": np.zeros((2, 1, 1, 2)), "b": np.zeros((1, 1, 1, 2))}, path)
+
+
+def test_rows_and_tiles_have_names(tmp_path, drawn):
+    path = tmp_path / "x.png"
+    groups = {"clean": np.zeros((2, 1, 4, 4)), "attacked": np.ones((2, 1, 4, 4))}
+    labels = {"attacked": [Label("cat"), Label("a very long name of a class", marked=True)]}
+    plots.side_by_side(groups, path, rows=["image 3\ncat", "image 7\ndog"], labels=labels)
+    texts = {text.get_text(): text for text in drawn[-1].texts}
+    assert set(texts) == {"clean", "attacked", "image 3\ncat", "image 7\ndog", "cat", "a very long name of a class"}
+    assert texts["a very long name of a class"].get_color() == MARKED != texts["cat"].get_color()
+    boxes = {name: text.get_window_extent() for name, text in texts.items()}
+    assert boxes["image 3\ncat"].y0 > boxes["image 7\ndog"].y1
+    assert boxes["image 3\ncat"].x1 < boxes["cat"].x0
+    assert boxes["cat"].y0 > boxes["a very long name of a class"].y1
+    page = read(path)
+    assert boxes["a very long name of a class"].x1 < page.shape[1]
+    # Nothing but white and its own colour lies where a label is.
+    box = boxes["cat"]
+    around = page[page.shape[0] - int(box.y1) : page.shape[0] - int(box.y0), int(box.x0) : int(box.x1)]
+    assert not (around == FRAME).all(-1).any()
+    with pytest.raises(ValueError, match="rows expects 2, one for each example, got 1"):
+        plots.side_by_side(groups, path, rows=["one"])
+    with pytest.raises(ValueError, match="labels of attacked expects 2, one for each example, got 1"):
+        plots.side_by_side(groups, path, labels={"attacked": [Label("one")]})
 
 
 def test_histograms_show_shares(tmp_path, drawn):

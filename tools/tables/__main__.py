@@ -56,6 +56,8 @@ TABLES = {
     "sampledgoals": sampled.goals,
     "imputation": sampled.imputation,
     "strange": anomalies.strange,
+    "alarms": anomalies.alarms,
+    "drift": anomalies.drift,
     "attacks": anomalies.attacks,
     "pvalues": anomalies.pvalues,
 }

@@ -2,15 +2,22 @@
 
 import json
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from markdown import table
 
 from chainrule.attacks.words import in_words
 
-REPORT = Path(__file__).resolve().parents[2] / "results" / "benchmark-attacks" / "report.json"
+RESULTS = Path(__file__).resolve().parents[2] / "results"
 SCORES = ("nll", "pvalue", "pvalue by validation", "typicality", "typicality of 10", "complexity", "ratio")
-ATTACKED = ("nll", "pvalue", "typicality", "complexity", "ratio")
+ATTACKED = {
+    "nll": "-log p",
+    "pvalue": "p-value",
+    "typicality": "typicality",
+    "complexity": "complexity",
+    "ratio": "likelihood ratio",
+}
 
 
 def strange(results: list[dict[str, Any]]) -> str:
@@ -41,23 +48,71 @@ def _marked(auc: float, best: float) -> str:
     return f"**{auc:.3f}**" if f"{auc:.3f}" == f"{best:.3f}" else f"{auc:.3f}"
 
 
+def alarms(results: list[dict[str, Any]]) -> str:
+    """The share of ordinary, held-out items that are called anomalous, for each set."""
+    (report,) = [result for result in results if result.get("benchmark") == "alarms"]
+    rows = []
+    for name, by_seed in report["sets"].items():
+        found = [own["chainrule"] for own in by_seed.values()]
+        shares = [one["alarms"] for one in found]
+        error = fmean(one["standard_error"] for one in found)
+        one = found[0]
+        counts = [f"{one['items']:,}", f"{one['compared_with']:,}"]
+        spread = f"{min(shares):.1%} to {max(shares):.1%}"
+        rows.append([name, one["kind"], *counts, str(len(found)), f"{fmean(shares):.1%}", spread, f"{error:.1%}"])
+    header = ["set", "kind", "held out", "compared with", "splits", "alarms", "least to most", "standard error of one"]
+    return table(header, rows)
+
+
+def drift(results: list[dict[str, Any]]) -> str:
+    """False alarms of drift on clean pairs of each table, and the shifted columns that are found and named."""
+    (report,) = [result for result in results if result.get("benchmark") == "drift"]
+    rows = []
+    for method, total in report["all"].items():
+        cells = [(name, own[method]) for name, by_seed in report["sets"].items() for own in by_seed.values()
+                 if method in own]  # fmt: skip
+        tables = ", ".join(dict.fromkeys(name for name, _ in cells))
+        found = [str(total[name]) if total["named"] else "" for name in ("named", "others_named", "others_given")]
+        rows.append([method, tables, str(cells[0][1]["rows"]), str(total["pairs"]), str(total["alarms"]), *found])
+    header = ["new rows", "tables", "new rows of each pair", "pairs", "alarms", "column named", "others' values named"]
+    return table([*header, "others that go otherwise with it"], rows)
+
+
 def attacks(results: list[dict[str, Any]]) -> str:
+    """Attacks on a classifier of grey digits."""
+    return _attacks("benchmark-attacks")
+
+
+def colour_attacks(results: list[dict[str, Any]]) -> str:
+    """Attacks on a classifier of colour images."""
+    return _attacks("benchmark-attacks-colour")
+
+
+def _attacks(folder: str) -> str:
     """Accuracy of a classifier under attack, before and after purification, and how well attacks are told."""
-    report = json.loads(REPORT.read_text())
+    report = json.loads((RESULTS / folder / "report.json").read_text())
     clean = report["clean"]
+    scores = [score for score in ATTACKED if score in report["attacks"][0]["auc"]]
     accuracies = ("accuracy", "purified_accuracy", "adaptive_accuracy")
-    rows = [["none", "", *(f"{clean[name]:.1%}" for name in accuracies), *[""] * len(ATTACKED)]]
+    rows = [["none", "", *(f"{clean[name]:.1%}" for name in accuracies), *[""] * len(scores)]]
     for row in report["attacks"]:
         rows.append(
             [
                 row["attack"].upper() if row["attack"] != "deepfool" else "DeepFool",
                 "free" if row["epsilon"] is None else f"{row['epsilon']:g}",
                 *(f"{row[name]:.1%}" for name in accuracies),
-                *(f"{row['auc'][score]:.3f}" for score in ATTACKED),
+                *(f"{row['auc'][score]:.3f}" for score in scores),
             ]
         )
-    told = ["AUC: -log p", "p-value", "typicality", "complexity", "likelihood ratio"]
-    header = ["attack", "epsilon", "accuracy", "purified", f"if p < {report['threshold']:g}", *told]
+    told = ", ".join(ATTACKED[score] for score in scores)
+    header = [
+        "attack",
+        "epsilon",
+        "accuracy",
+        "purified",
+        f"if p < {report['threshold']:g}",
+        *f"AUC: {told}".split(", "),
+    ]
     epsilon = report["purify_epsilon_levels"] / (report["levels"] - 1)
     return table(header, rows) + "\n\n" + " ".join(in_words(clean, report["attacks"], epsilon))
 

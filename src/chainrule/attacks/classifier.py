@@ -1,10 +1,9 @@
-"""Image classifiers: a small one to train, or the user's own."""
+"""A small classifier of images, trained where the user has none."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Any, cast
 
 import torch
@@ -91,44 +90,3 @@ def trained_classifier(
     )
     record = {"parameters": small.num_parameters, "valid_nats": done.best_nats, "minutes": done.minutes}
     return small, {"name": "SmallClassifier"} | record
-
-
-def own_classifier(path: str) -> nn.Module:
-    """Import the user's classifier, a torch module or a function without arguments that returns one.
-
-    The classifier takes images in [0, 1], ``(B, channels, height, width)``, and returns logits ``(B, classes)``.
-
-    Args:
-        path: Its import path, ``package.module:name``.
-
-    Raises:
-        ValueError: If it can't be imported, or is not a torch module.
-    """
-    name, _, attribute = path.partition(":")
-    try:
-        found = getattr(import_module(name), attribute)
-        if not isinstance(found, nn.Module) and callable(found):
-            found = found()
-    except (Exception, SystemExit) as error:  # the user's own code can raise anything
-        raise ValueError(
-            f"classifier expects package.module:name that can be imported, a torch module or a function without "
-            f"arguments that makes one, got {path!r}: {type(error).__name__}: {error}"
-        ) from None
-    if not isinstance(found, nn.Module):
-        raise ValueError(f"classifier expects a torch module, got {path!r}, a {type(found).__name__}")
-    return found.eval()
-
-
-def check_outputs(classifier: nn.Module, images: Tensor, classes: int) -> None:
-    """Raise ``ValueError`` unless the classifier returns finite logits ``(B, classes)`` for ``images``."""
-    with torch.no_grad():
-        try:
-            logits = classifier(images)
-        except Exception as error:  # the user's own module can raise anything
-            reason = f"{type(error).__name__}: {error}".partition("\n")[0]
-            raise ValueError(f"a classifier expects images {tuple(images.shape)}, got an error: {reason}") from None
-    shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-    if shape != (len(images), classes):
-        raise ValueError(f"a classifier expects to give ({len(images)}, {classes}), a logit a class, got {shape}")
-    if not bool(logits.isfinite().all()):
-        raise ValueError("a classifier expects to give finite logits, got others")

@@ -12,8 +12,8 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
-from chainrule.attacks.classifier import check_outputs
 from chainrule.attacks.methods import WITHIN, attack, device_of
+from chainrule.attacks.own import with_logits
 from chainrule.attacks.words import name_of
 from chainrule.model import AutoregressiveModel
 from chainrule.tasks.anomaly import anomaly_scores, compressed_nats
@@ -68,9 +68,11 @@ class Attacked:
 class Defence:
     """A classifier that is defended by a model of p(x), evaluated on clean and on attacked images.
 
+    ``notes`` says what was found out about the classifier, a line each.
+
     Args:
         model: A model of images whose values can be listed.
-        classifier: Takes images in [0, 1] and returns logits ``(B, classes)``.
+        classifier: Takes images in [0, 1] and returns logits or probabilities ``(B, classes)``.
         epsilon: The greatest change of a pixel by purification, in levels.
         threshold: The adaptive defence purifies images whose p-value is below this.
         calibration: The distribution of log p on examples that are not attacked, for p-values and typicality.
@@ -81,7 +83,7 @@ class Defence:
 
     Raises:
         ValueError: If the model is conditioned on classes or its values can't be listed, the threshold is not between 0
-            and 1, or the classifier returns anything but finite logits ``(B, classes)``.
+            and 1, or the classifier returns anything but finite numbers ``(B, classes)`` that have a gradient.
     """
 
     def __init__(
@@ -103,11 +105,12 @@ class Defence:
             raise ValueError(f"attacks expect pixels whose values can be listed, got {model.conditional}")
         if not 0 < threshold < 1:
             raise ValueError(f"threshold expects a p-value in (0, 1), got {threshold}")
-        self.model, self.classifier, self.background = model, classifier.eval(), background
+        self.model, self.background = model, background
         self.levels, self.epsilon, self.classes = len(model.conditional.values), epsilon, classes
         self.threshold, self.calibration, self.x, self.labels = threshold, calibration, x, labels
         self.device = device_of(classifier)
-        check_outputs(classifier, x[:2].to(self.device) / (self.levels - 1), classes)
+        some = x[:32].to(self.device) / (self.levels - 1)
+        self.classifier, self.notes = with_logits(classifier.eval(), some, classes)
         self.log_probs = self.log_prob(x)
         self.purified = self.purify(x)
         self._clean_scores = self._scores(x, self.log_probs)
@@ -120,11 +123,15 @@ class Defence:
         """Log p(x) of images, ``(B,)`` nats."""
         return log_prob(self.model, x)
 
-    def accuracy(self, x: Tensor) -> float:
-        """The share of the images ``x`` that the classifier gets right."""
+    def predicted(self, x: Tensor) -> Tensor:
+        """The class that the classifier gives each image, ``(B,)``."""
         with torch.no_grad():
             logits = torch.cat([self.classifier(part.to(self.device) / (self.levels - 1)) for part in x.split(256)])
-        return (logits.argmax(1).cpu() == self.labels).double().mean().item()
+        return logits.argmax(1).cpu()
+
+    def accuracy(self, x: Tensor) -> float:
+        """The share of the images ``x`` that the classifier gets right."""
+        return (self.predicted(x) == self.labels).double().mean().item()
 
     def adaptive_accuracy(self, x: Tensor, purified: Tensor, log_probs: Tensor) -> float:
         """The classifier's accuracy if only images whose p-value is below the threshold are purified."""

@@ -6,8 +6,11 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
+
 from chainrule import plots
 from chainrule.attacks.evaluation import Attacked, Defence
+from chainrule.plots.panels import Label
 
 SHOWN = 10
 """Images in the picture."""
@@ -25,10 +28,20 @@ def table(attacks: Sequence[Attacked]) -> list[str]:
     return [f"{columns}  AUC of {', '.join(scores)}", *rows]
 
 
-def plot_attacks(folder: Path, defence: Defence, attacks: Sequence[Attacked]) -> None:
+def plot_attacks(
+    folder: Path, defence: Defence, attacks: Sequence[Attacked], *, rows: Sequence[int], classes: Sequence[str]
+) -> None:
     """Plot the strongest of each attack into ``folder``.
 
-    ``log-likelihoods.png`` has histograms of log p of clean, attacked and purified images, ``examples.png`` has images.
+    ``log-likelihoods.png`` has histograms of log p of clean, attacked and purified images. ``examples.png`` has images,
+    each with the class that the classifier gives it below, in red where it is wrong.
+
+    Args:
+        folder: Where the pictures are written.
+        defence: What was attacked.
+        attacks: The attacks.
+        rows: The number that each of the defence's images has in the data, ``(B,)``.
+        classes: The name of each class.
     """
     strongest = {done.attack: done for done in sorted(attacks, key=lambda done: done.epsilon or 0)}
     log_probs = {"clean": defence.log_probs, "purified": defence.log_prob(defence.purified)}
@@ -38,5 +51,19 @@ def plot_attacks(folder: Path, defence: Defence, attacks: Sequence[Attacked]) ->
     columns = {"clean": defence.x, "purified": defence.purified}
     for done in strongest.values():
         columns |= {done.name: done.images, f"{done.attack}, pur.": done.purified}
-    shown = {name: images[:SHOWN] for name, images in columns.items()}
-    plots.side_by_side(shown, folder / "examples.png", levels=defence.levels)
+    shown = torch.linspace(0, len(rows) - 1, min(SHOWN, len(rows))).round().long()
+    truth = defence.labels[shown].tolist()
+    columns = {name: images[shown] for name, images in columns.items()}
+    plots.side_by_side(
+        columns,
+        folder / "examples.png",
+        levels=defence.levels,
+        rows=[f"image {rows[i]}\n{classes[true]}" for i, true in zip(shown.tolist(), truth, strict=True)],
+        labels={
+            name: [
+                Label(classes[seen], marked=seen != true)
+                for seen, true in zip(defence.predicted(images).tolist(), truth, strict=True)
+            ]
+            for name, images in columns.items()
+        },
+    )

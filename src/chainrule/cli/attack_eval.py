@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import nn
 
 from chainrule.atomic import write_atomically
 from chainrule.attacks.words import in_words
-from chainrule.cli.opening import background_of, check_folder, opened_likelihood
+from chainrule.cli.opening import background_of, check_folder, opened_likelihood, say
 from chainrule.cli.parser import UsageError
-from chainrule.data.dataset import Dataset
+from chainrule.data.dataset import SPLITS, Dataset
+from chainrule.data.examples import Rows
 from chainrule.model import AutoregressiveModel
 from chainrule.runs import OpenRun, machine
 from chainrule.runs.folder import versions
@@ -29,17 +30,21 @@ def run_attack_eval(options: dict[str, Any]) -> None:
     out = options["out"]
     check_folder(out)
     names, epsilons = _attacks(options)
-    defence, about = _defence(options, epsilons)
+    run, model = opened_likelihood(options)
+    dataset = _labelled_images(run, options, epsilons)
+    rows = dataset.split(options["split"]).fewer(options["n"])[1]
+    share = max(epsilons) if options["purify_epsilon"] is None else options["purify_epsilon"]
+    defence, about = _defence(options, run, model, dataset, rows, share)
+    say(defence.notes)
     from chainrule.attacks.report import plot_attacks, table
 
     clean, attacks = defence.clean(), []
     for done in defence.all_attacks(names, epsilons, seed=options["seed"]):
         attacks.append(done)
         print(f"{done.name}: {done.seconds:.0f} s", file=sys.stderr)
-    rows = [done.as_dict() for done in attacks]
-    words = in_words(clean, rows, defence.epsilon / (defence.levels - 1))
-    found = {"clean": clean, "attacks": rows, "words": words}
-    report = about | found | {"machine": machine(), "versions": versions()}
+    found = [done.as_dict() for done in attacks]
+    words = in_words(clean, found, defence.epsilon / (defence.levels - 1))
+    report = about | {"clean": clean, "attacks": found, "words": words, "machine": machine(), "versions": versions()}
     if options["json"]:
         print(json.dumps(report))
     else:
@@ -47,7 +52,7 @@ def run_attack_eval(options: dict[str, Any]) -> None:
     if out is not None:
         out.mkdir(exist_ok=True)
         write_atomically(out / "report.json", (json.dumps(report, indent=2) + "\n").encode())
-        plot_attacks(out, defence, attacks)
+        plot_attacks(out, defence, attacks, rows=rows.tolist(), classes=_class_names(dataset))
         print(f"wrote report.json, log-likelihoods.png and examples.png in {out}", file=sys.stderr)
 
 
@@ -82,44 +87,51 @@ def _listed(words: str) -> str:
     return words if words.strip().startswith("[") else f"[{words}]"
 
 
-def _defence(options: dict[str, Any], epsilons: list[float]) -> tuple[Defence, dict[str, Any]]:
-    """The classifier behind the model, and a description of both as plain values."""
+def _defence(
+    options: dict[str, Any], run: OpenRun, model: AutoregressiveModel, dataset: Dataset, rows: Rows, share: float
+) -> tuple[Defence, dict[str, Any]]:
+    """The classifier behind the model, and a description of both as plain values.
+
+    ``rows`` of the data are attacked; ``share`` of the range is the greatest change by purification.
+    """
     from chainrule.attacks.evaluation import Defence
 
-    run, model = opened_likelihood(options)
     calibration = run.calibration(options["calibration"])
     background = None if options["background"] is None else background_of(run, options)[1]
-    dataset = _labelled_images(run, options, epsilons)
-    scale = dataset.levels - 1
-    classes = 1 + max(int(dataset.classes(split).max()) for split in ("train", "valid", "test"))
-    labels = dataset.classes(options["split"])[: options["n"]]
+    classes = len(_class_names(dataset))
     classifier, described = _classifier(options, model, dataset, classes)
-    share = max(epsilons) if options["purify_epsilon"] is None else options["purify_epsilon"]
     defence = Defence(
         model,
         classifier,
-        epsilon=int(share * scale + 1e-6),
+        epsilon=int(share * (dataset.levels - 1) + 1e-6),
         threshold=options["threshold"],
         calibration=calibration,
         background=background,
-        x=dataset.split(options["split"])[: len(labels)],
-        labels=labels,
+        x=dataset.split(options["split"])[rows],
+        labels=dataset.classes(options["split"])[rows],
         classes=classes,
     )
+    parameters = sum(each.numel() for each in classifier.parameters())
     return defence, {
         "run": str(options["run"]),
         "model": type(model).__name__,
         "dataset": dataset.description,
         "split": options["split"],
-        "examples": len(labels),
+        "examples": len(rows),
         "levels": dataset.levels,
         "seed": options["seed"],
-        "classifier": described,
+        "classifier": described | {"parameters": parameters, "notes": defence.notes},
         "purify_epsilon_levels": defence.epsilon,
         "threshold": options["threshold"],
         "calibration": options["calibration"],
         "background": None if options["background"] is None else str(options["background"]),
     }
+
+
+def _class_names(dataset: Dataset) -> list[str]:
+    """The names of the data's classes; their numbers where they have none."""
+    count = 1 + max(int(dataset.classes(split).max()) for split in SPLITS)
+    return [str(name) for name in dataset.origin.get("classes", range(count))]
 
 
 def _labelled_images(run: OpenRun, options: dict[str, Any], epsilons: list[float]) -> Dataset:
@@ -141,12 +153,12 @@ def _classifier(
     options: dict[str, Any], model: AutoregressiveModel, dataset: Dataset, classes: int
 ) -> tuple[nn.Module, dict[str, Any]]:
     """The user's classifier, or a small one trained on the same data, and its description as plain values."""
-    from chainrule.attacks.classifier import own_classifier, trained_classifier
+    from chainrule.attacks.classifier import trained_classifier
+    from chainrule.attacks.own import own_classifier
 
+    torch.manual_seed(options["seed"])  # for weights that the user's own classifier draws
     if options["classifier"] is not None:
-        sys.path.insert(0, str(Path.cwd()))  # where ``python -m`` would look too
-        own = own_classifier(options["classifier"]).to(model.device)
-        return own, {"name": options["classifier"], "parameters": sum(part.numel() for part in own.parameters())}
+        return own_classifier(options["classifier"]).to(model.device), {"name": options["classifier"]}
     settings = {"seed": options["seed"], "device": options["device"], "verbose": not options["json"]}
     small, about = trained_classifier(dataset, model.conditional, classes, **settings)
     return small.network.to(model.device), about

@@ -68,6 +68,11 @@ def source_of(run: OpenRun, options: Options, limit: int | None = None) -> Sourc
     )
 
 
+def names_of(words: str | None) -> tuple[str, ...]:
+    """The names of columns in ``a, b``."""
+    return tuple(name.strip() for name in (words or "").split(",") if name.strip())
+
+
 def drawing_of(options: dict[str, Any]) -> Drawing:
     """The settings with which values are drawn."""
     return Drawing(**{name: options[name] for name in ("seed", "temperature", "top_k", "top_p", "greedy")})

@@ -55,11 +55,19 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--score": {"metavar": "NAME", "help": f"anomaly score: {', '.join(SCORES)} (default nll)"},
     "--background": {"type": Path, "metavar": "RUN0", "help": "for the score ratio, the background run"},
     "--calibration": {"default": "valid", "help": "split that p-values compare with: valid or train (default valid)"},
+    "--keep": {"metavar": "COLUMNS", "help": "of a table: columns to write beside the scores, as in 'id,time'"},
     "--calibrate": {"metavar": "FILE", "help": "ordinary examples of your own that p-values compare with"},
     "--rate": {"type": float, "help": "say which are anomalous: at most this share of ordinary examples is, 0.01"},
     "--fdr": {"type": float, "help": "say which are anomalous: at most this share of those named is ordinary, 0.05"},
     "--group": {"type": int, "metavar": "N", "help": "for the score typicality, score N neighbours together"},
     "--per": {"help": "score parts: character (of text) or cell (of a table); by default lines and rows"},
+    "--explain": {
+        "type": int,
+        "nargs": "?",
+        "const": 20,
+        "metavar": "ROWS",
+        "help": "of a table: say which cells of the strangest rows (default 20) are unusual, and what was expected",
+    },
     "--color": {"action": "store_true", "help": "print text in colours, as in a terminal, instead of JSON"},
     "--prior": {"default": "train", "help": "p(c): train, the frequencies of its classes, or uniform (default train)"},
     "--epsilon": {
@@ -73,10 +81,15 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--epsilons": {"default": "[0.1, 0.2, 0.3]", "help": "greatest changes, as shares of the range"},
     "--purify-epsilon": {"type": float, "help": "greatest change by purification (default: the largest epsilon)"},
     "--classifier": {
-        "metavar": "MODULE:NAME",
-        "help": "a torch module of images in [0, 1] (default: train a small one)",
+        "metavar": "FILE.py:NAME",
+        "help": "a torch module of images in [0, 1]; also package.module:NAME (default: train a small one)",
     },
     "--target": {"metavar": "COLUMN", "help": "a column to predict, learnt from sampled and from real rows"},
+    "--against": {"type": Path, "metavar": "OLD", "help": "old rows (default: the run's own data)"},
+    "--time": {"metavar": "COLUMN", "help": "of a table: when rows were taken; tests chunks of time too"},
+    "--chunks": {"type": int, "metavar": "N", "help": "chunks of new rows to test too (default with --time 10)"},
+    "--ignore": {"metavar": "COLUMNS", "help": "of a table: columns that are not tested, as in 'id,day'"},
+    "--check": {"action": "store_true", "help": "exit with status 3 if there is drift"},
     "--folder": {"type": Path, "help": "a folder of results (default: the shipped ones, and those in ./results)"},
     "--results": {"type": Path, "default": Path("results"), "help": "where to record (default results)"},
     "recipe": {"help": "a recipe's file, or the name of one that is shipped, such as mnist/made"},
@@ -147,8 +160,9 @@ COMMANDS: dict[str, Command] = {
         "Score how strange each image, row, line, recording or value is to a fitted model.",
         "score:run_score",
         (
-            *RUN, *DATA, "--score", "--rate", "--fdr", "--calibration", "--calibrate", "--per", "--background",
-            "--group", "-n",
+            *RUN, ("file", {"help": "the same as --data; - for lines on standard input, as they come"}),
+            "--data", "--split", "--keep", "--score", "--rate", "--fdr", "--calibration", "--calibrate", "--per",
+            "--background", "--group", "-n", "--explain",
             _out("scores: .csv .parquet (text, audio: default print). Surprise of each pixel of images, each value of "
                  "levels: .png .pdf .svg .npz .npy"),
             "--class", "--color", "--json",
@@ -160,6 +174,16 @@ COMMANDS: dict[str, Command] = {
         (
             *RUN, *DATA, "--target", ("--seed", {"help": "of the samples and all random choices (default 0)"}),
             _out("a folder for report.html and report.json (default RUN/report)"), "--json",
+        ),
+    ),
+    "drift": Command(
+        "Test whether new data are like those that a run was fitted on, and say what moved.",
+        "drift:run_drift",
+        (
+            *RUN, *DATA, "--against", ("--rate", {"default": 0.05, "help": "share of false alarms (default 0.05)"}),
+            "--time", "--chunks", "--ignore", "--class", "--check",
+            ("--seed", {"help": "of the choice of rows of large files (default 0)"}),
+            _out("a .html page, or a .json of its figures"), "--json",
         ),
     ),
     "purify": Command(

@@ -53,7 +53,9 @@ def run_purify(options: Options) -> None:
         write_images(purified, files, levels)
     moved = (purified != x).flatten(1).double().mean(1)[chosen]
     share = f", {moved.mean():.1%} of their values changed" if len(moved) else ""
-    say([f"purified {int(chosen.sum())} of {len(x)} examples{share}; wrote {out}"])
+    stayed = int((moved == 0).sum())
+    kept = f"; {stayed} stay as they were, since nothing more probable was found" if stayed else ""
+    say([f"purified {int(chosen.sum())} of {len(x)} examples{share}{kept}; wrote {out}"])
 
 
 def _files(out: Path, names: list[str] | None, given: Path | None) -> Iterator[Path]:

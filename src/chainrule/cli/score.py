@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import polars
 import torch
@@ -12,8 +13,11 @@ import torch
 from chainrule.cli.opening import background_of, opened_likelihood, print_json, print_rows, say, source_of
 from chainrule.cli.options import SCORES
 from chainrule.cli.parser import Options, UsageError
+from chainrule.cli.stream import scored_source
 from chainrule.data.write import FRAMES, check_suffix, write_frame
+from chainrule.kinds import Kind
 from chainrule.kinds.items import Items
+from chainrule.kinds.requests import Source
 from chainrule.model import AutoregressiveModel
 from chainrule.runs import OpenRun
 from chainrule.runs.scores import Pairs, Rule, score_tables, typicality_table
@@ -28,24 +32,39 @@ STRANGEST = 5
 
 
 def run_score(options: Options) -> None:
-    """Write or print the score of every item, or -log p of every part of the items."""
+    """Write or print the score of every item, or what is said of the parts of the items."""
     _check(options)
     run, model = opened_likelihood(options)
-    kind, out, rule = run.kind, options["out"], Rule(options["rate"], options["fdr"])
-    name = options["score"] or ("nll" if rule == Rule() else "pvalue")
-    source = source_of(run, options, options["n"])
-    kind.check_parts(options["per"], color=options["color"])
-    per = "color" if _coloured(options, kind.has_parts) else options["per"]
-    if kind.is_of_parts(per, out):
-        options.refuse("json", expects="scores of whole items, got --per, --color or an --out that are of their parts")
-        if options["score"] is not None:
+    source = scored_source(run, options)
+    if options["explain"] is not None:
+        _explain(options, run.kind, model, source)
+        return
+    run.kind.check_parts(options["per"], color=options["color"])
+    per = "color" if _coloured(options, run.kind.has_parts) else options["per"]
+    if run.kind.is_of_parts(per, options["out"]):
+        _score_parts(options, run.kind, model, source, per)
+    else:
+        _score_items(options, run, model, source)
+
+
+def _score_parts(options: Options, kind: Kind, model: AutoregressiveModel, source: Source, per: str | None) -> None:
+    """Write or print -log p of every part of the items."""
+    out = options["out"]
+    options.refuse("json", expects="scores of whole items, got --per, --color or an --out that are of their parts")
+    for name in ("score", "rate", "fdr"):
+        if options[name] is not None:
             raise UsageError(
-                f"--score {name} is of whole items: it expects no --per, no --color, and --out ending in "
+                f"--{name} {options[name]} is of whole items: it expects no --per, no --color, and --out ending in "
                 f"{', '.join(FRAMES)}, got {out or per}"
             )
-        say(kind.score_parts(model, source, per, out))
-        return
-    if out is None and not kind.prints_scores and not options["json"]:
+    say(kind.score_parts(model, source, per, out))
+
+
+def _score_items(options: Options, run: OpenRun, model: AutoregressiveModel, source: Source) -> None:
+    """Write or print the score of every item."""
+    kind, out, rule = run.kind, options["out"], Rule(options["rate"], options["fdr"])
+    name = options["score"] or ("nll" if rule == Rule() else "pvalue")
+    if out is None and not kind.prints_scores and not options["json"] and source.stream is None:
         raise UsageError(
             "score expects --out, a .csv or .parquet file, or --json, as the run was not fitted on text or recordings"
         )
@@ -66,14 +85,20 @@ def run_score(options: Options) -> None:
         table = typicality_table(pairs, calibration, options["group"], notes)
     else:
         table = polars.concat(table for _, table in score_tables(pairs, name, calibration, notes))
-    table = rule.applied(table)
     about = {"run": str(options["run"]), "model": type(model).__name__, "score": name, "count": len(table)}
+    decided = rule.applied(table)
+    _write(options, kind, decided, about, [*rule.words(decided), *_counted(notes)])
+
+
+def _write(options: Options, kind: Kind, table: polars.DataFrame, about: dict[str, Any], lines: list[str]) -> None:
+    """Write the scores and print the strangest, or print all of them."""
+    out = options["out"]
     if out is None:
         print_json(about | {"items": [kind.printed(row) for row in table.iter_rows(named=True)]})
-        say([*rule.words(table), *_counted(notes)])
+        say(lines)
         return
     write_frame(table, out)
-    say([f"wrote {name} of {len(table)} to {out}; higher is stranger", *rule.words(table), *_counted(notes)])
+    say([f"wrote {about['score']} of {len(table)} to {out}; higher is stranger", *lines])
     # Ties are broken by log p, where it is there.
     by = [column for column in ("score", "log_prob") if column in table.columns]
     ordered = table.drop_nulls("score").sort(by, descending=[column == "score" for column in by])
@@ -82,6 +107,16 @@ def run_score(options: Options) -> None:
         print_json(about | {"out": str(out), "strangest": list(strangest)})
     else:
         print_rows(strangest)
+
+
+def _explain(options: Options, kind: Kind, model: AutoregressiveModel, source: Source) -> None:
+    """Print which cells of the strangest rows are unusual, and write all of these rows' cells."""
+    others = ("score", "rate", "fdr", "background", "calibration", "calibrate", "group", "per", "color", "json")
+    options.refuse(*others, expects="scores, got --explain, which explains cells")
+    if options["explain"] < 1:
+        raise UsageError(f"--explain expects at least 1 row, got {options['explain']}")
+    for line in kind.explain(model, source, options["explain"], options["out"]):
+        print(line)
 
 
 def _check(options: Options) -> None:
@@ -144,7 +179,9 @@ def _print(run: OpenRun, tables: Iterator[tuple[Items, polars.DataFrame]], rule:
     for items, table in tables:
         for row in rule.applied(table).iter_rows(named=True):
             print_json(run.kind.printed(row))
-        nats, count = nats + float(table["nats"].sum()), count + int(torch.as_tensor(items.sizes).sum())
+        sys.stdout.flush()  # others may wait for each line
+        sizes = torch.ones(len(table)) if items.sizes is None else torch.as_tensor(items.sizes)
+        nats, count = nats - float((items.log_probs * sizes).sum()), count + int(sizes.sum())
     say([run.kind.total(count, nats), *_counted(notes)])
 
 

@@ -82,6 +82,10 @@ class WithAtoms(Conditional):
         return self.conditional.atoms if self._of_integers else self.points
 
     @property
+    def spikes(self) -> Tensor:
+        return self.points
+
+    @property
     def probes(self) -> Tensor:
         own = self.conditional.probes
         return torch.cat([own[~torch.isin(own, self.points.to(own))], self.points.to(own)])

@@ -112,6 +112,14 @@ class Conditional(ABC):
         return None
 
     @property
+    def spikes(self) -> Tensor | None:
+        """Values ``(k,)`` whose probability says nothing about that of their neighbours; None if there are none.
+
+        They are the `atoms`, and integers that have a probability of their own beside that of all integers.
+        """
+        return self.atoms
+
+    @property
     def probes(self) -> Tensor:
         """A few values of a variable, ``(k,)``: all where they can be listed, else some of the support and the atoms.
 

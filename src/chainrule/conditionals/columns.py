@@ -158,6 +158,10 @@ class _Padded(Conditional):
         return self.column.atoms
 
     @property
+    def spikes(self) -> Tensor | None:
+        return self.column.spikes
+
+    @property
     def probes(self) -> Tensor:
         return self.column.probes
 

@@ -76,6 +76,11 @@ class Standardised(Conditional):
         return None if inner is None else self.units.x(inner)
 
     @property
+    def spikes(self) -> Tensor | None:
+        inner = self.conditional.spikes
+        return None if inner is None else self.units.x(inner)
+
+    @property
     def probes(self) -> Tensor:
         return self.units.x(self.conditional.probes)
 
@@ -262,8 +267,11 @@ class WithMissing(Conditional):
 
     @property
     def atoms(self) -> Tensor:
-        missing = torch.tensor([math.nan])
-        return missing if self.conditional.atoms is None else torch.cat([self.conditional.atoms, missing])
+        return _with_nan(self.conditional.atoms)
+
+    @property
+    def spikes(self) -> Tensor:
+        return _with_nan(self.conditional.spikes)
 
     @property
     def probes(self) -> Tensor:
@@ -299,6 +307,11 @@ class WithMissing(Conditional):
     @property
     def config(self) -> dict[str, Any]:
         return {"conditional": self.conditional}
+
+
+def _with_nan(values: Tensor | None) -> Tensor:
+    missing = torch.tensor([math.nan])
+    return missing if values is None else torch.cat([values, missing])
 
 
 class MaybeMissing(Distribution):

@@ -18,7 +18,7 @@ from chainrule.data.formats import Format
 from chainrule.data.write import check_suffix
 from chainrule.kinds.families import check_values
 from chainrule.kinds.items import Items
-from chainrule.kinds.requests import COMPLETING, Completing, Given, Reporting, Source, one_class
+from chainrule.kinds.requests import COMPLETING, Completing, Drifting, Given, Reporting, Source, one_class
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.plans import Plan
 from chainrule.tasks.evaluate import Evaluation, log_prob
@@ -55,6 +55,8 @@ class Kind(ABC):
         has_parts: The names that ``score --per`` takes, that of a whole item first.
         completes_with: Those of `chainrule.kinds.requests.COMPLETING` that `complete` takes.
         cross_fits: True if p-values of few examples are worth some more models; see `chainrule.runs.crossfit`.
+        reads_lines: True if `items` takes lines that come in over time.
+        keeps_columns: True if scores can be written beside columns of the data.
         compressible: True if a general compressor's size says how complex an item is.
     """
 
@@ -72,6 +74,8 @@ class Kind(ABC):
     has_parts: ClassVar[tuple[str, ...]] = ()
     completes_with: ClassVar[tuple[str, ...]] = ()
     cross_fits: ClassVar[bool] = False
+    reads_lines: ClassVar[bool] = False
+    keeps_columns: ClassVar[bool] = False
     compressible: ClassVar[bool] = True
 
     def __init__(self, format: Any) -> None:
@@ -300,6 +304,18 @@ class Kind(ABC):
             f"--per expects a run on text or on a table with kinds of columns, got one on data of the kind {self.name}"
         )
 
+    def explain(self, model: AutoregressiveModel, source: Source, rows: int, out: Path | None) -> list[str]:
+        """Explain the strangest ``rows`` by the tail probability of each cell, and return a sentence for the first.
+
+        See `chainrule.kinds.table_explain`.
+
+        Raises:
+            ValueError: If this kind has no cells, or writes no file with the suffix of ``out``.
+        """
+        raise ValueError(
+            f"--explain expects a run on a table with kinds of columns, got one on data of the kind {self.name}"
+        )
+
     def total(self, count: int, nats: float) -> str:
         """Describe the total of all items: ``count`` variables and ``nats``."""
         return f"{count} variables, {nats:.2f} nats"
@@ -352,6 +368,16 @@ class Kind(ABC):
         raise ValueError(
             f"report expects a run on a table with kinds of columns, got one on data of the kind {self.name}"
         )
+
+    def drift(self, model: AutoregressiveModel, request: Drifting) -> dict[str, Any]:
+        """Compare new items with old ones, as plain values; see `chainrule.compare.drift`.
+
+        Raises:
+            ValueError: If there are too few of them, or the request does not fit this kind.
+        """
+        from chainrule.kinds.drift import items_drift  # scipy takes half a second to import
+
+        return items_drift(self, model, request)
 
     def about(self, model: Model, receptive_field: int | None) -> tuple[list[str], dict[str, Any]]:
         """Further results of `describe` for a model of this kind: lines for a person, and values for JSON."""

@@ -59,6 +59,20 @@ def scored_lines(model: SequenceModel, text: TextFormat, path: Path) -> Iterator
     return stream_lines(model, text.vocabulary, read_symbols(path, text.vocabulary))
 
 
+def scored_stream(model: SequenceModel, text: TextFormat, batches: Iterable[list[str]]) -> Iterator[Part]:
+    """The lines of ``batches``, which come in over time, as soon as they are there; see `scored_lines`."""
+    vocabulary = text.vocabulary
+    if not text.documents:
+        yield from stream_lines(model, vocabulary, (vocabulary.encode("".join(lines)) for lines in batches))
+        return
+    numbered = (
+        (number, line.rstrip("\r\n")) for number, line in enumerate(itertools.chain.from_iterable(batches), start=1)
+    )
+    for number, line in numbered:
+        if line:
+            yield from _scored_together(model, [(number, vocabulary.encode(line + "\n"))])
+
+
 def stream_lines(model: SequenceModel, vocabulary: Vocabulary, chunks: Iterable[Symbols]) -> Iterator[Part]:
     """The lines of a stream whose symbols come in ``chunks`` ``(m,)``."""
     end = vocabulary.end if vocabulary.characters is None or "\n" in vocabulary.characters else -1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,8 @@ class Source:
         classes: The names of the classes that the run was fitted on, where they were the names of folders.
         label: The class of all examples, if the user names one.
         limit: The number of examples to read, from the first on, at most; None for all.
+        stream: Lines that come in over time, as many at once as are there; None if the data are all there.
+        keep: The columns of a table that scores are written beside.
     """
 
     path: Path | None
@@ -73,10 +75,17 @@ class Source:
     classes: tuple[str, ...] = ()
     label: int | None = None
     limit: int | None = None
+    stream: Iterator[list[str]] | None = None
+    keep: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:
             raise ValueError(f"n expects at least 1, got {self.limit}")
+
+    @property
+    def name(self) -> str:
+        """The name of the file or folder, in an error."""
+        return "standard input" if self.path is None else self.path.name
 
     def labels(self, names: list[str] | None) -> Tensor | None:
         """The classes ``(N,)`` of the files ``names``, by the folders that they are in; None if one is in none."""
@@ -159,6 +168,36 @@ class Reporting:
     target: str | None
     seed: int
     say: Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Drifting:
+    """A request to compare new examples with old ones.
+
+    Attributes:
+        new: The new examples.
+        old: The old ones; None for those that the run was fitted on, and those that were held out.
+        rate: The share of false alarms.
+        chunks: The number of chunks of new examples to test also; None for none.
+        time: The column that says when a row was taken; None for none.
+        ignore: Columns that are not tested.
+        seed: Seed of the choice of rows, where there are many.
+        say: Takes a line of progress.
+    """
+
+    new: Source
+    old: Source | None = None
+    rate: float = 0.05
+    chunks: int | None = None
+    time: str | None = None
+    ignore: tuple[str, ...] = ()
+    seed: int = 0
+    say: Callable[[str], None] = lambda line: None
+
+    @property
+    def held_out(self) -> tuple[str, ...]:
+        """The splits of the run's data that its model was not fitted on and that are not the new examples."""
+        return ("valid", "test") if self.new.path is not None else ("valid",)
 
 
 def one_class(model: Model, label: int | None, count: int) -> Tensor | None:

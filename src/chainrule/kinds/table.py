@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ from chainrule.kinds.base import Kind
 from chainrule.kinds.families import family_of_reals, refuse_arguments
 from chainrule.kinds.filling import fill_frame
 from chainrule.kinds.items import Items
-from chainrule.kinds.requests import Completing, Reporting, Source, one_class
+from chainrule.kinds.requests import Completing, Drifting, Reporting, Source, one_class
+from chainrule.kinds.streams import frames_of, kept_cells
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.plans import Plan
 from chainrule.plans.table import table_plan
@@ -65,6 +67,8 @@ class TableKind(Kind):
     completes_with = ("n", "point", "mean", "quantiles", "particles", "draws")
     cross_fits = True
     compressible = False
+    reads_lines = True
+    keeps_columns = True
     format: TableSchema
 
     def plan(self, dataset: Dataset, minutes: float, device: str) -> Plan:
@@ -129,6 +133,9 @@ class TableKind(Kind):
     def unit(self) -> str:
         return "row"
 
+    def total(self, count: int, nats: float) -> str:
+        return f"{count} rows, {nats:.2f} nats"
+
     def summary(self, evaluation: Evaluation, figures: Mapping[str, Any]) -> list[str]:
         return [f"{evaluation} per row, in the file's units"]
 
@@ -139,7 +146,7 @@ class TableKind(Kind):
 
     def items(self, model: AutoregressiveModel, source: Source) -> Iterator[Items]:
         unmissing = self._never_missing()
-        for x in self._chunks(model, source):
+        for x, names in self._chunks_with(source.keep, model, source):
             possible = ~np.isinf(x).any(axis=1)
             log_probs = torch.full((len(x),), -math.inf, dtype=torch.float64)
             estimates = 0
@@ -152,7 +159,7 @@ class TableKind(Kind):
             partial = torch.from_numpy((np.isnan(x) & unmissing).any(axis=1) & possible)
             impossible = int((log_probs == -math.inf).sum())
             notes = Counter({GAPS: int(partial.sum()), ESTIMATES: estimates, UNSEEN: impossible})
-            yield Items({}, log_probs, notes=notes, partial=partial)
+            yield Items(names, log_probs, notes=notes, partial=partial)
 
     def score_parts(self, model: AutoregressiveModel, source: Source, per: str | None, out: Path | None) -> list[str]:
         if out is None:
@@ -189,34 +196,67 @@ class TableKind(Kind):
                 parts.append(nats)
         return np.concatenate(parts), count
 
+    def explain(self, model: AutoregressiveModel, source: Source, rows: int, out: Path | None) -> list[str]:
+        from chainrule.kinds.table_explain import explain_rows  # matplotlib takes a second to import
+
+        if source.path is None:
+            x = source.first(self.given(source, model).examples)
+            frame = self.format.decode(x.numpy())
+        else:
+            chunks = chunks_of(source.path, self.format, choices=FileChoices.of(source.settings))
+            frame = polars.concat(list(chunks)).head(source.limit if source.limit is not None else sys.maxsize)
+            x = torch.from_numpy(self.format.encode(frame, source.path.name, gaps=True, unseen=True))
+        return explain_rows(self.format, model, frame, x, source.label, rows, out)
+
     def _never_missing(self) -> NDArray[np.bool_]:
         """Columns whose empty cells are unknown values and not values of their own."""
         return ~np.array([column.missing for column in self.format.used])
 
     def _chunks(self, model: AutoregressiveModel, source: Source) -> Iterator[NDArray[np.float32]]:
         """The rows ``(k, n)`` that are asked for, a chunk of a large file at a time; unseen values become infinite."""
-        if source.path is None:
-            examples = self.given(source, model).examples
-            yield source.first(examples).numpy()
+        return (x for x, _ in self._chunks_with((), model, source))
+
+    def _chunks_with(
+        self, kept: Sequence[str], model: AutoregressiveModel, source: Source
+    ) -> Iterator[tuple[NDArray[np.float32], dict[str, list[Any]]]]:
+        """The same, each with the cells of the columns ``kept``, as they are in the file."""
+        if source.path is None and source.stream is None:
+            x = source.first(self.given(source, model).examples).numpy()
+            yield x, kept_cells(self.format.decode(x), kept)
             return
         left = math.inf if source.limit is None else source.limit
         first = 0
-        for chunk in chunks_of(source.path, self.format, choices=FileChoices.of(source.settings)):
+        for chunk in self._frames(source):
             try:
-                x = self.format.encode(chunk, source.path.name, gaps=True, unseen=True)
+                x = self.format.encode(chunk, source.name, gaps=True, unseen=True)
             except ValueError as error:
                 rows = f" (rows are counted from {first + 1} on)" if first else ""
                 raise ValueError(f"{error}{rows}") from None
-            yield x[: int(min(left - first, len(x)))]
+            count = int(min(left - first, len(x)))
+            yield x[:count], kept_cells(chunk[:count], kept)
             first += len(chunk)
             if first >= left:
                 return
+
+    def _frames(self, source: Source) -> Iterator[polars.DataFrame]:
+        """The cells of a file or a stream, as they are."""
+        choices = FileChoices.of(source.settings)
+        if source.stream is not None:
+            names = [column.name for column in self.format.used]
+            return frames_of(source.stream, names, header=choices.header)
+        assert source.path is not None
+        return chunks_of(source.path, self.format, choices=choices)
 
     def report(self, model: AutoregressiveModel, request: Reporting) -> dict[str, Any]:
         from chainrule.kinds.table_report import table_report  # scikit-learn takes a second to import
 
         given = self.given(request.source, model)
         return table_report(self.format, model, given, request)
+
+    def drift(self, model: AutoregressiveModel, request: Drifting) -> dict[str, Any]:
+        from chainrule.kinds.table_drift import table_drift  # scipy takes half a second to import
+
+        return table_drift(self.format, model, request)
 
     def about(self, model: Model, receptive_field: int | None) -> tuple[list[str], dict[str, Any]]:
         return self.format.lines, {}

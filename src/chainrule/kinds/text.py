@@ -26,7 +26,7 @@ from chainrule.devices import cores_of, multiplies_in_half
 from chainrule.kinds.base import SYMBOLS
 from chainrule.kinds.families import family_of_levels, refuse_arguments
 from chainrule.kinds.items import Items, figures_per
-from chainrule.kinds.lines import Part, scored_lines, stream_lines, symbol_texts
+from chainrule.kinds.lines import Part, scored_lines, scored_stream, stream_lines, symbol_texts
 from chainrule.kinds.requests import Completing, Source, one_class
 from chainrule.kinds.sequence import SequenceKind, compressed_per_symbol
 from chainrule.model import AutoregressiveModel, Model
@@ -58,6 +58,7 @@ class TextKind(SequenceKind):
     prints_scores = True
     has_parts = ("line", "character")
     completes_with = ("n", "draws", "length")
+    reads_lines = True
     format: TextFormat
 
     def plan(self, dataset: Dataset, minutes: float, device: str) -> Plan:
@@ -189,21 +190,25 @@ class TextKind(SequenceKind):
         return lines + ([UNKNOWN.format(unknown)] if unknown else [])
 
     def items(self, model: AutoregressiveModel, source: Source) -> Iterator[Items]:
-        vocabulary = self.format.vocabulary
-        for parts in _batched(itertools.islice(self.lines(model, source), source.limit), LINES):
-            symbols = [part.symbols for part in parts]
-            yield Items(
-                names={
-                    "line": [part.line for part in parts],
-                    "column": [part.column for part in parts],
-                    "symbols": [len(part.symbols) for part in parts],
-                    "text": [vocabulary.decode(part.symbols).removesuffix("\n") for part in parts],
-                },
-                log_probs=torch.tensor([-part.nats.mean() for part in parts], dtype=torch.float64),
-                sizes=torch.tensor([len(part.symbols) for part in parts]),
-                notes=Counter({UNKNOWN: sum(map(self.count_unknown, symbols))}),
-                compressed=lambda symbols=symbols: compressed_per_symbol(symbols, len(vocabulary)),  # type: ignore[misc]
-            )
+        # Lines that come in over time are scored at once, others many together.
+        size = LINES if source.stream is None else 1
+        for parts in _batched(itertools.islice(self.lines(model, source), source.limit), size):
+            yield self._items_of(parts)
+
+    def _items_of(self, parts: list[Part]) -> Items:
+        vocabulary, symbols = self.format.vocabulary, [part.symbols for part in parts]
+        return Items(
+            names={
+                "line": [part.line for part in parts],
+                "column": [part.column for part in parts],
+                "symbols": [len(part.symbols) for part in parts],
+                "text": [vocabulary.decode(part.symbols).removesuffix("\n") for part in parts],
+            },
+            log_probs=torch.tensor([-part.nats.mean() for part in parts], dtype=torch.float64),
+            sizes=torch.tensor([len(part.symbols) for part in parts]),
+            notes=Counter({UNKNOWN: sum(map(self.count_unknown, symbols))}),
+            compressed=lambda: compressed_per_symbol(symbols, len(vocabulary)),
+        )
 
     def lines(self, model: AutoregressiveModel, source: Source) -> Iterator[Part]:
         """The lines of a file with -log p of their symbols, one after the other.
@@ -211,11 +216,13 @@ class TextKind(SequenceKind):
         Raises:
             ValueError: If no file is given, or the model reads no sequences.
         """
+        if not reads_streams(model):
+            raise ValueError("score expects the run of one model of sequences, such as RNN, that was fitted on text")
+        if source.stream is not None:
+            return scored_stream(model, self.format, source.stream)
         if source.path is None:
             raise ValueError("score expects a file of text as DATA, as the run was fitted on text")
         check_text(source.path)
-        if not reads_streams(model):
-            raise ValueError("score expects the run of one model of sequences, such as RNN, that was fitted on text")
         return scored_lines(model, self.format, source.path)
 
     def printed(self, row: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ Every function writes one file, completely or not at all, in the format of its s
 of a ``.png`` file, which a page may hold.
 """
 
+from chainrule.plots.cells import cell_picture
 from chainrule.plots.classes import progressive_classes
 from chainrule.plots.curves import lines, training_curve
 from chainrule.plots.file import FORMATS
@@ -21,12 +22,14 @@ from chainrule.plots.images import (
     side_by_side,
 )
 from chainrule.plots.sound import spectrograms
-from chainrule.plots.tables import association_picture, column_picture
+from chainrule.plots.tables import association_picture, chunks_picture, column_picture
 
 __all__ = [
     "FORMATS",
     "UNOBSERVED",
     "association_picture",
+    "cell_picture",
+    "chunks_picture",
     "column_picture",
     "completions",
     "conditionals_figure",

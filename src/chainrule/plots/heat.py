@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from chainrule.plots.file import Numbers, checked, numbers
-from chainrule.plots.images import Panel, Picture, columns_of, plot_panels, tiles
+from chainrule.plots.images import columns_of, tiles
+from chainrule.plots.panels import Panel, Picture, plot_panels
 
 COLOURS = "magma"
 """matplotlib's colour map from black (zero) to light yellow (the largest number)."""

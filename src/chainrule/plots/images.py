@@ -1,39 +1,20 @@
-"""Pictures of images, exact to the pixel.
-
-A page is laid out in whole pixels at 72 dots per inch. There a pixel is a typographic point in every format,
-so no backend resamples the tiles.
-"""
+"""Pictures of images."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-from matplotlib.figure import Figure
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor
 
-from chainrule.plots.file import INK, Numbers, checked, numbers, write
+from chainrule.plots.file import Numbers, checked, numbers
+from chainrule.plots.panels import Label, Panel, Picture, plot_panels
 
 UNOBSERVED = (91, 134, 186)
 """Colour of unobserved variables."""
-
-SEPARATOR, SEPARATOR_WIDTH = 176, 2
-MARGIN, GAP, CAPTION_HEIGHT, CAPTION_SIZE = 28, 40, 38, 19
-PAGE_WIDTH, TILE_WIDTH, LONE_FACTOR = 1280, 160, 8
-
-Picture = NDArray[np.uint8]
-
-
-class Panel(NamedTuple):
-    """A grid of tiles ``(N, height, width, 3)``, filled row by row, with a caption above it."""
-
-    tiles: Picture
-    columns: int
-    caption: str
 
 
 def sample_grid(
@@ -155,22 +136,38 @@ def completions(
     plot_panels(panels, path)
 
 
-def side_by_side(groups: Mapping[str, ArrayLike | Tensor], path: str | Path, *, levels: int = 2) -> None:
+def side_by_side(
+    groups: Mapping[str, ArrayLike | Tensor],
+    path: str | Path,
+    *,
+    levels: int = 2,
+    rows: Sequence[str] = (),
+    labels: Mapping[str, Sequence[Label]] | None = None,
+) -> None:
     """Plot groups of examples as columns. Row k shows the k-th example of each group.
 
     Args:
         groups: The examples of each group, of one shape, by its name; see `chainrule.plots` for their shapes.
         path: The file to write.
         levels: The number of values that a variable can take.
+        rows: A name for each row, which stands to the left of it.
+        labels: By the name of a group, a label for each of its examples, which stands below it.
 
     Raises:
-        ValueError: If the groups differ in shape, or a value or the file's suffix is not one of those described here.
+        ValueError: If the groups differ in shape, there are more or fewer names or labels than examples, or a value or
+            the file's suffix is not one of those described here.
     """
     path = checked(path)
     values = {name: numbers(group) for name, group in groups.items()}
     if len({group.shape for group in values.values()}) != 1:
         raise ValueError(f"groups expects one shape, got {[group.shape for group in values.values()]}")
-    plot_panels([Panel(tiles(name, group, levels), 1, name) for name, group in values.items()], path)
+    below = labels or {}
+    panels = [Panel(tiles(name, group, levels), 1, name, below.get(name, ())) for name, group in values.items()]
+    count = len(panels[0].tiles)
+    for what, given in {"rows": rows, **{f"labels of {name}": own for name, own in below.items()}}.items():
+        if given and len(given) != count:
+            raise ValueError(f"{what} expects {count}, one for each example, got {len(given)}")
+    plot_panels(panels, path, rows)
 
 
 def tiles(name: str, x: Numbers, levels: int) -> Picture:
@@ -195,48 +192,3 @@ def columns_of(count: int) -> int:
     """The number of columns of a nearly square grid of ``count`` tiles, without holes where that is possible."""
     least = math.isqrt(count - 1) + 1
     return next((columns for columns in range(least, 2 * least + 1) if count % columns == 0), least)
-
-
-def plot_panels(panels: Sequence[Panel], path: Path) -> None:
-    """Lay out panels from left to right on one page, all at one scale, and write it."""
-    across = sum(panel.columns * panel.tiles.shape[2] for panel in panels)
-    longest = max(panels[0].tiles.shape[1:3])
-    alone = len(panels[0].tiles) == 1  # such as a heat map, which may be larger than one of many tiles
-    largest = max(TILE_WIDTH // longest, LONE_FACTOR if alone else 1)
-    factor = max(min(PAGE_WIDTH // across, largest), 2 if longest <= 256 else 1)
-    grids = [_grid(panel, factor) for panel in panels]
-    figure = Figure(dpi=72)
-    # The first caption may be the user's own title, in which a dollar sign does not start a formula.
-    captions = [
-        figure.text(0, 0, panel.caption, fontsize=CAPTION_SIZE, color=INK, va="baseline", parse_math=i > 0)
-        for i, panel in enumerate(panels)
-    ]
-    needed = [math.ceil(caption.get_window_extent().width) if caption.get_text() else 0 for caption in captions]
-    widths = [max(grid.shape[1], width) for grid, width in zip(grids, needed, strict=True)]
-    head = CAPTION_HEIGHT if any(needed) else 0
-    width = 2 * MARGIN + sum(widths) + GAP * (len(panels) - 1)
-    height = 2 * MARGIN + head + max(len(grid) for grid in grids)
-    # The canvas size is rounded down; a millionth of a pixel makes up for rounding in the division.
-    figure.set_size_inches((width + 1e-6) / 72, (height + 1e-6) / 72)
-    left, top = MARGIN, height - MARGIN - head
-    for grid, caption, column in zip(grids, captions, widths, strict=True):
-        figure.figimage(grid, xo=left, yo=top - len(grid), origin="upper")
-        caption.set_position((left / width, (top + CAPTION_HEIGHT - CAPTION_SIZE - 4) / height))
-        left += column + GAP
-    write(figure, path)
-
-
-def _grid(panel: Panel, factor: int) -> Picture:
-    """Enlarge the tiles by a whole factor and arrange them with thin frames; free places are white."""
-    shown = panel.tiles.repeat(factor, axis=1).repeat(factor, axis=2)
-    count, height, width, _ = shown.shape
-    columns = panel.columns
-    step_y, step_x = height + SEPARATOR_WIDTH, width + SEPARATOR_WIDTH
-    rows = -(-count // columns)
-    grid = np.full((rows * step_y + SEPARATOR_WIDTH, columns * step_x + SEPARATOR_WIDTH, 3), 255, np.uint8)
-    for i, tile in enumerate(shown):
-        y, x = i // columns * step_y, i % columns * step_x
-        grid[y : y + step_y + SEPARATOR_WIDTH, x : x + step_x + SEPARATOR_WIDTH] = SEPARATOR
-        y, x = y + SEPARATOR_WIDTH, x + SEPARATOR_WIDTH
-        grid[y : y + height, x : x + width] = tile
-    return grid

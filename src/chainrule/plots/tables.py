@@ -101,6 +101,42 @@ def association_picture(names: Sequence[str], real: ArrayLike, sampled: ArrayLik
     return rendered(figure)
 
 
+def chunks_picture(
+    shares: Sequence[float | None], sizes: Sequence[int], *, old: int, drifted: Sequence[bool], labels: Sequence[str]
+) -> bytes:
+    """Plot how often a row of each chunk is stranger than an old one, and the band of 95 % where nothing has changed.
+
+    The band is 1/2 +- 1.96 sqrt((n + m + 1) / (12 n m)), for m of the chunk and n old rows.
+
+    Args:
+        shares: Of each chunk, the probability that its row is the stranger one; None for a chunk without one.
+        sizes: The numbers of their rows.
+        old: The number of old rows.
+        drifted: True for chunks that are marked.
+        labels: The beginnings of the chunks, in words.
+
+    Returns:
+        The content of a ``.png`` file.
+    """
+    values = np.array([np.nan if share is None else share for share in shares])
+    rows, places = np.array(sizes), np.arange(len(sizes))
+    reach = 1.96 * np.sqrt((old + rows + 1) / (12 * old * rows))
+    figure = Figure(figsize=(8, 2.8), dpi=110, layout="constrained")
+    axes = figure.add_subplot()
+    axes.fill_between(places, 0.5 - reach, 0.5 + reach, color=FAINT, step="mid")
+    axes.plot(places, values, color=REAL, lw=1.4)
+    for marked, colour in ((True, SAMPLED), (False, "white")):
+        chosen = np.array(drifted) == marked
+        axes.plot(places[chosen], values[chosen], "o", ms=7, mfc=colour, mec=SAMPLED if marked else REAL, mew=1.5)
+    some = places[:: max(1, len(places) // 5)]
+    axes.set_xticks(some, [_short(labels[place]) for place in some])
+    axes.set_ylabel("stranger than old rows", fontsize=8, color=MUTED)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=8)
+    _plain(axes)
+    return rendered(figure)
+
+
 def _small_axes(height: float) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(3.6, height), dpi=110, layout="constrained")
     axes = figure.add_subplot()

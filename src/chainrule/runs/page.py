@@ -2,48 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
-from string import Template
 from typing import Any
 
 from chainrule import plots
-from chainrule.plots.tables import REAL, SAMPLED
+from chainrule.runs.html import column_figure, document, image_of, paragraph, table_of
 from chainrule.runs.verdict import number, percent, verdict
 
 PICTURES = 60
 """Columns with a picture, at most: those that give most away."""
-
-PAGE = Template("""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>$title</title>
-<style>
-body { font: 16px/1.5 sans-serif; color: #222; max-width: 68rem; margin: 2rem auto; padding: 0 1rem; }
-h1, h2 { line-height: 1.2; }
-h2 { margin-top: 2.5rem; border-top: 1px solid #e4e4e4; padding-top: 1.2rem; }
-p { max-width: 46rem; }
-.verdict { background: #f3f6fa; border-left: 4px solid $real; padding: 0.8rem 1.2rem; }
-.note { color: #6b6b6b; font-size: 0.9rem; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: 0.9rem; }
-th, td { padding: 0.25rem 0.8rem; text-align: right; border-bottom: 1px solid #e4e4e4; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; }
-figure { display: inline-block; vertical-align: top; margin: 0.6rem 1rem 0.6rem 0; width: 20rem; }
-figcaption { font-size: 0.85rem; overflow-wrap: anywhere; }
-img { max-width: 100%; }
-.real { color: $real; font-weight: bold; }
-.sampled { color: $sampled; font-weight: bold; }
-</style>
-</head>
-<body>
-$body
-</body>
-</html>
-""")
 
 COLUMN_NOTE = (
     "Columns that give most away come first. AUC alone: how well gradient boosting tells sampled from training "
@@ -113,8 +81,8 @@ def page(figures: dict[str, Any]) -> str:
     )
     parts = [
         f"<h1>{escape(title)}</h1>",
-        _paragraph(intro),
-        f'<div class="verdict">{"".join(_paragraph(line) for line in verdict(figures))}</div>',
+        paragraph(intro),
+        f'<div class="verdict">{"".join(paragraph(line) for line in verdict(figures))}</div>',
         *_columns(figures),
         *_pictures(figures["columns"]),
         *_pairs(figures["pairs"]),
@@ -125,21 +93,7 @@ def page(figures: dict[str, Any]) -> str:
         *_likelihood(figures["likelihood"]),
         *_record(figures),
     ]
-    return PAGE.substitute(title=escape(title), body="\n".join(parts), real=REAL, sampled=SAMPLED)
-
-
-def _paragraph(text: str, kind: str = "") -> str:
-    return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [f"<tr>{''.join(f'<th>{escape(name)}</th>' for name in head)}</tr>"]
-    lines += [f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows]
-    return f'<div class="scroll"><table>{"".join(lines)}</table></div>'
-
-
-def _image(content: bytes, words: str) -> str:
-    return f'<img alt="{escape(words)}" src="data:image/png;base64,{base64.b64encode(content).decode()}">'
+    return document(title, parts)
 
 
 def _columns(figures: dict[str, Any]) -> list[str]:
@@ -152,7 +106,7 @@ def _columns(figures: dict[str, Any]) -> list[str]:
         shares = [percent(share) for share in (*common["shares"], *column["gaps"])]
         rows.append([column["name"], *figure, common["value"][:24], *shares, number(column["nats"])])
     note = COLUMN_NOTE.format(luck=number(figures["two_sample"]["train"]["luck"]))
-    return ["<h2>Which columns give samples away</h2>", _paragraph(note, "note"), _table(head, rows)]
+    return ["<h2>Which columns give samples away</h2>", paragraph(note, "note"), table_of(head, rows)]
 
 
 def _pictures(columns: Sequence[dict[str, Any]]) -> list[str]:
@@ -160,18 +114,7 @@ def _pictures(columns: Sequence[dict[str, Any]]) -> list[str]:
     left_out = f" The {len(shown)} that give most away are shown." if len(shown) < len(columns) else ""
     legend = f'<p><span class="real">real</span> and <span class="sampled">sampled</span> rows.{left_out}</p>'
     note = "Of numbers, the outer intervals also hold the values beyond them (0.5 % of the real ones at each end)."
-    return ["<h2>The columns</h2>", legend, _paragraph(note, "note"), *map(_picture, shown)]
-
-
-def _picture(column: dict[str, Any]) -> str:
-    content = plots.column_picture(column["shares"], labels=column.get("labels"), edges=column.get("edges"))
-    caption = [f"<b>{escape(column['name'])}</b>"]
-    for name in ("mean", "std", "low", "high"):
-        if name in column:
-            real, sampled = (escape(text) for text in column[name])
-            caption.append(f'{name} <span class="real">{real}</span> <span class="sampled">{sampled}</span>')
-    image = _image(content, f"shares of {column['name']} in real and in sampled rows")
-    return f"<figure><figcaption>{' &nbsp; '.join(caption)}</figcaption>{image}</figure>"
+    return ["<h2>The columns</h2>", legend, paragraph(note, "note"), *map(column_figure, shown)]
 
 
 def _pairs(pairs: dict[str, Any]) -> list[str]:
@@ -181,11 +124,11 @@ def _pairs(pairs: dict[str, Any]) -> list[str]:
         [[float("nan") if value is None else value for value in row] for row in pairs[name]]
         for name in ("real", "sampled")
     )
-    image = _image(plots.association_picture(pairs["names"], *parts), "associations of all pairs of columns")
+    image = image_of(plots.association_picture(pairs["names"], *parts), "associations of all pairs of columns")
     rows = [[" and ".join(pair["columns"]), number(pair["real"]), number(pair["sampled"])] for pair in pairs["largest"]]
     note = PAIR_NOTE.format(mean=number(pairs["mean_difference"]))
-    table = _table(["pairs that differ most", "real", "sampled"], rows)
-    return ["<h2>Pairs of columns</h2>", _paragraph(note, "note"), image, table]
+    table = table_of(["pairs that differ most", "real", "sampled"], rows)
+    return ["<h2>Pairs of columns</h2>", paragraph(note, "note"), image, table]
 
 
 def _two_sample(tests: dict[str, Any]) -> list[str]:
@@ -198,8 +141,8 @@ def _two_sample(tests: dict[str, Any]) -> list[str]:
         [words, f"{tests[name]['rows']:,}", *(number(tests[name][figure]) for figure in ("auc", "score", "luck"))]
         for name, words in names.items()
     ]
-    table = _table(["told apart", "rows of each", "AUC", "score", "luck"], rows)
-    return ["<h2>Can a classifier tell?</h2>", _paragraph(TWO_SAMPLE_NOTE, "note"), table]
+    table = table_of(["told apart", "rows of each", "AUC", "score", "luck"], rows)
+    return ["<h2>Can a classifier tell?</h2>", paragraph(TWO_SAMPLE_NOTE, "note"), table]
 
 
 def _useful(found: dict[str, Any] | None) -> list[str]:
@@ -215,8 +158,8 @@ def _useful(found: dict[str, Any] | None) -> list[str]:
     note = f"{USEFUL_NOTE} Here it learnt from {learnt:,} rows and predicted {predicted:,}."
     return [
         f"<h2>Do samples teach to predict {escape(found['target'])}?</h2>",
-        _paragraph(note, "note"),
-        _table(head, rows),
+        paragraph(note, "note"),
+        table_of(head, rows),
     ]
 
 
@@ -228,9 +171,9 @@ def _gaps(found: dict[str, Any]) -> list[str]:
     }
     rows = [[words, number(found["rmse"][name]), percent(found["accuracy"][name])] for name, words in names.items()]
     note = GAPS_NOTE.format(cells=f"{found['cells']:,}", share=percent(found["share"]), rows=found["rows"])
-    table = _table(["filled by", "error of numbers", "right categories"], rows)
-    ways = [_paragraph(f"{count} rows {method}", "note") for method, count in found["methods"].items()]
-    return ["<h2>Filling gaps</h2>", _paragraph(note, "note"), table, *ways]
+    table = table_of(["filled by", "error of numbers", "right categories"], rows)
+    ways = [paragraph(f"{count} rows {method}", "note") for method, count in found["methods"].items()]
+    return ["<h2>Filling gaps</h2>", paragraph(note, "note"), table, *ways]
 
 
 def _privacy(found: dict[str, Any]) -> list[str]:
@@ -241,8 +184,8 @@ def _privacy(found: dict[str, Any]) -> list[str]:
         ["closer to training than to held-out rows", percent(found["closer"]), "50 % expected"],
     ]
     note = f"{PRIVACY_NOTE} {found['rows'][0]:,} sampled rows were compared with {found['among']:,} training rows."
-    table = _table(["", "sampled rows", "held-out rows"], rows)
-    return ["<h2>Privacy: are samples copies?</h2>", _paragraph(note, "note"), table]
+    table = table_of(["", "sampled rows", "held-out rows"], rows)
+    return ["<h2>Privacy: are samples copies?</h2>", paragraph(note, "note"), table]
 
 
 def _likelihood(found: dict[str, Any]) -> list[str]:
@@ -251,8 +194,8 @@ def _likelihood(found: dict[str, Any]) -> list[str]:
         ["the model", f"{number(found['nats'])}{error}"],
         ["independent columns", number(found["independent_nats"])],
     ]
-    table = _table([f"{found['rows']:,} held-out rows", "nats per row"], rows)
-    return ["<h2>Likelihood</h2>", _paragraph(LIKELIHOOD_NOTE, "note"), table]
+    table = table_of([f"{found['rows']:,} held-out rows", "nats per row"], rows)
+    return ["<h2>Likelihood</h2>", paragraph(LIKELIHOOD_NOTE, "note"), table]
 
 
 def _record(figures: dict[str, Any]) -> list[str]:
@@ -268,4 +211,4 @@ def _record(figures: dict[str, Any]) -> list[str]:
         ["versions", ", ".join(f"{name} {version}" for name, version in figures["versions"].items())],
         ["date", figures["date"]],
     ]
-    return ["<h2>How it was made</h2>", _table(["", ""], rows)]
+    return ["<h2>How it was made</h2>", table_of(["", ""], rows)]

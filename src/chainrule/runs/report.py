@@ -43,7 +43,7 @@ def report(
     started = time.monotonic()
     request = Reporting(source, run.dataset(), target, seed, say or (lambda line: None))
     figures = run.kind.report(run.likelihood, request)
-    return _plain(
+    return plain(
         {
             "run": str(run.folder),
             "model": type(run.model).__name__,
@@ -69,10 +69,10 @@ def write_report(figures: dict[str, Any], out: Path) -> None:
     write_atomically(out / PAGE, content.encode())
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """``value`` with None for numbers that JSON does not have."""
     if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
+        return {key: plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

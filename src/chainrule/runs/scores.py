@@ -23,8 +23,9 @@ Pairs = Iterator[tuple[Items, Items | None]]
 Score = Callable[[Items, Items | None], Tensor]
 """Computes the scores ``(k,)`` of items, from them and the same items under a background model; NaN for no score."""
 
+SMALLER = "the last group has only {} items, so its score varies more"
 EMPTY = "{} scores are empty, because they would compare with log p of whole rows"
-BEYOND = "{} are less probable than all of the %d calibration examples: their p-values are of %s"
+BEYOND = "less probable than all of the %d calibration examples: {}; their p-values are of %s"
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,12 @@ class Rule:
     def words(self, table: polars.DataFrame) -> list[str]:
         """How many are anomalous, in a sentence; none if there is no rule."""
         if self.rate is not None:
-            share = f"of ordinary ones, {self.rate:.2%} are, at most"
+            share = f"of ordinary ones, at most {self.rate:.2%} are"
         elif self.fdr is not None:
-            share = f"of these, {self.fdr:.2%} are ordinary, at most, on average"
+            share = f"of these, at most {self.fdr:.2%} are ordinary, on average"
         else:
             return []
-        return [f"{table['anomalous'].sum()} of {len(table)} are anomalous; {share}"]
+        return [f"anomalous: {table['anomalous'].sum()} of {len(table)}; {share}"]
 
 
 def _scorer(name: str, calibration: Calibration | None) -> Score:
@@ -113,16 +114,24 @@ def score_tables(
 def typicality_table(pairs: Pairs, calibration: Calibration, group: int, notes: Counter[str]) -> polars.DataFrame:
     """The typicality of ``group`` neighbours taken together, a row for each group: first, last and score.
 
+    The last group has what is left.
+
     Raises:
-        ValueError: If the items do not make whole groups.
+        ValueError: If ``group`` is below 1.
     """
+    if group < 1:
+        raise ValueError(f"group expects at least 1, got {group}")
     parts = [items for items, _ in pairs]
-    scores = calibration.typicality(torch.cat([items.log_probs for items in parts]), group)
     for items in parts:
         notes.update(items.notes)
+    groups = torch.cat([items.log_probs for items in parts]).split(group)
+    scores = torch.cat([calibration.typicality(own, len(own)) for own in groups])
     if parts[0].partial is not None:
-        partial = torch.cat([torch.as_tensor(items.partial) for items in parts]).view(-1, group).any(1)
+        partials = torch.cat([torch.as_tensor(items.partial) for items in parts]).split(group)
+        partial = torch.stack([own.any() for own in partials])
         scores = scores.masked_fill(partial, math.nan)
         notes[EMPTY] += int(partial.sum())
-    first = np.arange(len(scores)) * group + 1
-    return polars.DataFrame({"first": first, "last": first + group - 1, "score": scores.numpy()}).fill_nan(None)
+    last = np.cumsum([len(own) for own in groups])
+    notes[SMALLER] += len(groups[-1]) % group
+    first = np.concatenate([[1], last[:-1] + 1])
+    return polars.DataFrame({"first": first, "last": last, "score": scores.numpy()}).fill_nan(None)

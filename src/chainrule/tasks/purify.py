@@ -1,8 +1,8 @@
 """PixelDefend: move an image, within a small distance, to where the model finds it probable.
 
 Variable by variable along the order, x'_t is the most probable value within epsilon of x_t, given the values x'_<t that
-were chosen before. It is a greedy search, and no defence by itself: an attack that is computed through it defeats it
-(BPDA).
+were chosen before. The search is greedy, so p(x') may be less than p(x); x then stays as it is, unlike in the paper.
+It is no defence by itself: an attack that is computed through it defeats it (BPDA).
 
 References:
     PixelDefend: leveraging generative models to understand and defend against adversarial examples
@@ -32,6 +32,8 @@ def purify(
 ) -> Tensor:
     """The examples ``x`` ``(B, *event_shape)``, each value replaced by the most probable within ``epsilon`` of it.
 
+    An example whose log p would not rise is returned as it is: log p never falls.
+
     Args:
         model: Any model of one order whose values can be listed.
         x: The examples.
@@ -48,8 +50,9 @@ def purify(
 
     >>> from chainrule.conditionals import Categorical
     >>> from chainrule.models import FVSBN
-    >>> model = FVSBN(event_shape=(3,), conditional=Categorical(4))  # untrained: all values are equally probable
-    >>> purify(model, torch.tensor([[3.0, 0.0, 2.0]]), 1)  # and the least of them is taken
+    >>> model = FVSBN(event_shape=(3,), conditional=Categorical(4))
+    >>> _ = model.regressions.bias.data.copy_(torch.tensor([3.0, 2.0, 1.0, 0.0] * 3))  # the less, the more probable
+    >>> purify(model, torch.tensor([[3.0, 0.0, 2.0]]), 1)
     tensor([[2., 0., 1.]])
     """
     if not 0 <= epsilon < math.inf:
@@ -69,7 +72,12 @@ def purify(
             part = slice(start, start + batch_size)
             own = None if context is None else context[part]
             parts.append(_purified(model, x[part].to(model.device), values, epsilon, own))
-    return torch.cat(parts) if parts else x
+    if not parts:
+        return x
+    found = torch.cat(parts)
+    before, after = (log_prob(model, each, context=context, batch_size=batch_size) for each in (x, found))
+    rises = (after > before).to(found.device).view(-1, *[1] * (x.dim() - 1))
+    return torch.where(rises, found, x.to(found.device))
 
 
 def _purified(model: AutoregressiveModel, x: Tensor, values: Tensor, epsilon: float, context: Tensor | None) -> Tensor:
