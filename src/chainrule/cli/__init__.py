@@ -2,7 +2,8 @@
 
 `main` turns every foreseeable failure into one line on standard error and an exit status: 2 for bad
 input and for a machine that is out of memory, of disk or of a process, 1 for a training that can't go on, and 128 + the
-number of a signal that ends it: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP. A command may return a status of its own.
+number of a signal that ends it: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP. A command may return a status of its
+own.
 """
 
 from __future__ import annotations
