@@ -100,7 +100,8 @@ def fit_file(
             return _resumed(data, given, folder, started, changed_data=changed_data, verbose=verbose)
         if (folder / WEIGHTS).exists():
             raise ValueError(f"{folder} already holds a run: choose another --out, or go on with it by --resume")
-        check_no_members(folder)
+        if first:  # the others begin when it has begun to write
+            check_no_members(folder)
         if resume:
             warnings.warn(f"{folder} holds no run yet: a new one begins", stacklevel=2)
         return _planned(data, folder, started, verbose=verbose, say=say, **given)

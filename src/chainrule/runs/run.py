@@ -114,7 +114,8 @@ def _run(
         deadline = max(started + 60 * minutes - seconds, time.monotonic() + 1)
     folds = folds_of(settings, dataset)
     if not check_members(settings, dataset):
-        check_no_members(out)
+        if is_first_process():
+            check_no_members(out)
         ends = share_of(deadline, 1 + folds)
         return _run_one(settings, dataset, data, out, how, ends, deadline, verbose=verbose)
     if how.goes_on(settings, out, data):
