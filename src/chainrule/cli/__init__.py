@@ -8,6 +8,7 @@ own.
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -23,6 +24,14 @@ from chainrule.endings import Terminated, ended_by_signals, failure_in_words
 from chainrule.errors import MissingPackageError, TrainingError
 
 __all__ = ["main"]
+
+REMEDIES = {
+    errno.ENOSPC: ": free some space, or choose another --out",
+    errno.EDQUOT: ": free some space, or choose another --out",
+    errno.EROFS: ": choose another --out",
+    errno.EACCES: ": change its permissions, or name another file",
+}
+"""What to do about an error of the system."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -86,6 +95,7 @@ def _imported(name: str) -> ModuleType:
 def _fail(error: Exception, status: int) -> int:
     if isinstance(error, OSError) and error.strerror:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        text += REMEDIES.get(error.errno or 0, "")
     else:
         text = " ".join(str(error).split())
     return _say(f"error: {text}", error, status)
