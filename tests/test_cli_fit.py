@@ -178,7 +178,7 @@ class TestFit:
             process.send_signal(signal.SIGINT)
             _, err = process.communicate(timeout=60)
         assert process.returncode == 130, err
-        assert "interrupted; the last checkpoint is kept; repeat the command with --resume to go on" in err
+        assert f"interrupted; the last checkpoint is {out}/checkpoints/last.ckpt, and `chainrule fit" in err
         assert "Traceback" not in err
         assert not (out / "model.safetensors").exists()
         assert main([*fit, "--out", str(out), "--resume"]) == 0

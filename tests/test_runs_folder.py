@@ -113,6 +113,11 @@ def test_missing_weights(run: Path) -> None:
 def test_weights_of_another_model(run: Path, tmp_path: Path) -> None:
     chainrule.save(NADE(event_shape=(6,), conditional=Bernoulli(), hidden_size=9), tmp_path / "other")
     (tmp_path / "other" / "model.safetensors").replace(run / "model.safetensors")
+    with pytest.raises(ValueError, match="or of another run: expected the SHA-256"):
+        chainrule.load(run)
+    config = json.loads((run / "config.json").read_text())
+    del config["sha256"]  # as older versions wrote it
+    (run / "config.json").write_text(json.dumps(config))
     with pytest.raises(ValueError, match="does not fit the model in config.json"):
         chainrule.load(run)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from chainrule import runs
 from chainrule.cli.opening import print_json
 from chainrule.cli.parser import UsageError
 from chainrule.cli.settings import settings_from
+from chainrule.endings import Terminated
 from chainrule.runs.file import usual_folder
 from chainrule.runs.folder import WEIGHTS, read_config
 from chainrule.runs.outcome import outcome
@@ -22,25 +24,30 @@ from chainrule.words import suggestion
 
 def run_fit(options: dict[str, Any]) -> None:
     """Plan a fit, run it, and say what came of it; with a recipe, run that."""
-    out, resume, as_json, config = (options.pop(name) for name in ("out", "resume", "json", "config"))
+    out, as_json, config = (options.pop(name) for name in ("out", "json", "config"))
+    resume, changed_data = (options.pop(name) for name in ("resume", "changed_data"))
+    if changed_data and not resume:
+        raise UsageError("--changed-data expects --resume")
     settings = settings_from(_with_data(options), runs.read(config) if config else {})
     out = out or usual_folder(settings["data"], resume=resume)
-    before = read_config(out).get("training") if resume and (out / WEIGHTS).exists() else None
+    before = read_config(out) if resume and (out / WEIGHTS).exists() else {}
     say = None if as_json else partial(print, flush=True)
 
     def fit() -> runs.Run:
         if config:
-            return runs.run(settings, out, resume=resume)
-        return runs.fit_file(settings.pop("data"), out=out, resume=resume, say=say, **settings)
+            return runs.run(settings, out, resume=resume, changed_data=changed_data)
+        data = settings.pop("data")
+        return runs.fit_file(data, out=out, resume=resume, changed_data=changed_data, say=say, **settings)
 
-    done = _interruptible(fit, out, "; repeat the command with --resume to go on")
+    again = shlex.join(["chainrule", "fit", str(settings["data"]), "--out", str(out), "--resume"])
+    done = _keeping_checkpoints(fit, out, "the same command with --resume" if config else f"`{again}`")
     if not is_first_process():
         return
     record = done.config["training"]
     if as_json:
         print_json({"run": str(out), "model": done.config["settings"]["model"], **record})
         return
-    if record == before:
+    if done.config == before:
         more = "" if config else ": --minutes 10, say, trains it for longer"
         print(f"{out} is finished already; nothing was left to do{more}")
     for line in outcome(done):
@@ -76,10 +83,8 @@ def run_reproduce(options: dict[str, Any]) -> None:
     settings = settings_from({}, runs.read(path))
     name = "/".join(path.with_suffix("").parts[-2:])
     out = options["out"] or Path("runs", name)
-    result = _interruptible(
-        lambda: runs.reproduce(name, settings, out, options["results"]),
-        out,
-        f"; the same command goes on with it in {out}",
+    result = _keeping_checkpoints(
+        lambda: runs.reproduce(name, settings, out, options["results"]), out, "the same command"
     )
     if not is_first_process():
         return
@@ -95,14 +100,15 @@ def run_reproduce(options: dict[str, Any]) -> None:
     print(f"{result['recipe']}: test NLL {figure}{beside}")
 
 
-def _interruptible(action: Callable[[], Any], out: Path, advice: str) -> Any:
-    """The result of a fit into ``out``; Ctrl-C says whether a checkpoint is kept there, and how to go on."""
+def _keeping_checkpoints(action: Callable[[], Any], out: Path, command: str) -> Any:
+    """The result of a fit into ``out``; an end before it says which checkpoint is kept, and which command goes on."""
     try:
         return action()
-    except KeyboardInterrupt:
-        kept = any(out.rglob("last.ckpt"))
-        words = f"; the last checkpoint is kept{advice}" if kept else "; no training had a checkpoint yet"
-        raise KeyboardInterrupt(words) from None
+    except (KeyboardInterrupt, Terminated, OSError, MemoryError, RuntimeError) as error:
+        kept = sorted(out.rglob("last.ckpt"), key=lambda path: path.stat().st_mtime)
+        words = f"the last checkpoint is {kept[-1]}, and {command} goes on" if kept else "there is no checkpoint yet"
+        error.add_note(words)
+        raise
 
 
 def _recipe(name: str) -> Path:

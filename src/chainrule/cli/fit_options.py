@@ -56,6 +56,9 @@ def add_fit(parser: Parser, argv: list[str]) -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help="the run folder to write (default runs/NAME)")
     parser.add_argument("--config", type=Path, metavar="RECIPE", help="a YAML file of all settings, instead of a plan")
     parser.add_argument("--resume", action="store_true", help="go on with a run; with --minutes, with a finished one")
+    parser.add_argument(
+        "--changed-data", action="store_true", help="with --resume: go on though the data changed; the run records it"
+    )
     add_plan(parser, argv)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from chainrule.cli.fit_options import add_fit, add_plan
 from chainrule.cli.parser import Options, Parser, UsageError
+from chainrule.endings import Terminated
 from chainrule.words import suggestion
 
 SCORES = ("nll", "pvalue", "typicality", "ratio", "complexity")
@@ -290,6 +291,8 @@ def parse(argv: list[str]) -> tuple[Command, Options] | None:
         raise UsageError(f"expected a command ({', '.join(COMMANDS)}), got {name!r}{suggestion(name, COMMANDS)}")
     try:
         options = parser_of(name, rest).parse(rest)
+    except Terminated:
+        raise
     except SystemExit:  # argparse has printed the help
         return None
     return COMMANDS[name], options

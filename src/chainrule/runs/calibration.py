@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from chainrule.atomic import write_atomically
 from chainrule.data.dataset import Dataset
 from chainrule.kinds import kind_of
 from chainrule.model import AutoregressiveModel
+from chainrule.runs.folder import CONFIG, check_hash, read_config
 from chainrule.tasks.calibration import Calibration
 
 FILE = "calibration.safetensors"
@@ -42,10 +44,12 @@ def thresholds_of(calibrations: dict[str, Calibration], cross_fitted: int) -> di
     return {"examples": len(valid.log_probs), "cross_fitted": cross_fitted, "log_prob_at_rate": thresholds}
 
 
-def write_calibration(calibrations: dict[str, Calibration], folder: Path) -> None:
-    """Write ``calibration.safetensors`` of a run."""
+def write_calibration(calibrations: dict[str, Calibration], folder: Path) -> str:
+    """Write ``calibration.safetensors`` of a run, and return its SHA-256."""
     tensors = {split: calibration.log_probs for split, calibration in calibrations.items()}
-    write_atomically(folder / FILE, safetensors.torch.save(tensors))
+    content = safetensors.torch.save(tensors)
+    write_atomically(folder / FILE, content)
+    return hashlib.sha256(content).hexdigest()
 
 
 def read_calibration(folder: str | Path, split: str) -> Calibration:
@@ -57,6 +61,8 @@ def read_calibration(folder: str | Path, split: str) -> Calibration:
     if split not in SPLITS:
         raise ValueError(f"calibration expects {' or '.join(SPLITS)}, got {split!r}")
     try:
+        if (Path(folder) / CONFIG).exists():
+            check_hash(Path(folder) / FILE, read_config(folder))
         return Calibration(safetensors.torch.load_file(Path(folder) / FILE)[split])
     except FileNotFoundError:
         raise ValueError(f"{folder} expects {FILE}, which fit writes, got no such file: fit the run anew") from None

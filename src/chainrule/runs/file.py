@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import time
@@ -16,7 +17,9 @@ from chainrule.data import NAMES
 from chainrule.model import Model
 from chainrule.plans.plan import BUDGET
 from chainrule.runs.folder import CONFIG, WEIGHTS, read_config
+from chainrule.runs.lock import locked
 from chainrule.runs.planned import name_of, plan
+from chainrule.runs.resuming import check_no_members
 from chainrule.runs.run import Run, run
 from chainrule.runs.search import members_that_fit, search
 from chainrule.runs.settings import Settings, load_data
@@ -72,6 +75,7 @@ def fit_file(
     *,
     out: str | Path | None = None,
     resume: bool = False,
+    changed_data: bool = False,
     verbose: bool = True,
     say: Any = None,
     **given: Any,
@@ -82,6 +86,7 @@ def fit_file(
         data: A named data set, a file or a folder; or a frame of polars or pandas.
         out: The run folder.
         resume: Go on with the run in ``out``.
+        changed_data: Go on although its data changed; the run then records what changed.
         verbose: Show progress.
         say: Takes the `Planned` fit before it begins, to show it.
         **given: Settings that override the plan's.
@@ -89,17 +94,24 @@ def fit_file(
     started = time.monotonic()
     first = training.is_first_process()
     folder = Path(out) if out is not None else usual_folder(name_of(data), resume=resume or not first)
-    if resume and ((folder / PLAN).exists() or (folder / WEIGHTS).exists()):
-        return _resumed(data, {"data": name_of(data)} | given, folder, started, verbose=verbose)
-    if (folder / WEIGHTS).exists():
-        raise ValueError(f"{folder} already holds a run: choose another --out, or go on with it by --resume")
-    if resume:
-        warnings.warn(f"{folder} holds no run yet: a new one begins", stacklevel=2)
-    planned = plan(data, **given)
-    if first:
-        folder.mkdir(parents=True, exist_ok=True)
-        if say is not None:
-            say(planned)
+    with locked(folder) if first else contextlib.nullcontext():
+        if resume and any((folder / name).exists() for name in (PLAN, CONFIG)):
+            given = {"data": name_of(data)} | given
+            return _resumed(data, given, folder, started, changed_data=changed_data, verbose=verbose)
+        if (folder / WEIGHTS).exists():
+            raise ValueError(f"{folder} already holds a run: choose another --out, or go on with it by --resume")
+        if first:  # the others begin when it has begun to write
+            check_no_members(folder)
+        if resume:
+            warnings.warn(f"{folder} holds no run yet: a new one begins", stacklevel=2)
+        return _planned(data, folder, started, verbose=verbose, say=say, **given)
+
+
+def _planned(data: Any, folder: Path, started: float, *, verbose: bool, say: Any, **given: Any) -> Run:
+    """Plan a fit, and run it into a locked folder."""
+    first, planned = training.is_first_process(), plan(data, **given)
+    if first and say is not None:
+        say(planned)
     choose = not _wanted(given)
     settings, tried = planned.settings, list[dict[str, Any]]()
     if planned.plan.candidates:
@@ -133,10 +145,16 @@ def usual_folder(data: str | Path, *, resume: bool = False) -> Path:
     return folders[max(free - 1, 0)] if resume else folders[free]
 
 
-def _resumed(data: str | Path | Any, given: Settings, folder: Path, started: float, *, verbose: bool) -> Run:
+def _resumed(
+    data: str | Path | Any, given: Settings, folder: Path, started: float, *, changed_data: bool, verbose: bool
+) -> Run:
     """Go on with an interrupted run; give a finished one the minutes that ``given`` names, or more steps in all."""
     planned = (folder / PLAN).exists()  # else it was fitted by a recipe
     record = json.loads((folder / PLAN).read_text()) if planned else read_config(folder) | {"given": ["members"]}
+    if "settings" not in record:
+        raise ValueError(
+            f"{folder} expects a run that fit wrote, got a model that was saved by hand: choose another --out"
+        )
     settings, choose = record["settings"], not _wanted(record["given"])
     if str(given["data"]) not in NAMES and _same_file(given["data"], folder):
         given = given | {"data": settings["data"]}  # by another path
@@ -153,6 +171,7 @@ def _resumed(data: str | Path | Any, given: Settings, folder: Path, started: flo
         resume=True,
         extend=extend,
         choose=choose,
+        changed_data=changed_data,
         started=started,
         verbose=verbose,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import json
 import platform
@@ -19,6 +20,7 @@ import torch
 from chainrule import conditionals, models
 from chainrule.atomic import write_atomically
 from chainrule.data import READING
+from chainrule.hashes import sha256_of
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.settings import CONDITIONAL, ENSEMBLE, setting_types
 from chainrule.signatures import check, fits
@@ -34,7 +36,7 @@ OBJECTS = {"Conditional": conditionals.Conditional, "Model": Model, "Autoregress
 OPTIONAL = (*READING, *CONDITIONAL, *ENSEMBLE)
 """Settings of which null stands for the default."""
 
-DATA = {"path": "str", "levels": "int"}
+DATA = {"path": "str", "levels": "int", "fingerprint": "dict", "splits": "dict", "changes": "list"}
 """Values in the record of the data that are not its kind's own, and their types."""
 
 
@@ -52,8 +54,24 @@ def save(model: Model, folder: str | Path, **record: Any) -> None:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    write_atomically(folder / WEIGHTS, safetensors.torch.save(weights))
-    write_config(model, folder, **record)
+    content = safetensors.torch.save(weights)
+    write_atomically(folder / WEIGHTS, content)
+    hashes = {WEIGHTS: hashlib.sha256(content).hexdigest()}
+    write_config(model, folder, **record, sha256=hashes)
+
+
+def check_hash(path: Path, config: dict[str, Any]) -> None:
+    """Raise ``ValueError`` if a file is not the one whose SHA-256 the run's ``config`` has; older runs have none.
+
+    Raises:
+        FileNotFoundError: If it is missing.
+    """
+    expected = config.get("sha256", {}).get(path.name)
+    if expected is not None and sha256_of(path) != expected:
+        raise ValueError(
+            f"{path} is damaged or truncated, or of another run: expected the SHA-256 that {CONFIG} has, got another; "
+            "copy the run anew from where it was fitted, or fit again"
+        )
 
 
 def write_config(model: Model, folder: Path, **record: Any) -> None:
@@ -78,11 +96,10 @@ def load(folder: str | Path, *, classes: Mapping[str, type] | None = None) -> An
     Raises:
         ValueError: If a file is missing, damaged, of another version, or names an unknown class.
     """
-    folder, classes = Path(folder), classes or {}
-    where = str(folder / CONFIG)
-    names = {**dict.fromkeys(models.MODULES), **classes}
-    model = _built(read_config(folder)["model"], names, models, "model", classes, where)
+    folder = Path(folder)
+    model = rebuilt(folder, classes=classes)
     try:
+        check_hash(folder / WEIGHTS, read_config(folder))
         model.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS))
     except FileNotFoundError:
         raise ValueError(f"{folder} expects the weights in {WEIGHTS}, got no such file") from None
@@ -92,6 +109,17 @@ def load(folder: str | Path, *, classes: Mapping[str, type] | None = None) -> An
         reason = " ".join(str(error).split())
         raise ValueError(f"{folder / WEIGHTS} does not fit the model in {CONFIG}: {reason}") from None
     return model.eval()
+
+
+def rebuilt(folder: Path, *, classes: Mapping[str, type] | None = None) -> Any:
+    """The model that the ``config.json`` in ``folder`` describes, with the weights of a new one.
+
+    Raises:
+        ValueError: If that file is missing, damaged, of another version, or names an unknown class.
+    """
+    classes = classes or {}
+    names = {**dict.fromkeys(models.MODULES), **classes}
+    return _built(read_config(folder)["model"], names, models, "model", classes, str(folder / CONFIG))
 
 
 def read_config(folder: str | Path) -> dict[str, Any]:
@@ -118,7 +146,7 @@ def read_config(folder: str | Path) -> dict[str, Any]:
         )
     if not _is_built(config.get("model")):
         raise ValueError(f"{path} expects a 'model' with 'class' and 'arguments', got none")
-    for name in ("settings", "data", "training"):
+    for name in ("settings", "data", "training", "sha256"):
         if not isinstance(config.get(name, {}), dict):
             raise ValueError(f"{path} expects an object under {name!r}, got {reprlib.repr(config[name])}")
     settings, types = config.get("settings", {}), setting_types()
@@ -126,7 +154,7 @@ def read_config(folder: str | Path) -> dict[str, Any]:
         if settings[name] is not None or name not in OPTIONAL:
             check(settings[name], types[name], f"{path}: settings.{name}")
     for name in config.get("data", {}).keys() & DATA.keys():
-        check(config["data"][name], DATA[name], f"{path}: data.{name}")
+        check(config["data"][name], DATA[name], f"{path}: data.{name}", {"dict": dict, "list": list})
     if "data" in settings and "data" not in config:
         raise ValueError(f"{path} expects 'data', the record of the data in its settings, got none")
     return config

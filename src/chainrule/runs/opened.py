@@ -15,6 +15,7 @@ from chainrule.kinds import Kind, kind_of, kind_of_run
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.runs.calibration import read_calibration
 from chainrule.runs.folder import CONFIG, load, read_config
+from chainrule.runs.provenance import check_unchanged, record_of
 from chainrule.tasks.calibration import Calibration
 
 
@@ -49,12 +50,18 @@ class OpenRun:
         """
         return require_likelihood(self.model, f" in {self.folder}")
 
-    def dataset(self, spec: str | None = None) -> Dataset:
+    def dataset(self, spec: str | None = None, *, changed: bool = False) -> Dataset:
         """The data set ``spec``, read in the format of the run; by default the one that it was fitted on.
 
+        Args:
+            spec: The name or the path of the data.
+            changed: True to take the data that it was fitted on as they are now.
+
         Raises:
-            ValueError: If the run does not say what it was fitted on, or the data are not of its format or shape.
+            ValueError: If the run does not say what it was fitted on, these data changed, or the data are not of its
+                format or shape.
         """
+        own = spec is None
         imposed = self.kind.reading(self.settings, named=spec in data.NAMES)
         if spec is None:
             spec, reading = self._own_data()
@@ -63,6 +70,9 @@ class OpenRun:
             self.kind.check_name(data.NAMED[spec].kind, spec)
         chosen = {name: value for name, value in imposed.items() if value is not None}
         dataset = data.load(spec, seed=self.settings.get("seed", 0), **chosen)
+        if own and not changed:
+            now = record_of(dataset, self.folder)
+            check_unchanged(self.config.get("data", {}), now, self.folder, "name a file of new data, or fit anew")
         self.kind.check_like(kind_of(dataset), spec)
         if not self.model.any_length and dataset.event_shape != self.model.event_shape:
             expected, got = self.model.event_shape, dataset.event_shape

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
+import contextlib
 import math
 import sys
 import time
@@ -14,13 +13,16 @@ from typing import Any
 from chainrule import models, plots
 from chainrule.abilities import loss_unit_of, require_likelihood
 from chainrule.data.dataset import Dataset
+from chainrule.devices import check_device
 from chainrule.kinds import kind_of
 from chainrule.model import AutoregressiveModel, Model
-from chainrule.plans.plan import OF_BUDGET
-from chainrule.runs import folder
+from chainrule.runs import calibration, folder
 from chainrule.runs.calibration import calibrate, thresholds_of, write_calibration
 from chainrule.runs.crossfit import cross_fitted, folds_of
 from chainrule.runs.finishing import finishing_seconds
+from chainrule.runs.lock import locked
+from chainrule.runs.provenance import record_of
+from chainrule.runs.resuming import Resumption, changed_dataset, check_no_members, is_complete, record_with_changes
 from chainrule.runs.settings import (
     Settings,
     build,
@@ -34,10 +36,7 @@ from chainrule.runs.settings import (
     training_until,
 )
 from chainrule.tasks.evaluate import evaluate
-from chainrule.training import Training, fit, is_first_process
-
-RESUMABLE = (*OF_BUDGET, "device", "devices", "strategy", "verbose", "published")
-"""Settings that may differ between a training and its resumption."""
+from chainrule.training import fit, is_first_process
 
 FINISHING = (0.03, 0.3)
 """The least and the greatest share of the minutes that is kept for the calibration and the samples."""
@@ -68,6 +67,7 @@ def run(
     resume: bool = False,
     extend: bool = False,
     choose: bool = False,
+    changed_data: bool = False,
     started: float | None = None,
     verbose: bool = True,
 ) -> Run:
@@ -80,18 +80,32 @@ def run(
         resume: Go on with the run that ``out`` holds; a finished one is loaded.
         extend: Train a finished run for the steps and minutes of ``settings`` once more.
         choose: Keep the first member alone where an ensemble validates worse than it.
+        changed_data: Go on with a run although its data changed; it then records what changed.
         started: The time from which the minutes of ``settings`` count, by `time.monotonic`; now by default.
         verbose: Show progress.
 
     If several processes train together, all of them call this, and the first one writes.
 
     Raises:
-        ValueError: If a setting or the data is wrong, or ``out`` holds another run.
+        ValueError: If a setting or the data is wrong, the data changed since the run was begun, ``out`` holds another
+            run, or another process is writing into it.
         OSError: If ``out`` can't be written.
     """
     out = Path(out)
     started = time.monotonic() if started is None else started
-    dataset = limited(load_data(settings) if dataset is None else dataset, settings)
+    how = Resumption(resume, extend, changed_data)
+    with locked(out) if is_first_process() else contextlib.nullcontext():
+        if dataset is None and changed_data:
+            dataset = changed_dataset(out, settings)
+        dataset = limited(load_data(settings) if dataset is None else dataset, settings)
+        return _run(settings, dataset, out, how, started, choose=choose, verbose=verbose)
+
+
+def _run(
+    settings: Settings, dataset: Dataset, out: Path, how: Resumption, started: float, *, choose: bool, verbose: bool
+) -> Run:
+    """Fit a model or an ensemble into a locked folder."""
+    data = record_of(dataset, out)
     minutes = settings.get("minutes")
     deadline = math.inf
     if minutes is not None:
@@ -100,26 +114,26 @@ def run(
         deadline = max(started + 60 * minutes - seconds, time.monotonic() + 1)
     folds = folds_of(settings, dataset)
     if not check_members(settings, dataset):
+        if is_first_process():
+            check_no_members(out)
         ends = share_of(deadline, 1 + folds)
-        return _run_one(settings, dataset, out, ends, deadline, resume=resume, extend=extend, verbose=verbose)
-    if _resumes(settings, out, resume) and not extend:
-        own = model_class(settings["model"])
-        return Run(folder.load(out, classes={own.__name__: own}), dataset, out, folder.read_config(out))
+        return _run_one(settings, dataset, data, out, how, ends, deadline, verbose=verbose)
+    if how.goes_on(settings, out, data):
+        return _trained(settings, dataset, out, deadline, verbose=verbose)
     members, runs = member_settings(settings), []
     for i, member in enumerate(members):
         label = f"member {i + 1} of {len(members)}: "
         ends = share_of(deadline, len(members) - i + folds)
         where = out / "members" / str(i)
-        runs.append(
-            _run_one(member, dataset, where, ends, ends, resume=resume, extend=extend, verbose=verbose, label=label)
-        )
-    return _together(runs, settings, dataset, out, deadline, choose=choose, verbose=verbose)
+        runs.append(_run_one(member, dataset, data, where, how, ends, ends, verbose=verbose, label=label))
+    return _together(runs, settings, dataset, data, out, deadline, choose=choose, verbose=verbose)
 
 
 def _together(
     runs: list[Run],
     settings: Settings,
     dataset: Dataset,
+    data: Settings,
     out: Path,
     deadline: float,
     *,
@@ -144,32 +158,35 @@ def _together(
         "valid_nats_of_members": valid.member_nats,
         "independent_valid_nats": kind_of(dataset).independent_nats(dataset, ensemble),
     }
-    return _finish(ensemble, settings, dataset, out, record, deadline, verbose=verbose)
+    config = {"settings": settings, "data": record_with_changes(out, data), "training": record}
+    return _finish(ensemble, dataset, out, config, deadline, verbose=verbose)
 
 
 def _run_one(
     settings: Settings,
     dataset: Dataset,
+    data: Settings,
     out: Path,
+    how: Resumption,
     ends: float,
     deadline: float,
     *,
-    resume: bool,
-    extend: bool,
     verbose: bool,
     label: str = "",
 ) -> Run:
     """Fit one model until ``ends``, and calibrate it until the ``deadline``."""
     model = build(settings, dataset)
-    if _resumes(settings, out, resume) and not extend:
-        config = folder.read_config(out)
-        own = {type(model).__name__: type(model)}
-        return Run(folder.load(out, classes=own), dataset, out, config)
+    if how.goes_on(settings, out, data):
+        return _trained(settings, dataset, out, deadline, member=bool(label), verbose=verbose)
     training = training_until(ends, settings, dataset)
+    config: dict[str, Any] = {"settings": settings, "data": data}
     if is_first_process():
         out.mkdir(parents=True, exist_ok=True)
-        folder.write_config(model, out, settings=settings, data=dataset.provenance)
-    fitted = fit(model, dataset.train, dataset.valid, out=out, resume=resume, verbose=verbose, label=label, **training)
+        config["data"] = record_with_changes(out, data)
+        folder.write_config(model, out, **config)
+    fitted = fit(
+        model, dataset.train, dataset.valid, out=out, resume=how.resume, verbose=verbose, label=label, **training
+    )
     record = {
         "best_step": fitted.best_step,
         "steps": fitted.steps,
@@ -185,51 +202,51 @@ def _run_one(
         record |= {"valid_loss": fitted.best_nats}
     if is_first_process():
         plots.training_curve(fitted.history, out / "training.png", loss_unit_of(model))
-    return _finish(model, settings, dataset, out, record, deadline, member=bool(label), verbose=verbose)
+    return _finish(model, dataset, out, config | {"training": record}, deadline, member=bool(label), verbose=verbose)
+
+
+def _trained(
+    settings: Settings, dataset: Dataset, out: Path, deadline: float, *, verbose: bool, member: bool = False
+) -> Run:
+    """The run in ``out``, whose training is over, with what was left undone when its process was killed."""
+    own = model_class(settings["model"])
+    model, config = folder.load(out, classes={own.__name__: own}), folder.read_config(out)
+    if member or is_complete(out, config):
+        return Run(model, dataset, out, config)
+    record = {name: config[name] for name in ("settings", "data", "training")}
+    return _finish(
+        model.to(check_device(settings.get("device", "auto"))), dataset, out, record, deadline, verbose=verbose
+    )
 
 
 def _finish(
     model: Model,
-    settings: Settings,
     dataset: Dataset,
     out: Path,
-    record: Settings,
+    config: dict[str, Any],
     deadline: float,
     *,
     verbose: bool,
     member: bool = False,
 ) -> Run:
-    """Save the model and its record; unless it is the member of an ensemble, calibrate it and draw samples."""
+    """Save the model with its ``config``; unless it is the member of an ensemble, calibrate it and draw samples.
+
+    The run is saved before that: if this is interrupted, only the rest is left to do. The thresholds of the calibration
+    come last into its record, and say that it is finished.
+    """
+    record, settings = config["training"], config["settings"]
     if not is_first_process():
         return Run(model.cpu(), dataset, out, {"training": record})
-    more: dict[str, Any] = {}
+    device = model.device
+    folder.save(model, out, **config)
     if isinstance(model, AutoregressiveModel) and not member:
         if verbose:
             print("scoring examples for the calibration, and drawing samples", file=sys.stderr, flush=True)
-        calibrations = calibrate(model.to(record["device"]), dataset)
+        calibrations = calibrate(model.to(device), dataset)
         more_rows = cross_fitted(settings, dataset, model, record["steps"], deadline)
         calibrations["valid"] = calibrations["valid"].joined(more_rows)
-        write_calibration(calibrations, out)
-        more = {"calibration": thresholds_of(calibrations, len(more_rows))}
-    folder.save(model.cpu(), out, settings=settings, data=dataset.provenance, training=record, **more)
-    if isinstance(model, AutoregressiveModel) and not member:
-        kind_of(dataset).leave_samples(model, dataset, out)
-    return Run(model, dataset, out, folder.read_config(out))
-
-
-def _resumes(settings: Settings, out: Path, resume: bool) -> bool:
-    """True if ``out`` already holds the finished run of these settings; refuses a run of other settings."""
-    weights, checkpoint = (out / folder.WEIGHTS).exists(), (out / "checkpoints" / "last.ckpt").exists()
-    if not (out / folder.CONFIG).exists() or not (weights or checkpoint):
-        return False  # nothing was learnt yet that could be lost
-    if not resume:
-        raise ValueError(f"{out} already holds a run: choose another --out, or go on with it by --resume")
-    config = folder.read_config(out)
-    before = config.get("settings", {})
-    defaults = dataclasses.asdict(Training())
-    for key in sorted(settings.keys() | before.keys()):
-        ours = json.loads(json.dumps(settings.get(key, defaults.get(key))))
-        theirs = before.get(key, defaults.get(key))
-        if key not in RESUMABLE and ours != theirs:
-            raise ValueError(f"{out} was fitted with {key}={theirs!r}, got {ours!r}: resume with the same settings")
-    return "training" in config and weights
+        hashes = folder.read_config(out)["sha256"] | {calibration.FILE: write_calibration(calibrations, out)}
+        kind_of(dataset).leave_samples(model.cpu(), dataset, out)
+        thresholds = thresholds_of(calibrations, len(more_rows))
+        folder.write_config(model, out, **config, calibration=thresholds, sha256=hashes)
+    return Run(model.cpu(), dataset, out, folder.read_config(out))

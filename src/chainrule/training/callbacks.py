@@ -133,6 +133,9 @@ class TimeLimit(lightning.Callback):
         self._round_started = self._valid_started = 0.0
         self._steps_before = 0
 
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        self.on_train_epoch_start(trainer, pl_module)  # which Lightning does not call where it resumes within a round
+
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         assert isinstance(pl_module, MaximumLikelihood)
         self._round_started, self._steps_before = time.monotonic(), trainer.global_step

@@ -1,4 +1,4 @@
-"""Checkpoints that are written completely or not at all."""
+"""Checkpoints that are written completely or not at all, and whose damage is found."""
 
 from __future__ import annotations
 
@@ -12,6 +12,15 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.plugins import TorchCheckpointIO
 
 from chainrule.atomic import replacing
+from chainrule.hashes import sha256_of
+
+MARK = b"sha256:"
+"""The beginning of the comment at the end of a checkpoint; its SHA-256 follows."""
+
+COMMENT = len(MARK) + 64
+
+NO_COMMENT = b"PK\5\6", 22
+"""The record at the end of a ZIP archive without a comment, and its length."""
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
@@ -20,6 +29,34 @@ class AtomicCheckpoints(TorchCheckpointIO):
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         with replacing(Path(path)) as temporary:
             super().save_checkpoint(checkpoint, temporary, storage_options)
+            _seal(temporary)
+
+    def load_checkpoint(self, path: Any, *arguments: Any, **settings: Any) -> dict[str, Any]:
+        _check_seal(Path(path))
+        content: dict[str, Any] = super().load_checkpoint(path, *arguments, **settings)
+        return content
+
+
+def _seal(path: Path) -> None:
+    """Append the SHA-256 of a checkpoint to it, as the comment of the ZIP archive that it is."""
+    with path.open("r+b") as file:
+        file.seek(-2, 2)
+        file.write(COMMENT.to_bytes(2, "little"))
+    digest = sha256_of(path)
+    with path.open("ab") as file:
+        file.write(MARK + digest.encode())
+
+
+def _check_seal(path: Path) -> None:
+    """Raise ``ValueError`` if a checkpoint differs from what `_seal` saw; older ones have no seal."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(max(0, size - COMMENT))
+        end = file.read()
+    signature, length = NO_COMMENT
+    unsealed = end[-length:].startswith(signature) and end.endswith(b"\0\0")
+    if not unsealed and end != MARK + sha256_of(path, size - len(end)).encode():
+        raise ValueError(f"{path} is damaged or truncated (other SHA-256): delete the run folder and fit again")
 
 
 @dataclass(frozen=True)
@@ -27,7 +64,8 @@ class Checkpoint:
     """The place in a training that a checkpoint was written at, and the weights.
 
     Attributes:
-        round: The round that had just ended, counted from 0.
+        round: The round that had just ended, counted from 0; or the one that it is within.
+        done: The steps of that round so far; 0 if it had ended.
         step: The optimiser steps so far.
         round_steps: The steps of a round.
         ended: True if the training ended there.
@@ -36,6 +74,7 @@ class Checkpoint:
     """
 
     round: int
+    done: int
     step: int
     round_steps: int
     ended: bool
@@ -50,10 +89,17 @@ def read_checkpoint(path: Path) -> Checkpoint:
         ValueError: If the file is missing or damaged.
     """
     try:
+        _check_seal(path)
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         own = content["round"]
         return Checkpoint(
-            content["epoch"], content["global_step"], own["steps"], own["ended"], own["minutes"], content["state_dict"]
+            round=content["epoch"],
+            done=own.get("done", 0),
+            step=content["global_step"],
+            round_steps=own["steps"],
+            ended=own["ended"],
+            minutes=own["minutes"],
+            weights=content["state_dict"],
         )
     except FileNotFoundError:
         raise ValueError(f"{path} is missing: delete the run folder and fit again") from None
@@ -105,5 +151,7 @@ class _Keeper(ModelCheckpoint):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take the state but not its paths: a run that was moved would otherwise forget its best score."""
         score = state_dict["best_model_score"]
+        if score is None:  # within the first round
+            return
         best = {"best_model_path": self.path, "kth_best_model_path": self.path, "best_k_models": {self.path: score}}
         super().load_state_dict(state_dict | {"dirpath": self.dirpath} | (best if self.monitor else {}))

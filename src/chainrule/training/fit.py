@@ -6,6 +6,7 @@ import contextlib
 import math
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -30,7 +31,7 @@ from chainrule.training.loader import Data, Loader, Loaders, loaders_of
 from chainrule.training.module import MaximumLikelihood
 from chainrule.training.processes import is_first_process
 from chainrule.training.progress import reporter
-from chainrule.training.session import interruptible, quiet
+from chainrule.training.session import Endings, interruptible, quiet
 from chainrule.training.settings import Training
 from chainrule.training.start import Start, start, valid_nats
 
@@ -105,6 +106,7 @@ def fit(
             memory is too small for one of them.
         TrainingError: If the loss is no longer a finite number.
         KeyboardInterrupt: On Ctrl-C; the last checkpoint stays in ``out``.
+        SystemExit: On SIGTERM and SIGHUP, with the status 128 + the signal's number; likewise.
     """
     started = time.monotonic()
     training = Training.of(settings)
@@ -129,6 +131,7 @@ def fit(
         if verbose and is_first_process():
             callbacks.append(reporter(history, label))
         stack.enter_context(quiet())
+        callbacks += [*_averaging(training), Endings(checkpoints.path("last"))]  # it saves what all others left
         trainer = _trainer(training, device, loaders[0], [*callbacks, *checkpoints.callbacks()], rounds)
         _run(trainer, module, checkpoints, loaders, resumed=before is not None)
     model.to(dtype).eval()  # precision may have changed it
@@ -171,14 +174,18 @@ def _planned(
     return module, rounds, [*callbacks, history]
 
 
+def _averaging(training: Training) -> list[lightning.Callback]:
+    """The callback that averages the weights, if they are to be averaged."""
+    if training.averaging is None:
+        return []
+    # Lightning's EMAWeightAveraging averages tensor by tensor, with copies: three times slower.
+    return [WeightAveraging(multi_avg_fn=get_ema_multi_avg_fn(training.averaging), use_buffers=False)]
+
+
 def _trainer(
     training: Training, device: str, loader: Loader, callbacks: list[lightning.Callback], rounds: int
 ) -> lightning.Trainer:
     """Lightning's trainer of these settings, for the batches of training of ``loader``; its epochs are rounds."""
-    if training.averaging is not None:
-        # Lightning's EMAWeightAveraging averages tensor by tensor, with copies: three times slower.
-        average = get_ema_multi_avg_fn(training.averaging)
-        callbacks.append(WeightAveraging(multi_avg_fn=average, use_buffers=False))
     strategy = training.strategy
     if loader.carried and training.devices > 1 and strategy in ("auto", "ddp"):
         strategy = "ddp_find_unused_parameters_true"  # only the first window of an epoch uses the first state
@@ -206,11 +213,19 @@ def _run(
     train, valid = loaders
     if resumed:
         # Lightning prefetches the first batch of a resumed round before it says which round it is.
-        train.set_round(checkpoints.read("last").round + 1)
-        checkpoints.read("best")
+        last = checkpoints.read("last")
+        train.set_round(last.round if last.done else last.round + 1, last.done)
+        if last.round or not last.done:
+            checkpoints.read("best")
     checkpoints.folder.mkdir(parents=True, exist_ok=True)
     with interruptible():
-        trainer.fit(module, train, valid, ckpt_path=checkpoints.path("last") if resumed else None, weights_only=True)
+        try:
+            path = checkpoints.path("last") if resumed else None
+            trainer.fit(module, train, valid, ckpt_path=path, weights_only=True)
+        except BaseException:
+            if trainer.strategy.launcher is not None:  # the processes that it started would wait for this one
+                trainer.strategy.launcher.kill(signal.SIGTERM)
+            raise
     module.load_state_dict(checkpoints.read("best").weights)
     # The first process may have a temporary folder of its own: it waits until all have read its file.
     trainer.strategy.barrier()

@@ -51,18 +51,18 @@ class Loader:
         self.examples, self.context, self.size, self.seed = examples, context, size, seed
         epoch = self._epoch(0, (0, devices))
         self.epoch_steps, self.carried = len(epoch), epoch.carried
-        self.round, self.round_steps = 0, self.epoch_steps
+        self.round, self.round_steps, self.done = 0, self.epoch_steps, 0
 
-    def set_round(self, index: int) -> None:
-        """The next iteration reads round ``index``, counted from 0."""
-        self.round = index
+    def set_round(self, index: int, done: int = 0) -> None:
+        """The next iteration reads round ``index``, counted from 0, without the first ``done`` batches."""
+        self.round, self.done = index, done
 
     def __len__(self) -> int:
         return self.round_steps
 
     def __iter__(self) -> Iterator[Batch]:
         first = self.round * self.round_steps
-        step, stop = first, first + self.round_steps
+        step, stop = first + self.done, first + self.round_steps
         while step < stop:
             epoch, start = divmod(step, self.epoch_steps)
             end = min(self.epoch_steps, start + stop - step)

@@ -87,7 +87,7 @@ class MaximumLikelihood(lightning.LightningModule):
         if not math.isfinite(mean):
             raise TrainingError(
                 f"the loss became {mean} at step {self.global_step}: lower the learning rate "
-                f"(now {settings.learning_rate:g}) or clip gradients; earlier checkpoints are kept"
+                f"(now {settings.learning_rate:g}) or clip gradients"
             )
         self.log("train_nats", mean, on_step=False, on_epoch=True, batch_size=count)
         # Gradients are averaged over the processes, whose parts of a batch may differ in size.

@@ -1,0 +1,82 @@
+"""Ends that nobody wants: signals, too little memory, a lost process. Imports nothing slow."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""The signals by which a scheduler, a terminal that closes, or ``kill`` ends a process."""
+
+LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "Connection refused", "ncclRemoteError")
+"""Words in the errors of torch.distributed that mean that another process is gone."""
+
+
+class Terminated(SystemExit):
+    """A signal ends this process. The exit status is 128 + its number, as a shell would say it.
+
+    Attributes:
+        signal: The signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self.signal = signal.Signals(number)
+
+
+class Ender:
+    """A handler of signals that ends the process: by an exception first, and at once by a second signal.
+
+    Args:
+        numbers: The signals that it handles.
+        interrupt: What it raises on SIGINT.
+    """
+
+    def __init__(self, numbers: list[int], interrupt: type[BaseException]) -> None:
+        self.numbers, self.interrupt = numbers, interrupt
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        for each in self.numbers:
+            signal.signal(each, signal.SIG_DFL)
+        raise self.interrupt if number == signal.SIGINT else Terminated(number)
+
+
+@contextlib.contextmanager
+def ended_by_signals(interrupt: type[BaseException] = KeyboardInterrupt) -> Iterator[None]:
+    """Raise `Terminated` on SIGTERM and SIGHUP, and ``interrupt`` on SIGINT; a second signal ends the process at once.
+
+    A signal that is ignored, as SIGHUP is under nohup, stays ignored. So does a handler of the user's own.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (*ENDING, signal.SIGINT)}
+    ours = [number for number in ENDING if before[number] is signal.SIG_DFL]
+    if before[signal.SIGINT] not in (signal.SIG_IGN, signal.SIG_DFL):
+        ours.append(signal.SIGINT)
+
+    end = Ender(ours, interrupt)
+    for number in ours:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, before[number])
+
+
+def failure_in_words(error: BaseException) -> str | None:
+    """What happened and what to do, if ``error`` is a lack of memory or a lost process; None for other errors.
+
+    >>> failure_in_words(MemoryError())
+    'out of memory: expected less to be read or computed at once; try a smaller --batch-size, model or file'
+    """
+    text = " ".join(str(error).split())
+    if isinstance(error, MemoryError) or "not enough memory" in text or "out of memory" in text.lower():
+        return "out of memory: expected less to be read or computed at once; try a smaller --batch-size, model or file"
+    if any(words in text for words in LOST):
+        return "another process of this training is gone, and this one can't go on alone; its own output may say why"
+    return None
