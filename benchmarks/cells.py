@@ -46,7 +46,9 @@ def rows_of(name: str, folder: Path) -> polars.DataFrame:
     return polars.read_csv(folder / "breast-cancer.csv", infer_schema=False)
 
 
-def fitted(name: str, seed: int, folder: Path) -> tuple[AutoregressiveModel, TableSchema, Tensor, Tensor]:
+def fitted(
+    name: str, seed: int, folder: Path, minutes: float | None
+) -> tuple[AutoregressiveModel, TableSchema, Tensor, Tensor]:
     """A default fit, its schema, and the training and the held-out rows that it has values for."""
     rows = rows_of(name, folder)
     order = np.random.RandomState(seed).permutation(len(rows))
@@ -54,7 +56,7 @@ def fitted(name: str, seed: int, folder: Path) -> tuple[AutoregressiveModel, Tab
     data, out = folder / f"{name}-{seed}.csv", folder / f"{name}-{seed}"
     train.write_csv(data)
     if not out.exists():
-        chainrule.fit(data, out=out, seed=seed)
+        chainrule.fit(data, out=out, seed=seed, **({} if minutes is None else {"minutes": minutes}))
     opened = open_run(out)
     schema = opened.kind.format
     assert isinstance(schema, TableSchema)
@@ -84,9 +86,9 @@ def nats(model: AutoregressiveModel, x: Tensor) -> Tensor:
     return torch.stack([surprisals(part, x).double() for part in parts]).mean(0)
 
 
-def measured(name: str, seed: int, how: str, folder: Path) -> dict[str, Any]:
+def measured(name: str, seed: int, how: str, folder: Path, minutes: float | None) -> dict[str, Any]:
     """The figures of a cell of the report."""
-    model, schema, train, x = fitted(name, seed, folder)
+    model, schema, train, x = fitted(name, seed, folder, minutes)
     y, wrong = (x, None) if how == "clean" else changed(x, schema, how, seed)
     started = time.process_time()
     found = explain(model, y)
@@ -99,6 +101,7 @@ def measured(name: str, seed: int, how: str, folder: Path) -> dict[str, Any]:
         "nll less median": plain - nats(model, train).median(0).values,
     }
     about = {"rows": len(y), "columns": y.shape[1], "milliseconds": milliseconds, "model": type(model).__name__}
+    about |= {} if minutes is None else {"minutes": minutes}
     if wrong is not None:
         return about | {score: float((own.argmax(1) == wrong).double().mean()) for score, own in scores.items()}
     firsts = {
@@ -119,10 +122,11 @@ def cells() -> Iterator[Cell]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, default=Path("runs/cells"), help="where the fits are, or will be")
+    parser.add_argument("--minutes", type=float, help="of each fit (default: what fit takes by itself)")
     parser.add_argument("--out", type=Path, default=Path("results"))
     options = parser.parse_args()
     options.runs.mkdir(parents=True, exist_ok=True)
-    Report("cells", options.out).fill(cells(), lambda *cell: measured(*cell, options.runs))
+    Report("cells", options.out).fill(cells(), lambda *cell: measured(*cell, options.runs, options.minutes))
 
 
 if __name__ == "__main__":
