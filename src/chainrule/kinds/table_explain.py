@@ -19,8 +19,9 @@ from chainrule.data.write import FRAMES, check_suffix, write_frame
 from chainrule.kinds.requests import one_class
 from chainrule.model import AutoregressiveModel
 from chainrule.tasks.evaluate import log_prob
-from chainrule.tasks.explain import Explanation, explain
+from chainrule.tasks.explain import explain
 from chainrule.tasks.gaps import fill
+from chainrule.tasks.tails import Explanation
 
 SENTENCES = 5
 """Rows that are named in the terminal."""
