@@ -57,6 +57,7 @@ TABLES = {
     "imputation": sampled.imputation,
     "strange": anomalies.strange,
     "drift": anomalies.drift,
+    "cells": anomalies.cells,
     "attacks": anomalies.attacks,
     "pvalues": anomalies.pvalues,
 }
