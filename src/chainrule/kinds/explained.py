@@ -1,4 +1,4 @@
-"""Explanations of parts of items that are given the parts before them: a line for each part, and sentences."""
+"""Explanations of the parts of items: a line for each part that is given those before it, and sentences."""
 
 from __future__ import annotations
 
@@ -49,6 +49,17 @@ def explained_parts(
     first = frame.group_by(item).agg(polars.col("place").min().alias("first"))
     ranked = frame.join(first, on=item, maintain_order="left").sort("first", "tail", "place")
     return ranked.drop("first", "place")
+
+
+def rounded(quantiles: Tensor) -> Tensor:
+    """Quantiles ``(k, 3)`` in as many digits as mean something: a hundredth of the interval between the outer ones.
+
+    >>> import torch
+    >>> rounded(torch.tensor([[119.17428, 129.83011, 139.92023]]).double())
+    tensor([[119.2000, 129.8000, 139.9000]], dtype=torch.float64)
+    """
+    unit = 10 ** ((quantiles[:, -1:] - quantiles[:, :1]).clamp(min=1e-12).log10().floor() - 2)
+    return (quantiles / unit).round() * unit
 
 
 def sentences_of(parts: polars.DataFrame, item: str, where: Callable[[dict[str, Any]], str]) -> list[str]:

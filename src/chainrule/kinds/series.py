@@ -22,7 +22,7 @@ from chainrule.data.schema import TableSchema
 from chainrule.data.series import SeriesFormat, draws_frame, read_all
 from chainrule.data.write import FRAMES, check_suffix, write_frame
 from chainrule.kinds.base import SYMBOLS
-from chainrule.kinds.explained import check_table, explained_parts, sentences_of, written
+from chainrule.kinds.explained import check_table, explained_parts, rounded, sentences_of, written
 from chainrule.kinds.families import family_of_reals, refuse_arguments
 from chainrule.kinds.items import Items, figures_per
 from chainrule.kinds.requests import Completing, Source
@@ -131,7 +131,7 @@ class SeriesKind(SequenceKind):
         batches = examples.in_order(1, history=history_of(one, ragged=True))
         found = explain_stream(one, batches, places).map(lambda part: part[strangest.argsort().argsort()])
         if self.format.column.kind != "integer":
-            found = replace(found, quantiles=_rounded(found.quantiles))
+            found = replace(found, quantiles=rounded(found.quantiles))
         rows_of = {"row": (strangest + 1).tolist()} | self._times(source, strangest)
         parts = explained_parts("row", rows_of, _series(examples)[strangest], found, self._words, ordered=True)
         lines = sentences_of(parts, "row", lambda part: f"row {part['row']}" + _at(part))
@@ -139,10 +139,7 @@ class SeriesKind(SequenceKind):
 
     def _words(self, values: Tensor) -> list[str]:
         column = self.format.column
-        return [
-            f"{float(word):.10g}" if column.kind == "real" else word
-            for word in column.codec.words(column.shape.within(values.double().numpy()))
-        ]
+        return column.codec.words(column.shape.within(values.double().numpy()))
 
     def _times(self, source: Source, rows: Tensor) -> dict[str, list[str]]:
         """The times of these rows, where one column of the file has dates or times."""
@@ -154,12 +151,6 @@ class SeriesKind(SequenceKind):
 
     def calibration_log_probs(self, model: AutoregressiveModel, dataset: Dataset, split: str) -> Tensor:
         return -_nats(model, dataset.split(split))[-SYMBOLS:]
-
-
-def _rounded(quantiles: Tensor) -> Tensor:
-    """Quantiles ``(k, 3)``, in as many digits as their interval has a use for: a hundredth of it, about."""
-    unit = 10 ** ((quantiles[:, -1:] - quantiles[:, :1]).clamp(min=1e-12).log10().floor() - 2)
-    return (quantiles / unit).round() * unit
 
 
 def _at(part: dict[str, Any]) -> str:
