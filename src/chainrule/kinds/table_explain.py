@@ -16,14 +16,16 @@ from chainrule import plots
 from chainrule.data.column import Column
 from chainrule.data.schema import TableSchema
 from chainrule.data.write import FRAMES, check_suffix, write_frame
+from chainrule.kinds.explained import SENTENCES, rounded
 from chainrule.kinds.requests import one_class
 from chainrule.model import AutoregressiveModel
 from chainrule.tasks.evaluate import log_prob
-from chainrule.tasks.explain import Explanation, explain
+from chainrule.tasks.explain import explain
 from chainrule.tasks.gaps import fill
+from chainrule.tasks.tails import Explanation
 
-SENTENCES = 5
-"""Rows that are named in the terminal."""
+UNUSUAL = 0.05
+"""A cell whose tail probability is less is unusual."""
 
 EMPTY = "empty"
 """What stands for an empty cell."""
@@ -80,7 +82,7 @@ def explain_rows(
     gaps = (unknown & ~unseen)[strangest]
     found.tails[gaps], found.suspicion[gaps] = math.nan, -math.inf
     cells = cells_of(schema, found, strangest.numpy(), frame)
-    lines = _sentences(cells.unique("row", keep="first", maintain_order=True).head(SENTENCES))
+    lines = _sentences(cells)
     if broken[strangest].any():
         lines.append(FILLED.format(int(broken[strangest].sum())))
     if out is not None:
@@ -125,9 +127,9 @@ def cells_of(
 def _expected(column: Column, found: Explanation, index: int) -> dict[str, Any]:
     """The median of a number and its 90 % interval, or the likeliest values, in the table's own words."""
     if column.family in ("real", "integer"):
-        low, median, high = (
-            column.codec.words(column.shape.within(part.numpy())) for part in found.quantiles[:, index].unbind(1)
-        )
+        quantiles = found.quantiles[:, index]
+        quantiles = rounded(quantiles) if column.kind == "real" else quantiles
+        low, median, high = (column.codec.words(column.shape.within(part.numpy())) for part in quantiles.unbind(1))
         gone = (found.missing[:, index] > 0.5).tolist()
         median = [EMPTY if missing else word for missing, word in zip(gone, median, strict=True)]
         return {"expected": median, "low": low, "high": high}
@@ -150,14 +152,18 @@ def _words(column: Column, codes: NDArray[np.float64]) -> list[str]:
 
 
 def _sentences(cells: polars.DataFrame) -> list[str]:
-    """A sentence for each of these cells."""
+    """A sentence for each of the first rows: its most suspicious cell of those that are unusual by themselves."""
     lines = []
-    for cell in cells.iter_rows(named=True):
+    for own in cells.partition_by("row", maintain_order=True)[:SENTENCES]:
+        unusual = own.filter(polars.col("tail") < UNUSUAL)
+        cell = (unusual if len(unusual) else own.sort("tail", nulls_last=True, maintain_order=True)).row(0, named=True)
+        tail = "unknown" if cell["tail"] is None else f"{cell['tail']:.2g}"
         expected = cell["expected"]
         if cell["low"] is not None:
             expected = f"about {expected} ({cell['low']} to {cell['high']})"
-        tail = "unknown" if cell["tail"] is None else f"{cell['tail']:.2g}"
-        lines.append(f"row {cell['row']}: {cell['column']} is {cell['value']}, expected {expected}; p = {tail}")
+        line = f"{cell['column']} is {cell['value']}, expected {expected}; p = {tail}"
+        line = line if len(unusual) else f"no cell is unusual given the others, the most is: {line}"
+        lines.append(f"row {cell['row']}: {line}")
     return [line.replace("\n", r"\n") for line in lines]
 
 
