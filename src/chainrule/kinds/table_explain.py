@@ -64,23 +64,13 @@ def explain_rows(
     """
     if out is not None:
         check_suffix(out, (*FRAMES, *plots.FORMATS))
-    unseen = x.isinf()
-    unknown = unseen | (x.isnan() & ~torch.tensor([column.missing for column in schema.used]))
+    unseen, unknown = x.isinf(), unknown_cells(schema, x)
     broken = unknown.any(1)
     context = one_class(model, label, len(x))
-    x = x.masked_fill(unseen, math.nan)
-    if bool(broken.any()):
-        own = None if context is None else context[broken]
-        # a gap of a column that may be empty is a value, which filling would replace
-        x[broken] = torch.where(unknown[broken], fill(model, x[broken], seed=0, context=own)[0][0], x[broken])
-    log_p = log_prob(model, x, context=context).double()
+    log_p = log_prob(model, _filled(model, x, unknown, context), context=context).double()
     log_p[unseen.any(1)] = -math.inf
     strangest = log_p.argsort(stable=True)[:rows]
-    found = explain(model, x[strangest], None if context is None else context[strangest])
-    found.tails[unseen[strangest]] = 0.0
-    found.suspicion[unseen[strangest]] = math.inf
-    gaps = (unknown & ~unseen)[strangest]
-    found.tails[gaps], found.suspicion[gaps] = math.nan, -math.inf
+    found = explain_cells(schema, model, x[strangest], None if context is None else context[strangest])
     cells = cells_of(schema, found, strangest.numpy(), frame)
     lines = _sentences(cells)
     if broken[strangest].any():
@@ -92,6 +82,38 @@ def explain_rows(
             write_frame(cells.drop("index"), out)
         lines.append(f"wrote the cells of the {len(strangest)} strangest rows to {out}")
     return lines
+
+
+def explain_cells(
+    schema: TableSchema, model: AutoregressiveModel, x: Tensor, context: Tensor | None = None
+) -> Explanation:
+    """Explain encoded rows ``(N, n)``, in which a cell may be empty (NaN) or a value that training did not have (inf).
+
+    The tail of such a value is 0. That of an empty cell of a column that was never empty is NaN. To explain the others
+    of the row, one draw of these is taken.
+    """
+    unknown, unseen = unknown_cells(schema, x), x.isinf()
+    found = explain(model, _filled(model, x, unknown, context), context)
+    found.tails[unseen], found.suspicion[unseen] = 0.0, math.inf
+    gaps = unknown & ~unseen
+    found.tails[gaps], found.suspicion[gaps] = math.nan, -math.inf
+    return found
+
+
+def unknown_cells(schema: TableSchema, x: Tensor) -> Tensor:
+    """True for cells that are no value of the model, ``(N, n)``."""
+    return x.isinf() | (x.isnan() & ~torch.tensor([column.missing for column in schema.used]))
+
+
+def _filled(model: AutoregressiveModel, x: Tensor, unknown: Tensor, context: Tensor | None) -> Tensor:
+    """The rows with one draw of their unknown cells, given the others."""
+    broken = unknown.any(1)
+    x = x.masked_fill(x.isinf(), math.nan)
+    if bool(broken.any()):
+        own = None if context is None else context[broken]
+        # a gap of a column that may be empty is a value, which filling would replace
+        x[broken] = torch.where(unknown[broken], fill(model, x[broken], seed=0, context=own)[0][0], x[broken])
+    return x
 
 
 def cells_of(
