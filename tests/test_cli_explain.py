@@ -136,7 +136,7 @@ def test_values_of_a_series_have_their_times(tmp_path: Path, capsys: pytest.Capt
     days = [f"2024-{1 + i // 28:02d}-{1 + i % 28:02d}" for i in range(len(values))]
     polars.DataFrame({"day": days, "wave": values}).write_csv(data)
     assert main(["score", str(RUNS / "series"), str(data), "--explain", "4", "--out", str(out)]) == 0
-    assert capsys.readouterr().out.startswith(f"row 41, {days[40]}, is 30, expected about ")
+    assert capsys.readouterr().out.startswith(f"row 41, {days[40]}, is 30.0, expected about ")
     found = polars.read_csv(out)
     assert found.columns == ["row", "time", "value", "tail", "expected", "low", "high"]
     assert len(found) == 4
