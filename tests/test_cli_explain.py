@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,83 @@ def test_a_picture_is_written(run: Path, tmp_path: Path) -> None:
     out = tmp_path / "cells.png"
     assert main(["score", str(run), "--explain", "3", "--out", str(out)]) == 0
     assert out.read_bytes().startswith(b"\x89PNG")
+
+
+RUNS = Path(__file__).parent / "data" / "runs_of_0.1"
+PLACES = {
+    "image": ("digits.npy", ["example", "row", "column"]),
+    "rows": ("rows.csv", ["example", "column"]),
+    "stream": ("text.txt", ["line", "column"]),
+    "documents": ("text.txt", ["line", "column"]),
+}
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_pixels_and_characters_are_given_those_before_them(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, places = PLACES[name]
+    data, out = RUNS / "data" / file, tmp_path / "parts.csv"
+    if name == "image":
+        data = tmp_path / file
+        np.save(data, np.eye(8, dtype=np.uint8)[None].repeat(3, 0))
+    assert main(["score", str(RUNS / name), str(data), "--explain", "3", "--out", str(out)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4
+    assert re.match(r"(example|line) \d+[:,].* is .*, expected .* \(\d+%\).*; p = [\d.e-]+$", lines[0])
+    parts = polars.read_csv(out)
+    assert parts.columns == [*places, "value", "tail", "expected"]
+    items = parts[places[0]].unique(maintain_order=True).to_list()
+    assert len(items) == 3
+    assert parts.filter(polars.col(places[0]) == items[0])["tail"].is_sorted()
+    if name == "image":
+        assert len(parts) == 3 * 64
+        assert lines[0].startswith(f"example {items[0]}: row {parts['row'][0]}, column {parts['column'][0]} is ")
+
+
+def test_the_place_and_the_text_before_it_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Given all lines before, as of one stream, whatever part of the file is explained."""
+    data, out = tmp_path / "new.txt", tmp_path / "parts.parquet"
+    text = (RUNS / "data" / "text.txt").read_text()
+    data.write_text(text + "gently Qown the stream\n")
+    number = text.count("\n") + 1
+    assert main(["score", str(RUNS / "stream"), str(data), "--explain", "100", "--out", str(out)]) == 0
+    parts = polars.read_parquet(out)
+    (found,) = parts.filter(line=number, column=8).iter_rows(named=True)
+    assert found["value"] == "'\ufffd'"  # of all characters that training did not have
+    line = parts.filter(line=number).sort("column")
+    assert "".join(word[1:-1] for word in line["value"]) == "gently \ufffdown the stream\\n"
+    main(["score", str(RUNS / "stream"), str(data), "--explain", "100"])
+    assert ", after 'gently '" in capsys.readouterr().out or found["tail"] > parts.filter(line=number)["tail"].min()
+
+
+def test_values_of_a_series_have_their_times(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    values = polars.read_csv(RUNS / "data" / "series.csv")["wave"].to_list()
+    values[40] = 30.0
+    data, out = tmp_path / "new.csv", tmp_path / "values.csv"
+    days = [f"2024-{1 + i // 28:02d}-{1 + i % 28:02d}" for i in range(len(values))]
+    polars.DataFrame({"day": days, "wave": values}).write_csv(data)
+    assert main(["score", str(RUNS / "series"), str(data), "--explain", "4", "--out", str(out)]) == 0
+    assert capsys.readouterr().out.startswith(f"row 41, {days[40]}, is 30.0, expected about ")
+    found = polars.read_csv(out)
+    assert found.columns == ["row", "time", "value", "tail", "expected", "low", "high"]
+    assert len(found) == 4
+    assert found["tail"][0] < 0.01
+
+
+def test_a_map_of_images_is_written(tmp_path: Path) -> None:
+    data, out = tmp_path / "digits.npy", tmp_path / "map.png"
+    np.save(data, np.eye(8, dtype=np.uint8)[None])
+    assert main(["score", str(RUNS / "image"), str(data), "--explain", "--out", str(out)]) == 0
+    assert out.read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_has_no_explanation_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    audio, text = RUNS / "data" / "audio", RUNS / "data" / "text.txt"
+    assert "got one on data of the kind audio" in refused(capsys, "score", str(RUNS / "audio"), str(audio), "--explain")
+    out = str(tmp_path / "map.png")
+    assert ".csv" in refused(capsys, "score", str(RUNS / "stream"), str(text), "--explain", "--out", out)
+    assert "a file, got -" in refused(capsys, "score", str(RUNS / "stream"), "-", "--explain")
 
 
 def test_what_does_not_fit_is_refused(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

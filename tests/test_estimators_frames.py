@@ -103,3 +103,19 @@ def test_jobs_change_nothing() -> None:
     for estimator in (ChainRuleDetector(folds=2, random_state=0), ChainRuleDensity(**{**QUICK, "members": 2})):
         alone = estimator.fit(rows).score_samples(rows)
         np.testing.assert_allclose(estimator.set_params(n_jobs=2).fit(rows).score_samples(rows), alone, rtol=1e-6)
+
+
+def test_a_cell_that_does_not_go_with_the_others_is_explained() -> None:
+    generator = np.random.RandomState(0)
+    a = generator.normal(size=400)
+    colours = generator.choice(["red", "blue"], size=400)
+    frame = polars.DataFrame({"a": a, "colour": colours, "b": a + 0.1 * generator.normal(size=400)})
+    density = ChainRuleDensity(members=1, max_epochs=100, random_state=0)
+    rows = frame[:3].with_columns(b=polars.Series([9.0, None, float(frame["b"][2])]))
+    tails = density.fit(frame).explain(rows)
+    assert tails.shape == (3, 3)
+    assert tails[0, 2] < 0.01 < 0.05 < tails[2].min()
+    assert np.isnan(tails).tolist() == [[False] * 3, [False, False, True], [False] * 3]
+    numbers = frame.select("a", "b").to_numpy()
+    found = density.fit(numbers).explain(numbers[:50])
+    assert 0.35 < found.mean() < 0.65, "tails of ordinary rows are uniform"

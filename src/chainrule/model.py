@@ -237,10 +237,13 @@ class AutoregressiveModel(Model):
         rest = prefix.new_zeros(prefix.shape[0], self.num_variables - t)
         x = self.order.unflatten(torch.cat([prefix, rest], dim=1))
         position = int(self.order.permutation[t])
-        return self._variable(self(x, context), position), (prefix, context)
+        return self.at(self(x, context), position), (prefix, context)
 
-    def _variable(self, distribution: Distribution, index: int) -> Distribution:
-        """One variable's part ``(B,)`` of what `forward` returns; a model that wraps its conditionals unwraps them."""
+    def at(self, distribution: Distribution, index: int) -> Distribution:
+        """One variable's part ``(B,)`` of what `forward` returns; a model that wraps its conditionals unwraps them.
+
+        ``index`` counts the variables of the flattened event.
+        """
         return self.conditional.at(distribution, index)
 
     @final

@@ -59,6 +59,7 @@ TABLES = {
     "strange": anomalies.strange,
     "alarms": anomalies.alarms,
     "drift": anomalies.drift,
+    "cells": anomalies.cells,
     "attacks": anomalies.attacks,
     "attackscolour": anomalies.colour_attacks,
     "pvalues": anomalies.pvalues,

@@ -78,6 +78,34 @@ def drift(results: list[dict[str, Any]]) -> str:
     return table([*header, "others that go otherwise with it"], rows)
 
 
+CELLS = {
+    "suspicion": "by suspicion",
+    "tail": "by tail",
+    "nll less median": "-log p less median",
+    "nll": "-log p",
+}
+
+
+def cells(results: list[dict[str, Any]]) -> str:
+    """The share of rows whose wrong cell is the first by each score, and the tails of clean rows, by set."""
+    (report,) = [result for result in results if result.get("benchmark") == "cells"]
+    rows = []
+    for name, by_seed in report["sets"].items():
+        for how in ("swapped", "moved"):
+            found = [own[how] for own in by_seed.values() if how in own]
+            if found:
+                rows.append([name, how, str(len(found)), *(f"{_mean(found, score):.3f}" for score in CELLS)])
+        clean = [own["clean"]["most frequent first"] for own in by_seed.values() if "clean" in own]
+        if clean:
+            each = [f"{_mean(clean, score):.1f} x" for score in CELLS]
+            rows.append([name, "clean: most frequent column", str(len(clean)), *each])
+    return table(["rows", "one cell of each", "fits", *CELLS.values()], rows)
+
+
+def _mean(found: list[dict[str, float]], score: str) -> float:
+    return sum(own[score] for own in found) / len(found)
+
+
 def attacks(results: list[dict[str, Any]]) -> str:
     """Attacks on a classifier of grey digits."""
     return _attacks("benchmark-attacks")

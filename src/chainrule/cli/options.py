@@ -66,7 +66,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "nargs": "?",
         "const": 20,
         "metavar": "ROWS",
-        "help": "of a table: say which cells of the strangest rows (default 20) are unusual, and what was expected",
+        "help": "say which cells, pixels or characters of the strangest rows (default 20) are unusual, and what was "
+        "expected",
     },
     "--color": {"action": "store_true", "help": "print text in colours, as in a terminal, instead of JSON"},
     "--prior": {"default": "train", "help": "p(c): train, the frequencies of its classes, or uniform (default train)"},

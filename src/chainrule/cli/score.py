@@ -110,9 +110,9 @@ def _write(options: Options, kind: Kind, table: polars.DataFrame, about: dict[st
 
 
 def _explain(options: Options, kind: Kind, model: AutoregressiveModel, source: Source) -> None:
-    """Print which cells of the strangest rows are unusual, and write all of these rows' cells."""
+    """Print which parts of the strangest items are unusual, and write all parts of these."""
     others = ("score", "rate", "fdr", "background", "calibration", "calibrate", "group", "per", "color", "json")
-    options.refuse(*others, expects="scores, got --explain, which explains cells")
+    options.refuse(*others, expects="scores, got --explain, which explains their parts")
     if options["explain"] < 1:
         raise UsageError(f"--explain expects at least 1 row, got {options['explain']}")
     for line in kind.explain(model, source, options["explain"], options["out"]):

@@ -33,7 +33,7 @@ def scored_source(run: OpenRun, options: Options) -> Source:
         return replace(source_of(run, options, options["n"]), keep=keep)
     if not kind.reads_lines:
         raise UsageError(f"score {STDIN} expects a run on text or on a table, whose items are lines, got {kind.name}")
-    for name in ("out", "json", "per", "color", "background"):
+    for name in ("out", "json", "per", "color", "background", "explain"):
         options.refuse(name, expects=f"a file, got {STDIN}, whose lines are scored as they come")
     lines = incoming_lines(sys.stdin.buffer, run.settings.get("encoding") or "utf-8")
     return replace(source_of(run, Options({**options, "file": None, "data": None}, typed=()), options["n"]),

@@ -165,6 +165,15 @@ class LogisticBins(Distribution):
         inner = torch.where(value == 0, below, inside)
         return torch.where(value == self.categories - 1, above, inner)
 
+    def cdf(self, value: Tensor) -> Tensor:
+        """P(X <= value)."""
+        half = 1 / (self.categories - 1)
+        value = value.unsqueeze(-1)
+        upper_end = 2 * half * value - 1 + half
+        below = torch.sigmoid((upper_end - self.means) * (-self.log_scales).exp())
+        below = torch.where(value < 0, 0.0, torch.where(value >= self.categories - 1, 1.0, below))
+        return (self.logits.softmax(-1) * below).sum(-1)
+
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """Draw a component, then a logistic, and take the level of its bin."""
         with torch.no_grad():

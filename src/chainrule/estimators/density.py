@@ -24,12 +24,14 @@ from chainrule.data.read.frames import is_frame
 from chainrule.data.read.table import dataset_of_frame
 from chainrule.estimators.rows import NAME, Floats, is_mixed, mixed, numbers, schema_of
 from chainrule.kinds import kind_of
+from chainrule.kinds.table_explain import explain_cells
 from chainrule.model import AutoregressiveModel
 from chainrule.models import Ensemble, WhitenedMADE
 from chainrule.plans.plan import MINUTES, Settings
 from chainrule.plans.table import SOME, table_plan
 from chainrule.runs.settings import build, member_settings, training_settings
 from chainrule.tasks.evaluate import log_prob
+from chainrule.tasks.explain import explain
 from chainrule.tasks.gaps import known_log_prob
 from chainrule.tasks.sample import sample
 from chainrule.training import fit
@@ -212,11 +214,39 @@ class ChainRuleDensity(DensityMixin, BaseEstimator):  # type: ignore[misc]
         scores: Floats = log_prob(self.model_, self._standardised(rows), batch_size=4096).numpy()
         return scores - float(np.log(self.scale_).sum())
 
-    def _score_table(self, X: Any) -> Floats:
+    def explain(self, X: Any) -> Floats:
+        """How unusual each cell is given all others of its row: tail probabilities ``(n_samples, n_features)``.
+
+        See `chainrule.tasks.explain`. A cell is NaN where it is empty and training had no gaps there, and where its
+        column has no model, such as an identifier.
+
+        Args:
+            X: ``(n_samples, n_features)``.
+
+        Raises:
+            NotFittedError: If `fit` was not called before.
+        """
+        check_is_fitted(self)
+        if self._dataset is None:
+            rows = numbers(self, X, reset=False, gaps=False)
+            return explain(self.model_, self._standardised(rows)).tails.numpy()
+        schema: Any = self._dataset.format
+        tails = np.full((len(X), self.n_features_in_), np.nan)
+        places = [schema.columns.index(column) for column in schema.used]
+        tails[:, places] = explain_cells(schema, self.model_, self._encoded(X)).tails.numpy()
+        return tails
+
+    def _encoded(self, X: Any) -> torch.Tensor:
+        """Rows as the model of a table reads them."""
         assert self._dataset is not None
         schema: Any = self._dataset.format
         rows = numbers(self, X, reset=False, gaps=True) if self._is_array else mixed(self, X, reset=False)
-        x = torch.from_numpy(schema.encode(self._as_frame(rows), NAME, gaps=True, unseen=True)).double()
+        return torch.from_numpy(schema.encode(self._as_frame(rows), NAME, gaps=True, unseen=True)).double()
+
+    def _score_table(self, X: Any) -> Floats:
+        assert self._dataset is not None
+        schema: Any = self._dataset.format
+        x = self._encoded(X)
         possible = ~x.isinf().any(1)
         never = torch.tensor([not column.missing for column in schema.used])
         scores = torch.full((len(x),), -torch.inf, dtype=torch.float64)

@@ -305,15 +305,17 @@ class Kind(ABC):
         )
 
     def explain(self, model: AutoregressiveModel, source: Source, rows: int, out: Path | None) -> list[str]:
-        """Explain the strangest ``rows`` by the tail probability of each cell, and return a sentence for the first.
+        """Explain the strangest ``rows`` items by the tail probability of each part, and return a sentence for some.
 
-        See `chainrule.kinds.table_explain`.
+        A table's cells are given all others, see `chainrule.kinds.table_explain`; pixels, characters and values of a
+        series are given those before them, see `chainrule.tasks.explain_past`.
 
         Raises:
-            ValueError: If this kind has no cells, or writes no file with the suffix of ``out``.
+            ValueError: If this kind has no explanations, or writes no file with the suffix of ``out``.
         """
         raise ValueError(
-            f"--explain expects a run on a table with kinds of columns, got one on data of the kind {self.name}"
+            "--explain expects a run on a table, images, rows of levels, text or a series, got one on data of the kind "
+            f"{self.name}"
         )
 
     def total(self, count: int, nats: float) -> str:

@@ -17,6 +17,7 @@ from chainrule.data.write import ARRAYS, check_suffix, write_array, write_levels
 from chainrule.kinds.base import Kind
 from chainrule.kinds.families import family_of_levels, refuse_arguments
 from chainrule.kinds.items import Items
+from chainrule.kinds.levels_explain import explain_examples
 from chainrule.kinds.observed import observed_variables
 from chainrule.kinds.requests import Completing, Source
 from chainrule.model import AutoregressiveModel, Model
@@ -141,6 +142,10 @@ class LevelsKind(Kind):
             write_array("nats", nats.numpy(), out, examples=x)
         mean = nats.flatten(1).sum(1).mean().item()
         return [f"wrote the surprisals of {len(x)} examples to {out}; {mean:.3f} nats each"]
+
+    def explain(self, model: AutoregressiveModel, source: Source, rows: int, out: Path | None) -> list[str]:
+        given = self.given(source, model)
+        return explain_examples(model, given, source.count(given.examples), self.format.levels, rows, out)
 
 
 def _effective_size(done: list[Completion]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ from chainrule.conditionals import Conditional, GaussianMixture
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.read.layout import FILE_CHOICES, FileChoices
+from chainrule.data.read.table import read_frame
 from chainrule.data.recordings import Recordings
 from chainrule.data.schema import TableSchema
 from chainrule.data.series import SeriesFormat, draws_frame, read_all
 from chainrule.data.write import FRAMES, check_suffix, write_frame
 from chainrule.kinds.base import SYMBOLS
+from chainrule.kinds.explained import check_table, explained_parts, rounded, sentences_of, written
 from chainrule.kinds.families import family_of_reals, refuse_arguments
 from chainrule.kinds.items import Items, figures_per
 from chainrule.kinds.requests import Completing, Source
@@ -27,7 +30,9 @@ from chainrule.kinds.sequence import SequenceKind, require_sequence_model
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.plans import Plan
 from chainrule.plans.series import series_plan
+from chainrule.sequence import history_of, sequence_model
 from chainrule.tasks.evaluate import Evaluation
+from chainrule.tasks.explain_past import explain_stream
 from chainrule.tasks.sample import sample
 from chainrule.tasks.score import surprisals_in_order
 
@@ -116,8 +121,40 @@ class SeriesKind(SequenceKind):
             {"value": (values + self.format.origin).tolist()}, -nats, sizes=torch.ones(len(nats), dtype=torch.long)
         )
 
+    def explain(self, model: AutoregressiveModel, source: Source, rows: int, out: Path | None) -> list[str]:
+        check_table(out)
+        examples = self.given(source, model).examples
+        nats = _nats(model, examples)[: source.limit]
+        strangest = nats.argsort(descending=True, stable=True)[:rows]
+        places = strangest.sort().values
+        one = sequence_model(model)
+        batches = examples.in_order(1, history=history_of(one, ragged=True))
+        found = explain_stream(one, batches, places).map(lambda part: part[strangest.argsort().argsort()])
+        if self.format.column.kind != "integer":
+            found = replace(found, quantiles=rounded(found.quantiles))
+        rows_of = {"row": (strangest + 1).tolist()} | self._times(source, strangest)
+        parts = explained_parts("row", rows_of, _series(examples)[strangest], found, self._words, ordered=True)
+        lines = sentences_of(parts, "row", lambda part: f"row {part['row']}" + _at(part))
+        return lines + written(parts, out, f"the {len(parts)} strangest values")
+
+    def _words(self, values: Tensor) -> list[str]:
+        column = self.format.column
+        return column.codec.words(column.shape.within(values.double().numpy()))
+
+    def _times(self, source: Source, rows: Tensor) -> dict[str, list[str]]:
+        """The times of these rows, where one column of the file has dates or times."""
+        if source.path is None:
+            return {}
+        frame = read_frame(source.path, choices=FileChoices.of(source.settings))
+        times = [column for column in frame if column.dtype.is_temporal()]
+        return {"time": times[0].gather(rows.numpy()).cast(polars.String).to_list()} if len(times) == 1 else {}
+
     def calibration_log_probs(self, model: AutoregressiveModel, dataset: Dataset, split: str) -> Tensor:
         return -_nats(model, dataset.split(split))[-SYMBOLS:]
+
+
+def _at(part: dict[str, Any]) -> str:
+    return f", {part['time']}," if "time" in part else ""
 
 
 def _series(examples: Examples) -> Tensor:

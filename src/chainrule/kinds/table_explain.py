@@ -16,14 +16,16 @@ from chainrule import plots
 from chainrule.data.column import Column
 from chainrule.data.schema import TableSchema
 from chainrule.data.write import FRAMES, check_suffix, write_frame
+from chainrule.kinds.explained import SENTENCES, rounded
 from chainrule.kinds.requests import one_class
 from chainrule.model import AutoregressiveModel
 from chainrule.tasks.evaluate import log_prob
-from chainrule.tasks.explain import Explanation, explain
+from chainrule.tasks.explain import explain
 from chainrule.tasks.gaps import fill
+from chainrule.tasks.tails import Explanation
 
-SENTENCES = 5
-"""Rows that are named in the terminal."""
+UNUSUAL = 0.05
+"""A cell whose tail probability is less is unusual."""
 
 EMPTY = "empty"
 """What stands for an empty cell."""
@@ -62,25 +64,15 @@ def explain_rows(
     """
     if out is not None:
         check_suffix(out, (*FRAMES, *plots.FORMATS))
-    unseen = x.isinf()
-    unknown = unseen | (x.isnan() & ~torch.tensor([column.missing for column in schema.used]))
+    unseen, unknown = x.isinf(), unknown_cells(schema, x)
     broken = unknown.any(1)
     context = one_class(model, label, len(x))
-    x = x.masked_fill(unseen, math.nan)
-    if bool(broken.any()):
-        own = None if context is None else context[broken]
-        # a gap of a column that may be empty is a value, which filling would replace
-        x[broken] = torch.where(unknown[broken], fill(model, x[broken], seed=0, context=own)[0][0], x[broken])
-    log_p = log_prob(model, x, context=context).double()
+    log_p = log_prob(model, _filled(model, x, unknown, context), context=context).double()
     log_p[unseen.any(1)] = -math.inf
     strangest = log_p.argsort(stable=True)[:rows]
-    found = explain(model, x[strangest], None if context is None else context[strangest])
-    found.tails[unseen[strangest]] = 0.0
-    found.suspicion[unseen[strangest]] = math.inf
-    gaps = (unknown & ~unseen)[strangest]
-    found.tails[gaps], found.suspicion[gaps] = math.nan, -math.inf
+    found = explain_cells(schema, model, x[strangest], None if context is None else context[strangest])
     cells = cells_of(schema, found, strangest.numpy(), frame)
-    lines = _sentences(cells.unique("row", keep="first", maintain_order=True).head(SENTENCES))
+    lines = _sentences(cells)
     if broken[strangest].any():
         lines.append(FILLED.format(int(broken[strangest].sum())))
     if out is not None:
@@ -90,6 +82,38 @@ def explain_rows(
             write_frame(cells.drop("index"), out)
         lines.append(f"wrote the cells of the {len(strangest)} strangest rows to {out}")
     return lines
+
+
+def explain_cells(
+    schema: TableSchema, model: AutoregressiveModel, x: Tensor, context: Tensor | None = None
+) -> Explanation:
+    """Explain encoded rows ``(N, n)``, in which a cell may be empty (NaN) or a value that training did not have (inf).
+
+    The tail of such a value is 0. That of an empty cell of a column that was never empty is NaN. To explain the others
+    of the row, one draw of these is taken.
+    """
+    unknown, unseen = unknown_cells(schema, x), x.isinf()
+    found = explain(model, _filled(model, x, unknown, context), context)
+    found.tails[unseen], found.suspicion[unseen] = 0.0, math.inf
+    gaps = unknown & ~unseen
+    found.tails[gaps], found.suspicion[gaps] = math.nan, -math.inf
+    return found
+
+
+def unknown_cells(schema: TableSchema, x: Tensor) -> Tensor:
+    """True for cells that are no value of the model, ``(N, n)``."""
+    return x.isinf() | (x.isnan() & ~torch.tensor([column.missing for column in schema.used]))
+
+
+def _filled(model: AutoregressiveModel, x: Tensor, unknown: Tensor, context: Tensor | None) -> Tensor:
+    """The rows with one draw of their unknown cells, given the others."""
+    broken = unknown.any(1)
+    x = x.masked_fill(x.isinf(), math.nan)
+    if bool(broken.any()):
+        own = None if context is None else context[broken]
+        # a gap of a column that may be empty is a value, which filling would replace
+        x[broken] = torch.where(unknown[broken], fill(model, x[broken], seed=0, context=own)[0][0], x[broken])
+    return x
 
 
 def cells_of(
@@ -125,9 +149,9 @@ def cells_of(
 def _expected(column: Column, found: Explanation, index: int) -> dict[str, Any]:
     """The median of a number and its 90 % interval, or the likeliest values, in the table's own words."""
     if column.family in ("real", "integer"):
-        low, median, high = (
-            column.codec.words(column.shape.within(part.numpy())) for part in found.quantiles[:, index].unbind(1)
-        )
+        quantiles = found.quantiles[:, index]
+        quantiles = rounded(quantiles) if column.kind == "real" else quantiles
+        low, median, high = (column.codec.words(column.shape.within(part.numpy())) for part in quantiles.unbind(1))
         gone = (found.missing[:, index] > 0.5).tolist()
         median = [EMPTY if missing else word for missing, word in zip(gone, median, strict=True)]
         return {"expected": median, "low": low, "high": high}
@@ -150,14 +174,18 @@ def _words(column: Column, codes: NDArray[np.float64]) -> list[str]:
 
 
 def _sentences(cells: polars.DataFrame) -> list[str]:
-    """A sentence for each of these cells."""
+    """A sentence for each of the first rows: its most suspicious cell of those that are unusual by themselves."""
     lines = []
-    for cell in cells.iter_rows(named=True):
+    for own in cells.partition_by("row", maintain_order=True)[:SENTENCES]:
+        unusual = own.filter(polars.col("tail") < UNUSUAL)
+        cell = (unusual if len(unusual) else own.sort("tail", nulls_last=True, maintain_order=True)).row(0, named=True)
+        tail = "unknown" if cell["tail"] is None else f"{cell['tail']:.2g}"
         expected = cell["expected"]
         if cell["low"] is not None:
             expected = f"about {expected} ({cell['low']} to {cell['high']})"
-        tail = "unknown" if cell["tail"] is None else f"{cell['tail']:.2g}"
-        lines.append(f"row {cell['row']}: {cell['column']} is {cell['value']}, expected {expected}; p = {tail}")
+        line = f"{cell['column']} is {cell['value']}, expected {expected}; p = {tail}"
+        line = line if len(unusual) else f"no cell is unusual given the others, the most is: {line}"
+        lines.append(f"row {cell['row']}: {line}")
     return [line.replace("\n", r"\n") for line in lines]
 
 

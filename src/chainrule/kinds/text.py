@@ -29,6 +29,7 @@ from chainrule.kinds.items import Items, figures_per
 from chainrule.kinds.lines import Part, scored_lines, scored_stream, stream_lines, symbol_texts
 from chainrule.kinds.requests import Completing, Source, one_class
 from chainrule.kinds.sequence import SequenceKind, compressed_per_symbol
+from chainrule.kinds.text_explain import explain_lines
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.plans import Plan
 from chainrule.plans.text import text_plan
@@ -242,6 +243,12 @@ class TextKind(SequenceKind):
                 for column, (text, nats) in enumerate(zip(texts, part.nats, strict=True), part.column):
                     print(json.dumps({"line": part.line, "column": column, "text": text, "nats": round(nats, 4)}))
         return [self.total(count, total), *([UNKNOWN.format(unknown)] if unknown else [])]
+
+    def explain(self, model: AutoregressiveModel, source: Source, rows: int, out: Path | None) -> list[str]:
+        lines = itertools.islice(self.lines(model, source), source.limit)
+        assert isinstance(model, SequenceModel)  # as lines has found
+        assert source.path is not None
+        return explain_lines(model, self.format, lines, source.path, rows, out)
 
     def count_unknown(self, symbols: Any) -> int:
         """The number of ``symbols`` that stand for characters which the vocabulary lacks."""

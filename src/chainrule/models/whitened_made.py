@@ -115,11 +115,13 @@ class WhitenedMADE(MADE):
         curve = self.whitening(x)
         return InUnits(super().forward(curve.z(x), context), curve)
 
-    def _variable(self, distribution: Distribution, index: int) -> Distribution:
+    def at(self, distribution: Distribution, index: int) -> Distribution:
         assert isinstance(distribution, InUnits)
         assert isinstance(distribution.units, Curve)
-        units = self.whitening.curve(distribution.units.shift[:, index], index)
-        return InUnits(super()._variable(distribution.base, index), units)
+        inner = super().at(distribution.base, index)
+        if not self.real[index]:
+            return inner
+        return InUnits(inner, self.whitening.curve(distribution.units.shift[:, index], index))
 
     def features(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         x = self.check(x)

@@ -11,7 +11,7 @@ from chainrule.plots.cells import cell_picture
 from chainrule.plots.classes import progressive_classes
 from chainrule.plots.curves import lines, training_curve
 from chainrule.plots.file import FORMATS
-from chainrule.plots.heat import receptive_fields, surprisal_map
+from chainrule.plots.heat import receptive_fields, surprisal_map, tail_map
 from chainrule.plots.histograms import histograms
 from chainrule.plots.images import (
     UNOBSERVED,
@@ -42,5 +42,6 @@ __all__ = [
     "side_by_side",
     "spectrograms",
     "surprisal_map",
+    "tail_map",
     "training_curve",
 ]

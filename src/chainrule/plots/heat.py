@@ -17,6 +17,9 @@ from chainrule.plots.panels import Panel, Picture, plot_panels
 COLOURS = "magma"
 """matplotlib's colour map from black (zero) to light yellow (the largest number)."""
 
+LEAST = 1e-6
+"""Tail probabilities below this have the colour of this one."""
+
 VARIABLE = (64, 160, 255)
 """Colour of the pixel whose conditional is analysed."""
 
@@ -40,6 +43,28 @@ def surprisal_map(examples: ArrayLike | Tensor, nats: ArrayLike | Tensor, path: 
     left, heat = tiles("examples", values, levels), surprisals.sum(1)
     columns = columns_of(len(left))
     caption = f"surprisal, black 0, white {heat.max():.2f} nats"
+    plot_panels([Panel(left, columns, "examples"), Panel(_coloured(heat), columns, caption)], path)
+
+
+def tail_map(examples: ArrayLike | Tensor, tails: ArrayLike | Tensor, path: str | Path, *, levels: int = 2) -> None:
+    """Plot images and, beside each, -log10 of the tail probability of every pixel, the least of its colours.
+
+    Args:
+        examples: Images ``(N, channels, height, width)`` with values from 0 to ``levels - 1``.
+        tails: The tail probability of every variable, of the same shape.
+        path: The file to write.
+        levels: The number of values that a variable can take.
+
+    Raises:
+        ValueError: If a shape, a value or the file's suffix is not one of those described here.
+    """
+    path = checked(path)
+    values, least = numbers(examples), numbers(tails)
+    if least.shape != values.shape or values.ndim != 4:
+        raise ValueError(f"tails expects the shape of examples, images {values.shape}, got {least.shape}")
+    heat = -np.log10(np.clip(least.min(1), LEAST, 1.0))
+    left, columns = tiles("examples", values, levels), columns_of(len(values))
+    caption = f"tail, black 1, white {10 ** -max(heat.max(), 0.0):.1g}"
     plot_panels([Panel(left, columns, "examples"), Panel(_coloured(heat), columns, caption)], path)
 
 

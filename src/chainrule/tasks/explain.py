@@ -21,24 +21,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.distributions.constraints import Constraint
 
 from chainrule.conditionals import Conditional
-from chainrule.conditionals.support import Affine, bounds_of, is_in, values_of
+from chainrule.conditionals.support import bounds_of, is_in
 from chainrule.model import AutoregressiveModel
 from chainrule.tasks.batches import evaluation_mode
 from chainrule.tasks.curves import Curves
 from chainrule.tasks.sample import sample
-
-EXPECTED = (0.05, 0.5, 0.95)
-"""The quantiles of a number that was expected."""
-
-LIKELIEST = 3
-"""Listed values that are given as expected, at most."""
+from chainrule.tasks.tails import (
+    EXPECTED,
+    LIKELIEST,
+    Explanation,
+    joined,
+    likeliest_of,
+    listed_values,
+    same,
+    step_of,
+    tails_of_listed,
+    tails_with_missing,
+)
 
 SAMPLED, NEAREST = 1000, 50
 """Sampled examples that show where the values of each variable are. The distance of as many as `NEAREST` gives the
@@ -59,27 +64,6 @@ TRIED = 2**13
 
 LogProb = Callable[[Tensor], Tensor]
 """Log p ``(B, G)`` of examples whose variable has the values ``(B, G)``."""
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """How unusual each variable is, and what was expected in its place.
-
-    Attributes:
-        tails: Tail probabilities, ``(B, n)`` float64, as all others.
-        suspicion: Higher for the variable that is likelier to be wrong, compared within an example, ``(B, n)`` nats.
-        quantiles: Those of the shares `EXPECTED` of a number that is there, ``(B, n, 3)``; NaN for listed values.
-        missing: The probability that a number is missing, ``(B, n)``; NaN for listed values.
-        likeliest: The likeliest listed values, ``(B, n, 3)``; NaN for numbers, and where there are fewer.
-        shares: Their probabilities; 0 for numbers, and where there are fewer.
-    """
-
-    tails: Tensor
-    suspicion: Tensor
-    quantiles: Tensor
-    missing: Tensor
-    likeliest: Tensor
-    shares: Tensor
 
 
 def explain(model: AutoregressiveModel, x: Tensor, context: Tensor | None = None) -> Explanation:
@@ -113,11 +97,7 @@ def explain(model: AutoregressiveModel, x: Tensor, context: Tensor | None = None
         classes = None if context is None else context[torch.arange(SAMPLED, device=context.device) % len(context)]
         sampled = sample(model, SAMPLED, seed=0, context=classes)
         columns = [_explained(model, index, sampled[:, index], x, context) for index in range(x.shape[1])]
-    return _joined(columns, lambda parts: torch.stack(parts, dim=1).cpu())  # ordinary tensors, of no inference mode
-
-
-def _joined(parts: list[Explanation], join: Callable[[list[Tensor]], Tensor]) -> Explanation:
-    return Explanation(*(join([getattr(part, field.name) for part in parts]) for field in fields(Explanation)))
+    return joined(columns, lambda parts: torch.stack(parts, dim=1).cpu())  # ordinary tensors, of no inference mode
 
 
 def _explained(
@@ -135,30 +115,19 @@ def _explained(
             return model.log_prob(tried, own).double().view(values.shape)
 
         parts.append(variable.explained(x[rows, index].double(), log_p))
-    return _joined(parts, torch.cat)
+    return joined(parts, torch.cat)
 
 
 def variable_of(conditional: Conditional, sampled: Tensor) -> ListedVariable | NumberVariable:
     """How the values of a variable are tried, given its family and some sampled values ``(N,)``."""
     sampled = sampled.double()
-    values = values_of(conditional.support) if conditional.values is None else conditional.values
-    spikes = conditional.atoms if values is not None else conditional.spikes
-    spikes = sampled[:0] if spikes is None else spikes.to(sampled)
-    if values is not None:
-        values = values.to(sampled)
-        return ListedVariable(torch.cat([values, spikes[~is_in(spikes, values)]]), sampled)
+    if (values := listed_values(conditional)) is not None:
+        return ListedVariable(values.to(sampled), sampled)
+    spikes = sampled[:0] if conditional.spikes is None else conditional.spikes.to(sampled)
     there = torch.cat([sampled, spikes, conditional.probes.to(sampled)[:1]])
-    there, step = there[~there.isnan()], _step_of(conditional)
+    there, step = there[~there.isnan()], step_of(conditional)
     places, each = _first_places(conditional, there, step)
     return NumberVariable(places, sampled, spikes[~spikes.isnan()], bool(spikes.isnan().any()), step, each)
-
-
-def _step_of(conditional: Conditional) -> float:
-    """The distance of the values of a variable on a grid; 0 if they are on none."""
-    support: Constraint = conditional.support
-    if isinstance(support, Affine):
-        return support.scale if support.is_discrete else 0.0
-    return 1.0 if support.is_discrete else 0.0
 
 
 def _first_places(conditional: Conditional, there: Tensor, step: float) -> tuple[Tensor, bool]:
@@ -194,15 +163,12 @@ class ListedVariable:
         """The variable of examples in which it has the values ``own`` ``(B,)``."""
         joint = log_p(self.places.expand(len(own), -1))
         shares = joint.softmax(1)
-        mine = _same(own, self.places)
-        at_most = shares <= torch.where(mine, shares, 0.0).sum(1, keepdim=True) * (1 + 1e-9)
-        tails = torch.where(at_most, shares, 0.0).sum(1).clamp(max=1.0)
-        top = torch.nn.functional.pad(shares, (0, LIKELIEST)).topk(LIKELIEST, dim=1)
-        likeliest = torch.nn.functional.pad(self.places, (0, LIKELIEST), value=math.nan)[top.indices]
+        tails = tails_of_listed(shares, own, self.places)
         usual = frequency(own, self.sampled, len(self.places)).log()
         suspicion = usual + joint.logsumexp(1) - tails.log()
         none = torch.full_like(own, math.nan)
-        return Explanation(tails, suspicion, none[:, None].repeat(1, len(EXPECTED)), none, likeliest, top.values)
+        quantiles = none[:, None].repeat(1, len(EXPECTED))
+        return Explanation(tails, suspicion, quantiles, none, *likeliest_of(shares, self.places))
 
 
 @dataclass(frozen=True)
@@ -237,9 +203,7 @@ class NumberVariable:
             log_missing = log_p(torch.full_like(own, math.nan)[:, None]).squeeze(1)
             missing = torch.sigmoid(log_missing - log_total)
             log_total = torch.logaddexp(log_total, log_missing)
-            # A missing value is as unusual as a number whose tail is the probability of a missing one.
-            of_number = (1 - missing) * tails + torch.where(missing <= tails, missing, 0.0)
-            tails = torch.where(gap, missing + (1 - missing) * missing, of_number)
+            tails = tails_with_missing(tails, missing, gap)
         suspicion = self._usual(own).log() + log_total - tails.clamp(min=torch.finfo(tails.dtype).tiny).log()
         quantiles = curves.quantiles(torch.tensor(EXPECTED).to(own).expand(len(own), -1))
         none = own.new_full((len(own), LIKELIEST), math.nan)
@@ -280,9 +244,4 @@ class NumberVariable:
 
 def frequency(own: Tensor, sampled: Tensor, values: int) -> Tensor:
     """The frequency of values ``(B,)`` among ``sampled`` ``(N,)``, by Laplace's rule for so many values."""
-    return (_same(own, sampled).sum(1) + 1) / (len(sampled) + values)
-
-
-def _same(own: Tensor, values: Tensor) -> Tensor:
-    """True where a value ``(B,)`` is one of ``values`` ``(K,)``, ``(B, K)``; missing ones are equal."""
-    return (own[:, None] == values) | (own.isnan()[:, None] & values.isnan())
+    return (same(own, sampled).sum(1) + 1) / (len(sampled) + values)

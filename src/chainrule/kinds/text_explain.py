@@ -1,0 +1,103 @@
+"""Explanations of text: each character or byte given those before it."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from chainrule.batch import Batch
+from chainrule.data.read.text import read_symbols
+from chainrule.data.text import TextFormat
+from chainrule.kinds.explained import check_table, explained_parts, sentences_of, written
+from chainrule.kinds.lines import Part, Symbols, symbol_texts
+from chainrule.sequence import SequenceModel
+from chainrule.tasks.explain_past import explain_stream
+from chainrule.tasks.tails import Explanation, joined
+
+BEFORE = 20
+"""Symbols that are shown before the one that is named, at most."""
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """A line, or a chunk of a long one; ``first`` is the place of its first symbol in the text, or in its document."""
+
+    part: Part
+    first: int
+    document: Symbols
+
+    @property
+    def places(self) -> Tensor:
+        return torch.arange(self.first, self.first + len(self.part.symbols))
+
+
+def explain_lines(
+    model: SequenceModel, text: TextFormat, lines: Iterator[Part], path: Path, rows: int, out: Path | None
+) -> list[str]:
+    """Explain the ``rows`` strangest of the ``lines`` of ``path``; see `chainrule.kinds.Kind.explain`."""
+    check_table(out)
+    chosen = heapq.nlargest(rows, _placed(lines, text), key=lambda own: float(own.part.nats.mean()))
+    if not chosen:
+        return ["there is no line to explain"]
+    if text.documents:
+        own = [explain_stream(model, [_batch(each.document)], each.places) for each in chosen]
+        found = joined(own, torch.cat)
+    else:
+        places = torch.cat([each.places for each in chosen])
+        order = places.argsort()
+        chunks = (_batch(symbols) for symbols in read_symbols(path, text.vocabulary))
+        found = explain_stream(model, chunks, places[order]).map(lambda part: part[order.argsort()])
+    return _told(text, chosen, found, out)
+
+
+def _placed(lines: Iterator[Part], text: TextFormat) -> Iterator[_Placed]:
+    """The lines and where they begin; of documents with all of the symbols up to their end."""
+    first, before = 0, np.zeros(0, dtype=np.int64)
+    for part in lines:
+        if text.documents and part.column == 1:
+            first, before = 0, before[:0]
+        symbols = part.symbols.astype(np.int64)
+        before = np.concatenate([before, symbols]) if text.documents else before
+        yield _Placed(part, first, before)
+        first += len(symbols)
+
+
+def _batch(symbols: Symbols) -> Batch:
+    return Batch(torch.from_numpy(np.array(symbols, dtype=np.float32))[None], None, torch.zeros(1, dtype=torch.long))
+
+
+def _quoted(word: str) -> str:
+    """A character as Python writes it; a byte that is no ASCII, whose word is longer, as it is."""
+    return repr(word) if len(word) == 1 else word
+
+
+def _told(text: TextFormat, chosen: list[_Placed], found: Explanation, out: Path | None) -> list[str]:
+    """The sentences, and the table if it is asked for."""
+    parts = [each.part for each in chosen]
+    values = torch.from_numpy(np.concatenate([part.symbols for part in parts]).astype(np.int64))
+    places: dict[str, Any] = {
+        "line": [part.line for part in parts for _ in part.symbols],
+        "column": [part.column + place for part in parts for place in range(len(part.symbols))],
+    }
+
+    def words(symbols: Tensor) -> list[str]:
+        return [_quoted(word) for word in symbol_texts(text.vocabulary, symbols.long().numpy())]
+
+    frame = explained_parts("line", places, values, found, words, ordered=False)
+
+    def where(row: dict[str, Any]) -> str:
+        line, column = row["line"], row["column"]
+        (part,) = [own for own in parts if own.line == line and 0 <= column - own.column < len(own.symbols)]
+        at = column - part.column
+        before = "".join(symbol_texts(text.vocabulary, part.symbols[max(0, at - BEFORE) : at]))
+        return f"line {line}, column {column}{f', after {before!r}' if before else ''}: the {unit}"
+
+    unit = text.vocabulary.unit
+    return sentences_of(frame, "line", where) + written(frame, out, f"all {unit}s of the {len(parts)} strangest lines")
