@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import polars
 
 from chainrule.data.read.levels import Chunk
-from chainrule.data.read.table_file import Table, unreadable
+from chainrule.data.read.table_file import Table
+from chainrule.foreign import decoding, each_decoded
 
 
 class ParquetTable(Table):
@@ -22,21 +24,17 @@ class ParquetTable(Table):
         self.path = path
         if path.stat().st_size == 0:
             raise ValueError(f"{path}: expected rows of values, got an empty file")
-        try:
+        with decoding(path, "a Parquet file"):
             self._scan = polars.scan_parquet(path)
             self.schema = self._scan.collect_schema()
-        except (polars.exceptions.PolarsError, OSError) as error:
-            raise unreadable(path, "a Parquet file", error) from error
         self.names = tuple(self.schema.names())
         if not self.names:
             raise ValueError(f"{path}: expected at least one column, got none")
 
     def chunks(self, rows: int) -> Iterator[polars.DataFrame]:
-        try:
-            for chunk in self._scan.collect_batches(chunk_size=rows):
-                yield chunk.rename({name: str(index) for index, name in enumerate(self.names)})
-        except (polars.exceptions.PolarsError, OSError) as error:
-            raise unreadable(self.path, "a Parquet file", error) from error
+        batches = partial(self._scan.collect_batches, chunk_size=rows)
+        for chunk in each_decoded(self.path, "a Parquet file", batches):
+            yield chunk.rename({name: str(index) for index, name in enumerate(self.names)})
 
     def number_chunks(self) -> Iterator[Chunk]:
         for name, kind in self.schema.items():

@@ -288,6 +288,11 @@ def _described(choice: SchemaChoice) -> Any:
         return choice
     path = Path(choice)
     try:
-        return read_yaml(path) or {}
+        written = read_yaml(path)
     except FileNotFoundError:
         raise FileNotFoundError(f"schema expects a YAML file or {INFER!r}, found no {path}") from None
+    try:
+        TableSchema.from_config(written)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    return written

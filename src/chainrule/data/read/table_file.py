@@ -97,9 +97,3 @@ class Table(ABC):
     def rows_of_levels(self) -> int:
         """The number of rows that take about `CHUNK_BYTES` as float64."""
         return max(1, CHUNK_BYTES // (8 * len(self.names)))
-
-
-def unreadable(path: Path, what: str, error: BaseException) -> ValueError:
-    """The error that says that polars can't read a file."""
-    reason = str(error).partition("\n")[0]
-    return ValueError(f"{path}: expected {what}, got one that cannot be read ({reason})")
