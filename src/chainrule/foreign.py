@@ -26,7 +26,7 @@ def decoding(where: Path | str, expected: str) -> Iterator[None]:
 
     A damaged file can make a reader raise anything: a ``KeyError`` for an unknown tag, a ``struct.error``, a
     ``MemoryError`` for a size that is a lie, or a panic of Rust, which is no ``Exception``. So this catches everything
-    but the end of the process, and is to hold calls of the foreign reader only.
+    but the end of the process. Errors of ours, which name the file already, pass.
 
     Args:
         where: The file, or the name of what is in it.
@@ -43,7 +43,8 @@ def decoding(where: Path | str, expected: str) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+        ours = isinstance(error, ValueError) and str(error).startswith(f"{where}: ")
+        if ours or not (isinstance(error, Exception) or type(error).__name__ == "PanicException"):
             raise
         reason = _reason(where, error)
         raise UndecodableError(

@@ -50,17 +50,29 @@ def bombs() -> dict[str, Bomb]:
         "wav whose header says 4 GB": (_wav, "plan given"),
         "flac that says 2**36 samples": (_flac, "plan given"),
         "zip with ../ names": (_zip_with_names, "plan fsdd"),
-        "zip of 4 MB that holds 4 GB": (_zip_of_zeros, "plan fsdd"),
+        "zip of 4 MB that holds 4 GB": (_zip_of_recordings, "plan fsdd"),
         "text of 10**7 empty lines": (_empty_lines, "plan given/x.txt --documents"),
         "checkpoint that runs a command": (_pickle, "fit @files/rows/rows.csv --out given --resume"),
     }
 
 
-def _zeros(file: zipfile.ZipFile, name: str, head: bytes, gigabytes: int = 4) -> None:
-    with file.open(name, "w", force_zip64=True) as member:
-        member.write(head)
-        for _ in range(gigabytes * 64):
-            member.write(bytes(2**24))
+def _zip_of_zeros(name: str, head: bytes, size: int) -> bytes:
+    """A zip file with one member of about 4 GB, in a thousandth of its size: ``head`` and zeros, ``size`` bytes in all.
+
+    Its checksum is wrong, which a reader finds out when it has read all of it.
+    """
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    start = packer.compress(head) + packer.flush(zlib.Z_FULL_FLUSH)
+    block = packer.compress(bytes(2**24)) + packer.flush(zlib.Z_FULL_FLUSH)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr(name, start + block * (size // 2**24 + 1) + packer.flush())
+    content = bytearray(buffer.getvalue())
+    for signature, method, length in ((b"PK\3\4", 8, 22), (b"PK\1\2", 10, 24)):
+        place = content.rindex(signature)
+        struct.pack_into("<H", content, place + method, zipfile.ZIP_DEFLATED)
+        struct.pack_into("<I", content, place + length, size)
+    return bytes(content)
 
 
 def _npy_head(shape: tuple[int, ...]) -> bytes:
@@ -70,8 +82,8 @@ def _npy_head(shape: tuple[int, ...]) -> bytes:
 
 
 def _npz_of_zeros(folder: Path) -> None:
-    with zipfile.ZipFile(folder / "x.npz", "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
-        _zeros(file, "x.npy", _npy_head((2**22, 2**10)))
+    head, rows = _npy_head((2**22 - 1, 2**10)), (2**22 - 1) * 2**10
+    (folder / "x.npz").write_bytes(_zip_of_zeros("x.npy", head, len(head) + rows))
 
 
 def _npz_that_lies(folder: Path) -> None:
@@ -132,8 +144,7 @@ def _many_columns(folder: Path) -> None:
 def _parquet_of_equals(folder: Path) -> None:
     import polars
 
-    part = polars.select(x=polars.repeat(1, 10**7, dtype=polars.Int64))
-    part.write_parquet(folder / "part")
+    polars.select(x=polars.repeat(0.5, 10**7, dtype=polars.Float64)).write_parquet(folder / "part")
     many = polars.concat([polars.scan_parquet(folder / "part")] * 100)
     many.sink_parquet(folder / "x.parquet", row_group_size=10**7)
     (folder / "part").unlink()
@@ -201,11 +212,9 @@ def _zip_with_names(folder: Path) -> None:
             file.writestr(f"../../../0_theo_{take}.wav", b"no sound")
 
 
-def _zip_of_zeros(folder: Path) -> None:
+def _zip_of_recordings(folder: Path) -> None:
     (folder / "audio").mkdir()
-    with zipfile.ZipFile(folder / "audio" / "fsdd.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
-        for take in range(12):
-            _zeros(file, f"0_theo_{take}.wav", b"RIFF", 4 if take == 0 else 0)
+    (folder / "audio" / "fsdd.zip").write_bytes(_zip_of_zeros("0_theo_0.wav", b"RIFF", 2**32 - 1))
 
 
 def _empty_lines(folder: Path) -> None:

@@ -25,7 +25,7 @@ SECONDS = 30
 MEGABYTES = 2048
 """Megabytes that an input may take."""
 
-RESERVED = 4 * 2**30
+RESERVED = 2 * 2**30
 """Bytes of addresses that a process may take beyond those of its parent, so that no input can stop the machine."""
 
 TRACEBACK = 70

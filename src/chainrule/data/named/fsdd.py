@@ -18,6 +18,7 @@ import torch
 from chainrule.data.audio import AudioFormat, check_window, dataset, recordings
 from chainrule.data.dataset import Dataset
 from chainrule.data.named import files
+from chainrule.data.read.memory import check_fits
 from chainrule.data.read.recordings import decode
 from chainrule.foreign import decoding
 
@@ -36,6 +37,7 @@ def load(name: str, description: str, *, levels: int | None = None, window: int 
     path = files.find("audio/fsdd.zip", URL, None)
     found: dict[str, list[tuple[str, int, bytes]]] = {split: [] for split in ("train", "valid", "test")}
     with decoding(path, "a zip of files {digit}_{speaker}_{take}.wav"), zipfile.ZipFile(path) as archive:
+        check_fits(path, "recordings", sum(member.file_size for member in archive.infolist()))
         for file in sorted(archive.namelist()):
             if file.endswith(".wav"):
                 stem = PurePosixPath(file).stem

@@ -18,6 +18,7 @@ from chainrule.data.read.levels import (
     event_shape,
     smallest_type,
 )
+from chainrule.data.read.memory import check_fits
 from chainrule.foreign import decoding
 
 SUFFIXES = (".npz", ".npy")
@@ -123,6 +124,8 @@ def _open_npz(path: Path) -> dict[str, NDArray[Any]]:
         np.load(file, allow_pickle=False) as archive,
     ):
         found = archive.files
+        for name in _wanted(found):
+            check_fits(path, f"array {name!r}", archive.zip.getinfo(f"{name}.npy").file_size)
         arrays = {name: archive[name] for name in _wanted(found)}
     if not arrays:
         listed = ", ".join(found) or "none"

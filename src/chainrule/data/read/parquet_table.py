@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import polars
 
 from chainrule.data.read.levels import Chunk
 from chainrule.data.read.table_file import Table
 from chainrule.foreign import decoding, each_decoded
+
+BYTES: dict[Any, int] = {
+    **dict.fromkeys((polars.Float64, polars.Int64, polars.UInt64, polars.Datetime, polars.Duration, polars.Time), 8),
+    **dict.fromkeys((polars.Float32, polars.Int32, polars.UInt32, polars.Date), 4),
+    polars.String: 16,
+}
+"""Bytes of a cell in memory of some types; of others at least one."""
 
 
 class ParquetTable(Table):
@@ -30,6 +38,12 @@ class ParquetTable(Table):
         self.names = tuple(self.schema.names())
         if not self.names:
             raise ValueError(f"{path}: expected at least one column, got none")
+
+    @property
+    def least_bytes(self) -> int:
+        with decoding(self.path, "a Parquet file"):
+            rows = self._scan.select(polars.len()).collect().item()
+        return int(rows) * sum(BYTES.get(kind, 1) for kind in self.schema.dtypes())
 
     def chunks(self, rows: int) -> Iterator[polars.DataFrame]:
         batches = partial(self._scan.collect_batches, chunk_size=rows)
