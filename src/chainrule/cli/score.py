@@ -9,7 +9,15 @@ from collections.abc import Iterator
 import polars
 import torch
 
-from chainrule.cli.opening import background_of, opened_likelihood, print_json, print_rows, say, source_of
+from chainrule.cli.opening import (
+    background_of,
+    opened_likelihood,
+    print_json,
+    print_rows,
+    quoting_formulas,
+    say,
+    source_of,
+)
 from chainrule.cli.options import SCORES
 from chainrule.cli.parser import Options, UsageError
 from chainrule.data.write import FRAMES, check_suffix, write_frame
@@ -27,6 +35,7 @@ STRANGEST = 5
 """Items that are named in the terminal."""
 
 
+@quoting_formulas
 def run_score(options: Options) -> None:
     """Write or print the score of every item, or -log p of every part of the items."""
     _check(options)
