@@ -15,6 +15,7 @@ import anomalies
 import audio
 import binary
 import columns
+import damaged
 import defaults
 import headline
 import images
@@ -58,6 +59,7 @@ TABLES = {
     "strange": anomalies.strange,
     "attacks": anomalies.attacks,
     "pvalues": anomalies.pvalues,
+    "fuzz": damaged.fuzz,
 }
 
 
