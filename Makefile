@@ -5,7 +5,7 @@ PIP := pip install --quiet --disable-pip-version-check
 # Two processes with a thread each. Each takes half of the tests, in their order, since those of a file share fitted runs.
 PYTEST := -m pytest -n 2 --dist worksteal
 
-.PHONY: install install-bench bench-rivals lint check test laws laws-rest oldest demo bench bench-attacks bench-attacks-colour results-tables docs clean
+.PHONY: install install-bench bench-rivals lint check test laws laws-rest fuzz oldest demo bench bench-attacks bench-attacks-colour results-tables docs clean
 
 install: .venv/installed
 
@@ -39,6 +39,10 @@ laws: install
 # Before a release: the same on every event.
 laws-rest: install
 	OMP_NUM_THREADS=1 $(BIN)/python $(PYTEST) -m rest
+
+# Damaged files of every format, and bombs: no command may raise, hang, take 2 GB or believe damaged weights.
+fuzz: install
+	OMP_NUM_THREADS=1 $(BIN)/python tools/fuzz --out results
 
 # Before a release: the tests with the oldest versions that pyproject.toml claims.
 oldest: .venv-oldest/installed

@@ -112,7 +112,7 @@ def test_images_are_decoded_when_asked_for(tmp_path):
     for path in tmp_path.iterdir():
         content = path.read_bytes()
         path.write_bytes(content[:-30])
-    with pytest.raises(ValueError, match=r"\d\.png: expected an image, got a file that cannot be decoded"):
+    with pytest.raises(ValueError, match=r"\d\.png: expected an image, got a file that cannot be read"):
         data.train[0]
 
 
@@ -151,7 +151,7 @@ def test_sixteen_bits_are_refused(tmp_path):
 def test_a_file_that_is_no_image(tmp_path):
     write(tmp_path, GREY)
     (tmp_path / "z.jpg").write_text("no image")
-    refuse(tmp_path, r"z\.jpg: expected an image, got a file that cannot be decoded")
+    refuse(tmp_path, r"z\.jpg: expected an image, got a file that cannot be read")
 
 
 def test_too_few_images(tmp_path):
@@ -175,7 +175,7 @@ def test_files_that_cannot_be_decoded_are_skipped_only_if_asked_to(tmp_path):
     write(tmp_path / "b", GREY[6:], ".jpg")
     cut = tmp_path / "a" / "003.jpg"
     cut.write_bytes(cut.read_bytes()[:-40])
-    with pytest.raises(ValueError, match=r"a/003\.jpg: expected an image, got a file that cannot be decoded"):
+    with pytest.raises(ValueError, match=r"a/003\.jpg: expected an image, got a file that cannot be read"):
         together(chainrule.data.load(tmp_path))
     with pytest.warns(UserWarning, match=r"skipped .*a/003\.jpg: expected an image"):
         data = chainrule.data.load(tmp_path, skip_unreadable=True)

@@ -102,7 +102,10 @@ def test_mnist_levels(name, levels, message):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(gzip.compress(b"wrong", mtime=0), "MD5 6bbc9ace898e44ae57da46a324031adb, got"), (b"no gzip", "does not unpack")],
+    [
+        (gzip.compress(b"wrong", mtime=0), "MD5 6bbc9ace898e44ae57da46a324031adb, got"),
+        (b"no gzip", "expected a gzip file, got a file that cannot be read"),
+    ],
     ids=["another", "damaged"],
 )
 def test_mnist_of_another_content(tmp_path, monkeypatch, content, message):

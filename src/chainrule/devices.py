@@ -43,7 +43,7 @@ def multiplies_in_half(device: str) -> bool:
 
 
 def available_memory(device: str) -> int:
-    """Bytes that are free on ``device``; on the CPU those that no process uses, and that a container allows."""
+    """Bytes that are free on ``device``; on the CPU those that a container and the process may still take."""
     if device == "cuda":
         return int(torch.cuda.mem_get_info()[0])
     try:
@@ -51,7 +51,17 @@ def available_memory(device: str) -> int:
     except OSError:  # no Linux: all that is built in
         return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
-    return min([free, *(_free_in_container(Path("/sys/fs/cgroup")))])
+    return min([free, *_free_in_container(Path("/sys/fs/cgroup")), *_free_of_limit(Path("/proc/self"))])
+
+
+def _free_of_limit(process: Path) -> list[int]:
+    """Bytes of addresses that the limit of the process in ``/proc`` leaves, as ``ulimit -v`` sets it; none without."""
+    limits = (process / "limits").read_text().splitlines()
+    limit = next(line.split()[3] for line in limits if line.startswith("Max address space"))
+    if limit == "unlimited":
+        return []
+    pages = int((process / "statm").read_text().split()[0])
+    return [max(0, int(limit) - pages * os.sysconf("SC_PAGE_SIZE"))]
 
 
 def _free_in_container(folder: Path) -> list[int]:

@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from chainrule.yaml_file import parse_yaml
+
 ROOT = Path(__file__).parent
 
 
@@ -89,8 +91,8 @@ def convert(text: Any, annotation: str, name: str) -> Any:
     [500, 500]
     """
     try:
-        value = yaml.safe_load(text) if isinstance(text, str) and annotation != "str" else text
-    except yaml.YAMLError:
+        value = parse_yaml(text) if isinstance(text, str) and annotation != "str" else text
+    except (yaml.YAMLError, ValueError, RecursionError):
         value = text
     if isinstance(value, str) and "float" in annotation:
         try:

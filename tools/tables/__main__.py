@@ -15,6 +15,7 @@ import anomalies
 import audio
 import binary
 import columns
+import damaged
 import defaults
 import headline
 import images
@@ -66,6 +67,7 @@ TABLES = {
     "outliers": outliers.found,
     "outlieralarms": outliers.alarms,
     "outliergoals": outliers.goals,
+    "fuzz": damaged.fuzz,
 }
 
 

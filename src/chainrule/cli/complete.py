@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chainrule.cli.opening import drawing_of, opened_likelihood, say, source_of
+from chainrule.cli.opening import drawing_of, opened_likelihood, quoting_formulas, say, source_of
 from chainrule.cli.parser import Options, UsageError
 from chainrule.kinds.requests import Completing
 
@@ -12,6 +12,7 @@ EXAMPLES = 8
 """Examples of a split that are completed by default."""
 
 
+@quoting_formulas
 def run_complete(options: Options) -> None:
     """Fill in the unknown variables of examples, and write them in the form in which the data came."""
     run, model = opened_likelihood(options)

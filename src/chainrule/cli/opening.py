@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 from chainrule.cli.parser import Options, UsageError
 from chainrule.data import NAMES
+from chainrule.data.write import formulas_quoted
 from chainrule.kinds.requests import Drawing, Source
 from chainrule.model import AutoregressiveModel
 from chainrule.runs import OpenRun, model_class, open_run
@@ -76,6 +78,17 @@ def names_of(words: str | None) -> tuple[str, ...]:
 def drawing_of(options: dict[str, Any]) -> Drawing:
     """The settings with which values are drawn."""
     return Drawing(**{name: options[name] for name in ("seed", "temperature", "top_k", "top_p", "greedy")})
+
+
+def quoting_formulas(command: Callable[[Options], None]) -> Callable[[Options], None]:
+    """A command that heeds ``--quote-formulas``."""
+
+    @wraps(command)
+    def run(options: Options) -> None:
+        with formulas_quoted(options["quote_formulas"]):
+            command(options)
+
+    return run
 
 
 def say(lines: Iterable[str]) -> None:

@@ -28,6 +28,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--batch-size": {"type": int, "default": 256, "help": "examples per pass (default 256)"},
     "--json": {"action": "store_true", "help": "print JSON on standard output, and nothing else there"},
     "--out": {"type": Path, "help": "the file to write"},
+    "--quote-formulas": {
+        "action": "store_true",
+        "help": "in a .csv, put a ' before text that a spreadsheet would run as a formula, such as =HYPERLINK(...)",
+    },
     "--class": {"type": int, "dest": "label", "help": "the class to condition on, for a model with num_classes"},
     "-n": {"type": int, "help": "how many examples (default all)"},
     "--seed": {"type": int, "default": 0, "help": "the same seed gives the same values (default 0)"},
@@ -154,7 +158,7 @@ COMMANDS: dict[str, Command] = {
                  "Text: .txt (default: print). Audio: .wav or a folder"),
             "--prompt", "--where",
             ("--particles", {"default": 64, "help": "with --where: walks of a row that can't be exact (default 64)"}),
-            "--length", "--precision", *DRAWING,
+            "--length", "--precision", *DRAWING, "--quote-formulas",
         ),
     ),
     "score": Command(
@@ -166,7 +170,7 @@ COMMANDS: dict[str, Command] = {
             "--background", "--group", "-n", "--explain",
             _out("scores: .csv .parquet (text, audio: default print). Surprise of each pixel of images, each value of "
                  "levels: .png .pdf .svg .npz .npy"),
-            "--class", "--color", "--json",
+            "--class", "--color", "--json", "--quote-formulas",
         ),
     ),
     "report": Command(
@@ -216,7 +220,7 @@ COMMANDS: dict[str, Command] = {
             "--data", "--split", ("-n", {"help": "how many examples (default 8; of a file all)"}), "--observe",
             "--point", "--mean", "--quantiles", "--particles", "--draws",
             ("--length", {"help": "values to append to text or a series (default of a series 24)"}),
-            _out("the same files as sample writes", required=True), *DRAWING,
+            _out("the same files as sample writes", required=True), *DRAWING, "--quote-formulas",
         ),
     ),
     "marginal": Command(

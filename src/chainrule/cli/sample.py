@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chainrule.cli.opening import drawing_of, opened_likelihood, say
+from chainrule.cli.opening import drawing_of, opened_likelihood, quoting_formulas, say
 from chainrule.cli.parser import Options, UsageError
 from chainrule.kinds import Kind
 from chainrule.kinds.requests import one_class
@@ -17,6 +17,7 @@ FREE = ("prompt", "length", "precision", "temperature", "top_k", "top_p", "greed
 """Options of samples without conditions."""
 
 
+@quoting_formulas
 def run_sample(options: Options) -> None:
     """Draw examples, and write them in the form in which the data came."""
     run, model = opened_likelihood(options)

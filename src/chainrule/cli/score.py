@@ -10,7 +10,15 @@ from typing import Any
 import polars
 import torch
 
-from chainrule.cli.opening import background_of, opened_likelihood, print_json, print_rows, say, source_of
+from chainrule.cli.opening import (
+    background_of,
+    opened_likelihood,
+    print_json,
+    print_rows,
+    quoting_formulas,
+    say,
+    source_of,
+)
 from chainrule.cli.options import SCORES
 from chainrule.cli.parser import Options, UsageError
 from chainrule.cli.stream import scored_source
@@ -31,6 +39,7 @@ STRANGEST = 5
 """Items that are named in the terminal."""
 
 
+@quoting_formulas
 def run_score(options: Options) -> None:
     """Write or print the score of every item, or what is said of the parts of the items."""
     _check(options)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,29 @@ ARRAYS = (".npz", ".npy", ".csv")
 
 FRAMES = (".csv", ".parquet")
 """The files that `write_frame` writes."""
+
+
+FORMULA, NUMBER = r"^[=+\-@\t\r]", r"^[+-]\s*\p{Sc}?\s*\d[\d.,:'\s]*([eE][+-]?\d+)?\s*[%\p{Sc}]?$"
+"""Cells that a spreadsheet may run as a formula, but for those that are numbers."""
+
+_QUOTES_FORMULAS = ContextVar("_QUOTES_FORMULAS", default=False)
+
+
+@contextmanager
+def formulas_quoted(quoted: bool = True) -> Iterator[None]:
+    """Within it, `write_frame` puts a ' before the cells and names of a ``.csv`` that a spreadsheet may run.
+
+    These begin with ``=``, ``+``, ``-``, ``@``, a tab or a carriage return and are no numbers, such as
+    ``=HYPERLINK("http://x")``. See https://owasp.org/www-community/attacks/CSV_Injection.
+
+    Args:
+        quoted: False to write cells as they are.
+    """
+    token = _QUOTES_FORMULAS.set(quoted)
+    try:
+        yield
+    finally:
+        _QUOTES_FORMULAS.reset(token)
 
 
 def check_suffix(path: Path, suffixes: Collection[str]) -> None:
@@ -70,8 +95,23 @@ def write_frame(frame: polars.DataFrame, path: Path) -> None:
     if path.suffix.lower() == ".parquet":
         frame.write_parquet(buffer)
     else:
-        frame.write_csv(buffer)
+        (_without_formulas(frame) if _QUOTES_FORMULAS.get() else frame).write_csv(buffer)
     write_atomically(path, buffer.getvalue())
+
+
+def _without_formulas(frame: polars.DataFrame) -> polars.DataFrame:
+    """``frame`` with a ' before the cells of text and the names of columns that may be formulas."""
+    import polars
+
+    def quoted(cells: polars.Expr) -> polars.Expr:
+        runs = cells.str.contains(FORMULA) & ~cells.str.contains(NUMBER)
+        return polars.when(runs).then("'" + cells).otherwise(cells).name.keep()
+
+    words = polars.selectors.string() | polars.selectors.categorical() | polars.selectors.enum()
+    names = polars.DataFrame({"": frame.columns}).select(quoted(polars.col(""))).to_series().to_list()
+    frame = frame.with_columns(quoted(words.cast(polars.String)))
+    frame.columns = names
+    return frame
 
 
 def write_images(x: Tensor, files: Iterable[Path], levels: int) -> None:

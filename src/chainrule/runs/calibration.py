@@ -60,11 +60,12 @@ def read_calibration(folder: str | Path, split: str) -> Calibration:
     """
     if split not in SPLITS:
         raise ValueError(f"calibration expects {' or '.join(SPLITS)}, got {split!r}")
+    path = Path(folder) / FILE
+    if not path.exists():
+        raise ValueError(f"{folder} expects {FILE}, which fit writes, got no such file: fit the run anew")
+    if (Path(folder) / CONFIG).exists():
+        check_hash(path, read_config(folder))
     try:
-        if (Path(folder) / CONFIG).exists():
-            check_hash(Path(folder) / FILE, read_config(folder))
-        return Calibration(safetensors.torch.load_file(Path(folder) / FILE)[split])
-    except FileNotFoundError:
-        raise ValueError(f"{folder} expects {FILE}, which fit writes, got no such file: fit the run anew") from None
-    except (safetensors.SafetensorError, KeyError) as error:
-        raise ValueError(f"{Path(folder) / FILE} is damaged or truncated: {error}") from None
+        return Calibration(safetensors.torch.load_file(path)[split])
+    except (safetensors.SafetensorError, KeyError, ValueError) as error:
+        raise ValueError(f"{path} is damaged or truncated: {error}") from None

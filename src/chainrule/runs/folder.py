@@ -135,7 +135,7 @@ def read_config(folder: str | Path) -> dict[str, Any]:
         config = json.loads(path.read_text())
     except OSError as error:
         raise ValueError(f"{folder} expects a run folder with {CONFIG}, got: {error.strerror}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ValueError(f"{path} is damaged: it is no JSON") from None
     if not isinstance(config, dict) or not fits(config.get("format"), "int"):
         raise ValueError(f"{path} expects a JSON object with a 'format', got something else")

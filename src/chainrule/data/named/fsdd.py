@@ -18,7 +18,9 @@ import torch
 from chainrule.data.audio import AudioFormat, check_window, dataset, recordings
 from chainrule.data.dataset import Dataset
 from chainrule.data.named import files
+from chainrule.data.read.memory import check_fits
 from chainrule.data.read.recordings import decode
+from chainrule.foreign import decoding
 
 URL = "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/v1.0.10.zip"
 SAMPLE_RATE = 8000
@@ -34,16 +36,14 @@ def load(name: str, description: str, *, levels: int | None = None, window: int 
     audio = AudioFormat(SAMPLE_RATE, levels or 256)
     path = files.find("audio/fsdd.zip", URL, None)
     found: dict[str, list[tuple[str, int, bytes]]] = {split: [] for split in ("train", "valid", "test")}
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for file in sorted(archive.namelist()):
-                if file.endswith(".wav"):
-                    stem = PurePosixPath(file).stem
-                    split = next(split for split, takes in TAKES.items() if int(stem.split("_")[2]) in takes)
-                    label = CLASSES.index(stem.rpartition("_")[0])
-                    found[split].append((stem, label, archive.read(file)))
-    except (zipfile.BadZipFile, StopIteration, IndexError, ValueError) as error:
-        raise ValueError(f"{path}: expected a zip of files {{digit}}_{{speaker}}_{{take}}.wav, got another") from error
+    with decoding(path, "a zip of files {digit}_{speaker}_{take}.wav"), zipfile.ZipFile(path) as archive:
+        check_fits(path, "recordings", sum(member.file_size for member in archive.infolist()))
+        for file in sorted(archive.namelist()):
+            if file.endswith(".wav"):
+                stem = PurePosixPath(file).stem
+                split = next(split for split, takes in TAKES.items() if int(stem.split("_")[2]) in takes)
+                label = CLASSES.index(stem.rpartition("_")[0])
+                found[split].append((stem, label, archive.read(file)))
     splits, labels = {}, {}
     for split, content in found.items():
         decoded = [decode(io.BytesIO(raw), f"{path}: {stem}") for stem, _, raw in content]

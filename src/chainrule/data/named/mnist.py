@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from chainrule.data.dataset import Dataset, check_levels
 from chainrule.data.examples import ArrayExamples, DynamicExamples, Examples
 from chainrule.data.formats import ImageFormat
 from chainrule.data.named import files
+from chainrule.foreign import decoding
 
 URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 LAROCHELLE_URL = "http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/"
@@ -148,10 +148,8 @@ def _content(part: str) -> Images:
     """The uncompressed bytes of an IDX file, known by their MD5 to be the official ones."""
     archive_md5, content_md5 = CHECKSUMS[part]
     path = files.find(f"mnist/{part}.gz", f"{URL}{part}.gz", f"md5:{archive_md5}")
-    try:
+    with decoding(path, "a gzip file"):
         content = gzip.decompress(path.read_bytes())
-    except (OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"{path}: expected a gzip file, got one that does not unpack ({error}); delete it") from error
     found = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if found != content_md5:
         raise ValueError(f"{path}: expected content with the MD5 {content_md5}, got {found}; replace the file")

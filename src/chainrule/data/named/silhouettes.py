@@ -17,6 +17,7 @@ from chainrule.data.dataset import Dataset, check_levels
 from chainrule.data.examples import ArrayExamples
 from chainrule.data.formats import ImageFormat
 from chainrule.data.named import files
+from chainrule.foreign import decoding
 
 FILE = "caltech101_silhouettes_28_split1.mat"
 URL = f"https://people.cs.umass.edu/~marlin/data/{FILE}"
@@ -33,13 +34,10 @@ def load(name: str, description: str, *, levels: int | None = None) -> Dataset:
 
     check_levels(name, levels, 2, "silhouettes are binary")
     path = files.find(f"silhouettes/{FILE}", URL, HASH)
-    try:
+    with decoding(path, "a MATLAB 5 file with train_data, train_labels and the same for val and test"):
         content = loadmat(path)
         splits = {split: content[f"{part}_data"].astype(np.uint8) for split, part in PARTS.items()}
         classes = {split: content[f"{part}_labels"].astype(np.int64).ravel() for split, part in PARTS.items()}
-    except (KeyError, ValueError, TypeError, NotImplementedError, OSError) as error:
-        expected = "a MATLAB 5 file with train_data, train_labels and the same for val and test"
-        raise ValueError(f"{path}: expected {expected}, got another ({error})") from error
     for split, values in splits.items():
         if values.shape != (COUNTS[split], 784) or values.max() > 1:
             raise ValueError(f"{path}: expected {COUNTS[split]} {split} rows of 784 bits, got the shape {values.shape}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,8 @@ from chainrule.data.read.levels import (
     event_shape,
     smallest_type,
 )
+from chainrule.data.read.memory import check_fits
+from chainrule.foreign import decoding
 
 SUFFIXES = (".npz", ".npy")
 
@@ -111,21 +111,22 @@ def check_array(path: Path, what: str, array: NDArray[Any], levels: int | None) 
 
 
 def _open_npy(path: Path) -> NDArray[Any]:
-    try:
+    with decoding(path, "an .npy file of integers"):
         array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
-    except (ValueError, EOFError, OSError) as error:
-        raise _unreadable(path, ".npy", error) from error
     return array
 
 
 def _open_npz(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        # NumPy leaves a damaged file that it opened itself open.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            found = archive.files
-            arrays = {name: archive[name] for name in _wanted(found)}
-    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, TypeError) as error:
-        raise _unreadable(path, ".npz", error) from error
+    # NumPy leaves a damaged file that it opened itself open.
+    with (
+        decoding(path, "an .npz file of integers"),
+        path.open("rb") as file,
+        np.load(file, allow_pickle=False) as archive,
+    ):
+        found = archive.files
+        for name in _wanted(found):
+            check_fits(path, f"array {name!r}", archive.zip.getinfo(f"{name}.npy").file_size)
+        arrays = {name: archive[name] for name in _wanted(found)}
     if not arrays:
         listed = ", ".join(found) or "none"
         raise ValueError(f"{path}: expected one array, or the arrays train, valid and test, got {listed}")
@@ -144,8 +145,3 @@ def _wanted(found: list[str]) -> tuple[str, ...]:
     if len(found) == 1:
         return tuple(found)
     return SPLITS if set(SPLITS) <= set(found) else ()
-
-
-def _unreadable(path: Path, kind: str, error: Exception) -> ValueError:
-    reason = "it is empty" if path.stat().st_size == 0 else str(error).partition("\n")[0]
-    return ValueError(f"{path}: expected an {kind} file of integers, got one that cannot be read ({reason})")

@@ -23,9 +23,9 @@ from chainrule.data.examples import Examples, Rows
 from chainrule.data.formats import ImageFormat
 from chainrule.data.read import rows
 from chainrule.data.read.folders import files_of, labels_of, parts_of, roots_of
+from chainrule.foreign import decoding
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".pbm")
-UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
 
 
 class ImageExamples(Examples):
@@ -135,11 +135,8 @@ def decode(path: Path, mode: str) -> NDArray[np.uint8]:
     Raises:
         ValueError: If the file cannot be decoded.
     """
-    try:
-        with Image.open(path) as image:
-            pixels = np.asarray(image.convert(mode), dtype=np.uint8)
-    except UNREADABLE as error:
-        raise _unreadable(path, error) from error
+    with decoding(path, "an image"), Image.open(path) as image:
+        pixels = np.asarray(image.convert(mode), dtype=np.uint8)
     return pixels[None] if mode == "L" else np.moveaxis(pixels, -1, 0)
 
 
@@ -149,15 +146,12 @@ def read_header(path: Path) -> tuple[str, tuple[int, int]]:
     Raises:
         ValueError: If it has transparency or more than 8 bits per channel, or cannot be read.
     """
-    try:
-        with Image.open(path) as image:
-            mode, size = image.mode, image.size
-            transparent = "transparency" in image.info or mode in ("LA", "PA", "RGBA", "RGBa", "La")
-            # Pillow drops the low bits of 48-bit colour without a word; only the tile tells.
-            deep = mode.startswith(("I", "F")) or any(";16" in str(tile) for tile in image.tile)
-            palette = image.getpalette() if mode == "P" else None
-    except UNREADABLE as error:
-        raise _unreadable(path, error) from error
+    with decoding(path, "an image"), Image.open(path) as image:
+        mode, size = image.mode, image.size
+        transparent = "transparency" in image.info or mode in ("LA", "PA", "RGBA", "RGBa", "La")
+        # Pillow drops the low bits of 48-bit colour without a word; only the tile tells.
+        deep = mode.startswith(("I", "F")) or any(";16" in str(tile) for tile in image.tile)
+        palette = image.getpalette() if mode == "P" else None
     if transparent:
         raise ValueError(f"{path}: expected an image without transparency, got one with; flatten it on a background")
     if deep:
@@ -203,8 +197,3 @@ def _is_readable(path: Path) -> bool:
         warnings.warn(f"skipped {error}", stacklevel=2)
         return False
     return True
-
-
-def _unreadable(path: Path, error: Exception) -> ValueError:
-    reason = str(error).partition("\n")[0].replace(f" {str(path)!r}", "")
-    return ValueError(f"{path}: expected an image, got a file that cannot be decoded ({reason})")

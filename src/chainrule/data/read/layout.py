@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -156,19 +156,18 @@ def _named(
 
 def _unique(names: Sequence[str]) -> tuple[list[str], list[str]]:
     """Different names for all columns, and what to say about those that are changed."""
-    found: list[str] = []
+    found: dict[str, None] = {}
+    taken, numbers = set(names), defaultdict[str, Iterator[int]](lambda: itertools.count(2))
     notes = []
     for index, name in enumerate(names):
         wanted = name or f"{UNNAMED}{index + 1}"
         own = wanted
-        for number in itertools.count(2):
-            if own not in found and (own == wanted or own not in names):
-                break
-            own = f"{wanted}_{number}"
-        found.append(own)
+        while own in found or (own != wanted and own in taken):
+            own = f"{wanted}_{next(numbers[wanted])}"
+        found[own] = None
         if own != name:
             notes.append(f"column {index + 1}, {f'a second {name!r}' if name else 'without a name'}, is called {own!r}")
-    return found, notes if len(notes) < 4 else [*notes[:2], f"{len(notes) - 2} more columns have new names"]
+    return list(found), notes if len(notes) < 4 else [*notes[:2], f"{len(notes) - 2} more columns have new names"]
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import polars
 
 from chainrule.data.read.levels import Chunk
-from chainrule.data.read.table_file import Table, unreadable
+from chainrule.data.read.table_file import Table
+from chainrule.foreign import decoding, each_decoded
+
+BYTES: dict[Any, int] = {
+    **dict.fromkeys((polars.Float64, polars.Int64, polars.UInt64, polars.Datetime, polars.Duration, polars.Time), 8),
+    **dict.fromkeys((polars.Float32, polars.Int32, polars.UInt32, polars.Date), 4),
+    polars.String: 16,
+}
+"""Bytes of a cell in memory of some types; of others at least one."""
 
 
 class ParquetTable(Table):
@@ -22,21 +32,23 @@ class ParquetTable(Table):
         self.path = path
         if path.stat().st_size == 0:
             raise ValueError(f"{path}: expected rows of values, got an empty file")
-        try:
+        with decoding(path, "a Parquet file"):
             self._scan = polars.scan_parquet(path)
             self.schema = self._scan.collect_schema()
-        except (polars.exceptions.PolarsError, OSError) as error:
-            raise unreadable(path, "a Parquet file", error) from error
         self.names = tuple(self.schema.names())
         if not self.names:
             raise ValueError(f"{path}: expected at least one column, got none")
 
+    @property
+    def least_bytes(self) -> int:
+        with decoding(self.path, "a Parquet file"):
+            rows = self._scan.select(polars.len()).collect().item()
+        return int(rows) * sum(BYTES.get(kind, 1) for kind in self.schema.dtypes())
+
     def chunks(self, rows: int) -> Iterator[polars.DataFrame]:
-        try:
-            for chunk in self._scan.collect_batches(chunk_size=rows):
-                yield chunk.rename({name: str(index) for index, name in enumerate(self.names)})
-        except (polars.exceptions.PolarsError, OSError) as error:
-            raise unreadable(self.path, "a Parquet file", error) from error
+        batches = partial(self._scan.collect_batches, chunk_size=rows)
+        for chunk in each_decoded(self.path, "a Parquet file", batches):
+            yield chunk.rename({name: str(index) for index, name in enumerate(self.names)})
 
     def number_chunks(self) -> Iterator[Chunk]:
         for name, kind in self.schema.items():

@@ -40,4 +40,7 @@ class Part:
 
     def cells(self) -> list[polars.DataFrame]:
         """All rows as they are written."""
-        return list(self.table.chunks(ROWS)) if self._size > SPILL_BYTES else [*self._kept, *self._chunks]
+        if self._size > SPILL_BYTES:
+            return self.table.whole(ROWS)
+        self.table.check_fits()
+        return [*self._kept, *self._chunks]

@@ -20,6 +20,7 @@ from chainrule.data.dataset import Dataset
 from chainrule.data.read.folders import files_of, labels_of, parts_of, roots_of
 from chainrule.data.recordings import Recordings
 from chainrule.errors import MissingPackageError
+from chainrule.foreign import decoding
 
 SUFFIXES = (".wav", ".flac")
 
@@ -106,10 +107,8 @@ def decode(file: Path | io.BytesIO, name: Path | str) -> tuple[Samples, int]:
         ImportError: If the package soundfile is missing.
     """
     soundfile = _import("soundfile")
-    try:
+    with decoding(name, "a recording"):
         samples, rate = soundfile.read(file, dtype="float64", always_2d=True)
-    except (soundfile.SoundFileError, OSError) as error:
-        raise _unreadable(name, error) from error
     if len(samples) == 0:
         raise ValueError(f"{name}: expected a recording, got one without samples")
     if not np.isfinite(samples).all():
@@ -119,15 +118,8 @@ def decode(file: Path | io.BytesIO, name: Path | str) -> tuple[Samples, int]:
 
 def _header(path: Path) -> Any:
     soundfile = _import("soundfile")
-    try:
+    with decoding(path, "a recording"):
         return soundfile.info(path)
-    except (soundfile.SoundFileError, OSError) as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(name: Path | str, error: Exception) -> ValueError:
-    reason = str(error).rpartition(": ")[2].rstrip(".")
-    return ValueError(f"{name}: expected a recording, got a file that cannot be decoded ({reason})")
 
 
 def _rates(paths: Sequence[Path], skip: bool) -> tuple[dict[Path, int], list[Path]]:

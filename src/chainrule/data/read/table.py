@@ -169,7 +169,7 @@ def read_cells(path: Path, choices: FileChoices | None = None) -> MixedParts:
 
 def cells_of(table: Table) -> MixedParts:
     """All rows of a table that is open; see `read_cells`."""
-    return _gathered([table], [list(table.chunks(ROWS))])
+    return _gathered([table], [table.whole(ROWS)])
 
 
 def read_frame(path: Path, choices: FileChoices | None = None) -> polars.DataFrame:
@@ -229,7 +229,7 @@ def _read(tables: Sequence[Table], levels: int | None, schema: Any) -> list[Leve
         return [gather(table.path, table.number_chunks(), levels) for table in tables]
     if levels is not None:
         raise ValueError(f"expected no levels with a schema, which says which values a column has, got {levels}")
-    return _gathered(tables, [list(table.chunks(ROWS)) for table in tables])
+    return _gathered(tables, [table.whole(ROWS) for table in tables])
 
 
 def _gathered(tables: Sequence[Table], chunks: Sequence[Sequence[polars.DataFrame]]) -> MixedParts:
@@ -288,6 +288,11 @@ def _described(choice: SchemaChoice) -> Any:
         return choice
     path = Path(choice)
     try:
-        return read_yaml(path) or {}
+        written = read_yaml(path)
     except FileNotFoundError:
         raise FileNotFoundError(f"schema expects a YAML file or {INFER!r}, found no {path}") from None
+    try:
+        TableSchema.from_config(written)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    return written

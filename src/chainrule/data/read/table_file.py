@@ -9,6 +9,7 @@ from pathlib import Path
 import polars
 
 from chainrule.data.read.levels import CHUNK_BYTES, Chunk
+from chainrule.data.read.memory import check_fits
 
 SUFFIXES = (".csv", ".tsv", ".tab", ".data", ".csv.gz", ".tsv.gz", ".data.gz", ".parquet")
 
@@ -88,6 +89,24 @@ class Table(ABC):
         cells.columns = list(self.names)
         return cells.with_columns(polars.selectors.float().fill_nan(None))
 
+    def whole(self, rows: int) -> list[polars.DataFrame]:
+        """All chunks, to be held in memory.
+
+        Raises:
+            ValueError: If the file can't be read, or does not fit into memory.
+        """
+        self.check_fits()
+        return list(self.chunks(rows))
+
+    def check_fits(self) -> None:
+        """Raise ``ValueError`` if its cells do not fit into memory."""
+        check_fits(self.path, "its cells", self.least_bytes)
+
+    @property
+    def least_bytes(self) -> int:
+        """The least number of bytes that its cells take in memory."""
+        return self.path.stat().st_size
+
     @property
     def is_large(self) -> bool:
         """True if the file is read a chunk at a time."""
@@ -97,9 +116,3 @@ class Table(ABC):
     def rows_of_levels(self) -> int:
         """The number of rows that take about `CHUNK_BYTES` as float64."""
         return max(1, CHUNK_BYTES // (8 * len(self.names)))
-
-
-def unreadable(path: Path, what: str, error: BaseException) -> ValueError:
-    """The error that says that polars can't read a file."""
-    reason = str(error).partition("\n")[0]
-    return ValueError(f"{path}: expected {what}, got one that cannot be read ({reason})")

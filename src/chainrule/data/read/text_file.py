@@ -12,11 +12,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, cast
 
+from chainrule.data.read.memory import check_fits
+
 HEAD = 4096
 """Bytes that tell a text from other files."""
 
 BLOCK = 2**20
 """Bytes that are checked at once."""
+
+CHECKED = 32 * BLOCK
+"""Bytes after which it is checked that what is unpacked fits into memory, where it is held three times."""
 
 BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -66,7 +71,9 @@ class TextFile:
             _check_head(path, head, self.encoding, named=encoding is not None)
             self._check_all()
         except (OSError, EOFError, zlib.error) as error:
-            raise ValueError(f"{path}: expected a file compressed by gzip, got a damaged one ({error})") from error
+            raise ValueError(
+                f"{path}: expected a file compressed by gzip, got a damaged one ({error}): copy or compress it again"
+            ) from error
 
     def _head(self) -> bytes:
         with self._open() as file:
@@ -103,7 +110,11 @@ class TextFile:
         """Raise ``ValueError`` at the first byte that is no text, with its line."""
         decoder = codecs.getincrementaldecoder(self._reading)()
         lines, self.quotes, spaced, self.literal_quotes = 1, 0, False, False
+        size, compressed = 0, self.path.suffix.lower() == ".gz"
         for block, last in _blocks(self._open()):
+            size += len(block)
+            if compressed and size % CHECKED == 0:
+                check_fits(self.path, "its unpacked text", 3 * size)
             try:
                 text = decoder.decode(block, last)
             except UnicodeDecodeError as error:

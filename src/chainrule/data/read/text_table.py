@@ -12,13 +12,12 @@ import polars
 from chainrule.data.read.delimiter import SPACE
 from chainrule.data.read.layout import FileChoices, Layout, find_layout
 from chainrule.data.read.rows_of_text import beyond_names, empty_lines, locate, rewritten
-from chainrule.data.read.table_file import Table, unreadable
+from chainrule.data.read.table_file import Table
 from chainrule.data.read.text_file import UTF8, TextFile
+from chainrule.foreign import UndecodableError, each_decoded
 
 INDEX_ROWS = 100_000
 """Rows that are read at once to see whether a column numbers them."""
-
-READ_ERRORS = (polars.exceptions.PolarsError, polars.exceptions.PanicException, OSError)
 
 
 class TextTable(Table):
@@ -51,25 +50,28 @@ class TextTable(Table):
             return
         first = given = 0
         try:
-            for chunk in self._collected(self._scan(), rows):
+            for chunk in self._collected(rows, 0):
                 cells = self._cells(chunk, first)
                 yield cells
                 first, given = first + len(chunk), given + len(cells)
             return
-        except READ_ERRORS as error:
+        except UndecodableError:
             if self._rewritten is not None:
-                raise unreadable(self.path, "a table", error) from error
+                raise
         self._rewritten = rewritten(self.text, self.layout)  # says what is wrong, if Python can't read the rows either
-        try:
-            for chunk in self._collected(self._scan().slice(given), rows):
-                yield self._kept(chunk)
-        except READ_ERRORS as error:
-            raise unreadable(self.path, "a table", error) from error
+        for chunk in self._collected(rows, given):
+            yield self._kept(chunk)
 
-    def _collected(self, scan: polars.LazyFrame, rows: int) -> Iterator[polars.DataFrame]:
-        if self.is_large:
-            return scan.collect_batches(chunk_size=rows)
-        return iter([scan.collect()])  # streams start slowly
+    def _collected(self, rows: int, first: int) -> Iterator[polars.DataFrame]:
+        """The rows from row ``first`` on, as polars reads them."""
+
+        def read() -> Iterator[polars.DataFrame]:
+            scan = self._scan().slice(first) if first else self._scan()
+            return (
+                scan.collect_batches(chunk_size=rows) if self.is_large else iter([scan.collect()])
+            )  # streams start slowly
+
+        return each_decoded(self.path, "a table", read)
 
     @property
     def _as_lines(self) -> bool:
