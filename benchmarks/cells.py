@@ -28,7 +28,8 @@ import chainrule
 from chainrule.abilities import components_of
 from chainrule.data.schema import TableSchema
 from chainrule.model import AutoregressiveModel
-from chainrule.runs import open_run
+from chainrule.runs import machine, open_run
+from chainrule.runs.folder import versions
 from chainrule.tasks.explain import explain
 from chainrule.tasks.score import surprisals
 
@@ -102,6 +103,7 @@ def measured(name: str, seed: int, how: str, folder: Path, minutes: float | None
     }
     about = {"rows": len(y), "columns": y.shape[1], "milliseconds": milliseconds, "model": type(model).__name__}
     about |= {} if minutes is None else {"minutes": minutes}
+    about |= {"machine": machine() | {"threads": 1}, "versions": versions()}
     if wrong is not None:
         return about | {score: float((own.argmax(1) == wrong).double().mean()) for score, own in scores.items()}
     firsts = {
