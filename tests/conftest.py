@@ -1,7 +1,9 @@
 """Data and runs that tests of several files use."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +18,17 @@ def commands_compute_on_the_cpu() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("chainrule.devices.BEST", ("cpu",))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signals_are_not_ignored() -> Iterator[None]:
+    """As a shell in the background, or nohup, would have them; tests send signals, also to commands that they start."""
+    handlers: dict[int, Any] = {signal.SIGINT: signal.default_int_handler}
+    handlers |= {getattr(signal, name): signal.SIG_DFL for name in ("SIGHUP", "SIGTERM") if hasattr(signal, name)}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

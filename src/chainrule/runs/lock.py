@@ -25,7 +25,7 @@ _held: set[Path] = set()
 def locked(folder: Path) -> Iterator[None]:
     """Keep other processes from writing into a run folder; what killed ones left half-written in it is removed.
 
-    The folder is made if it is missing, and removed again if nothing was written into it. The system gives a lock up
+    The folder and those above it are made if missing, and removed again if nothing was written into them. The system gives a lock up
     when its process ends, however it ends: there are no stale ones.
 
     Raises:
@@ -36,6 +36,7 @@ def locked(folder: Path) -> Iterator[None]:
     if where in _held or fcntl is None:
         yield
         return
+    missing = [each for each in (where, *where.parents) if not each.exists()]
     where.mkdir(parents=True, exist_ok=True)
     descriptor = _take(where / LOCK, folder)
     _held.add(where)
@@ -46,8 +47,9 @@ def locked(folder: Path) -> Iterator[None]:
         _held.remove(where)
         (where / LOCK).unlink(missing_ok=True)
         os.close(descriptor)
-        with contextlib.suppress(OSError):
-            where.rmdir()  # only an empty folder can be
+        with contextlib.suppress(OSError):  # only an empty folder can be removed
+            for each in missing or [where]:
+                each.rmdir()
 
 
 def _take(path: Path, folder: Path) -> int:
