@@ -237,13 +237,10 @@ class AutoregressiveModel(Model):
         rest = prefix.new_zeros(prefix.shape[0], self.num_variables - t)
         x = self.order.unflatten(torch.cat([prefix, rest], dim=1))
         position = int(self.order.permutation[t])
-        return self.at(self(x, context), position), (prefix, context)
+        return self._variable(self(x, context), position), (prefix, context)
 
-    def at(self, distribution: Distribution, index: int) -> Distribution:
-        """One variable's part ``(B,)`` of what `forward` returns; a model that wraps its conditionals unwraps them.
-
-        ``index`` counts the variables of the flattened event.
-        """
+    def _variable(self, distribution: Distribution, index: int) -> Distribution:
+        """One variable's part ``(B,)`` of what `forward` returns; a model that wraps its conditionals unwraps them."""
         return self.conditional.at(distribution, index)
 
     @final
@@ -265,6 +262,14 @@ class AutoregressiveModel(Model):
     def loss(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """The loss of each example, ``(B,)``: -log p(x), or an unbiased estimate of its mean over orders or masks."""
         return -self.log_prob(x, context)
+
+
+def one_variable(model: AutoregressiveModel, distribution: Distribution, index: int) -> Distribution:
+    """One variable's part, of batch shape ``(B,)``, of the conditionals that ``model`` returned.
+
+    ``index`` counts the variables of the flattened event, or of a sequence.
+    """
+    return model._variable(distribution, index)
 
 
 class CountedModel(AutoregressiveModel):

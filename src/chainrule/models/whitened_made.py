@@ -115,10 +115,10 @@ class WhitenedMADE(MADE):
         curve = self.whitening(x)
         return InUnits(super().forward(curve.z(x), context), curve)
 
-    def at(self, distribution: Distribution, index: int) -> Distribution:
+    def _variable(self, distribution: Distribution, index: int) -> Distribution:
         assert isinstance(distribution, InUnits)
         assert isinstance(distribution.units, Curve)
-        inner = super().at(distribution.base, index)
+        inner = super()._variable(distribution.base, index)
         if not self.real[index]:
             return inner
         return InUnits(inner, self.whitening.curve(distribution.units.shift[:, index], index))

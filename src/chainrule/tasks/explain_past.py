@@ -30,7 +30,7 @@ from chainrule.abilities import components_of
 from chainrule.batch import Batch
 from chainrule.conditionals import Conditional
 from chainrule.conditionals.wrapped import present
-from chainrule.model import AutoregressiveModel
+from chainrule.model import AutoregressiveModel, one_variable
 from chainrule.sequence import SequenceModel
 from chainrule.tasks.batches import rows_of_batch
 from chainrule.tasks.sample import drawing
@@ -120,7 +120,8 @@ def explain_stream(model: SequenceModel, batches: Iterable[Batch], chosen: Tenso
                 here = places[chosen[(chosen >= first) & (chosen < first + len(places))] - first]
                 one = x.new_zeros(1, 1)
                 parts += [
-                    explained(model.conditional, [model.at(distribution, i)], one, x[:, i]) for i in here.tolist()
+                    explained(model.conditional, [one_variable(model, distribution, i)], one, x[:, i])
+                    for i in here.tolist()
                 ]
                 first, previous = first + len(places), x[:, -1]
     if len(parts) < len(chosen):
@@ -136,7 +137,7 @@ def _explained(model: AutoregressiveModel, x: Tensor, context: Tensor | None) ->
     flat = x.flatten(1)
     columns = []
     for index in range(flat.shape[1]):
-        own = [component.at(part, index) for component, part in zip(components, distributions, strict=True)]
+        own = [one_variable(component, part, index) for component, part in zip(components, distributions, strict=True)]
         columns.append(explained(model.conditional.of(index).family, own, weights[..., index], flat[:, index]))
     return joined(columns, lambda parts: torch.stack(parts, dim=1))
 
