@@ -25,8 +25,8 @@ _held: set[Path] = set()
 def locked(folder: Path) -> Iterator[None]:
     """Keep other processes from writing into a run folder; what killed ones left half-written in it is removed.
 
-    The folder and those above it are made if missing, and removed again if nothing was written into them. The system gives a lock up
-    when its process ends, however it ends: there are no stale ones.
+    The folder and those above it are made if missing, and removed again if nothing was written into them. The system
+    gives a lock up when its process ends, however it ends: there are no stale ones.
 
     Raises:
         ValueError: If another process is writing into it.
