@@ -69,7 +69,7 @@ def ended_by_signals(interrupt: type[BaseException] = KeyboardInterrupt) -> Iter
 
 
 def failure_in_words(error: BaseException) -> str | None:
-    """What happened and what to do, if ``error`` is a lack of memory or a lost process; None for other errors.
+    """A sentence about a lack of memory or a lost process, and the way out; None for other errors.
 
     >>> failure_in_words(MemoryError())
     'out of memory: expected less to be read or computed at once; try a smaller --batch-size, model or file'

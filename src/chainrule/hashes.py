@@ -29,7 +29,7 @@ def sha256_of(path: Path, size: int | None = None) -> str:
 
 
 def fingerprint(path: Path, without: Path | None = None) -> dict[str, Any]:
-    """What tells the content of a file or a folder from any other: its bytes, its files, and a SHA-256.
+    """The fingerprint of the content of a file or a folder: its bytes, its files, and a SHA-256.
 
     All bytes of a file count. So do the names and all bytes of a folder's files, up to `WHOLE` bytes. Of a larger
     folder the names, sizes and times of all files count, and the beginnings of some. Hidden files don't count.

@@ -31,7 +31,7 @@ REMEDIES = {
     errno.EROFS: ": choose another --out",
     errno.EACCES: ": change its permissions, or name another file",
 }
-"""What to do about an error of the system."""
+"""Advice on errors of the system, by their numbers."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -165,7 +165,7 @@ def _coloured(options: Options, parts: tuple[str, ...]) -> bool:
 
 
 def _calibration(run: OpenRun, model: AutoregressiveModel, options: Options) -> Calibration:
-    """What the scores compare with: a split of the run's own data, or the user's own examples."""
+    """The calibration of the scores: by a split of the run's own data, or by the user's own examples."""
     file, split = options["calibrate"], options["calibration"]
     if file is None:
         calibration, where = run.calibration(split), f"the run's {split} examples"

@@ -215,7 +215,7 @@ class ChainRuleDensity(DensityMixin, BaseEstimator):  # type: ignore[misc]
         return scores - float(np.log(self.scale_).sum())
 
     def explain(self, X: Any) -> Floats:
-        """How unusual each cell is given all others of its row: tail probabilities ``(n_samples, n_features)``.
+        """Tail probabilities of each cell given all others of its row, ``(n_samples, n_features)``: low if unusual.
 
         See `chainrule.tasks.explain`. A cell is NaN where it is empty and training had no gaps there, and where its
         column has no model, such as an identifier.

@@ -25,8 +25,8 @@ QUANTILES = 500
 class ChainRuleDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     """Detects outliers by their density; its methods mean the same as those of scikit-learn's outlier detectors.
 
-    By default the scores are those of `chainrule.estimators.robust`: two simple densities that outliers among the
-    training rows do not spoil. No labels are needed, and none are used.
+    By default the scores are those of `chainrule.estimators.robust`: kernels and tails that outliers among the training
+    rows do not spoil, and no network. No labels are needed, and none are used.
 
     The threshold is a quantile of the scores of *held-out* rows: each of some folds of the training rows is scored by
     a fit to the others. So a share ``contamination`` of new rows like those of training is found to be outliers. A row
@@ -129,7 +129,7 @@ class ChainRuleDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         return self._schema.encode(frame, NAME, gaps=True, unseen=True).astype(np.float64)
 
     def _scorer_of(self, seed: int) -> Any:
-        """What scores rows, before it is fitted."""
+        """The estimator that scores rows, before it is fitted."""
         if self.density is not None:
             return clone(self.density)
         columns = [] if self._schema is None else self._schema.used
@@ -174,7 +174,7 @@ class _Coded:
 
 
 def _keys(rows: Any) -> list[Any]:
-    """What rows of an array or a frame are known by."""
+    """Keys by which rows of an array or a frame are found again."""
     return rows.rows() if isinstance(rows, polars.DataFrame) else [row.tobytes() for row in rows]
 
 

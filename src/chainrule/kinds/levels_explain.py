@@ -16,7 +16,7 @@ from chainrule.tasks.evaluate import log_prob
 from chainrule.tasks.explain_past import explain_past
 
 FEW = 16
-"""Of at most so many levels the likeliest are given as expected, else the median and an interval."""
+"""The most levels of which the likeliest are given as expected; of more, the median and an interval."""
 
 
 def explain_examples(

@@ -40,10 +40,8 @@ def surprisal_map(examples: ArrayLike | Tensor, nats: ArrayLike | Tensor, path: 
     values, surprisals = numbers(examples), numbers(nats)
     if surprisals.shape != values.shape or values.ndim != 4:
         raise ValueError(f"nats expects the shape of examples, images {values.shape}, got {surprisals.shape}")
-    left, heat = tiles("examples", values, levels), surprisals.sum(1)
-    columns = columns_of(len(left))
-    caption = f"surprisal, black 0, white {heat.max():.2f} nats"
-    plot_panels([Panel(left, columns, "examples"), Panel(_coloured(heat), columns, caption)], path)
+    heat = surprisals.sum(1)
+    _plot_beside(values, levels, heat, f"surprisal, black 0, white {heat.max():.2f} nats", path)
 
 
 def tail_map(examples: ArrayLike | Tensor, tails: ArrayLike | Tensor, path: str | Path, *, levels: int = 2) -> None:
@@ -63,8 +61,13 @@ def tail_map(examples: ArrayLike | Tensor, tails: ArrayLike | Tensor, path: str 
     if least.shape != values.shape or values.ndim != 4:
         raise ValueError(f"tails expects the shape of examples, images {values.shape}, got {least.shape}")
     heat = -np.log10(np.clip(least.min(1), LEAST, 1.0))
-    left, columns = tiles("examples", values, levels), columns_of(len(values))
-    caption = f"tail, black 1, white {10 ** -max(heat.max(), 0.0):.1g}"
+    _plot_beside(values, levels, heat, f"tail, black 1, white {10 ** -max(heat.max(), 0.0):.1g}", path)
+
+
+def _plot_beside(values: Numbers, levels: int, heat: Numbers, caption: str, path: Path) -> None:
+    """Plot images ``(N, channels, height, width)`` and, beside them, a heat ``(N, height, width)`` of their pixels."""
+    left = tiles("examples", values, levels)
+    columns = columns_of(len(left))
     plot_panels([Panel(left, columns, "examples"), Panel(_coloured(heat), columns, caption)], path)
 
 
