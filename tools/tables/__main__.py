@@ -59,6 +59,7 @@ TABLES = {
     "imputation": sampled.imputation,
     "strange": anomalies.strange,
     "alarms": anomalies.alarms,
+    "planted": anomalies.planted,
     "drift": anomalies.drift,
     "cells": anomalies.cells,
     "attacks": anomalies.attacks,

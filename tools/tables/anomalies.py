@@ -64,6 +64,18 @@ def alarms(results: list[dict[str, Any]]) -> str:
     return table(header, rows)
 
 
+def planted(results: list[dict[str, Any]]) -> str:
+    """How many of the rows that were named are ordinary, and how many planted rows were found."""
+    (report,) = [result for result in results if result.get("benchmark") == "alarms"]
+    rows = []
+    for name, by_seed in report["sets"].items():
+        found = [own["planted"] for own in by_seed.values() if "planted" in own]
+        if found:
+            means = [fmean(one[key] for one in found) for key in ("named", "ordinary", "found")]
+            rows.append([name, str(len(found)), f"{means[0]:.1f}", f"{means[1]:.1%}", f"{means[2]:.1%}"])
+    return table(["set", "splits", "rows named", "ordinary ones among them", "planted rows found"], rows)
+
+
 def drift(results: list[dict[str, Any]]) -> str:
     """False alarms of drift on clean pairs of each table, and the shifted columns that are found and named."""
     (report,) = [result for result in results if result.get("benchmark") == "drift"]
