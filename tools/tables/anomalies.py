@@ -99,6 +99,7 @@ CELLS = {
     "tail": "by tail",
     "nll less median": "-log p less median",
     "nll": "-log p",
+    "forests": "random forests",
 }
 
 
