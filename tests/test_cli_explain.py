@@ -37,7 +37,7 @@ def table(path: Path, changes: dict[tuple[int, str], object], rows: int = ROWS) 
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("explain")
     data = table(folder / "people.csv", {}, FITTED)
-    fast = ["--max-epochs", "6", "--members", "2", "--learning-rate", "0.01"]
+    fast = ["--model", "MADE", "--max-epochs", "6", "--members", "2", "--learning-rate", "0.01"]
     assert main(["fit", str(data), *fast, "--out", str(folder / "run")]) == 0
     return folder / "run"
 
