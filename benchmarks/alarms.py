@@ -38,7 +38,7 @@ SEEDS = 5
 HELD_OUT = 0.3
 
 PLANTED, AMONG = 50, 9950
-PLANTED_SETS = ("Magic", "Adult")
+PLANTED_SETS = ("Magic", "Adult", "credit defaults", "campaign")
 
 Lines = list[str]
 
@@ -93,6 +93,8 @@ def spoken() -> Lines:
 SETS = {
     "Magic": AlarmSet("table", lambda: csv_rows("mixed/magic.csv")),
     "Adult": AlarmSet("table", lambda: csv_rows("mixed/adult.train.csv")),
+    "credit defaults": AlarmSet("table", lambda: csv_rows("mixed/default.csv")),
+    "campaign": AlarmSet("table", lambda: normal_rows("5_campaign")),
     "breast cancer": AlarmSet("table", breast_cancer),
     "Cardiotocography": AlarmSet("table", lambda: normal_rows("7_Cardiotocography")),
     "Pima": AlarmSet("table", lambda: normal_rows("29_Pima")),
@@ -143,7 +145,7 @@ def uniform(items: polars.DataFrame, generator: np.random.RandomState) -> polars
 
 def planted(options: argparse.Namespace, name: str, seed: int) -> dict[str, Any]:
     """Of the rows that are named, the share that is ordinary; and the share of the planted rows that are named."""
-    items, folder = SETS[name].items(), options.work / name / f"planted-{seed}"
+    items, folder = SETS[name].items(), options.work / name.replace(" ", "-") / f"planted-{seed}"
     order = np.random.RandomState(seed).permutation(len(items))
     data = written(items, order[AMONG:], folder / "fit")
     run, out = folder / "run", folder / "scores.parquet"
