@@ -36,5 +36,17 @@ class ImageKind(LevelsKind):
             half=multiplies_in_half(device),
         )
 
+    def reading(self, settings: Mapping[str, Any], *, named: bool) -> dict[str, Any]:
+        own = super().reading(settings, named=named)
+        if named:
+            return own
+        fit, size = self.format.fit, self.format.size
+        return own | {
+            "size": size and "x".join(map(str, size)),
+            "crop": None if fit in ("same", "pad") else fit,
+            "pad": fit == "pad" or None,
+            **{name: settings.get(name) for name in ("background", "grey")},
+        }
+
     def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
-        return images.read_all(path, model.event_shape, self.format.levels)
+        return images.read_all(path, model.event_shape, self.format)
