@@ -26,8 +26,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import scipy  # whose parts are imported when they are first used
 import torch
-from scipy import stats
 from torch import Tensor
 
 LEAST = 20
@@ -79,9 +79,9 @@ class Tail:
         excess = values[count] - values[:count]
         if not excess[0] > 0:
             return None
-        shape, _, _ = stats.genpareto.fit(excess, floc=0)
+        shape, _, _ = scipy.stats.genpareto.fit(excess, floc=0)
         shape = max(0.0, (count * shape + PRIOR * 0.5) / (count + PRIOR))
-        _, _, scale = stats.genpareto.fit(excess, f0=shape, floc=0)
+        _, _, scale = scipy.stats.genpareto.fit(excess, f0=shape, floc=0)
         share = math.log((count + 1) / (len(log_probs) + 1))
         return cls(float(values[count]), float(values[0]), float(shape), float(scale), count, share)
 
@@ -103,7 +103,7 @@ class Tail:
         return self.start - self.scale * units
 
     def _log_sf(self, excess: np.ndarray | float) -> np.ndarray:
-        return np.asarray(stats.genpareto.logsf(excess, self.shape, scale=self.scale))
+        return np.asarray(scipy.stats.genpareto.logsf(excess, self.shape, scale=self.scale))
 
     def __str__(self) -> str:
         return f"a generalised Pareto tail (shape {self.shape:.2f}) of the least probable {self.examples}"
@@ -222,7 +222,7 @@ def discoveries(pvalues: Tensor, rate: float) -> Tensor:
     check_rate("fdr", rate)
     if len(pvalues) == 0:
         return torch.zeros(0, dtype=torch.bool)
-    return torch.from_numpy(stats.false_discovery_control(pvalues.double().numpy()) <= rate)
+    return torch.from_numpy(scipy.stats.false_discovery_control(pvalues.double().numpy()) <= rate)
 
 
 def check_rate(name: str, rate: float) -> None:
