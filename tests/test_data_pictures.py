@@ -7,11 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from chainrule.conditionals import Bernoulli
 from chainrule.data import load
 from chainrule.data.formats import ImageFormat
 from chainrule.kinds import kind_of
+from chainrule.kinds.observed import observed_variables
+from chainrule.models import FVSBN
 
 RANDOM = np.random.RandomState(0)
 GREY = RANDOM.randint(0, 256, (12, 6, 4)).astype(np.uint8)
@@ -191,3 +195,59 @@ def test_what_a_run_is_shown_is_made_to_fit_as_its_data_were(tmp_path: Path) -> 
     assert again.format.fit == "pad"
     with pytest.raises(ValueError, match=r"image\.fit expects same, centre"):
         ImageFormat.from_config(data.format.config | {"fit": "squeeze"})
+
+
+class TestWriting:
+    x = torch.from_numpy(COLOUR[:3]).movedim(-1, 1).float()
+
+    def test_a_folder_gets_a_file_for_each_image_which_reads_back(self, tmp_path: Path) -> None:
+        kind = kind_of(load(folder_of(tmp_path / "in", COLOUR)))
+        kind.check_out(tmp_path / "out")
+        assert kind.write(self.x, tmp_path / "out") == "3 images"
+        assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["1.png", "2.png", "3.png"]
+        assert same(all_of(load(tmp_path / "out")), self.x.numpy())
+        for wrong in (tmp_path / "in" / "000.png" / "x", tmp_path / "none" / "out"):
+            with pytest.raises(ValueError, match="or a folder, got"):
+                kind.check_out(wrong)
+
+    @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".bmp", ".webp"])
+    def test_one_image_is_written_as_it_is(self, tmp_path: Path, suffix: str) -> None:
+        kind = kind_of(load(folder_of(tmp_path / "in", COLOUR)))
+        kind.check_out(tmp_path / f"x{suffix}")
+        kind.write(self.x[:1], tmp_path / f"x{suffix}")
+        with Image.open(tmp_path / f"x{suffix}") as image:
+            assert image.size == (4, 6)
+
+    def test_a_file_of_one_image_does_not_hold_several(self, tmp_path: Path) -> None:
+        kind = kind_of(load(folder_of(tmp_path / "in", COLOUR)))
+        with pytest.raises(ValueError, match=r"a folder, or a file ending in \.png, .* for 3 images, got .*x\.jpg"):
+            kind.write(self.x, tmp_path / "x.jpg")
+
+    def test_sixteen_bits_are_kept(self, tmp_path: Path) -> None:
+        deep = RANDOM.randint(0, 65536, (5, 1, 6, 4)).astype(np.uint16)
+        data = load(folder_of(tmp_path / "in", deep[:, 0]), levels=65536)
+        kind_of(data).write(torch.from_numpy(deep.astype(np.float32)), tmp_path / "out")
+        assert same(all_of(load(tmp_path / "out", levels=65536)), deep)
+
+
+@pytest.mark.parametrize(
+    ("words", "known"),
+    [
+        ("left-half", (slice(None), slice(0, 2))),
+        ("right-half", (slice(None), slice(2, 4))),
+        ("top-half", (slice(0, 3), slice(None))),
+        ("bottom-half", (slice(3, 6), slice(None))),
+        ("1,2,3,6", (slice(2, 6), slice(1, 3))),
+    ],
+)
+def test_parts_of_an_image_are_known(words: str, known: tuple[slice, slice]) -> None:
+    model = FVSBN(event_shape=(3, 6, 4), conditional=Bernoulli())
+    expected = torch.zeros(3, 6, 4, dtype=torch.bool)
+    expected[(slice(None), *known)] = True
+    assert torch.equal(observed_variables(words, model), expected)
+
+
+@pytest.mark.parametrize("words", ["3,2,1,6", "0,0,5,6", "0,0,a,6", "0,0,0,6", "left"])
+def test_no_part_of_an_image(words: str) -> None:
+    with pytest.raises(ValueError, match="--observe expects"):
+        observed_variables(words, FVSBN(event_shape=(3, 6, 4), conditional=Bernoulli()))

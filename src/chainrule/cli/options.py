@@ -15,7 +15,10 @@ from chainrule.words import suggestion
 SCORES = ("nll", "pvalue", "typicality", "ratio", "complexity")
 """The scores of `chainrule.tasks.anomaly`, which imports torch."""
 
-OBSERVE = "top-half, bottom-half, first-half, a fraction such as 0.25, or a file of a mask"
+OBSERVE = (
+    "top-half, bottom-half, left-half, right-half, first-half, a fraction such as 0.25, a box of pixels x0,y0,x1,y1, "
+    "or a file of a mask"
+)
 PICTURE = "a .png, .pdf or .svg file"
 
 OPTIONS: dict[str, dict[str, Any]] = {
