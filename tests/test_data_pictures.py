@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from command_line import refused
 from PIL import Image
 
+from chainrule.cli import main
 from chainrule.conditionals import Bernoulli
 from chainrule.data import load
 from chainrule.data.formats import ImageFormat
@@ -251,3 +253,20 @@ def test_parts_of_an_image_are_known(words: str, known: tuple[slice, slice]) -> 
 def test_no_part_of_an_image(words: str) -> None:
     with pytest.raises(ValueError, match="--observe expects"):
         observed_variables(words, FVSBN(event_shape=(3, 6, 4), conditional=Bernoulli()))
+
+
+def test_a_class_has_the_name_of_its_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, low in {"cat": 0, "dog": 128}.items():
+        folder_of(tmp_path / "pets" / name, RANDOM.randint(low, low + 128, (20, 3, 3)).astype(np.uint8))
+    data, run = str(tmp_path / "pets"), str(tmp_path / "run")
+    model = ["--model", "MADE", "--model.hidden_sizes", "[8]", "--model.num_classes", "2", "--levels", "2"]
+    assert main(["fit", data, *model, "--max-epochs", "40", "--learning-rate", "0.05", "--out", run]) == 0
+    assert main(["sample", run, "--class", "dog", "-n", "20", "--out", str(tmp_path / "dogs.npy")]) == 0
+    assert np.load(tmp_path / "dogs.npy").mean() > 0.6
+    assert main(["sample", run, "--class", "0", "-n", "20", "--out", str(tmp_path / "cats.npy")]) == 0
+    assert np.load(tmp_path / "cats.npy").mean() < 0.4
+    message = refused(capsys, "sample", run, "--class", "dig", "--out", str(tmp_path / "x.png"))
+    assert "--class expects one of cat, dog, or a number from 0 to 1, got 'dig', did you mean dog?" in message
+    assert (
+        main(["score", run, data, "--out", str(tmp_path / "scores.csv")]) == 0
+    )  # each image has the class of its folder
