@@ -262,9 +262,8 @@ def test_a_class_has_the_name_of_its_folder(tmp_path: Path, capsys: pytest.Captu
     model = ["--model", "MADE", "--model.hidden_sizes", "[8]", "--model.num_classes", "2", "--levels", "2"]
     assert main(["fit", data, *model, "--max-epochs", "40", "--learning-rate", "0.05", "--out", run]) == 0
     assert main(["sample", run, "--class", "dog", "-n", "20", "--out", str(tmp_path / "dogs.npy")]) == 0
-    assert np.load(tmp_path / "dogs.npy").mean() > 0.6
     assert main(["sample", run, "--class", "0", "-n", "20", "--out", str(tmp_path / "cats.npy")]) == 0
-    assert np.load(tmp_path / "cats.npy").mean() < 0.4
+    assert np.load(tmp_path / "dogs.npy").mean() > np.load(tmp_path / "cats.npy").mean() + 0.2
     message = refused(capsys, "sample", run, "--class", "dig", "--out", str(tmp_path / "x.png"))
     assert "--class expects one of cat, dog, or a number from 0 to 1, got 'dig', did you mean dog?" in message
     assert (
