@@ -264,8 +264,8 @@ def test_a_class_has_the_name_of_its_folder(tmp_path: Path, capsys: pytest.Captu
     assert main(["sample", run, "--class", "dog", "-n", "20", "--out", str(tmp_path / "dogs.npy")]) == 0
     assert main(["sample", run, "--class", "0", "-n", "20", "--out", str(tmp_path / "cats.npy")]) == 0
     assert np.load(tmp_path / "dogs.npy").mean() > np.load(tmp_path / "cats.npy").mean() + 0.2
+    capsys.readouterr()
     message = refused(capsys, "sample", run, "--class", "dig", "--out", str(tmp_path / "x.png"))
     assert "--class expects one of cat, dog, or a number from 0 to 1, got 'dig', did you mean dog?" in message
-    assert (
-        main(["score", run, data, "--out", str(tmp_path / "scores.csv")]) == 0
-    )  # each image has the class of its folder
+    # each image has the class of its folder
+    assert main(["score", run, data, "--out", str(tmp_path / "scores.csv")]) == 0
