@@ -15,7 +15,10 @@ from chainrule.words import suggestion
 SCORES = ("nll", "pvalue", "typicality", "ratio", "complexity")
 """The scores of `chainrule.tasks.anomaly`, which imports torch."""
 
-OBSERVE = "top-half, bottom-half, first-half, a fraction such as 0.25, or a file of a mask"
+OBSERVE = (
+    "top-half, bottom-half, left-half, right-half, first-half, a fraction such as 0.25, a box of pixels x0,y0,x1,y1, "
+    "or a file of a mask"
+)
 PICTURE = "a .png, .pdf or .svg file"
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -32,7 +35,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "action": "store_true",
         "help": "in a .csv, put a ' before text that a spreadsheet would run as a formula, such as =HYPERLINK(...)",
     },
-    "--class": {"type": int, "dest": "label", "help": "the class to condition on, for a model with num_classes"},
+    "--class": {"dest": "label", "help": "the class to condition on, its name or number, for a model with num_classes"},
     "-n": {"type": int, "help": "how many examples (default all)"},
     "--seed": {"type": int, "default": 0, "help": "the same seed gives the same values (default 0)"},
     "--temperature": {"type": float, "default": 1.0, "help": "below 1 sharpens the conditionals (default 1)"},

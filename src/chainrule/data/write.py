@@ -18,6 +18,7 @@ from chainrule.atomic import write_atomically
 
 if TYPE_CHECKING:
     import polars
+    from PIL import Image
 
 ARRAYS = (".npz", ".npy", ".csv")
 """The files that `write_array` writes."""
@@ -25,6 +26,9 @@ ARRAYS = (".npz", ".npy", ".csv")
 FRAMES = (".csv", ".parquet")
 """The files that `write_frame` writes."""
 
+
+SINGLE = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".tif": "tiff", ".bmp": "bmp", ".webp": "webp"}
+"""The files of single images, and Pillow's names of their formats."""
 
 FORMULA, NUMBER = r"^[=+\-@\t\r]", r"^[+-]\s*\p{Sc}?\s*\d[\d.,:'\s]*([eE][+-]?\d+)?\s*[%\p{Sc}]?$"
 """Cells that a spreadsheet may run as a formula, but for those that are numbers."""
@@ -115,18 +119,24 @@ def _without_formulas(frame: polars.DataFrame) -> polars.DataFrame:
 
 
 def write_images(x: Tensor, files: Iterable[Path], levels: int) -> None:
-    """Write images ``(N, channels, height, width)`` as a ``.png`` each, which reads back as the same levels.
+    """Write images ``(N, channels, height, width)`` as a file each; a ``.png`` reads back as the same levels.
 
     Black is level 0 and white the highest level.
     """
-    from PIL import Image
-
-    for image, file in zip(x.double(), files, strict=False):
-        spread = (image * 255 / (levels - 1)).round()
-        low, high = (image * 256 / levels).ceil(), ((image + 1) * 256 / levels).ceil() - 1
-        pixels = torch.minimum(torch.maximum(spread, low), high).numpy().astype(np.uint8)
-        picture = Image.fromarray(pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, -1))
+    for image, file in zip(x, files, strict=False):
         file.parent.mkdir(parents=True, exist_ok=True)
         buffer = io.BytesIO()
-        picture.save(buffer, format="png")
+        picture_of(image, levels).save(buffer, format=SINGLE[file.suffix.lower()])
         write_atomically(file, buffer.getvalue())
+
+
+def picture_of(image: Tensor, levels: int) -> Image.Image:
+    """An image of levels ``(channels, height, width)`` as Pillow has it: of 8 bits, or grey of 16 for more levels."""
+    from PIL import Image
+
+    most = 256 if levels <= 256 else 65536
+    image = image.double()
+    spread = (image * (most - 1) / (levels - 1)).round()
+    low, high = (image * most / levels).ceil(), ((image + 1) * most / levels).ceil() - 1
+    pixels = torch.minimum(torch.maximum(spread, low), high).numpy().astype(np.uint8 if most == 256 else np.uint16)
+    return Image.fromarray(pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, -1))
