@@ -97,12 +97,14 @@ def _estimate(column: Column, point: str) -> Callable[[Tensor, Tensor], Tensor]:
 def _with_points(schema: TableSchema, frame: polars.DataFrame, points: Tensor, request: Completing) -> polars.DataFrame:
     """``frame`` with estimates ``(N, n)``; those of integers become decimals if one, such as a mean, is none."""
     columns, means = list(schema.columns), request.uniform and request.point in (None, "mean")
+    text, decimals = schema.is_text(frame), []
     for column, values in zip(schema.used, points.T, strict=True):
         if column.kind == "integer" and (means or bool((values != values.round()).any())):
-            dtype = "String" if schema.is_text(frame) else "Float64"
-            decimals = replace(column.codec, decimals=None, dtype=dtype)  # type: ignore[call-arg]
-            columns[columns.index(column)] = replace(column, codec=decimals)
-    return replace(schema, columns=tuple(columns)).fill(frame, points.float().numpy())
+            decimals.append(column.name)
+            codec = replace(column.codec, decimals=None, dtype="String" if text else "Float64")  # type: ignore[call-arg]
+            columns[columns.index(column)] = replace(column, codec=codec)
+    filled = replace(schema, columns=tuple(columns)).fill(frame, points.float().numpy())
+    return filled if text else filled.with_columns(polars.col(decimals).cast(polars.Float64))
 
 
 def _of_ranges(

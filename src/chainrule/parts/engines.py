@@ -8,7 +8,9 @@ import logging
 import os
 import pickle
 import signal
+import sys
 import threading
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -71,19 +73,21 @@ class RayEngine(Engine):
 
     @property
     def words(self) -> str:
-        return "Ray" if self.address is None else f"Ray at {self.address}"
+        return "Ray, which takes a while to start" if self.address is None else f"Ray at {self.address}"
 
     def records(self, job: Job, parts: Sequence[Part]) -> Iterator[dict[str, Any]]:
         ray = _ray()
         with _cluster(ray, self.address, self.workers) as workers:
             rows = [{"work": pickle.dumps((job, part))} for part in parts]
-            made = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
-                _Worker,
-                compute=ray.data.ActorPoolStrategy(size=min(workers, len(parts)), max_tasks_in_flight_per_actor=2),
-                num_cpus=1,
-                max_restarts=-1,
-                max_task_retries=RETRIES,
-            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # restarts and retries have no other names yet
+                made = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
+                    _Worker,
+                    compute=ray.data.ActorPoolStrategy(size=min(workers, len(parts)), max_tasks_in_flight_per_actor=2),
+                    num_cpus=1,
+                    max_restarts=-1,
+                    max_task_retries=RETRIES,
+                )
             try:
                 for row in made.iter_rows():
                     yield _checked(json.loads(row["record"]))
@@ -135,14 +139,15 @@ def _cluster(ray: ModuleType, address: str | None, workers: int | None) -> Itera
     before = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(log_to_driver=False, logging_level=logging.ERROR, **where)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except Exception as error:  # Ray raises bare exceptions where a process did not start in time
         raise ConnectionError(f"expected a Ray cluster, got none: {str(error).splitlines()[0]}") from error
     if in_main:
         signal.signal(signal.SIGTERM, before)  # Ray's own handler would end the process with status 15
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     ray.data.DataContext.get_current().enable_progress_bars = False
     try:
-        yield workers or max(1, int(ray.cluster_resources().get("CPU", 2)) - 1)
+        with contextlib.redirect_stdout(sys.stderr):  # Ray prints there that a worker was lost
+            yield workers or max(1, int(ray.cluster_resources().get("CPU", 2)) - 1)
     finally:
         ray.shutdown()
 
