@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -12,6 +13,11 @@ from typing import Any
 from chainrule.hashes import sha256_of
 from chainrule.parts.cut import Part
 from chainrule.parts.verbs import VERBS, Bench
+
+try:
+    import resource
+except ImportError:  # Windows counts in another way
+    resource = None  # type: ignore[assignment]
 
 
 def make(bench: Bench, part: Part) -> dict[str, Any]:
@@ -36,6 +42,15 @@ def make(bench: Bench, part: Part) -> dict[str, Any]:
         "bytes": out.stat().st_size,
         "sha256": sha256_of(out),
         "cpu_seconds": round(time.process_time() - started, 4),
+        "megabytes": _most_megabytes(),
         "worker": f"process {os.getpid()} on {platform.node()}",
         **found,
     }
+
+
+def _most_megabytes() -> int | None:
+    """The most memory that this process has held so far, if the system counts it."""
+    if resource is None:
+        return None
+    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(size / (2**20 if sys.platform == "darwin" else 2**10))  # macOS counts bytes

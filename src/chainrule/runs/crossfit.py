@@ -32,7 +32,7 @@ FOLDS = 5
 
 def folds_of(settings: Settings, dataset: Dataset) -> int:
     """The number of models that are fitted for p-values, beside the model itself."""
-    alone = settings.get("devices", 1) == 1
+    alone = settings.get("devices", 1) * settings.get("nodes", 1) == 1
     few = len(dataset.valid) < FEW and len(dataset.train) >= FOLDS
     return FOLDS if kind_of(dataset).cross_fits and few and alone else 0
 
