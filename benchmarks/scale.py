@@ -33,6 +33,11 @@ SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 PART, LARGER, SMALLER = 100_000, 500_000, 2_000
 """Rows of a part: by default; to see how memory grows; and to see what a part costs the driver."""
 
+ROWS, FEWER, WHOLE = "rows.parquet", "fewer.parquet", "whole.parquet"
+"""The table, its first rows, and the scores of all."""
+
+RAY = ("--engine", "ray", "--workers")
+
 JOBS = ((10**9, 1.0), (10**12, 24.0))
 """Rows, and the hours that they may take."""
 
@@ -51,15 +56,16 @@ class Command:
     """``chainrule score`` in a process of its own.
 
     Args:
-        work: The folder with the run and the data.
+        run: The run folder.
+        data: The table.
         out: Where it writes.
         flags: Its further flags.
     """
 
-    def __init__(self, work: Path, out: Path, *flags: str) -> None:
+    def __init__(self, run: Path, data: Path, out: Path, *flags: str) -> None:
         self.out, self.started = out, time.monotonic()
         self.first_seconds = self.driver = None
-        words = ["score", str(work / "run"), str(work / "rows.parquet"), "--out", str(out), *flags]
+        words = ["score", str(run), str(data), "--out", str(out), *flags]
         self.process = subprocess.Popen([sys.executable, "-m", "chainrule", *words], stderr=subprocess.PIPE, text=True)
 
     def records(self) -> list[dict[str, Any]]:
@@ -115,34 +121,49 @@ def _last_worker(command: Command) -> int:
     return int(found[1])
 
 
-def measure(work: Path, rows: int) -> dict[str, Any]:
-    """Score the table in every way; each must give the same scores."""
-    parts = rows // PART
-    plain = Command(work, work / "whole.parquet").wait()
-    whole = polars.read_parquet(work / "whole.parquet")
-    found = {"local, all at once": plain | {"rows_per_second": rows / plain["seconds"]}}
+class Measured:
+    """Scores of the table, made in several ways, each of which must give the same.
 
-    def run(name: str, *flags: str, out: str = "", **kill: Any) -> None:
-        folder = work / (out or name.replace(" ", "-"))
-        report = Command(work, folder, "--engine", *flags).wait(**kill)
+    Args:
+        work: The folder with the run and the data.
+    """
+
+    def __init__(self, work: Path) -> None:
+        self.work, self.found = work, dict[str, dict[str, Any]]()
+
+    def run(self, name: str, *flags: str, out: str = "", data: str = ROWS, **kill: Any) -> None:
+        """Score ``data`` in one way, compare, and keep the report under ``name``."""
+        folder, whole = self.work / (out or name.replace(" ", "-")), polars.read_parquet(self.work / WHOLE)
+        report = Command(self.work / "run", self.work / data, folder, *flags).wait(**kill)
         files = sorted(folder.glob("part-*.parquet"))
-        found[name] = report | {"rows_per_second": rows / report["seconds"], "parts": len(files)}
         if report["status"] == 0:
-            found[name]["identical"] = polars.read_parquet(files).equals(whole)
-        print(name, {key: value for key, value in found[name].items() if key != "part_cpu_seconds"}, flush=True)
+            scores = polars.read_parquet(files)
+            report |= {"rows_per_second": len(scores) / report["seconds"], "rows": len(scores)}
+            report["identical"] = scores.equals(whole[: len(scores)])
+        self.found[name] = report | {"parts": len(files)}
+        print(name, {key: value for key, value in report.items() if key != "part_cpu_seconds"}, flush=True)
 
-    two = ("ray", "--workers", "2")
-    run("local by parts", "local")
-    run("local, larger parts", "local", "--part-size", str(LARGER))
-    run("ray, 1 worker", "ray", "--workers", "1")
-    run("ray, 2 workers", *two)
-    run("ray, small parts", *two, "--part-size", str(SMALLER))
-    run("ray, a worker killed", *two, kill=_last_worker, after=parts // 2)
-    run("ray, the driver killed", *two, out="killed", kill=lambda command: command.process.pid, after=parts // 2)
-    kept = {path: path.stat().st_mtime_ns for path in (work / "killed").glob("part-*")}
-    run("ray, gone on", *two, out="killed")
-    found["ray, gone on"]["parts_kept"] = sum(path.stat().st_mtime_ns == time for path, time in kept.items())
-    return found
+    def rates(self, rows: int) -> None:
+        """Score all rows at once, by parts, and on one and two workers."""
+        plain = Command(self.work / "run", self.work / ROWS, self.work / WHOLE).wait()
+        self.found["local, all at once"] = plain | {"rows_per_second": rows / plain["seconds"]}
+        self.run("local by parts", "--engine", "local")
+        self.run("local, larger parts", "--engine", "local", "--part-size", str(LARGER))
+        self.run("ray, 1 worker", *RAY, "1")
+        self.run("ray, 2 workers", *RAY, "2")
+        self.run("ray, small parts", *RAY, "2", "--part-size", str(SMALLER))
+
+    def kills(self, rows: int) -> None:
+        """Score the first rows, and kill a worker, or the driver, half way."""
+        polars.read_parquet(self.work / ROWS).head(rows).write_parquet(self.work / FEWER)
+        killed = {"data": FEWER, "out": "killed"}
+        flags = [*RAY, "2", "--part-size", str(rows // 10)]
+        self.run("ray, a worker killed", *flags, data=FEWER, kill=_last_worker, after=5)
+        self.run("ray, the driver killed", *flags, **killed, kill=lambda command: command.process.pid, after=5)
+        kept = {path: path.stat().st_mtime_ns for path in (self.work / "killed").glob("part-*")}
+        self.run("ray, gone on", *flags, **killed)
+        same = sum(path.stat().st_mtime_ns == time for path, time in kept.items())
+        self.found["ray, gone on"]["parts_kept"] = same
 
 
 def rates(found: dict[str, Any], work: Path, rows: int) -> dict[str, Any]:
@@ -176,26 +197,15 @@ def compared(found: dict[str, Any], measured: dict[str, Any]) -> list[dict[str, 
     ]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path("results"))
-    parser.add_argument("--work", type=Path, default=Path("scale"), help="a folder for the data and the scores")
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    arguments = parser.parse_args()
-    out, work, rows = arguments.out, arguments.work, arguments.rows
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    table(work / "rows.parquet", rows)
-    fit = ["fit", str(work / "rows.parquet"), "--out", str(work / "run"), "--max-steps", "300"]
-    subprocess.run([sys.executable, "-m", "chainrule", *fit], check=True, stdout=subprocess.DEVNULL)
-    found = measure(work, rows)
+def report(found: dict[str, Any], work: Path, rows: int) -> dict[str, Any]:
+    """All that was measured, and what follows from it."""
     measured = rates(found, work, rows)
     own = found["ray, 1 worker"]["part_cpu_seconds"][1:]
     cluster = Cluster(1, own, measured["dispatch_seconds"], measured["open_seconds"])
-    report = {
+    return {
         "benchmark": "scale",
         "rows": rows,
-        "columns": 10,
+        "columns": len(polars.read_parquet_schema(work / ROWS)),
         "cores": len(os.sched_getaffinity(0)),
         "runs": found,
         "measured": measured,
@@ -206,7 +216,26 @@ def main() -> None:
         "machine": machine(),
         "versions": versions(),
     }
-    write_atomically(out / "benchmark-scale.json", (json.dumps(report, indent=1) + "\n").encode())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("results"))
+    parser.add_argument("--work", type=Path, default=Path("scale"), help="a folder for the data and the scores")
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    arguments = parser.parse_args()
+    out, work, rows = arguments.out, arguments.work, arguments.rows
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    table(work / ROWS, rows)
+    fit = ["fit", str(work / ROWS), "--out", str(work / "run"), "--max-steps", "300"]
+    subprocess.run([sys.executable, "-m", "chainrule", *fit], check=True, stdout=subprocess.DEVNULL)
+    measured = Measured(work)
+    measured.rates(rows)
+    measured.kills(rows // 4)
+    write_atomically(
+        out / "benchmark-scale.json", (json.dumps(report(measured.found, work, rows), indent=1) + "\n").encode()
+    )
 
 
 if __name__ == "__main__":

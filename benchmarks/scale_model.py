@@ -71,7 +71,7 @@ def curve(cluster: Cluster, parts: int, sizes: Sequence[int]) -> list[dict[str, 
     for workers in sizes:
         plain = replace(cluster, workers=workers)
         slow = replace(plain, slow_share=0.05)
-        each = {"plain": plain, "slow": slow, "failing": replace(slow, life_hours=24.0)}
+        each = {"plain": plain, "slow": slow, "failing": replace(slow, life_hours=1.0)}
         found.append({"workers": workers} | {name: simulate(own, parts) for name, own in each.items()})
     return found
 

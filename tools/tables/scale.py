@@ -1,5 +1,6 @@
 """Tables of work by parts on a cluster."""
 
+import math
 from typing import Any
 
 from markdown import table
@@ -33,10 +34,15 @@ def runs(results: list[dict[str, Any]]) -> str:
 def compared(results: list[dict[str, Any]]) -> str:
     """The simulation beside what was measured."""
     rows = [
-        [str(own["workers"]), f"{own['simulated']:.1f} s", f"{own['measured']:.1f} s"]
+        [
+            str(own["workers"]),
+            f"{own['simulated']:.1f} s",
+            f"{own['measured']:.1f} s",
+            f"{own['simulated'] / own['measured'] - 1:+.0%}",
+        ]
         for own in _report(results)["compared"]
     ]
-    return table(["workers", "simulated, from the parts of one process", "measured on Ray"], rows)
+    return table(["workers", "simulated, from the parts of one process", "measured on Ray", "difference"], rows)
 
 
 def jobs(results: list[dict[str, Any]]) -> str:
@@ -54,7 +60,7 @@ def jobs(results: list[dict[str, Any]]) -> str:
         "time of the driver": lambda job: f"{job['driver_hours']:.2g} hours",
     }
     rows = [[name, *(words(job) for job in report["jobs"])] for name, words in facts.items()]
-    return table(["", *(f"{job['rows']:.0e} rows".replace("e+", "e") for job in report["jobs"])], rows)
+    return table(["", *(f"10^{round(math.log10(job['rows']))} rows" for job in report["jobs"])], rows)
 
 
 def simulated(results: list[dict[str, Any]]) -> str:
@@ -77,10 +83,10 @@ def words(results: list[dict[str, Any]]) -> str:
     own, cores = report["measured"], report["cores"]
     per_part = own["part_rows"] * own["seconds_per_row"]
     return (
-        f"A worker takes {1e6 * own['seconds_per_row']:.0f} microseconds of CPU for a row of {report['columns']} columns, "
-        f"and {per_part:.1f} s for a part of {own['part_rows']:,} rows; the driver takes "
-        f"{1e3 * own['dispatch_seconds']:.0f} ms for a part. It reads {own['read_bytes_per_row']:.0f} bytes of Parquet for a "
-        f"row and writes {own['written_bytes_per_row']:.0f}. Measured on {report['rows']:,} rows and {cores} "
+        f"A worker takes {1e6 * own['seconds_per_row']:.0f} microseconds of CPU for a row of {report['columns']} "
+        f"columns, and {per_part:.1f} s for a part of {own['part_rows']:,} rows; the driver takes "
+        f"{1e3 * own['dispatch_seconds']:.0f} ms for a part. A row is {own['read_bytes_per_row']:.0f} bytes of Parquet, "
+        f"its score {own['written_bytes_per_row']:.0f}. Measured on {report['rows']:,} rows and {cores} "
         f"core{'s' if cores > 1 else ''}, which other programs shared. By these figures one driver can feed "
         f"{report['most_workers']:,} workers with parts of the default size."
     )

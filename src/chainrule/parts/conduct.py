@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from chainrule.atomic import remove_orphans
 from chainrule.data.read.layout import FileChoices
 from chainrule.parts.cut import Part, counted, cut
 from chainrule.parts.engines import Engine
@@ -77,6 +78,7 @@ def conduct(job: Job, work: Work, engine: Engine, say: Callable[[str], None]) ->
                 _make(job, left, engine, journal, say)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+        remove_orphans(job.out)  # of workers that were killed as they wrote
     return [journal.records[part.number] for part in parts]
 
 
