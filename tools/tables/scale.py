@@ -85,7 +85,7 @@ def words(results: list[dict[str, Any]]) -> str:
     return (
         f"A worker takes {1e6 * own['seconds_per_row']:.0f} microseconds of CPU for a row of {report['columns']} "
         f"columns, and {per_part:.1f} s for a part of {own['part_rows']:,} rows; the driver takes "
-        f"{1e3 * own['dispatch_seconds']:.0f} ms for a part. A row is {own['read_bytes_per_row']:.0f} bytes of Parquet, "
+        f"{1e3 * own['dispatch_seconds']:.0f} ms for one. A row is {own['read_bytes_per_row']:.0f} bytes of Parquet, "
         f"its score {own['written_bytes_per_row']:.0f}. Measured on {report['rows']:,} rows and {cores} "
         f"core{'s' if cores > 1 else ''}, which other programs shared. By these figures one driver can feed "
         f"{report['most_workers']:,} workers with parts of the default size."
