@@ -27,6 +27,7 @@ from chainrule.model import AutoregressiveModel
 from chainrule.runs import folder as run_folder
 from chainrule.runs import machine
 from chainrule.runs.folder import versions
+from chainrule.runs.run import run as run_recipe
 from chainrule.tasks.anomaly import SCORES, anomaly_scores, compressed_nats
 from chainrule.tasks.evaluate import log_prob
 
@@ -101,7 +102,7 @@ def fitted(name: str, folder: Path) -> tuple[Path, Path]:
     """A MADE and its background model of a named set, as runs."""
     pair = folder / name, folder / f"{name}-background"
     for path, perturb in zip(pair, (0.0, PERTURB), strict=True):
-        runs.run(recipe(name) | {"perturb": perturb}, path, verbose=False)
+        run_recipe(recipe(name) | {"perturb": perturb}, path, verbose=False)
     return pair
 
 

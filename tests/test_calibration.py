@@ -38,8 +38,9 @@ class TestTail:
             new = draw(20_000)
             shares.append(float((calibration.pvalues(new) <= asked).double().mean()))
             least = calibration.log_probs[:1]
-            beyond = calibration.pvalues(torch.cat([least, least - 1e-9]))
-            assert beyond.tolist() == pytest.approx([2 / 501, 1 / 501], rel=1e-6)
+            at_least, beyond = calibration.pvalues(torch.cat([least, least - 1e-9])).tolist()
+            assert beyond >= 1 / 501 * (1 - 1e-6)
+            assert at_least == pytest.approx(max(2 / 501, beyond), rel=1e-6), "no step, but those of the ranks"
         error = np.std(shares) / math.sqrt(len(shares))
         # What a Student's t of 3 degrees does beyond all examples can't be seen in 500 of them: its tail is too light.
         assert np.mean(shares) <= asked * (3 if shape == "heavy" else 1) + 3 * error

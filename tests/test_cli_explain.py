@@ -13,17 +13,19 @@ from command_line import refused
 from chainrule.cli import main
 
 ROWS = 300
+FITTED = 2000
+"""Rows that are fitted: so many have enough of validation, and no further fits for p-values are needed."""
 
 
-def table(path: Path, changes: dict[tuple[int, str], object]) -> Path:
+def table(path: Path, changes: dict[tuple[int, str], object], rows: int = ROWS) -> Path:
     """Heights and weights that go together, a colour, and a number that may be missing."""
     random = np.random.RandomState(0)
-    height = random.normal(170, 10, ROWS)
+    height = random.normal(170, 10, rows)
     frame = {
         "height": [f"{value:.1f}" for value in height],
-        "weight": [f"{value:.1f}" for value in 0.9 * height - 85 + random.normal(0, 3, ROWS)],
-        "colour": random.choice(["red", "blue"], ROWS, p=[0.7, 0.3]).tolist(),
-        "score": ["" if i % 5 == 0 else str(value) for i, value in enumerate(random.randint(0, 9, ROWS))],
+        "weight": [f"{value:.1f}" for value in 0.9 * height - 85 + random.normal(0, 3, rows)],
+        "colour": random.choice(["red", "blue"], rows, p=[0.7, 0.3]).tolist(),
+        "score": ["" if i % 5 == 0 else str(value) for i, value in enumerate(random.randint(0, 9, rows))],
     }
     for (row, name), value in changes.items():
         frame[name][row - 1] = value
@@ -34,8 +36,8 @@ def table(path: Path, changes: dict[tuple[int, str], object]) -> Path:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("explain")
-    data = table(folder / "people.csv", {})
-    fast = ["--max-epochs", "40", "--members", "2", "--learning-rate", "0.01"]
+    data = table(folder / "people.csv", {}, FITTED)
+    fast = ["--model", "MADE", "--max-epochs", "6", "--members", "2", "--learning-rate", "0.01"]
     assert main(["fit", str(data), *fast, "--out", str(folder / "run")]) == 0
     return folder / "run"
 

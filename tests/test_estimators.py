@@ -31,7 +31,7 @@ def blobs(count: int = 400) -> Any:
     [
         ChainRuleDensity(**QUICK, max_epochs=10),
         ChainRuleDetector(random_state=0),
-        ChainRuleDetector(density=ChainRuleDensity(**QUICK, max_epochs=10), folds=2, random_state=0),
+        ChainRuleDetector(density=ChainRuleDensity(**QUICK, max_epochs=3), folds=2, random_state=0),
     ]
 )
 def test_scikit_learns_own_checks(estimator: Any, check: Any) -> None:
@@ -62,7 +62,7 @@ def test_samples_are_like_the_rows() -> None:
     assert density.score(drawn) / 500 == pytest.approx(density.score(rows) / 400, abs=0.5)
 
 
-@pytest.mark.parametrize("density", [None, ChainRuleDensity(**QUICK, max_epochs=30)])
+@pytest.mark.parametrize("density", [None, ChainRuleDensity(**QUICK, max_epochs=15)])
 def test_the_detector_finds_what_is_strange(density: Any) -> None:
     rows = blobs()
     detector = ChainRuleDetector(density=density, contamination=0.05, random_state=0).fit(rows)

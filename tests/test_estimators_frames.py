@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import polars
 import pytest
+from sklearn.neighbors import KernelDensity
 
 from chainrule.estimators import ChainRuleDensity, ChainRuleDetector
 
@@ -119,3 +120,27 @@ def test_a_cell_that_does_not_go_with_the_others_is_explained() -> None:
     numbers = frame.select("a", "b").to_numpy()
     found = density.fit(numbers).explain(numbers[:50])
     assert 0.35 < found.mean() < 0.65, "tails of ordinary rows are uniform"
+
+
+def test_the_detector_explains_a_cell_by_the_values_that_would_be_no_stranger() -> None:
+    generator = np.random.RandomState(0)
+    a = generator.normal(size=400)
+    colours = np.where(a > 0, "red", "blue")
+    frame = polars.DataFrame({"id": range(400), "a": a, "colour": colours, "b": a + 0.1 * generator.normal(size=400)})
+    rows = frame.tail(4).with_columns(b=polars.Series([2.5, -2.5, None, frame["b"][-1]]))
+    shares = ChainRuleDetector(random_state=0).fit(frame).explain(rows)
+    assert shares.shape == (4, 4)
+    assert np.isnan(shares[:, 0]).all(), "an identifier has no model"
+    wrong = [0, 1, 2]
+    assert (shares[wrong, 3] <= 0.05).all()
+    assert shares[3, 1:].min() > 0.05
+    numbers = frame.select("a", "b").to_numpy()
+    detector = ChainRuleDetector(random_state=0).fit(numbers[:300])
+    ordinary = detector.explain(numbers[300:])
+    assert ((ordinary >= 0.01) & (ordinary <= 1)).all()
+    assert ordinary.mean() > 0.8, "few values of a column go with the other cells as well"
+    density = ChainRuleDensity(**(QUICK | {"max_epochs": 3}))
+    explained = ChainRuleDetector(density=density, folds=2, random_state=0).fit(numbers).explain(numbers[:5])
+    assert explained.shape == (5, 2)
+    with pytest.raises(ValueError, match="a density with a method explain, got KernelDensity"):
+        ChainRuleDetector(density=KernelDensity()).fit(numbers).explain(numbers)

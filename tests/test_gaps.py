@@ -153,7 +153,7 @@ def flats(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run on a table whose columns say much about each other."""
     folder = tmp_path_factory.mktemp("flats")
     generator = torch.Generator().manual_seed(0)
-    area = 30 + 60 * torch.rand(400, generator=generator)
+    area = 30 + 60 * torch.rand(2000, generator=generator)
     rooms = (area / 25).round().int()
     frame = polars.DataFrame(
         {
@@ -161,11 +161,11 @@ def flats(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "rooms": rooms.numpy(),
             "balcony": (area > 60).numpy(),
             "kind": ["small" if value < 50 else "large" for value in area.tolist()],
-            "rent": (100 * torch.randn(400, generator=generator) + 20 * area).round().long().numpy(),
+            "rent": (100 * torch.randn(2000, generator=generator) + 20 * area).round().long().numpy(),
         }
     )
     frame.write_csv(folder / "flats.csv")
-    model = ["--model", "MADE", "--model.hidden_sizes", "[32]", "--max-epochs", "60", "--learning-rate", "0.01"]
+    model = ["--model", "MADE", "--model.hidden_sizes", "[32]", "--max-epochs", "12", "--learning-rate", "0.01"]
     assert main(["fit", str(folder / "flats.csv"), *model, "--seed", "0", "--out", str(folder / "run")]) == 0
     gappy = frame.head(90).with_columns(
         rent=polars.when(polars.int_range(90) % 3 == 0).then(None).otherwise("rent"),

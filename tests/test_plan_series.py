@@ -12,7 +12,8 @@ import pytest
 import chainrule.data
 from chainrule.kinds import kind_of
 from chainrule.plans.series import LEAST_STEPS, LONGEST, MOST_LAGS, MOST_STEPS, series_plan
-from chainrule.runs import evaluate_split, run
+from chainrule.runs import evaluate_split
+from chainrule.runs.run import run
 
 
 def test_steps_and_lags_follow_the_number_of_values() -> None:

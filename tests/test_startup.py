@@ -51,6 +51,18 @@ def test_a_fit_imports_what_it_needs_and_looks_for_no_garbage_meanwhile(tmp_path
     assert not imported
 
 
+@pytest.mark.parametrize("command", ["score", "sample", "evaluate", "complete", "describe"])
+def test_a_command_that_trains_nothing_imports_nothing_that_does(command: str) -> None:
+    (imported,) = output_of(f"""
+import sys
+from chainrule.cli import _imported
+_imported("chainrule.cli.{command}")
+slow = {{"lightning", "matplotlib", "scipy.signal", "scipy.stats", "sklearn", "torch._dynamo"}}
+print(*sorted(slow & {{*sys.modules}}))
+""")
+    assert not imported
+
+
 def drawn(batch_size: int, **arguments: Any) -> None:
     model = WaveNet(
         event_shape=(70,), conditional=Categorical(4), residual_channels=4, skip_channels=4, layers=2, **arguments

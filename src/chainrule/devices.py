@@ -29,6 +29,18 @@ def check_device(device: str) -> str:
     return device
 
 
+def seed_everything(seed: int) -> None:
+    """Seed the global generators of all devices in use.
+
+    `torch.manual_seed` does the same, but leaves a note for each device that isn't in use, and prints the stack into
+    it, which takes longer than a small model's sample.
+    """
+    if torch.cuda.is_initialized() or torch.backends.mps.is_available():
+        torch.manual_seed(seed)
+    else:
+        torch.default_generator.manual_seed(seed)
+
+
 def cores_of(device: str) -> int:
     """The number of processor cores that compute as much as ``device`` does with a small network, about."""
     return torch.get_num_threads() if device == "cpu" else GPU_CORES

@@ -69,11 +69,15 @@ def planted(results: list[dict[str, Any]]) -> str:
     (report,) = [result for result in results if result.get("benchmark") == "alarms"]
     rows = []
     for name, by_seed in report["sets"].items():
-        found = [own["planted"] for own in by_seed.values() if "planted" in own]
-        if found:
-            means = [fmean(one[key] for one in found) for key in ("named", "ordinary", "found")]
-            rows.append([name, str(len(found)), f"{means[0]:.1f}", f"{means[1]:.1%}", f"{means[2]:.1%}"])
-    return table(["set", "splits", "rows named", "ordinary ones among them", "planted rows found"], rows)
+        for how in ("uniform", "mixed"):
+            found = [own["planted"][how] for own in by_seed.values() if "planted" in own]
+            if found:
+                means = [fmean(one[key] for one in found) for key in ("named", "ordinary", "found")]
+                figures = [str(len(found)), f"{means[0]:.1f}", f"{means[1]:.1%}", f"{means[2]:.1%}"]
+                rows.append([name, how, *figures])
+    return table(
+        ["set", "planted cells", "splits", "rows named", "ordinary ones among them", "planted rows found"], rows
+    )
 
 
 def drift(results: list[dict[str, Any]]) -> str:
@@ -95,6 +99,7 @@ CELLS = {
     "tail": "by tail",
     "nll less median": "-log p less median",
     "nll": "-log p",
+    "forests": "random forests",
 }
 
 

@@ -16,6 +16,7 @@ from chainrule.endings import Terminated
 from chainrule.runs.file import usual_folder
 from chainrule.runs.folder import WEIGHTS, read_config
 from chainrule.runs.outcome import outcome
+from chainrule.runs.run import Run, run
 from chainrule.shipped import shipped_folder
 from chainrule.tasks.evaluate import mean_in_words
 from chainrule.training import is_first_process
@@ -33,9 +34,9 @@ def run_fit(options: dict[str, Any]) -> None:
     before = read_config(out) if resume and (out / WEIGHTS).exists() else {}
     say = None if as_json else partial(print, flush=True)
 
-    def fit() -> runs.Run:
+    def fit() -> Run:
         if config:
-            return runs.run(settings, out, resume=resume, changed_data=changed_data)
+            return run(settings, out, resume=resume, changed_data=changed_data)
         data = settings.pop("data")
         return runs.fit_file(data, out=out, resume=resume, changed_data=changed_data, say=say, **settings)
 

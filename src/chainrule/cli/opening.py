@@ -14,7 +14,7 @@ from chainrule.data import NAMES
 from chainrule.data.write import formulas_quoted
 from chainrule.kinds.requests import Drawing, Source
 from chainrule.model import AutoregressiveModel
-from chainrule.runs import OpenRun, model_class, open_run
+from chainrule.runs.opened import OpenRun, open_run
 from chainrule.words import suggestion
 
 
@@ -44,6 +44,8 @@ def _own_classes(name: str | None) -> dict[str, type]:
         return {}
     if ":" not in name:
         raise UsageError(f"--model expects package.module:Class, your own class, got {name!r}")
+    from chainrule.runs.settings import model_class  # Lightning, which it needs, takes seconds to import
+
     own = model_class(name)
     return {own.__name__: own}
 

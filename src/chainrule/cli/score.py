@@ -29,7 +29,7 @@ from chainrule.kinds import Kind
 from chainrule.kinds.items import Items
 from chainrule.kinds.requests import Source
 from chainrule.model import AutoregressiveModel
-from chainrule.runs import OpenRun
+from chainrule.runs.opened import OpenRun
 from chainrule.runs.scores import Pairs, Rule, score_tables, typicality_table
 from chainrule.tasks.calibration import LEAST, Calibration
 from chainrule.words import suggestion

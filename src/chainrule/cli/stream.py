@@ -10,7 +10,7 @@ from typing import BinaryIO
 from chainrule.cli.opening import names_of, source_of
 from chainrule.cli.parser import Options, UsageError
 from chainrule.kinds.requests import Source
-from chainrule.runs import OpenRun
+from chainrule.runs.opened import OpenRun
 
 STDIN = "-"
 """The name of standard input."""

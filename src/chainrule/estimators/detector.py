@@ -20,6 +20,8 @@ LEAST = 0.01
 """The share of outliers with contamination "auto", at the least."""
 QUANTILES = 500
 """Quantiles of the scores from which their skewness is computed, at most."""
+PLACES = 99
+"""Quantiles of a column that are tried in place of a cell, to explain it."""
 
 
 class ChainRuleDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
@@ -157,6 +159,34 @@ class ChainRuleDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         """1 for rows like those of training, -1 for outliers, ``(n_samples,)``."""
         return np.where(self.decision_function(X) < 0, -1, 1)
 
+    def explain(self, X: Any) -> Floats:
+        """How usual each cell is where it is, ``(n_samples, n_features)``: low if it makes its row strange.
+
+        That is the share of the values of its column, in training, with which the row would score no higher than it
+        does: by `PLACES` quantiles and itself, so that it is at least 0.01. It is NaN where the column has no model,
+        such as an identifier. A ``density`` explains rows by its own method ``explain``.
+
+        Args:
+            X: ``(n_samples, n_features)``.
+
+        Raises:
+            NotFittedError: If `fit` was not called before.
+            ValueError: If the ``density`` has no method ``explain``.
+        """
+        check_is_fitted(self)
+        if self.density is not None:
+            if not hasattr(self._scorer, "explain"):
+                raise ValueError(f"explain expects a density with a method explain, got {type(self.density).__name__}")
+            found: Floats = self._scorer.explain(X)
+            return found
+        rows = self._read(X, reset=False)
+        shares = self._scorer.shares(rows)
+        if self._schema is None:
+            return shares
+        whole = np.full((len(rows), self.n_features_in_), np.nan)
+        whole[:, [self._schema.columns.index(column) for column in self._schema.used]] = shares
+        return whole
+
 
 class _Coded:
     """Robust scores of rows that may have categories and gaps."""
@@ -166,11 +196,28 @@ class _Coded:
 
     def fit(self, X: Floats) -> Self:
         self.coding = Coding(X, self.categories)
+        self.places = _quantiles(X)
         self.robust.fit(self.coding(X))
         return self
 
     def score_samples(self, X: Floats) -> Floats:
         return self.robust.score_samples(self.coding(X))
+
+    def shares(self, X: Floats) -> Floats:
+        """The share of the values of each column with which a row scores no higher, ``(n_samples, n)``."""
+        own, lower = self.score_samples(X), np.ones(X.shape)
+        for j, values in enumerate(self.places.T):
+            for value in values:
+                tried = X.copy()
+                tried[:, j] = value
+                lower[:, j] += self.score_samples(tried) <= own
+        return lower / (len(self.places) + 1)
+
+
+def _quantiles(rows: Floats) -> Floats:
+    """`PLACES` values of each column, evenly spread over its ranks, gaps last."""
+    ranks = (np.arange(PLACES) + 0.5) / PLACES * len(rows)
+    return np.sort(rows, axis=0)[ranks.astype(int)]
 
 
 def _keys(rows: Any) -> list[Any]:

@@ -5,43 +5,62 @@ and ``levels - 1`` is white. Images are ``(N, channels, height, width)`` or ``(N
 examples ``(N, n)`` are plotted as square images if n is a square, else as the rows of one heat map.
 Every function writes one file, completely or not at all, in the format of its suffix; those of tables give the content
 of a ``.png`` file, which a page may hold.
+
+Names are imported when they are first used, for Matplotlib takes a while.
 """
 
-from chainrule.plots.cells import cell_picture
-from chainrule.plots.classes import progressive_classes
-from chainrule.plots.curves import lines, training_curve
-from chainrule.plots.file import FORMATS
-from chainrule.plots.heat import receptive_fields, surprisal_map, tail_map
-from chainrule.plots.histograms import histograms
-from chainrule.plots.images import (
-    UNOBSERVED,
-    completions,
-    conditionals_figure,
-    data_beside_samples,
-    sample_grid,
-    side_by_side,
-)
-from chainrule.plots.sound import spectrograms
-from chainrule.plots.tables import association_picture, chunks_picture, column_picture
+from __future__ import annotations
 
-__all__ = [
-    "FORMATS",
-    "UNOBSERVED",
-    "association_picture",
-    "cell_picture",
-    "chunks_picture",
-    "column_picture",
-    "completions",
-    "conditionals_figure",
-    "data_beside_samples",
-    "histograms",
-    "lines",
-    "progressive_classes",
-    "receptive_fields",
-    "sample_grid",
-    "side_by_side",
-    "spectrograms",
-    "surprisal_map",
-    "tail_map",
-    "training_curve",
-]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from chainrule.plots.file import FORMATS
+
+if TYPE_CHECKING:
+    from chainrule.plots.cells import cell_picture as cell_picture
+    from chainrule.plots.classes import progressive_classes as progressive_classes
+    from chainrule.plots.curves import lines as lines
+    from chainrule.plots.curves import training_curve as training_curve
+    from chainrule.plots.heat import receptive_fields as receptive_fields
+    from chainrule.plots.heat import surprisal_map as surprisal_map
+    from chainrule.plots.heat import tail_map as tail_map
+    from chainrule.plots.histograms import histograms as histograms
+    from chainrule.plots.images import UNOBSERVED as UNOBSERVED
+    from chainrule.plots.images import completions as completions
+    from chainrule.plots.images import conditionals_figure as conditionals_figure
+    from chainrule.plots.images import data_beside_samples as data_beside_samples
+    from chainrule.plots.images import sample_grid as sample_grid
+    from chainrule.plots.images import side_by_side as side_by_side
+    from chainrule.plots.sound import spectrograms as spectrograms
+    from chainrule.plots.tables import association_picture as association_picture
+    from chainrule.plots.tables import chunks_picture as chunks_picture
+    from chainrule.plots.tables import column_picture as column_picture
+
+_HOMES = {
+    "UNOBSERVED": "chainrule.plots.images",
+    "association_picture": "chainrule.plots.tables",
+    "cell_picture": "chainrule.plots.cells",
+    "chunks_picture": "chainrule.plots.tables",
+    "column_picture": "chainrule.plots.tables",
+    "completions": "chainrule.plots.images",
+    "conditionals_figure": "chainrule.plots.images",
+    "data_beside_samples": "chainrule.plots.images",
+    "histograms": "chainrule.plots.histograms",
+    "lines": "chainrule.plots.curves",
+    "progressive_classes": "chainrule.plots.classes",
+    "receptive_fields": "chainrule.plots.heat",
+    "sample_grid": "chainrule.plots.images",
+    "side_by_side": "chainrule.plots.images",
+    "spectrograms": "chainrule.plots.sound",
+    "surprisal_map": "chainrule.plots.heat",
+    "tail_map": "chainrule.plots.heat",
+    "training_curve": "chainrule.plots.curves",
+}
+
+__all__ = ["FORMATS", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

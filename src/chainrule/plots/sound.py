@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import scipy  # whose parts are imported when they are first used
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import ArrayLike
-from scipy.signal import stft
 from torch import Tensor
 
 from chainrule.plots.file import INK, MUTED, Numbers, checked, numbers, write
@@ -76,7 +76,7 @@ def spectrograms(
 def _decibels(clip: Numbers, sample_rate: int) -> Numbers:
     """Strength ``(frequencies, times)`` relative to the strongest, in decibels from -`DECIBELS` to 0."""
     length = min(len(clip), sample_rate * MILLISECONDS // 1000)
-    _, _, spectrum = stft(clip, sample_rate, nperseg=length, noverlap=length * 3 // 4)
+    _, _, spectrum = scipy.signal.stft(clip, sample_rate, nperseg=length, noverlap=length * 3 // 4)
     strength = np.abs(spectrum)
     decibels: Numbers = 20 * np.log10(strength / max(strength.max(), 1e-12) + 1e-12)
     return np.maximum(decibels, -DECIBELS)

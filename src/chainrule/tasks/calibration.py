@@ -7,7 +7,11 @@ The p-value of x compares log p(x) with log p of N calibration examples:
 It is conformal: if x comes from where the calibration examples come from, then p(x) <= a has a probability of at most
 a, however good or bad the model is. An example less probable than all of them would have 1 / (N + 1), whether it is
 slightly so or far off. There, p(x) follows the tail of a generalised Pareto distribution, fitted to the least probable
-of the calibration examples, which goes on from 1 / (N + 1) without a step.
+of the calibration examples.
+
+The least of N says little of how probable it is that an example is below it: 1 / (N + 1) may be a quarter of that. So
+no example that is as probable as the least has a p-value below what the tail gives the least, and beyond it p(x) goes
+on from there without a step.
 
 References:
     Algorithmic learning in a random world (Vovk, Gammerman and Shafer, 2005): conformal p-values
@@ -22,8 +26,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import scipy  # whose parts are imported when they are first used
 import torch
-from scipy import stats
 from torch import Tensor
 
 LEAST = 20
@@ -52,6 +56,7 @@ class Tail:
         shape: The shape, 0 or more.
         scale: The scale in nats.
         examples: The number of examples that it was fitted to.
+        share: The log of the share of all examples that it was fitted to.
     """
 
     start: float
@@ -59,6 +64,7 @@ class Tail:
     shape: float
     scale: float
     examples: int
+    share: float
 
     @classmethod
     def of(cls, log_probs: Tensor) -> Tail | None:
@@ -73,10 +79,16 @@ class Tail:
         excess = values[count] - values[:count]
         if not excess[0] > 0:
             return None
-        shape, _, _ = stats.genpareto.fit(excess, floc=0)
+        shape, _, _ = scipy.stats.genpareto.fit(excess, floc=0)
         shape = max(0.0, (count * shape + PRIOR * 0.5) / (count + PRIOR))
-        _, _, scale = stats.genpareto.fit(excess, f0=shape, floc=0)
-        return cls(float(values[count]), float(values[0]), float(shape), float(scale), count)
+        _, _, scale = scipy.stats.genpareto.fit(excess, f0=shape, floc=0)
+        share = math.log((count + 1) / (len(log_probs) + 1))
+        return cls(float(values[count]), float(values[0]), float(shape), float(scale), count, share)
+
+    @property
+    def log_share_below(self) -> float:
+        """The log of the share of all examples that are below the least of these."""
+        return self.share + float(self._log_sf(self.start - self.least))
 
     def log_share(self, log_probs: Tensor) -> Tensor:
         """The log of the share of examples below the least that are as improbable as each of ``log_probs`` ``(B,)``."""
@@ -91,7 +103,7 @@ class Tail:
         return self.start - self.scale * units
 
     def _log_sf(self, excess: np.ndarray | float) -> np.ndarray:
-        return np.asarray(stats.genpareto.logsf(excess, self.shape, scale=self.scale))
+        return np.asarray(scipy.stats.genpareto.logsf(excess, self.shape, scale=self.scale))
 
     def __str__(self) -> str:
         return f"a generalised Pareto tail (shape {self.shape:.2f}) of the least probable {self.examples}"
@@ -150,8 +162,15 @@ class Calibration:
         ranks = (1 + below.double()).log() - math.log(len(self.log_probs) + 1)
         if self.tail is None:
             return ranks
+        ranks = ranks.clamp(min=self._log_least)
         beyond = log_probs < self.tail.least
         return torch.where(beyond, ranks + self.tail.log_share(log_probs.clamp(max=self.tail.least)), ranks)
+
+    @property
+    def _log_least(self) -> float:
+        """The log of the p-value of the least probable calibration example."""
+        least = -math.log(len(self.log_probs) + 1)
+        return least if self.tail is None else min(0.0, max(least, self.tail.log_share_below))
 
     def beyond(self, log_probs: Tensor) -> Tensor:
         """True for those of ``log_probs`` ``(B,)`` whose p-value is of the tail."""
@@ -171,11 +190,11 @@ class Calibration:
         -2.0
         """
         check_rate("rate", rate)
-        count = len(self.log_probs)
-        rank = math.floor(rate * (count + 1) + 1e-9) - 1
-        if rank >= 0:
+        rank = math.floor(rate * (len(self.log_probs) + 1) + 1e-9) - 1
+        share = rate / math.exp(self._log_least)
+        if share >= 1 - 1e-9:
             return float(self.log_probs[rank])
-        return -math.inf if self.tail is None else self.tail.quantile(rate * (count + 1))
+        return -math.inf if self.tail is None else self.tail.quantile(share)
 
     def typicality(self, log_probs: Tensor, group: int = 1) -> Tensor:
         """``|mean of -log p of a group - that of these examples|``, ``(B / group,)`` nats; groups are neighbours.
@@ -203,7 +222,7 @@ def discoveries(pvalues: Tensor, rate: float) -> Tensor:
     check_rate("fdr", rate)
     if len(pvalues) == 0:
         return torch.zeros(0, dtype=torch.bool)
-    return torch.from_numpy(stats.false_discovery_control(pvalues.double().numpy()) <= rate)
+    return torch.from_numpy(scipy.stats.false_discovery_control(pvalues.double().numpy()) <= rate)
 
 
 def check_rate(name: str, rate: float) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from chainrule.abilities import components_of
+from chainrule.devices import seed_everything
 from chainrule.model import AutoregressiveModel
 from chainrule.walk import Choose, walk
 
@@ -119,7 +120,7 @@ def drawing(model: AutoregressiveModel, seed: int | None, precision: str = "32-t
     try:
         with without_gradients, autocast, torch.random.fork_rng(_devices(device), enabled=seed is not None):
             if seed is not None:
-                torch.manual_seed(seed)
+                seed_everything(seed)
             yield
     finally:
         model.train(training)

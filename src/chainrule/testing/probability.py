@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from chainrule.abilities import components_of
+from chainrule.devices import seed_everything
 from chainrule.model import AutoregressiveModel
 from chainrule.tasks.complete import complete, route
 from chainrule.tasks.sample import sample
@@ -131,7 +132,7 @@ def _resolved(distribution: Distribution, grid: Grid) -> bool:
     if not any(any(nodes.open_ends) for nodes in grid.nodes):
         return True
     masses = _masses(distribution, grid).flatten(2)
-    draws = torch.stack([distribution.sample() for _ in range(4 * EXAMPLES)])
+    draws = distribution.sample(torch.Size([4 * EXAMPLES]))
     density = distribution.log_prob(draws.to(grid.values)).flatten(2).exp()
     for i, nodes in enumerate(grid.nodes):
         if not any(nodes.open_ends):
@@ -285,5 +286,5 @@ def _clamp(sequence: Tensor, known: Tensor) -> Callable[[int, Distribution], Ten
 
 
 def _seeded_walk(model: AutoregressiveModel, draws: int, choose: Callable[[int, Distribution], Tensor]) -> Tensor:
-    torch.manual_seed(1)
+    seed_everything(1)
     return walk(model, draws, choose)

@@ -6,7 +6,6 @@ import math
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
 
 from chainrule.conditionals import Conditional, Curved, Standardised, WithAtoms, WithMissing
 from chainrule.conditionals.support import bound_of, is_in
@@ -176,7 +175,8 @@ def _distribution(conditional: Conditional) -> Verdict:
         return cannot_tell(
             "its support is neither listed nor an interval", "a support that is one of torch's intervals"
         )
-    distribution = conditional.distribution(_parameters(conditional, SETTINGS) * 0.5)
+    parameters = _parameters(conditional, SETTINGS) * 0.5
+    distribution = conditional.distribution(parameters)
     masses = (distribution.log_prob(nodes.values[:, None].expand(-1, SETTINGS)) + nodes.log_lengths[:, None]).exp()
     if nodes.mass_at_ends(masses) > 1e-9:
         return cannot_tell("its tails are too heavy to be added up", "lighter tails in a copy for tests")
@@ -185,12 +185,12 @@ def _distribution(conditional: Conditional) -> Verdict:
     if (worst := sums.wrong) is not None:
         message = f"the sum of p over support and atoms expected 1 within 1e-5, got {sums.values[worst]:.9g}"
         _require(False, conditional, message)
-    _samples(conditional, distribution, nodes, masses)
+    _samples(conditional, parameters, nodes, masses)
     return sums.unless_exact(PASSED if conditional.values is not None else passed("by quadrature"))
 
 
-def _samples(conditional: Conditional, distribution: Distribution, nodes: Nodes, masses: Tensor) -> None:
-    draws = torch.stack([distribution.sample() for _ in range(DRAWS // SETTINGS)])
+def _samples(conditional: Conditional, parameters: Tensor, nodes: Nodes, masses: Tensor) -> None:
+    draws = conditional.distribution(parameters.repeat(DRAWS // SETTINGS, 1)).sample().view(-1, SETTINGS)
     try:
         conditional.check(draws)
     except ValueError as error:

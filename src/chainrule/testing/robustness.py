@@ -8,6 +8,7 @@ import io
 import torch
 from torch import Tensor
 
+from chainrule.devices import seed_everything
 from chainrule.model import AutoregressiveModel
 from chainrule.tasks.sample import sample
 from chainrule.testing.probes import EXAMPLES, random_events, values_along
@@ -37,7 +38,7 @@ def saves_and_loads(model: AutoregressiveModel) -> Verdict:
     file = io.BytesIO()
     torch.save(model.state_dict(), file)
     file.seek(0)
-    torch.manual_seed(1)
+    seed_everything(1)
     try:
         loaded = type(model)(**model.config).to(model.device, model.dtype)
         loaded.load_state_dict(torch.load(file, weights_only=True))

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from chainrule.abilities import Mixture, components_of, members_of
+from chainrule.devices import seed_everything
 from chainrule.model import AutoregressiveModel
 from chainrule.sequence import frame_size_of
 from chainrule.state import State
@@ -82,7 +83,7 @@ def larger(model: AutoregressiveModel, columns: int = 1) -> AutoregressiveModel 
         return model
     try:
         with torch.random.fork_rng():
-            torch.manual_seed(0)
+            seed_everything(0)
             grown = _grown(model, columns)
     except (TypeError, ValueError, RuntimeError):
         return None
@@ -225,5 +226,5 @@ def not_walkable(model: AutoregressiveModel) -> Verdict | None:
 def own_random_state() -> Iterator[None]:
     """Use random numbers of a fixed seed, and restore the global random state afterwards."""
     with torch.random.fork_rng(devices=list(range(torch.cuda.device_count()))):
-        torch.manual_seed(0)
+        seed_everything(0)
         yield
