@@ -15,7 +15,7 @@ from chainrule.data.write import write_frame
 from chainrule.kinds.requests import Completing, Drawing, Source, one_class
 from chainrule.parts.cut import Part
 from chainrule.parts.job import Job
-from chainrule.runs import OpenRun, model_class, open_run
+from chainrule.runs.opened import OpenRun, open_run, own_classes
 from chainrule.runs.scores import Pairs, Rule, score_tables
 from chainrule.tasks.calibration import Calibration
 from chainrule.tasks.evaluate import tally
@@ -50,8 +50,7 @@ class Bench:
         return None if split is None else self.run.calibration(split)
 
     def _open(self, folder: Path) -> OpenRun:
-        own = None if self.job.model is None else model_class(self.job.model)
-        return open_run(folder, device=self.job.device, classes={} if own is None else {own.__name__: own})
+        return open_run(folder, device=self.job.device, classes=own_classes(self.job.model))
 
     def source(self, part: Part, folder: Path) -> Source:
         """The items of a part, laid into ``folder``."""
