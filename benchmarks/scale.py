@@ -64,9 +64,9 @@ class Command:
 
     def __init__(self, run: Path, data: Path, out: Path, *flags: str) -> None:
         self.out, self.started = out, time.monotonic()
-        self.first_seconds = self.driver = None
+        self.first_seconds: float | None = None
         words = ["score", str(run), str(data), "--out", str(out), *flags]
-        self.process = subprocess.Popen([sys.executable, "-m", "chainrule", *words], stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([sys.executable, "-m", "chainrule", *words], stdout=subprocess.DEVNULL)
 
     def records(self) -> list[dict[str, Any]]:
         """The records of the parts that are there."""
@@ -76,17 +76,19 @@ class Command:
 
     def wait(self, kill: Callable[["Command"], int] | None = None, after: int = 0) -> dict[str, Any]:
         """Wait for the end; ``kill`` says which process to kill as soon as ``after`` parts are there."""
-        driver = []
+        driver, spent = [], 0.0
         while self.process.poll() is None:
             time.sleep(0.2)
+            spent = _cpu_seconds(self.process.pid) or spent
             records = self.records()
             if records and self.out.is_dir():
-                driver.append((len(records), _cpu_seconds(self.process.pid)))
+                driver.append((len(records), spent))
                 self.first_seconds = self.first_seconds or time.monotonic() - self.started
             if kill is not None and len(records) >= after:
                 os.kill(kill(self), signal.SIGKILL)
                 kill = None
-        report = {"status": self.process.returncode, "seconds": time.monotonic() - self.started}
+        seconds = time.monotonic() - self.started
+        report = {"status": self.process.returncode, "seconds": seconds, "cpu_seconds": spent}
         if records := self.records() if self.out.is_dir() else []:
             own = [record["cpu_seconds"] for record in records]
             by_worker: dict[str, float] = {}
@@ -100,9 +102,8 @@ class Command:
                 "first_part_seconds": self.first_seconds,
                 "written_bytes": sum(record["bytes"] for record in records),
             }
-        seen = [each for each in driver if each[1] is not None]
-        if len(seen) > 1 and seen[-1][0] > seen[0][0]:
-            report["driver_cpu_seconds_per_part"] = (seen[-1][1] - seen[0][1]) / (seen[-1][0] - seen[0][0])
+        if driver and driver[-1][0] > driver[0][0]:
+            report["driver_cpu_seconds_per_part"] = (driver[-1][1] - driver[0][1]) / (driver[-1][0] - driver[0][0])
         return report
 
 
@@ -143,10 +144,15 @@ class Measured:
         self.found[name] = report | {"parts": len(files)}
         print(name, {key: value for key, value in report.items() if key != "part_cpu_seconds"}, flush=True)
 
+    def whole(self, rows: int) -> None:
+        """Score all rows at once; the seconds of CPU are those of the whole command."""
+        plain = Command(self.work / "run", self.work / ROWS, self.work / WHOLE).wait()
+        per_second = {"rows_per_second": rows / plain["seconds"], "rows_per_cpu_second": rows / plain["cpu_seconds"]}
+        self.found["local, all at once"] = plain | per_second
+
     def rates(self, rows: int) -> None:
         """Score all rows at once, by parts, and on one and two workers."""
-        plain = Command(self.work / "run", self.work / ROWS, self.work / WHOLE).wait()
-        self.found["local, all at once"] = plain | {"rows_per_second": rows / plain["seconds"]}
+        self.whole(rows)
         self.run("local by parts", "--engine", "local")
         self.run("local, larger parts", "--engine", "local", "--part-size", str(LARGER))
         self.run("ray, 1 worker", *RAY, "1")

@@ -27,7 +27,7 @@ def runs(results: list[dict[str, Any]]) -> str:
                 outcome,
             ]
         )
-    head = ["way", "rows/s of the clock", "rows per CPU second of a worker", "first part after", "memory", "outcome"]
+    head = ["way", "rows/s of the clock", "rows per CPU second", "first part after", "memory", "outcome"]
     return table(head, rows)
 
 
