@@ -11,18 +11,21 @@ UNITS = ((1e15, "PB"), (1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 def runs(results: list[dict[str, Any]]) -> str:
     """What was measured here."""
     report = _report(results)
-    rows = []
+    rows, whole = [], report["rows"]
     for name, own in report["runs"].items():
         kept = f"; {own['parts_kept']} parts were kept" if "parts_kept" in own else ""
-        outcome = f"ended with status {own['status']}; {own['parts']} parts are there"
-        if own["status"] == 0:
-            outcome = ("the same scores" if own.get("identical", True) else "OTHER SCORES") + kept
+        if own["status"] != 0:
+            outcome = f"{own['parts']} of 10 parts are there"
+        elif "identical" in own:
+            outcome = ("the same scores" if own["identical"] else "other scores") + kept
+        else:
+            outcome = "the scores that others compare with"
         rows.append(
             [
                 name,
-                f"{own['rows_per_second']:,.0f}" if own["status"] == 0 and not kept else "",
+                f"{own['rows_per_second']:,.0f}" if own.get("rows", whole) == whole and own["status"] == 0 else "",
                 f"{own['rows_per_cpu_second']:,.0f}" if "rows_per_cpu_second" in own else "",
-                f"{own['first_part_seconds']:.0f} s" if "first_part_seconds" in own else "",
+                f"{own['first_part_seconds']:.0f} s" if "first_part_seconds" in own and not kept else "",
                 f"{own['megabytes']:,} MB" if "megabytes" in own else "",
                 outcome,
             ]
