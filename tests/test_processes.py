@@ -3,8 +3,11 @@
 import csv
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +114,70 @@ def test_a_stream_by_two_processes(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     for one, two in zip(history(tmp_path / "one"), history(tmp_path / "two"), strict=True):
         assert two == pytest.approx(one, rel=1e-5)
+
+
+def own_host_name() -> list[str]:
+    """The beginning of a command that runs in a namespace with a host name of its own, where that is allowed."""
+    allowed = shutil.which("unshare") and subprocess.run(["unshare", "--uts", "true"], check=False).returncode == 0
+    return ["unshare", "--uts", "sh", "-c", 'hostname node-1; exec "$@"', "sh"] if allowed else []
+
+
+@pytest.fixture
+def nodes(table: Path, free_port: int) -> Iterator[Callable[..., list[subprocess.Popen[str]]]]:
+    """A function that starts a training on two nodes, which two processes with different host names stand for."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(out: Path, *flags: str) -> list[subprocess.Popen[str]]:
+        command = [sys.executable, *CHAINRULE, "--data", str(table), "--out", str(out), "--nodes", "2", *flags]
+        for rank in ("0", "1"):
+            own = {"RANK": rank, "NODE_RANK": rank, "LOCAL_RANK": "0", "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+            own |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port)}
+            started.append(
+                subprocess.Popen(
+                    [*(own_host_name() if rank == "1" else []), *command],
+                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=os.environ | own,
+                )
+            )  # fmt: skip
+        return started
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return int(server.getsockname()[1])
+
+
+def test_two_nodes_do_what_one_process_does(
+    nodes: Callable[..., list[subprocess.Popen[str]]], alone: Path, tmp_path: Path
+) -> None:
+    for process in nodes(tmp_path / "run", *EPOCHS):
+        _, err = process.communicate(timeout=300)
+        assert process.returncode == 0, err
+    assert history(tmp_path / "run") == [pytest.approx(row, rel=1e-6) for row in history(alone)]
+
+
+def test_a_lost_node_ends_the_others(nodes: Callable[..., list[subprocess.Popen[str]]], tmp_path: Path) -> None:
+    first, second = nodes(tmp_path / "run", "--max-epochs", "100000", "--minutes", "10")
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "run" / "checkpoints" / "last.ckpt").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    second.kill()
+    _, err = first.communicate(timeout=10)
+    assert first.returncode == 2
+    assert "another process of this training is gone" in err.splitlines()[-1]
+    assert "--resume" in err.splitlines()[-1]
+    assert "Traceback" not in err
+
+
+def test_nodes_that_nobody_numbers(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [*CHAINRULE[2:], "--data", str(table), "--out", str(tmp_path / "run"), "--nodes", "2", "--json"]
+    assert "expects the same command on each machine under torchrun or srun" in refused(capsys, *arguments)
 
 
 def test_alone_this_is_the_first_process() -> None:

@@ -77,6 +77,7 @@ def failure_in_words(error: BaseException) -> str | None:
     text = " ".join(str(error).split())
     if isinstance(error, MemoryError) or "not enough memory" in text or "out of memory" in text.lower():
         return "out of memory: expected less to be read or computed at once; try a smaller --batch-size, model or file"
-    if any(words in text for words in LOST):
+    foreign = any(base.__name__ == "DistError" for base in type(error).__mro__)  # of torch.distributed
+    if foreign or any(words in text for words in LOST):
         return "another process of this training is gone, and this one can't go on alone; its own output may say why"
     return None

@@ -1,4 +1,4 @@
-"""Writes the tables of README.md and docs/results.md from ``results/``: every number there was measured by a program.
+"""Writes the tables of README.md and of two pages of docs/ from ``results/``: a program measured every number there.
 
 A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``. Run it as ``python tools/tables``. With
 ``--check`` it writes nothing and ends with status 1 where a page is out of date.
@@ -21,12 +21,13 @@ import headline
 import images
 import outliers
 import sampled
+import scale
 import speed
 import tasks
 import texts
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = (ROOT / "README.md", ROOT / "docs" / "results.md")
+PAGES = (ROOT / "README.md", ROOT / "docs" / "results.md", ROOT / "docs" / "guides" / "scale.md")
 
 TABLES = {
     "headline": headline.figures,
@@ -69,6 +70,11 @@ TABLES = {
     "outlieralarms": outliers.alarms,
     "outliergoals": outliers.goals,
     "fuzz": damaged.fuzz,
+    "scaleruns": scale.runs,
+    "scalewords": scale.words,
+    "scalejobs": scale.jobs,
+    "scalesimulated": scale.simulated,
+    "scalecompared": scale.compared,
 }
 
 

@@ -14,7 +14,7 @@ from chainrule.data import NAMES
 from chainrule.data.write import formulas_quoted
 from chainrule.kinds.requests import Drawing, Source
 from chainrule.model import AutoregressiveModel
-from chainrule.runs.opened import OpenRun, open_run
+from chainrule.runs.opened import OpenRun, open_run, own_classes
 from chainrule.words import suggestion
 
 
@@ -54,14 +54,9 @@ def background_of(run: OpenRun, options: dict[str, Any]) -> tuple[OpenRun, Autor
 
 def _own_classes(name: str | None) -> dict[str, type]:
     """The user's own class that ``--model`` names, by its name."""
-    if name is None:
-        return {}
-    if ":" not in name:
+    if name is not None and ":" not in name:
         raise UsageError(f"--model expects package.module:Class, your own class, got {name!r}")
-    from chainrule.runs.settings import model_class  # Lightning, which it needs, takes seconds to import
-
-    own = model_class(name)
-    return {own.__name__: own}
+    return own_classes(name)
 
 
 def source_of(run: OpenRun, options: Options, limit: int | None = None) -> Source:

@@ -22,7 +22,7 @@ from chainrule.kinds import kind_of
 from chainrule.model import AutoregressiveModel
 from chainrule.runs.settings import Settings, build, classes_of, member_settings, share_of, training_until
 from chainrule.tasks.evaluate import log_prob
-from chainrule.training import fit
+from chainrule.training import fit, is_alone
 
 FEW = 200
 """Validation examples below which training examples are scored too."""
@@ -32,9 +32,8 @@ FOLDS = 5
 
 def folds_of(settings: Settings, dataset: Dataset) -> int:
     """The number of models that are fitted for p-values, beside the model itself."""
-    alone = settings.get("devices", 1) == 1
     few = len(dataset.valid) < FEW and len(dataset.train) >= FOLDS
-    return FOLDS if kind_of(dataset).cross_fits and few and alone else 0
+    return FOLDS if kind_of(dataset).cross_fits and few and is_alone(settings) else 0
 
 
 def cross_fitted(

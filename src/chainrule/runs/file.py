@@ -118,7 +118,7 @@ def _planned(data: Any, folder: Path, started: float, *, verbose: bool, say: Any
         deadline = started + 60 * settings.get("minutes", math.inf)
         tried = search(planned.plan, planned.dataset, deadline, verbose=verbose)
         settings = settings | tried[0]["change"]
-        if choose and settings.get("devices", 1) == 1:  # each of several processes has a clock of its own
+        if choose and training.is_alone(settings):  # each of several processes has a clock of its own
             settings = members_that_fit(settings, (deadline - time.monotonic()) / 60, tried[0]["minutes"])
     if first:
         record = planned.as_dict() | {"settings": settings, "tried": tried, "given": sorted(given)}

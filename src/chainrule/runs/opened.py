@@ -137,3 +137,13 @@ def open_run(folder: str | Path, *, device: str = "auto", classes: Mapping[str, 
     except ValueError as error:
         raise ValueError(f"{Path(folder) / CONFIG}: {error}") from None
     return OpenRun(Path(folder), model, config, kind)
+
+
+def own_classes(name: str | None) -> dict[str, type]:
+    """The user's own class that ``name``, as in ``package.module:Class``, names, by its name; none for None."""
+    if name is None:
+        return {}
+    from chainrule.runs.settings import model_class  # Lightning, which it needs, takes seconds to import
+
+    own = model_class(name)
+    return {own.__name__: own}

@@ -18,7 +18,7 @@ from chainrule.runs.provenance import FINGERPRINT, changes, check_unchanged
 from chainrule.runs.settings import Settings, model_class
 from chainrule.training import Training
 
-RESUMABLE = (*OF_BUDGET, "device", "devices", "strategy", "verbose", "published")
+RESUMABLE = (*OF_BUDGET, "device", "devices", "nodes", "strategy", "verbose", "published")
 """Settings that may differ between a training and its resumption."""
 
 CHANGED = "fit a new run, or go on knowingly with --changed-data, which the run then records"

@@ -29,7 +29,7 @@ from chainrule.training.checkpoints import AtomicCheckpoints, Checkpoint, Checkp
 from chainrule.training.cost import fitting_loaders, seconds_of_a_step
 from chainrule.training.loader import Data, Loader, Loaders, loaders_of
 from chainrule.training.module import MaximumLikelihood
-from chainrule.training.processes import is_first_process
+from chainrule.training.processes import check_nodes, is_first_process
 from chainrule.training.progress import reporter
 from chainrule.training.session import Endings, interruptible, quiet
 from chainrule.training.settings import Training
@@ -110,6 +110,7 @@ def fit(
     """
     started = time.monotonic()
     training = Training.of(settings)
+    check_nodes(training.nodes)
     device = check_device(training.device)
     loaders = loaders_of(model, (train, valid), (train_context, valid_context), training)
     torch.manual_seed(training.seed)
@@ -153,7 +154,7 @@ def _planned(
     minutes, seconds, fitting = training.minutes, 0.0, math.inf
     if minutes is not None:
         seconds = seconds_of_a_step(model, train, training, device)
-        if training.devices == 1:  # the rounds of several processes must not depend on the clock of each
+        if training.processes == 1:  # the rounds of several processes must not depend on the clock of each
             fitting = 60 * minutes / max(seconds, 1e-9)
     budget = budget_of(training, train.epoch_steps, fitting)
     train.round_steps = budget.round_steps if before is None else before.round_steps
@@ -187,11 +188,12 @@ def _trainer(
 ) -> lightning.Trainer:
     """Lightning's trainer of these settings, for the batches of training of ``loader``; its epochs are rounds."""
     strategy = training.strategy
-    if loader.carried and training.devices > 1 and strategy in ("auto", "ddp"):
+    if loader.carried and training.processes > 1 and strategy in ("auto", "ddp"):
         strategy = "ddp_find_unused_parameters_true"  # only the first window of an epoch uses the first state
     return lightning.Trainer(
         accelerator={"cuda": "gpu"}.get(device, device),
         devices=training.devices,
+        num_nodes=training.nodes,
         strategy=strategy,
         precision=training.precision,
         max_epochs=rounds,

@@ -96,6 +96,6 @@ def loaders_of(
             raise ValueError(f"{name} expects at least one example, got none")
     size = training.batch_size or train.usual_batch_size
     return (
-        Loader(model, train, contexts[0], size, training.seed, training.devices),
-        Loader(model, valid, contexts[1], size, None, training.devices),
+        Loader(model, train, contexts[0], size, training.seed, training.processes),
+        Loader(model, valid, contexts[1], size, None, training.processes),
     )

@@ -38,7 +38,9 @@ class Training:
             what its examples mean than of what all data of their kind have in common: it is the background model of a
             likelihood ratio (`chainrule score --score ratio`; Ren et al. 2019).
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
-        devices: Processes that train together, each on its part of every batch.
+        devices: Processes of a machine that train together, each on its part of every batch.
+        nodes: Machines that train together, each with as many processes. The same command starts on each of them; the
+            environment says which it is, as ``torchrun`` sets it.
         strategy: Lightning's name for the way they do, such as ``"ddp"``.
         precision: Lightning's name for the arithmetic.
         compile: Compile the training loss first, which takes a minute, and a C++ compiler: models with gates then train
@@ -64,12 +66,13 @@ class Training:
     perturb: float = 0.0
     device: str = "auto"
     devices: int = 1
+    nodes: int = 1
     strategy: str = "auto"
     precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true"] = "32-true"
     compile: bool = False
 
     def __post_init__(self) -> None:
-        counts = ("max_steps", "max_epochs", "batch_size", "patience", "validate_every", "devices")
+        counts = ("max_steps", "max_epochs", "batch_size", "patience", "validate_every", "devices", "nodes")
         for name, bound in (dict.fromkeys(counts, 1) | {"seed": 0, "warmup": 0, "weight_decay": 0}).items():
             number = getattr(self, name)
             if number is not None and not number >= bound:
@@ -84,6 +87,11 @@ class Training:
             raise ValueError(f"averaging expects a decay between 0 and 1, got {self.averaging}")
         if not 0 <= self.perturb < 1:
             raise ValueError(f"perturb expects a share in [0, 1), got {self.perturb}")
+
+    @property
+    def processes(self) -> int:
+        """The number of processes that train together, on all machines."""
+        return self.devices * self.nodes
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Self:
