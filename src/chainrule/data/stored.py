@@ -26,6 +26,9 @@ BLOCK_BYTES = 2**17
 BUFFER_BLOCKS = 256
 """Blocks that are shuffled together: 32 MB."""
 
+BOUND = 100_000
+"""Rows that are held in memory at once, where a task needs them together."""
+
 
 class RowFile:
     """A file of rows of float32, without a name: the system removes it when the process ends, however it ends.
@@ -124,6 +127,9 @@ class StoredExamples(Examples):
             low, high = ascending[first], ascending[last - 1] + 1
             found[order[first:last]] = self.file.read(int(low), int(high))[ascending[first:last] - low]
         return torch.from_numpy(found)
+
+    def bounded(self) -> Examples:
+        return self.fewer(BOUND)[0]
 
     def batches(
         self,

@@ -14,8 +14,8 @@ from chainrule.data.read.memory import check_fits
 SUFFIXES = (".csv", ".tsv", ".tab", ".data", ".csv.gz", ".tsv.gz", ".data.gz", ".parquet")
 
 LARGE = 1e7
-"""Cells of a table from which on it is not held in memory; see `chainrule.data.read.large`. The splits of a table depend
-on which side of this it is, so another number would mix the splits of runs that were fitted before."""
+"""Cells of a table from which on it is not held in memory; see `chainrule.data.read.large`. Its splits depend on the
+side of this that it is on, so another number would mix the splits of runs that were fitted before."""
 
 
 def suffix_of(path: Path) -> str:
