@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
+from chainrule.cli.by_parts import ByParts, is_by_parts
 from chainrule.cli.opening import drawing_of, opened_likelihood, quoting_formulas, say, source_of
 from chainrule.cli.parser import Options, UsageError
 from chainrule.kinds.requests import Completing
@@ -15,22 +18,36 @@ EXAMPLES = 8
 @quoting_formulas
 def run_complete(options: Options) -> None:
     """Fill in the unknown variables of examples, and write them in the form in which the data came."""
+    if is_by_parts(options):
+        _complete_by_parts(options)
+        return
     run, model = opened_likelihood(options)
     run.kind.check_completing(options.typed)
     source = source_of(run, options, options["n"])
     if source.path is None and source.limit is None:
         source = replace(source, limit=EXAMPLES)
+    request = Completing(source=source, out=options["out"], drawing=drawing_of(options), **_choices(options))
+    say(run.kind.complete(model, request))
+
+
+def _complete_by_parts(options: Options) -> None:
+    """Complete the examples of each part by a seed of its own."""
+    work = ByParts.of("complete", options, needs_all=("n", "quote_formulas"))
+    work.kind.check_completing(options.typed)
+    choices = _choices(options)
+    if choices["observe"] is not None and Path(choices["observe"]).is_file():
+        choices["observe"] = str(Path(choices["observe"]).resolve())
+    records = work.of_data(drawing=drawing_of(options).settings(), **choices)
+    say([f"completed {sum(record['items'] for record in records)} examples, in {work.files}"])
+
+
+def _choices(options: Options) -> dict[str, Any]:
+    """How examples are completed, as plain values."""
     if options["mean"] and options["point"] not in (None, "mean"):
         raise UsageError(f"expected --mean or --point, got both: --point {options['point']}")
-    names = ("out", "observe", "draws", "length", "particles")
-    request = Completing(
-        source=source,
-        drawing=drawing_of(options),
-        point="mean" if options["mean"] else options["point"],
-        quantiles=_shares(options["quantiles"]),
-        **{name: options[name] for name in names},
-    )
-    say(run.kind.complete(model, request))
+    names = ("observe", "draws", "length", "particles")
+    point = "mean" if options["mean"] else options["point"]
+    return {name: options[name] for name in names} | {"point": point, "quantiles": _shares(options["quantiles"])}
 
 
 def _shares(text: str | None) -> tuple[float, ...]:

@@ -32,6 +32,14 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "action": "store_true",
         "help": "in a .csv, put a ' before text that a spreadsheet would run as a formula, such as =HYPERLINK(...)",
     },
+    "--engine": {
+        "metavar": "NAME",
+        "help": "work by parts, into a folder --out, where finished parts are kept: local, in this process, or ray, on "
+        "a cluster (default: all at once)",
+    },
+    "--address": {"help": "of a Ray cluster that is there, such as auto (default: one of this machine's cores)"},
+    "--workers": {"type": int, "help": "with --engine ray: workers, a core each (default: all cores but one)"},
+    "--part-size": {"type": int, "metavar": "N", "help": "with --engine: items of a part (default of a table 100000)"},
     "--class": {"type": int, "dest": "label", "help": "the class to condition on, for a model with num_classes"},
     "-n": {"type": int, "help": "how many examples (default all)"},
     "--seed": {"type": int, "default": 0, "help": "the same seed gives the same values (default 0)"},
@@ -114,6 +122,7 @@ Use = str | tuple[str, dict[str, Any]]
 
 RUN: tuple[Use, ...] = ("run", "--device", "--model")
 DATA: tuple[Use, ...] = ("file", "--data", "--split")
+PARTS: tuple[Use, ...] = ("--engine", "--address", "--workers", "--part-size")
 DRAWING: tuple[Use, ...] = ("--class", "--seed", "--temperature", "--top-k", "--top-p", "--greedy")
 
 
@@ -146,7 +155,10 @@ COMMANDS: dict[str, Command] = {
     "evaluate": Command(
         "Mean negative log-likelihood of data under a fitted model.",
         "evaluate:run_evaluate",
-        (*RUN, *DATA, "--class", "--batch-size", "--json"),
+        (
+            *RUN, *DATA, "--class", "--batch-size", "--json",
+            _out("with --engine: a folder for the figures of each part"), *PARTS,
+        ),
     ),
     "sample": Command(
         "Draw examples from a fitted model.",
@@ -158,7 +170,7 @@ COMMANDS: dict[str, Command] = {
                  "Text: .txt (default: print). Audio: .wav or a folder"),
             "--prompt", "--where",
             ("--particles", {"default": 64, "help": "with --where: walks of a row that can't be exact (default 64)"}),
-            "--length", "--precision", *DRAWING, "--quote-formulas",
+            "--length", "--precision", *DRAWING, "--quote-formulas", *PARTS,
         ),
     ),
     "score": Command(
@@ -170,7 +182,7 @@ COMMANDS: dict[str, Command] = {
             "--background", "--group", "-n", "--explain",
             _out("scores: .csv .parquet (text, audio: default print). Surprise of each pixel of images, each value of "
                  "levels: .png .pdf .svg .npz .npy"),
-            "--class", "--color", "--json", "--quote-formulas",
+            "--class", "--color", "--json", "--quote-formulas", *PARTS,
         ),
     ),
     "report": Command(
@@ -220,7 +232,7 @@ COMMANDS: dict[str, Command] = {
             "--data", "--split", ("-n", {"help": "how many examples (default 8; of a file all)"}), "--observe",
             "--point", "--mean", "--quantiles", "--particles", "--draws",
             ("--length", {"help": "values to append to text or a series (default of a series 24)"}),
-            _out("the same files as sample writes", required=True), *DRAWING, "--quote-formulas",
+            _out("the same files as sample writes", required=True), *DRAWING, "--quote-formulas", *PARTS,
         ),
     ),
     "marginal": Command(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chainrule.cli.by_parts import ByParts, is_by_parts
 from chainrule.cli.opening import drawing_of, opened_likelihood, quoting_formulas, say
 from chainrule.cli.parser import Options, UsageError
 from chainrule.kinds import Kind
@@ -20,6 +21,9 @@ FREE = ("prompt", "length", "precision", "temperature", "top_k", "top_p", "greed
 @quoting_formulas
 def run_sample(options: Options) -> None:
     """Draw examples, and write them in the form in which the data came."""
+    if is_by_parts(options):
+        _sample_by_parts(options)
+        return
     run, model = opened_likelihood(options)
     kind, out = run.kind, options["out"]
     prefix = kind.prefix(options["prompt"])
@@ -49,6 +53,16 @@ def run_sample(options: Options) -> None:
         kind.print(x)
     else:
         say([f"wrote {kind.write(x, out)} to {out}"])
+
+
+def _sample_by_parts(options: Options) -> None:
+    """Draw the examples of each part by a seed of its own."""
+    needs_all = ("where", "particles", "quote_formulas")
+    work = ByParts.of("sample", options, needs_all=needs_all)
+    names = ("prompt", "length", "precision")
+    count = options["n"] if options["n"] is not None else work.kind.num_samples
+    records = work.of_samples(count, drawing=drawing_of(options).settings(), **{name: options[name] for name in names})
+    say([f"wrote {sum(record['items'] for record in records)} examples to {work.files}"])
 
 
 def _sample_where(kind: Kind, model: AutoregressiveModel, n: int, options: Options) -> None:

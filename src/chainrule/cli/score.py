@@ -10,8 +10,10 @@ from typing import Any
 import polars
 import torch
 
+from chainrule.cli.by_parts import ByParts, is_by_parts
 from chainrule.cli.opening import (
     background_of,
+    names_of,
     opened_likelihood,
     print_json,
     print_rows,
@@ -43,6 +45,9 @@ STRANGEST = 5
 def run_score(options: Options) -> None:
     """Write or print the score of every item, or what is said of the parts of the items."""
     _check(options)
+    if is_by_parts(options):
+        _score_by_parts(options)
+        return
     run, model = opened_likelihood(options)
     source = scored_source(run, options)
     if options["explain"] is not None:
@@ -54,6 +59,25 @@ def run_score(options: Options) -> None:
         _score_parts(options, run.kind, model, source, per)
     else:
         _score_items(options, run, model, source)
+
+
+def _score_by_parts(options: Options) -> None:
+    """Write the scores of each part into a file of its own."""
+    needs_all = ("fdr", "group", "per", "explain", "color", "json", "calibrate", "n", "quote_formulas")
+    work, rule = ByParts.of("score", options, needs_all=needs_all), Rule(options["rate"])
+    name = _score_name(work.kind, options, rule)
+    background = options["background"]
+    records = work.of_data(
+        score=name,
+        rate=rule.rate,
+        calibration=options["calibration"] if name in COMPARED else None,
+        background=None if background is None else str(background.resolve()),
+        keep=names_of(options["keep"]),
+    )
+    notes: Counter[str] = sum((Counter(record["notes"]) for record in records), Counter())
+    count = sum(record["items"] for record in records)
+    words = rule.words(sum(record["anomalous"] or 0 for record in records), count)
+    say([f"wrote {name} of {count} to {work.files}; higher is stranger", *words, *_counted(notes)])
 
 
 def _score_parts(options: Options, kind: Kind, model: AutoregressiveModel, source: Source, per: str | None) -> None:
@@ -72,15 +96,13 @@ def _score_parts(options: Options, kind: Kind, model: AutoregressiveModel, sourc
 def _score_items(options: Options, run: OpenRun, model: AutoregressiveModel, source: Source) -> None:
     """Write or print the score of every item."""
     kind, out, rule = run.kind, options["out"], Rule(options["rate"], options["fdr"])
-    name = options["score"] or ("nll" if rule == Rule() else "pvalue")
+    name = _score_name(kind, options, rule)
     if out is None and not kind.prints_scores and not options["json"] and source.stream is None:
         raise UsageError(
             "score expects --out, a .csv or .parquet file, or --json, as the run was not fitted on text or recordings"
         )
     if out is not None:
         check_suffix(out, FRAMES)
-    if name == "complexity" and not kind.compressible:
-        raise UsageError("--score complexity expects images, rows of levels, text or recordings, got numbers")
     calibration = _calibration(run, model, options) if name in COMPARED else None
     pairs: Pairs = ((items, None) for items in kind.items(model, source))
     if name == "ratio":
@@ -96,7 +118,20 @@ def _score_items(options: Options, run: OpenRun, model: AutoregressiveModel, sou
         table = polars.concat(table for _, table in score_tables(pairs, name, calibration, notes))
     about = {"run": str(options["run"]), "model": type(model).__name__, "score": name, "count": len(table)}
     decided = rule.applied(table)
-    _write(options, kind, decided, about, [*rule.words(decided), *_counted(notes)])
+    words = rule.words_of(decided)
+    _write(options, kind, decided, about, [*words, *_counted(notes)])
+
+
+def _score_name(kind: Kind, options: Options, rule: Rule) -> str:
+    """The score that is asked for, by its name or by the rule.
+
+    Raises:
+        UsageError: If items of this kind have no such score.
+    """
+    name: str = options["score"] or ("nll" if rule == Rule() else "pvalue")
+    if name == "complexity" and not kind.compressible:
+        raise UsageError("--score complexity expects images, rows of levels, text or recordings, got numbers")
+    return name
 
 
 def _write(options: Options, kind: Kind, table: polars.DataFrame, about: dict[str, Any], lines: list[str]) -> None:

@@ -46,6 +46,7 @@ class AudioKind(SequenceKind):
     has_ensembles = False
     completes_with = ("n", "observe", "draws")
     prints_scores = True
+    separable = True
     format: AudioFormat
 
     def plan(self, dataset: Dataset, minutes: float, device: str) -> Plan:
@@ -141,7 +142,7 @@ class AudioKind(SequenceKind):
     def unit(self) -> str:
         return "sample"
 
-    def figures(self, evaluation: Evaluation, examples: Examples) -> dict[str, Any]:
+    def figures(self, evaluation: Evaluation, examples: Examples | None) -> dict[str, Any]:
         return figures_per(self.unit, evaluation)
 
     def summary(self, evaluation: Evaluation, figures: Mapping[str, Any]) -> list[str]:

@@ -58,6 +58,8 @@ class Kind(ABC):
         reads_lines: True if `items` takes lines that come in over time.
         keeps_columns: True if scores can be written beside columns of the data.
         compressible: True if a general compressor's size says how complex an item is.
+        separable: True if items of a file are independent, so that parts of it can be worked on by themselves.
+        part_suffix: The suffix of samples and completions that are written part by part; empty if they can't be.
     """
 
     name: ClassVar[str]
@@ -77,6 +79,8 @@ class Kind(ABC):
     reads_lines: ClassVar[bool] = False
     keeps_columns: ClassVar[bool] = False
     compressible: ClassVar[bool] = True
+    separable: ClassVar[bool] = False
+    part_suffix: ClassVar[str] = ""
 
     def __init__(self, format: Any) -> None:
         self.format = format
@@ -198,6 +202,15 @@ class Kind(ABC):
         about = {"data": dataset.name, "split": source.split}
         return Given(examples, context, labels, names, f"{dataset.description}, {source.split}", about)
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns that a file is known to have."""
+        return ()
+
+    def part_size(self, model: Model) -> int:
+        """The number of items of a part, by default: about `VALUES` variables."""
+        return max(1, VALUES // model.num_variables)
+
     # Sampling and completion
 
     def prefix(self, prompt: str | None) -> Tensor | None:
@@ -263,8 +276,8 @@ class Kind(ABC):
     def unit(self) -> str:
         """The unit of figures: dimension, row, value, character, byte or sample."""
 
-    def figures(self, evaluation: Evaluation, examples: Examples) -> dict[str, Any]:
-        """Figures per `unit`, beside those of the evaluation itself."""
+    def figures(self, evaluation: Evaluation, examples: Examples | None) -> dict[str, Any]:
+        """Figures per `unit`, beside those of the evaluation itself; ``examples`` is None if they were in parts."""
         return {}
 
     @abstractmethod

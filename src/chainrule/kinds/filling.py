@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import polars
@@ -85,44 +85,45 @@ def fill_frame(
         model, x, keep, walks=count, particles=request.particles, context=context, **request.drawing.settings()
     )
     if not estimated:
-        return _of_draws([schema.fill(frame, each.numpy()) for each in drawn]), methods
-    text = schema.is_text(frame)
-    filled = _with_points(schema, frame, points, text=text)
-    return filled.with_columns(_of_ranges(schema, x.isnan(), ranges, request.quantiles, text=text)), methods
+        return _of_draws([schema.fill(frame, each.numpy()) for each in drawn], request.first), methods
+    filled = _with_points(schema, frame, points, request)
+    return filled.with_columns(_of_ranges(schema, frame, x.isnan(), ranges, request)), methods
 
 
 def _estimate(column: Column, point: str) -> Callable[[Tensor, Tensor], Tensor]:
     return estimates.most_probable if column.family in UNORDERED else ESTIMATES[point]
 
 
-def _with_points(schema: TableSchema, frame: polars.DataFrame, points: Tensor, *, text: bool) -> polars.DataFrame:
+def _with_points(schema: TableSchema, frame: polars.DataFrame, points: Tensor, request: Completing) -> polars.DataFrame:
     """``frame`` with estimates ``(N, n)``; those of integers become decimals if one, such as a mean, is none."""
-    columns = list(schema.columns)
+    columns, means = list(schema.columns), request.uniform and request.point in (None, "mean")
     for column, values in zip(schema.used, points.T, strict=True):
-        if column.kind == "integer" and bool((values != values.round()).any()):
-            decimals = replace(column.codec, decimals=None, dtype="String" if text else "Float64")  # type: ignore[call-arg]
+        if column.kind == "integer" and (means or bool((values != values.round()).any())):
+            dtype = "String" if schema.is_text(frame) else "Float64"
+            decimals = replace(column.codec, decimals=None, dtype=dtype)  # type: ignore[call-arg]
             columns[columns.index(column)] = replace(column, codec=decimals)
     return replace(schema, columns=tuple(columns)).fill(frame, points.float().numpy())
 
 
 def _of_ranges(
-    schema: TableSchema, unknown: Tensor, ranges: Tensor, shares: Sequence[float], *, text: bool
+    schema: TableSchema, frame: polars.DataFrame, unknown: Tensor, ranges: Tensor, request: Completing
 ) -> list[polars.Series]:
     """Columns of the quantiles ``(Q, N, n)`` of each column of numbers that has gaps; empty where a cell is known."""
+    text = schema.is_text(frame)
     frames = [schema.decode(each.masked_fill(~unknown, torch.nan).float().numpy(), text=text) for each in ranges]
     return [
         frame[column.name].alias(f"{column.name} {100 * share:g}%")
         for index, column in enumerate(schema.used)
-        if column.family not in UNORDERED and bool(unknown[:, index].any())
-        for share, frame in zip(shares, frames, strict=True)
+        if column.family not in UNORDERED and (request.uniform or bool(unknown[:, index].any()))
+        for share, frame in zip(request.quantiles, frames, strict=True)
     ]
 
 
-def _of_draws(filled: list[polars.DataFrame]) -> polars.DataFrame:
-    """The only frame; or the rows of several, each as often as there are frames."""
+def _of_draws(filled: list[polars.DataFrame], first: int) -> polars.DataFrame:
+    """The only frame; or the rows of several, from row ``first`` on, each as often as there are frames."""
     if len(filled) == 1:
         return filled[0]
-    rows = polars.int_range(1, len(filled[0]) + 1, eager=True)
+    rows = polars.int_range(first + 1, first + len(filled[0]) + 1, eager=True)
     return polars.concat(
         draw.insert_column(0, rows.alias("row")).insert_column(1, polars.Series("draw", [number] * len(draw)))
         for number, draw in enumerate(filled, start=1)

@@ -47,6 +47,8 @@ class LevelsKind(Kind):
     suffixes = (*PICTURES, *ARRAYS)
     samples_file = "samples.png"
     completes_with = ("n", "observe", "particles", "draws")
+    separable = True
+    part_suffix = ".npz"
 
     def conditional(self, family: str | None, arguments: Mapping[str, Any]) -> Conditional:
         levels = self.format.levels

@@ -129,6 +129,8 @@ class Completing:
         quantiles: The quantiles of each unknown number to give beside its estimate.
         length: The number of values to append to a sequence.
         particles: Walks of each completion that can't be exact.
+        uniform: True if names and types of columns must not depend on the rows, as others complete other rows.
+        first: The place of the first row among all, from 0.
     """
 
     source: Source
@@ -140,6 +142,8 @@ class Completing:
     quantiles: tuple[float, ...] = ()
     length: int | None = None
     particles: int = 16
+    uniform: bool = False
+    first: int = 0
 
     def __post_init__(self) -> None:
         if self.draws is not None and self.draws < 1:

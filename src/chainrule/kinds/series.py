@@ -110,7 +110,7 @@ class SeriesKind(SequenceKind):
     def unit(self) -> str:
         return "value"
 
-    def figures(self, evaluation: Evaluation, examples: Examples) -> dict[str, Any]:
+    def figures(self, evaluation: Evaluation, examples: Examples | None) -> dict[str, Any]:
         return {"nats_per_value": figures_per(self.unit, evaluation)["nats_per_value"]}
 
     def items(self, model: AutoregressiveModel, source: Source) -> Iterator[Items]:

@@ -21,6 +21,7 @@ from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.read.column_types import with_type
 from chainrule.data.read.layout import FILE_CHOICES, FileChoices
+from chainrule.data.read.part import ROWS
 from chainrule.data.read.table import chunks_of, read_all, read_cells
 from chainrule.data.schema import TableSchema
 from chainrule.data.write import FRAMES, check_suffix, write_frame
@@ -69,6 +70,8 @@ class TableKind(Kind):
     compressible = False
     reads_lines = True
     keeps_columns = True
+    separable = True
+    part_suffix = ".parquet"
     format: TableSchema
 
     def plan(self, dataset: Dataset, minutes: float, device: str) -> Plan:
@@ -99,6 +102,13 @@ class TableKind(Kind):
     def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
         return read_all(path, self.format, FileChoices.of(settings))
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.format.columns)
+
+    def part_size(self, model: Model) -> int:
+        return ROWS  # as many as are read at once, so that a part has the same batches in a whole file
+
     def write(self, x: Tensor, path: Path) -> str:
         write_frame(self.format.decode(x.cpu().numpy(), text=path.suffix == ".csv"), path)
         return f"{len(x)} rows"
@@ -119,13 +129,12 @@ class TableKind(Kind):
         if path is None:
             raise ValueError("complete expects a FILE of rows with empty cells, as the run was fitted on a table")
         check_suffix(request.out, FRAMES)
-        names = (column.name for column in self.format.columns)
-        cells = read_cells(path, FileChoices.of(request.source.settings, names))
+        cells = read_cells(path, FileChoices.of(request.source.settings, self.columns))
         frame = cells.frame if request.source.limit is None else cells.frame.head(request.source.limit)
         x = torch.from_numpy(self.format.encode(frame, path.name, gaps=True))
         context = one_class(model, request.source.label, len(x))
         filled, methods = fill_frame(model, self.format, frame, x, request, context)
-        if cells.text and request.out.suffix != ".csv":
+        if cells.text and request.out.suffix != ".csv" and not request.uniform:
             filled = filled.with_columns(map(with_type, filled.select(polars.selectors.string())))
         write_frame(filled, request.out)
         return [f"filled {int(x.isnan().sum())} cells of {len(x)} rows, in {request.out}", *str(methods).splitlines()]

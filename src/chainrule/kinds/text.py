@@ -179,9 +179,11 @@ class TextKind(SequenceKind):
     def unit(self) -> str:
         return self.format.vocabulary.unit
 
-    def figures(self, evaluation: Evaluation, examples: Examples) -> dict[str, Any]:
+    def figures(self, evaluation: Evaluation, examples: Examples | None) -> dict[str, Any]:
         figures, unknown = figures_per(self.unit, evaluation, perplexity=True), self.format.vocabulary.unknown
-        return figures | ({} if unknown is None else {"unknown_characters": examples.count(unknown)})
+        if unknown is not None and examples is not None:
+            figures["unknown_characters"] = examples.count(unknown)
+        return figures
 
     def summary(self, evaluation: Evaluation, figures: Mapping[str, Any]) -> list[str]:
         unit = self.unit

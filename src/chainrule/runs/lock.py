@@ -22,8 +22,10 @@ _held: set[Path] = set()
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, what: str = "fit") -> Iterator[None]:
     """Keep other processes from writing into a run folder; what killed ones left half-written in it is removed.
+
+    Another folder that one process at a time may write into is locked in the same way; ``what`` names what writes.
 
     The folder and those above it are made if missing, and removed again if nothing was written into them. The system
     gives a lock up when its process ends, however it ends: there are no stale ones.
@@ -38,7 +40,7 @@ def locked(folder: Path) -> Iterator[None]:
         return
     missing = [each for each in (where, *where.parents) if not each.exists()]
     where.mkdir(parents=True, exist_ok=True)
-    descriptor = _take(where / LOCK, folder)
+    descriptor = _take(where / LOCK, folder, what)
     _held.add(where)
     try:
         remove_orphans(where)
@@ -52,7 +54,7 @@ def locked(folder: Path) -> Iterator[None]:
                 each.rmdir()
 
 
-def _take(path: Path, folder: Path) -> int:
+def _take(path: Path, folder: Path, what: str) -> int:
     """Lock the file ``path``, and return its descriptor."""
     while True:
         descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o644)
@@ -62,7 +64,7 @@ def _take(path: Path, folder: Path) -> int:
             owner = os.read(descriptor, 1000).decode(errors="replace") or "another process"
             os.close(descriptor)
             raise ValueError(
-                f"{folder} expects one fit at a time, got a second while {owner} is writing into it: wait for that "
+                f"{folder} expects one {what} at a time, got a second while {owner} is writing into it: wait for that "
                 "one, or choose another --out"
             ) from None
         if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):

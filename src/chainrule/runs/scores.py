@@ -54,15 +54,19 @@ class Rule:
         found = polars.Series(discoveries(pvalues, self.fdr).tolist(), dtype=polars.Boolean)
         return table.with_columns(anomalous=polars.when(polars.col("pvalue").is_not_null()).then(found))
 
-    def words(self, table: polars.DataFrame) -> list[str]:
-        """How many are anomalous, in a sentence; none if there is no rule."""
+    def words_of(self, table: polars.DataFrame) -> list[str]:
+        """How many items of a table are anomalous, in a sentence; none if there is no rule."""
+        return [] if self == Rule() else self.words(int(table["anomalous"].sum()), len(table))
+
+    def words(self, anomalous: int, count: int) -> list[str]:
+        """How many of ``count`` items are anomalous, in a sentence; none if there is no rule."""
         if self.rate is not None:
             share = f"of ordinary ones, at most {self.rate:.2%} are"
         elif self.fdr is not None:
             share = f"of these, at most {self.fdr:.2%} are ordinary, on average"
         else:
             return []
-        return [f"anomalous: {table['anomalous'].sum()} of {len(table)}; {share}"]
+        return [f"anomalous: {anomalous} of {count}; {share}"]
 
 
 def _scorer(name: str, calibration: Calibration | None) -> Score:

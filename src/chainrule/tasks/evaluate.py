@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import reduce
 from typing import Any
 
 import torch
@@ -66,6 +67,114 @@ class Evaluation:
         return {name: value for name, value in asdict(self).items() if value not in ((), None)}
 
 
+@dataclass(frozen=True)
+class Tally:
+    """Sums of -log p(x), in nats, over some examples.
+
+    Two tallies are added by the formula of Chan, Golub and LeVeque for means and squared deviations, so that neither
+    many examples nor large values cost digits.
+
+    Attributes:
+        examples: The number of examples.
+        variables: The number of variables of all of them together.
+        mean: The mean of -log p(x).
+        squares: The sum of its squared deviations from that mean.
+        worst: The largest of them.
+        worst_index: The place of that example.
+        others_sum: The sum of all others.
+        others_size: The sum of the absolute values of all others.
+        member_means: The mean of each member of an ensemble by itself.
+
+    References:
+        Algorithms for computing the sample variance (Chan, Golub and LeVeque, 1983)
+    """
+
+    examples: int
+    variables: int
+    mean: float
+    squares: float
+    worst: float
+    worst_index: int
+    others_sum: float
+    others_size: float
+    member_means: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, joints: Tensor, variables: int, *, first: int = 0) -> Tally:
+        """The tally of log p(x) under each of M members ``(M, N)``, or under one model ``(1, N)``.
+
+        Args:
+            joints: Log p(x) in nats.
+            variables: The number of variables of all examples together.
+            first: The place of the first example.
+        """
+        joints = joints.double()
+        nats = -(joints.logsumexp(0) - math.log(len(joints)) if len(joints) > 1 else joints[0])
+        index = int(nats.argmax())
+        others = torch.cat([nats[:index], nats[index + 1 :]])
+        return cls(
+            examples=len(nats),
+            variables=variables,
+            mean=nats.mean().item(),
+            squares=(nats - nats.mean()).square().sum().item(),
+            worst=nats[index].item(),
+            worst_index=first + index,
+            others_sum=others.sum().item(),
+            others_size=others.abs().sum().item(),
+            member_means=tuple((-joints.mean(1)).tolist()) if len(joints) > 1 else (),
+        )
+
+    @classmethod
+    def total(cls, tallies: Sequence[Tally]) -> Tally:
+        """The tally of the examples of all of ``tallies``, of which there is at least one."""
+        return reduce(cls.plus, tallies)
+
+    def plus(self, other: Tally) -> Tally:
+        """The tally of the examples of both.
+
+        >>> one, two = Tally.of(-torch.tensor([[1.0, 3.0]]), 2), Tally.of(-torch.tensor([[5.0, 7.0]]), 2, first=2)
+        >>> one.plus(two) == Tally.of(-torch.tensor([[1.0, 3.0, 5.0, 7.0]]), 4)
+        True
+        """
+        count = self.examples + other.examples
+        share = other.examples / count
+        least, most = (self, other) if other.worst > self.worst else (other, self)
+        between = (other.mean - self.mean) ** 2 * self.examples * share
+        return Tally(
+            examples=count,
+            variables=self.variables + other.variables,
+            mean=self.mean * (1 - share) + other.mean * share,
+            squares=self.squares + other.squares + between,
+            worst=most.worst,
+            worst_index=most.worst_index,
+            others_sum=self.others_sum + other.others_sum + least.worst,
+            others_size=self.others_size + other.others_size + abs(least.worst),
+            member_means=tuple(
+                own * (1 - share) + theirs * share
+                for own, theirs in zip(self.member_means, other.member_means, strict=True)
+            ),
+        )
+
+    def evaluation(self) -> Evaluation:
+        """The figures that follow."""
+        count = self.examples
+        return Evaluation(
+            nats=self.mean,
+            nats_stderr=math.sqrt(self.squares / (count - 1) / count) if count > 1 else math.nan,
+            bits_per_dim=self.mean * count / (self.variables * math.log(2)),
+            examples=count,
+            variables=self.variables,
+            member_nats=self.member_means,
+            outlier=self._outlier(),
+        )
+
+    def _outlier(self) -> Outlier | None:
+        """The example that decides the mean, if there is one."""
+        if self.examples < FEW or not self.worst > self.others_size:
+            return None
+        return Outlier(self.worst_index, self.worst, self.others_sum / (self.examples - 1))
+
+
 def mean_in_words(mean: float, stderr: float | None, digits: int = 4) -> str:
     """A mean in nats with its standard error, which is left out if it is None or NaN, as that of one example.
 
@@ -94,29 +203,23 @@ def evaluate(
     Raises:
         ValueError: If there are no examples, or they don't fit the model.
     """
-    members = members_of(model)
-    joints, variables = _log_probs(members or (model,), as_source(examples), context, batch_size)
-    joints = joints.double()
-    log_probs = joints.logsumexp(0) - math.log(len(joints)) if members else joints[0]
-    count, nats = len(log_probs), -log_probs.mean().item()
-    return Evaluation(
-        nats=nats,
-        nats_stderr=log_probs.std().item() / math.sqrt(count) if count > 1 else math.nan,
-        bits_per_dim=nats * count / (variables * math.log(2)),
-        examples=count,
-        variables=variables,
-        member_nats=tuple((-joints.mean(1)).tolist()) if members else (),
-        outlier=_outlier(-log_probs),
-    )
+    return tally(model, examples, context=context, batch_size=batch_size).evaluation()
 
 
-def _outlier(nats: Tensor) -> Outlier | None:
-    """The example that decides the mean of ``nats`` ``(N,)``, if there is one."""
-    index = int(nats.argmax())
-    others = torch.cat([nats[:index], nats[index + 1 :]])
-    if len(nats) < FEW or not nats[index] > others.abs().sum():
-        return None
-    return Outlier(index, float(nats[index]), float(others.mean()))
+def tally(
+    model: AutoregressiveModel, examples: Any, *, context: Tensor | None = None, batch_size: int = 256, first: int = 0
+) -> Tally:
+    """The sums of an evaluation of ``examples``, which may be a part of all; see `evaluate`.
+
+    Args:
+        model: Any model of the contract.
+        examples: As in `evaluate`.
+        context: As in `evaluate`.
+        batch_size: As in `evaluate`.
+        first: The place of the first of them among all examples.
+    """
+    joints, variables = _log_probs(members_of(model) or (model,), as_source(examples), context, batch_size)
+    return Tally.of(joints, variables, first=first)
 
 
 def log_prob(
