@@ -7,6 +7,7 @@ import math
 import os
 import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator
 from typing import IO, NamedTuple
 
@@ -30,8 +31,15 @@ BOUND = 100_000
 """Rows that are held in memory at once, where a task needs them together."""
 
 
+def unnamed_file(owner: object) -> IO[bytes]:
+    """A temporary file that is closed with its ``owner``. It has no name: the system removes it, however this ends."""
+    file: IO[bytes] = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # the owner closes it
+    weakref.finalize(owner, file.close)
+    return file
+
+
 class RowFile:
-    """A file of rows of float32, without a name: the system removes it when the process ends, however it ends.
+    """A file of rows of float32; see `unnamed_file`.
 
     Args:
         columns: The number of values of a row.
@@ -39,7 +47,7 @@ class RowFile:
 
     def __init__(self, columns: int) -> None:
         self.columns, self.count = columns, 0
-        self._file: IO[bytes] = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # it is open as long as it is used
+        self._file = unnamed_file(self)
 
     @property
     def row_bytes(self) -> int:

@@ -138,11 +138,11 @@ def _gather(waiting: IO[bytes], places: list[int], temporary: Path, suffix: str)
         for start, stop in itertools.pairwise(places):
             yield polars.read_ipc_stream(waiting.read(stop - start))
 
-    if suffix == ".parquet":
-        schema = next(read()).schema
-        register_io_source(read, schema=schema).sink_parquet(temporary, maintain_order=True)
-        return
     with temporary.open("wb") as file:
+        if suffix == ".parquet":
+            schema = next(read()).schema
+            register_io_source(read, schema=schema).sink_parquet(file, maintain_order=True)
+            return
         for number, part in enumerate(read()):
             part.write_csv(file, include_header=number == 0)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from typing import IO
 
 import numpy as np
 import polars
+
+from chainrule.data.stored import unnamed_file
 
 PARTS = 256
 """The hashes are compared a part at a time: those that begin alike."""
@@ -31,7 +32,7 @@ class Distinct:
         if cells.null_count() or (hashes[1:] == hashes[:-1]).any():
             self.refuse()
             return
-        self._file = self._file or tempfile.TemporaryFile()  # noqa: SIM115  # open as long as the column is read
+        self._file = self._file or unnamed_file(self)
         self._file.write(hashes.tobytes())
         starts = np.arange(1, PARTS, dtype=np.uint64) << np.uint64(56)
         self._ends.append(np.concatenate([[0], np.searchsorted(hashes, starts), [len(hashes)]]))
