@@ -38,6 +38,9 @@ PART = 250_000
 STEPS = 100
 """Steps that are timed."""
 
+NETWORK = [64, 64]
+"""The layers of the network that is fitted: a small one, so that reading and writing show."""
+
 
 def rows_of(count: int) -> Iterator[polars.DataFrame]:
     """A table of ``count`` rows, some at a time."""
@@ -133,7 +136,7 @@ def training(path: Path, run: Path) -> dict[str, float]:
     store.append(x.numpy())
     found: dict[str, float] = {"rows": len(x)}
     for name, examples in {"memory": ArrayExamples(x.numpy(), (x.shape[1],)), "file": StoredExamples(store)}.items():
-        model = fit_file(path, out=run / name, max_steps=1, verbose=False).model
+        model = fit_file(path, out=run / name, max_steps=1, verbose=False, **{"model.hidden_sizes": NETWORK}).model
         source = Timed(examples)
         started = time.process_time()
         fit(model, source, x[:1000], batch_size=1024, max_steps=STEPS, validate_every=STEPS, verbose=False)
@@ -160,7 +163,8 @@ def main() -> None:
 def measure(folder: Path, rows: list[int], steps: int) -> dict[str, Any]:
     """All figures; the tables and the runs are left in ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
-    report: dict[str, Any] = {"steps": steps, "fit": [], "evaluate": [], "score": []}
+    report: dict[str, Any] = {"steps": steps, "hidden_sizes": NETWORK, "fit": [], "evaluate": [], "score": []}
+    small = ["--max-steps", str(steps), "--model.hidden_sizes", str(NETWORK)]
     paths = {count: folder / f"rows-{count}.parquet" for count in rows}
     text = folder / f"rows-{rows[-1]}.csv"
     for path, count in [*((path, count) for count, path in paths.items()), (text, rows[-1])]:
@@ -168,7 +172,7 @@ def measure(folder: Path, rows: list[int], steps: int) -> dict[str, Any]:
             write_parts(rows_of(count), path)
         run = folder / f"run-{path.name}"
         about = {"rows": count, "format": path.suffix[1:], "bytes": path.stat().st_size}
-        report["fit"].append(about | measured("fit", str(path), "--out", str(run), "--max-steps", str(steps)))
+        report["fit"].append(about | measured("fit", str(path), "--out", str(run), *small))
     for count, path in paths.items():
         run = folder / f"run-{path.name}"
         report["evaluate"].append({"rows": count} | measured("evaluate", str(run)))
