@@ -164,7 +164,7 @@ def measure(folder: Path, rows: list[int], steps: int) -> dict[str, Any]:
     """All figures; the tables and the runs are left in ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     report: dict[str, Any] = {"steps": steps, "hidden_sizes": NETWORK, "fit": [], "evaluate": [], "score": []}
-    small = ["--max-steps", str(steps), "--model.hidden_sizes", str(NETWORK)]
+    small = ["--max-steps", str(steps), "--model", "MADE", "--model.hidden_sizes", str(NETWORK)]
     paths = {count: folder / f"rows-{count}.parquet" for count in rows}
     text = folder / f"rows-{rows[-1]}.csv"
     for path, count in [*((path, count) for count, path in paths.items()), (text, rows[-1])]:

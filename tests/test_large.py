@@ -330,3 +330,61 @@ def test_small_tables_stay_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.undo()
     people().write_parquet(tmp_path / "people.parquet")
     assert isinstance(load(tmp_path / "people.parquet").train, ArrayExamples)
+
+
+def in_parts(frame: polars.DataFrame, folder: Path, suffix: str) -> None:
+    folder.mkdir()
+    for number, rows in enumerate(frame.iter_slices(700)):
+        columns = frame.columns if number == 0 else frame.columns[::-1]
+        part = rows.select(columns).with_columns(polars.col("age").cast(polars.Int16 if number else polars.Int64))
+        getattr(part, "write_parquet" if suffix == ".parquet" else "write_csv")(folder / f"part-{number}{suffix}")
+    (folder / "_SUCCESS").touch()
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+@pytest.mark.parametrize("is_small", [True, False])
+def test_several_files_are_one_table(
+    suffix: str, is_small: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if is_small:
+        monkeypatch.undo()
+    in_parts(people(), tmp_path / "parts", suffix)
+    whole = tmp_path / f"whole{suffix}"
+    getattr(people(), "write_parquet" if suffix == ".parquet" else "write_csv")(whole)
+    expected = load(whole)
+    for path in (tmp_path / "parts" / f"part-*{suffix}", tmp_path / "parts"):
+        found = load(path)
+        assert "3 files" in found.description
+        assert found.format == expected.format
+        for split, examples in found.splits.items():
+            np.testing.assert_array_equal(examples[:], expected.splits[split][:])
+
+
+def test_a_run_is_fitted_and_used_on_several_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    in_parts(people(), tmp_path / "parts", ".csv")
+    assert main(["fit", "parts/part-*.csv", "--max-steps", "3", "--members", "1"]) == 0
+    assert (tmp_path / "runs" / "part" / "model.safetensors").exists()
+    assert main(["score", "runs/part", "parts/part-*.csv", "--out", "scores.csv", "--keep", "id"]) == 0
+    assert polars.read_csv("scores.csv")["id"].to_list() == list(range(1, 2001))
+    assert main(["evaluate", "runs/part"]) == 0
+    (tmp_path / "parts" / "part-2.csv").unlink()
+    capsys.readouterr()
+    assert main(["evaluate", "runs/part"]) == 2
+    assert "2 files instead of 3" in capsys.readouterr().err
+
+
+def test_a_file_with_other_columns_is_named(tmp_path: Path) -> None:
+    in_parts(people(), tmp_path / "parts", ".parquet")
+    people()[:9].drop("town").write_parquet(tmp_path / "parts" / "part-9.parquet")
+    with pytest.raises(ValueError, match=r"part-9\.parquet: expected the column 'town' of part-0\.parquet, got none"):
+        load(tmp_path / "parts" / "part-*.parquet")
+    people()[:9].with_columns(polars.col("age").cast(polars.String)).write_parquet(
+        tmp_path / "parts" / "part-9.parquet"
+    )
+    with pytest.raises(ValueError, match=r"part-9\.parquet: column 'age': expected Int64 as in part-0\.parquet"):
+        load(tmp_path / "parts" / "part-*.parquet")
+    with pytest.raises(FileNotFoundError, match=r"expected files with names like .*gone-\*"):
+        load(tmp_path / "gone-*.csv")

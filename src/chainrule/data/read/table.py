@@ -22,7 +22,7 @@ from chainrule.data.read.extract import Extract
 from chainrule.data.read.large import LargeTable, stored_rows
 from chainrule.data.read.layout import FileChoices
 from chainrule.data.read.levels import Levels, dataset_of_levels, gather
-from chainrule.data.read.open_table import open_table
+from chainrule.data.read.open_table import open_table, open_tables
 from chainrule.data.read.part import ROWS, Part
 from chainrule.data.read.several import SeveralTables, check_columns, common_types
 from chainrule.data.read.table_file import Table
@@ -121,13 +121,6 @@ def load_tables(
     name = folder.resolve().name
     found = _schema(described, content, rows["train"], name)
     return _noted(dataset_of_frame(name, content.frame, rows, found, origin), tables)
-
-
-def open_tables(paths: Sequence[Path], choices: FileChoices | None = None) -> list[Table]:
-    """The files of one table. The first says whether the others have a header, too."""
-    first = open_table(paths[0], choices)
-    more = replace(choices or FileChoices(), names=first.names)
-    return [first, *(open_table(path, more) for path in paths[1:])]
 
 
 def _noted(dataset: Dataset, tables: Sequence[Table]) -> Dataset:
