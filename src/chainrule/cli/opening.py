@@ -67,7 +67,7 @@ def source_of(run: OpenRun, options: Options, limit: int | None = None) -> Sourc
     named = given is None or given in NAMES
     path = None if named else Path(given).expanduser()
     if path is not None:
-        if not path.exists() and path.name == given and not path.suffix:
+        if not path.exists() and path.name == given and not (path.suffix or "*" in given):
             raise UsageError(f"expected a file, a folder or a named set, got {given!r}{suggestion(given, NAMES)}")
         options.refuse("split", expects=f"a named set or the run's own data, got {given}, all of which is read")
     return Source(

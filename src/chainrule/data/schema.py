@@ -21,6 +21,9 @@ from chainrule.words import in_one_line, suggestion
 
 Values = NDArray[np.float32]
 
+TOGETHER = 10_000
+"""Numbers whose probability is computed at once."""
+
 EXAMPLES = 3
 """Cells that are shown of each column."""
 
@@ -91,8 +94,9 @@ class TableSchema:
                 total += np.where(gap, -math.log(share), -math.log(1 - share))
             if column.family == "integer":
                 family = column.shape.conditional(missing=False)
-                start = family.initial_parameters(torch.from_numpy(there))
-                nats = -family.distribution(start).log_prob(torch.from_numpy(np.where(gap, there[0], values))).numpy()
+                distribution = family.distribution(family.initial_parameters(torch.from_numpy(there)))
+                some = torch.from_numpy(np.where(gap, there[0], values)).split(TOGETHER)
+                nats = -torch.cat([distribution.log_prob(part) for part in some]).numpy()
             elif column.family == "real":
                 nats = ((values - column.mean) / column.std) ** 2 / 2 + math.log(column.std * math.sqrt(2 * math.pi))
             else:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import itertools
+import tempfile
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from chainrule.atomic import write_atomically
+from chainrule.atomic import replacing, write_atomically
+from chainrule.data.stored import no_room
 
 if TYPE_CHECKING:
     import polars
@@ -99,8 +103,56 @@ def write_frame(frame: polars.DataFrame, path: Path) -> None:
     if path.suffix.lower() == ".parquet":
         frame.write_parquet(buffer)
     else:
-        (_without_formulas(frame) if _QUOTES_FORMULAS.get() else frame).write_csv(buffer)
+        _without_formulas_if_asked(frame, path).write_csv(buffer)
     write_atomically(path, buffer.getvalue())
+
+
+def write_parts(parts: Iterable[polars.DataFrame], path: Path) -> None:
+    """Write a table as ``.csv`` or ``.parquet``, part by part: all of it is never in memory.
+
+    The parts wait in a temporary file until all are there, so that ``path`` is written completely or not at all.
+
+    Args:
+        parts: Consecutive rows, all with the same columns; at least one part.
+        path: The file.
+
+    Raises:
+        OSError: If the disk of temporary files is full, or ``path`` can't be written.
+    """
+    with tempfile.TemporaryFile() as waiting:
+        places = [0]
+        for part in parts:
+            try:
+                _without_formulas_if_asked(part, path).write_ipc_stream(waiting)
+                waiting.flush()
+            except OSError as error:
+                raise no_room(error.errno or errno.EIO) from error
+            places.append(waiting.tell())
+        with replacing(path) as temporary:
+            _gather(waiting, places, temporary, path.suffix.lower())
+
+
+def _gather(waiting: IO[bytes], places: list[int], temporary: Path, suffix: str) -> None:
+    """Write the parts that wait in a file, between ``places``, into one table."""
+    import polars
+    from polars.io.plugins import register_io_source
+
+    def read(*_: Any) -> Iterator[polars.DataFrame]:
+        waiting.seek(0)
+        for start, stop in itertools.pairwise(places):
+            yield polars.read_ipc_stream(waiting.read(stop - start))
+
+    with temporary.open("wb") as file:
+        if suffix == ".parquet":
+            schema = next(read()).schema
+            register_io_source(read, schema=schema).sink_parquet(file, maintain_order=True)
+            return
+        for number, part in enumerate(read()):
+            part.write_csv(file, include_header=number == 0)
+
+
+def _without_formulas_if_asked(frame: polars.DataFrame, path: Path) -> polars.DataFrame:
+    return _without_formulas(frame) if _QUOTES_FORMULAS.get() and path.suffix.lower() != ".parquet" else frame
 
 
 def _without_formulas(frame: polars.DataFrame) -> polars.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import re
 import time
 import warnings
 from collections.abc import Iterable
@@ -140,6 +141,7 @@ def _same_file(data: str, folder: Path) -> bool:
 def usual_folder(data: str | Path, *, resume: bool = False) -> Path:
     """``runs/<name>`` for ``data``; with a number behind it where there is such a run, unless one is resumed."""
     stem = str(data) if str(data) in NAMES else Path(data).expanduser().resolve().stem
+    stem = re.sub(r"[*?\[\]]+", "", stem).strip("-_. ") or "run"  # of the pattern of several files
     folders = [RUNS / stem, *(RUNS / f"{stem}-{number}" for number in range(2, 1000))]
     free = next(i for i, folder in enumerate(folders) if not folder.exists())
     return folders[max(free - 1, 0)] if resume else folders[free]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -34,16 +34,19 @@ class ParquetTable(Table):
             raise ValueError(f"{path}: expected rows of values, got an empty file")
         with decoding(path, "a Parquet file"):
             self._scan = polars.scan_parquet(path)
-            self.schema = self._scan.collect_schema()
-        self.names = tuple(self.schema.names())
+            self.types = self._scan.collect_schema()
+        self.names = tuple(self.types.names())
         if not self.names:
             raise ValueError(f"{path}: expected at least one column, got none")
 
+    @cached_property
+    def most_rows(self) -> int:
+        with decoding(self.path, "a Parquet file"):
+            return int(self._scan.select(polars.len()).collect().item())
+
     @property
     def least_bytes(self) -> int:
-        with decoding(self.path, "a Parquet file"):
-            rows = self._scan.select(polars.len()).collect().item()
-        return int(rows) * sum(BYTES.get(kind, 1) for kind in self.schema.dtypes())
+        return self.most_rows * sum(BYTES.get(kind, 1) for kind in self.types.dtypes())
 
     def chunks(self, rows: int) -> Iterator[polars.DataFrame]:
         batches = partial(self._scan.collect_batches, chunk_size=rows)
@@ -51,7 +54,7 @@ class ParquetTable(Table):
             yield chunk.rename({name: str(index) for index, name in enumerate(self.names)})
 
     def number_chunks(self) -> Iterator[Chunk]:
-        for name, kind in self.schema.items():
+        for name, kind in self.types.items():
             if not _is_plain_number(kind):
                 raise ValueError(f"{self.path}: column {name!r}: expected integers, got {kind}")
         yield from super().number_chunks()
