@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import shutil
 import struct
 import zipfile
@@ -17,9 +18,10 @@ import chainrule.cli
 from chainrule.data.read import memory
 from chainrule.data.read.images import decode
 from chainrule.data.read.table import read_frame
+from chainrule.data.shape import Shape
 from chainrule.data.write import formulas_quoted, write_frame
 from chainrule.devices import available_memory
-from chainrule.foreign import UndecodableError, decoding, each_decoded
+from chainrule.foreign import UndecodableError, decoding, each_decoded, stderr_held_back
 from chainrule.yaml_file import read_yaml
 
 pytestmark = pytest.mark.quick
@@ -172,3 +174,87 @@ def test_samples_with_quoted_formulas(tmp_path):
     assert chainrule.cli.main(["sample", str(tmp_path / "run"), "-n", "9", "--out", str(out), "--quote-formulas"]) == 0
     assert f"'={categories[0]}" in out.read_text()
     assert f",={categories[0]}" not in out.read_text()
+
+
+@pytest.fixture
+def parquet(tmp_path):
+    """A Parquet file, and one whose reader fails in a thread: a page header is damaged."""
+    frame = polars.DataFrame({"a": np.arange(60) / 2, "b": [str(i) for i in range(60)]})
+    frame.write_parquet(tmp_path / "a.parquet", compression="uncompressed", row_group_size=20)
+    return tmp_path / "a.parquet"
+
+
+def test_a_reader_that_fails_in_a_thread(parquet, capfd):
+    content = bytearray(parquet.read_bytes())
+    content[10] ^= 64  # in the header of the first page
+    parquet.write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.parquet: expected a Parquet file, got a file that cannot be read"):
+        read_frame(parquet)
+    assert capfd.readouterr().err == "", "polars prints a panic where it happens"
+
+
+def test_rows_that_a_reader_leaves_out_are_missed(parquet, monkeypatch):
+    whole = polars.LazyFrame.collect_batches
+    monkeypatch.setattr(polars.LazyFrame, "collect_batches", lambda self, **settings: iter([*whole(self)][:-1]))
+    with pytest.raises(ValueError, match="it ends after 40 of 60 rows"):
+        read_frame(parquet)
+
+
+def test_standard_error_is_held_back_only_where_a_reader_fails(capfd):
+    with stderr_held_back(), stderr_held_back():
+        os.write(2, b"a warning")
+    assert capfd.readouterr().err == "a warning"
+
+    def fail():
+        with stderr_held_back():
+            os.write(2, b"a panic")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ("dato: table.csv", "got none"),
+        ("data: table.csv\nmodel: MADE\nmodel.hidden_sizes: [a]", "hidden_sizes expects a list of integers"),
+        ("data: nowhere.csv\nmodel: MADE", "found no nowhere.csv"),
+        (f"data: {OLD / 'data' / 'rows.csv'}\nmodel: MADE\nlearning_rate: -1", "learning_rate expects a positive"),
+    ],
+)
+def test_a_recipe_is_named_where_it_is_wrong(tmp_path, capsys, settings, words):
+    (tmp_path / "a.yaml").write_text(settings)
+    error = refused(capsys, "fit", "--config", str(tmp_path / "a.yaml"), "--out", str(tmp_path / "run"))
+    assert words in error
+    assert f"the settings are those of {tmp_path / 'a.yaml'}" in error
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        '{"settings": [], "given": []}',
+        '{"settings": {}, "given": 0.5}',
+        '{"settings": {}, "given": [[]]}',
+        '{"settings": {"seed": "x"}, "given": []}',
+    ],
+)
+def test_a_damaged_plan_is_refused(tmp_path, capsys, text):
+    data = str(OLD / "data" / "rows.csv")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "plan.json").write_text(text)
+    assert "plan.json" in refused(capsys, "fit", data, "--out", str(tmp_path / "run"), "--resume")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("step", [1]), ("step", 0), ("x", 1), ("knots", [None]), ("cells", 2), ("origin", 10**400)],
+)
+def test_a_damaged_shape_of_a_column_is_refused(key, value):
+    shape = Shape(step=1.0, cells=True)
+    assert Shape.from_config(shape.config) == shape
+    with pytest.raises(ValueError, match="shape"):
+        Shape.from_config(shape.config | {key: value})

@@ -38,7 +38,7 @@ def verdict(made: Input, outcome: Outcome) -> str | None:
     if outcome.status == TRACEBACK or "Traceback (most recent call last)" in outcome.error:
         return "traceback"
     if outcome.status < 0:
-        return "hang" if outcome.status == -signal.SIGALRM else "crash"
+        return "hang" if -outcome.status in (signal.SIGALRM, signal.SIGXCPU) else "crash"
     if outcome.megabytes > MEGABYTES:
         return "memory"
     if outcome.status == 0:
