@@ -219,6 +219,7 @@ def test_standard_error_is_held_back_only_where_a_reader_fails(capfd):
     ("settings", "words"),
     [
         ("dato: table.csv", "got none"),
+        ("data: table.csv\nmodel: [MADE]", "expected a model"),
         ("data: table.csv\nmodel: MADE\nmodel.hidden_sizes: [a]", "hidden_sizes expects a list of integers"),
         ("data: nowhere.csv\nmodel: MADE", "found no nowhere.csv"),
         (f"data: {OLD / 'data' / 'rows.csv'}\nmodel: MADE\nlearning_rate: -1", "learning_rate expects a positive"),
