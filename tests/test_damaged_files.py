@@ -11,12 +11,14 @@ from pathlib import Path
 import numpy as np
 import polars
 import pytest
+import soundfile
 from command_line import refused
 from PIL import Image
 
 import chainrule.cli
 from chainrule.data.read import memory
 from chainrule.data.read.images import decode
+from chainrule.data.read.recordings import _samples
 from chainrule.data.read.table import read_frame
 from chainrule.data.shape import Shape
 from chainrule.data.write import formulas_quoted, write_frame
@@ -176,30 +178,6 @@ def test_samples_with_quoted_formulas(tmp_path):
     assert f",={categories[0]}" not in out.read_text()
 
 
-@pytest.fixture
-def parquet(tmp_path):
-    """A Parquet file, and one whose reader fails in a thread: a page header is damaged."""
-    frame = polars.DataFrame({"a": np.arange(60) / 2, "b": [str(i) for i in range(60)]})
-    frame.write_parquet(tmp_path / "a.parquet", compression="uncompressed", row_group_size=20)
-    return tmp_path / "a.parquet"
-
-
-def test_a_reader_that_fails_in_a_thread(parquet, capfd):
-    content = bytearray(parquet.read_bytes())
-    content[10] ^= 64  # in the header of the first page
-    parquet.write_bytes(content)
-    with pytest.raises(ValueError, match=r"a\.parquet: expected a Parquet file, got a file that cannot be read"):
-        read_frame(parquet)
-    assert capfd.readouterr().err == "", "polars prints a panic where it happens"
-
-
-def test_rows_that_a_reader_leaves_out_are_missed(parquet, monkeypatch):
-    whole = polars.LazyFrame.collect_batches
-    monkeypatch.setattr(polars.LazyFrame, "collect_batches", lambda self, **settings: iter([*whole(self)][:-1]))
-    with pytest.raises(ValueError, match="it ends after 40 of 60 rows"):
-        read_frame(parquet)
-
-
 def test_standard_error_is_held_back_only_where_a_reader_fails(capfd):
     with stderr_held_back(), stderr_held_back():
         os.write(2, b"a warning")
@@ -259,3 +237,29 @@ def test_a_damaged_shape_of_a_column_is_refused(key, value):
     assert Shape.from_config(shape.config) == shape
     with pytest.raises(ValueError, match="shape"):
         Shape.from_config(shape.config | {key: value})
+
+
+@pytest.mark.parametrize("rate", [2_000_000_000, 1])
+def test_a_recording_of_an_absurd_rate(tmp_path, monkeypatch, rate):
+    """Resampled, it has no samples, or more than memory holds."""
+    monkeypatch.setattr(memory, "available_memory", lambda device: 10**7)
+    soundfile.write(tmp_path / "a.wav", np.zeros(1000), rate)
+    with pytest.raises(ValueError, match=r"a\.wav: expected (a recording of at least|its samples at 8000)"):
+        _samples(tmp_path / "a.wav", 8000, trim_silence=False)
+
+
+def test_one_amount_without_its_currency(tmp_path, capsys):
+    cells = [f"${1000 + i}.50" for i in range(60)]
+    (tmp_path / "a.csv").write_text("\n".join(["price,n", *(f"{cell},{i}" for i, cell in enumerate(cells)), "26.76,3"]))
+    assert "amounts in one currency, got '$1000.50' and '26.76'" in refused(capsys, "plan", str(tmp_path / "a.csv"))
+
+
+def test_a_long_value_of_a_damaged_file_is_cut(tmp_path, capsys):
+    shutil.copytree(OLD / "table", tmp_path / "run")
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    config["model"]["class"] = "x" * 100_000
+    (tmp_path / "run" / "config.json").write_text(json.dumps(config))
+    error = refused(capsys, "describe", str(tmp_path / "run"))
+    assert len(error) < 2000
+    assert "expected a model of chainrule" in error
+    assert " ... " in error

@@ -17,6 +17,7 @@ import binary
 import columns
 import damaged
 import defaults
+import endings
 import headline
 import images
 import outliers
@@ -69,6 +70,10 @@ TABLES = {
     "outlieralarms": outliers.alarms,
     "outliergoals": outliers.goals,
     "fuzz": damaged.fuzz,
+    "signals": endings.signals,
+    "ends": endings.ends,
+    "changed": endings.changed,
+    "flips": endings.flips,
 }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import polars
 
 from chainrule.data.read.levels import Chunk
+from chainrule.data.read.parquet_pages import check_pages
 from chainrule.data.read.table_file import Table, check_columns
 from chainrule.foreign import decoding, each_decoded, stderr_held_back
 
@@ -32,6 +33,7 @@ class ParquetTable(Table):
         if path.stat().st_size == 0:
             raise ValueError(f"{path}: expected rows of values, got an empty file")
         with decoding(path, "a Parquet file"), stderr_held_back():
+            check_pages(path)
             self._scan = polars.scan_parquet(path)
             self.schema = self._scan.collect_schema()
         self.names = tuple(self.schema.names())
