@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import chainrule
+from chainrule.atomic import TEMPORARY
 from chainrule.cli import main
 from chainrule.training.module import MaximumLikelihood
 
@@ -113,13 +114,13 @@ class Events:
 
     def __call__(self) -> None:
         """Watch this process."""
-        self._around(os, "replace", lambda source, target: f"{Path(target).name} is renamed")
-        self._around(os, "fsync", lambda number: f"{Path(f'/proc/self/fd/{number}').readlink().name} is synced")
+        self._around(os, "replace", lambda source, target: f"{_name(Path(target))} is renamed")
+        self._around(os, "fsync", lambda number: f"{_name(Path(f'/proc/self/fd/{number}').readlink())} is synced")
         self._around(MaximumLikelihood, "training_step", lambda module, *_: f"step {module.global_step}")
         write = Path.write_bytes
 
         def write_half(path: Path, content: bytes) -> int:
-            if self._is_chosen(f"half of {path.name} is written"):
+            if self._is_chosen(f"half of {_name(path)} is written"):
                 write(path, content[: len(content) // 2])
                 os.kill(os.getpid(), signal.SIGKILL)
             return write(path, content)
@@ -149,3 +150,9 @@ class Events:
                 file.write(words + "\n")
         self.count += 1
         return self.count - 1 == self.chosen
+
+
+def _name(path: Path) -> str:
+    """The name of a file, or of the one that it will be when it is written."""
+    found = TEMPORARY.fullmatch(path.name)
+    return found["name"] if found else path.name

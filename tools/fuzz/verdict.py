@@ -55,5 +55,5 @@ def _is_clear(made: Input, outcome: Outcome) -> bool:
     if any("panicked at" in line for line in lines):
         return False
     named = [word for word in made.argv if GIVEN in word or "silhouettes" in word or "fsdd" in word]
-    about_memory = "GB" in errors[0]  # of what is planned, not of the file
+    about_memory = "GB" in errors[0] or "out of memory" in errors[0]  # of what is planned or computed, not of the file
     return any(Path(word).name in errors[0] for word in named) or outcome.status == 1 or about_memory

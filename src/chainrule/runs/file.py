@@ -153,16 +153,19 @@ def _record(folder: Path) -> dict[str, Any]:
         ValueError: If its plan is damaged, or it has none.
     """
     path = folder / PLAN
-    if not path.exists():
+    if path.exists():
+        record = read_json(path)
+        check_settings(record.get("settings"), path)
+        check(record.get("given"), "Sequence[str]", f"{path}: given")
+    else:
+        path = folder / CONFIG
         record = read_config(folder) | {"given": ["members"]}  # it was fitted by a recipe
-        if "settings" in record:
-            return record
-        raise ValueError(
-            f"{folder} expects a run that fit wrote, got a model that was saved by hand: choose another --out"
-        )
-    record = read_json(path)
-    check_settings(record.get("settings"), path)
-    check(record.get("given"), "Sequence[str]", f"{path}: given")
+        if "settings" not in record:
+            raise ValueError(
+                f"{folder} expects a run that fit wrote, got a model that was saved by hand: choose another --out"
+            )
+    for name in ("data", "model"):
+        check(record["settings"].get(name), "str", f"{path}: settings.{name}")
     return record
 
 

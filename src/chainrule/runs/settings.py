@@ -120,6 +120,8 @@ def model_class(name: str) -> Any:
     """The class that ``name`` names: one of chainrule's models, or the user's own as ``package.module:Class``."""
     module, _, own = name.partition(":")
     if not own:
+        if name not in models.MODULES:
+            raise ValueError(f"model expects one of {', '.join(models.MODULES)}, got {name!r}")
         return getattr(models, name)
     try:
         found = getattr(import_module(module), own)
