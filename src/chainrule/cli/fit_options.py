@@ -112,6 +112,7 @@ def _value_of(flag: str, argv: list[str]) -> str | None:
         try:
             recipe = read_yaml(Path(path))
         except (OSError, ValueError):
-            return None  # reported when the recipe is read
-        return str(recipe["model"]) if isinstance(recipe, dict) and "model" in recipe else None
+            return None  # reported when the recipe is read, as is a name of no model
+        model = str(recipe.get("model")) if isinstance(recipe, dict) else ""
+        return model if ":" in model or model in models.MODULES else None
     return None

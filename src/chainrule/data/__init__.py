@@ -95,6 +95,8 @@ def load(
     """
     if levels is not None and (isinstance(levels, bool) or levels < 2):
         raise ValueError(f"levels expects an integer of at least 2, got {levels}")
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed expects an integer from 0 to {2**32 - 1}, got {seed}")
     from chainrule.data.reading import read, read_frame
 
     choices = {

@@ -17,6 +17,7 @@ from chainrule.data.codecs import CODECS
 from chainrule.data.codecs.base import dtype_of, without_gaps, words_of_gaps
 from chainrule.data.column import KINDS, Column
 from chainrule.data.shape import Shape
+from chainrule.signatures import fits
 from chainrule.words import in_one_line, suggestion
 
 Values = NDArray[np.float32]
@@ -229,6 +230,7 @@ def checked_arguments(name: Any, own: Any) -> dict[str, Any]:
             known = ", ".join(TYPES | CODECS[own["kind"]].types())
             raise ValueError(f"column {name!r} expects {known}, got {key!r}")
         wrong = isinstance(value, bool) and types[key] != "bool"
+        wrong |= isinstance(value, int | float) and not fits(value, "bool | float")  # too long for a number
         if wrong or not isinstance(value, PYTHON[types[key]]):
             raise ValueError(f"column {name!r}: {key} expects another kind of value, got {value!r}")
         if isinstance(value, list | tuple) and any(isinstance(item, bool) for item in value):

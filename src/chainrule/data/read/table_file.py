@@ -18,6 +18,19 @@ LARGE = 1e7
 side of this that it is on, so another number would mix the splits of runs that were fitted before."""
 
 
+MOST_COLUMNS = 100_000
+"""Columns of a table, at most: each is looked at by itself, and a model of more would take days."""
+
+
+def check_columns(path: Path, count: int) -> None:
+    """Raise ``ValueError`` if a table has more than `MOST_COLUMNS` columns."""
+    if count > MOST_COLUMNS:
+        raise ValueError(
+            f"{path}: expected at most {MOST_COLUMNS:,} columns, got {count:,}: leave some out, or turn the table if "
+            "its rows are what should be columns"
+        )
+
+
 def suffix_of(path: Path) -> str:
     """The suffix of a file in lower case, with the one before ``.gz``.
 
