@@ -16,8 +16,9 @@ from command_line import refused
 from PIL import Image
 
 import chainrule.cli
+from chainrule.data.formats import ImageFormat
 from chainrule.data.read import memory
-from chainrule.data.read.images import decode
+from chainrule.data.read.image_file import decode
 from chainrule.data.read.recordings import _samples
 from chainrule.data.read.table import read_frame
 from chainrule.data.shape import Shape
@@ -80,7 +81,7 @@ def test_an_image_whose_decoder_raises_anything(tmp_path, monkeypatch):
     with pytest.raises(
         ValueError, match=r"a\.tif: expected an image, got a file that cannot be read \(KeyError: 262\)"
     ):
-        decode(tmp_path / "a.tif", "L")
+        decode(tmp_path / "a.tif", (1, 2, 2), ImageFormat(256))
 
 
 def test_a_lone_quote_at_the_end_of_a_table(tmp_path):
