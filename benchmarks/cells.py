@@ -28,6 +28,7 @@ from torch import Tensor
 
 import chainrule
 from chainrule.abilities import components_of
+from chainrule.data.infer import infer
 from chainrule.data.schema import TableSchema
 from chainrule.model import AutoregressiveModel
 from chainrule.runs import machine, open_run
@@ -38,7 +39,7 @@ from chainrule.tasks.score import surprisals
 SETS, SEEDS, TRAIN = ("breast cancer", "german credit"), range(3), 0.75
 DEVIATIONS = 6.0
 TENTHS, TREES, PRIOR = 10, 300, 5
-MEASURES = ("swapped", "moved", "clean")
+MEASURES = ("swapped", "moved", "clean", "forests")
 
 
 def rows_of(name: str, folder: Path) -> polars.DataFrame:
@@ -50,13 +51,24 @@ def rows_of(name: str, folder: Path) -> polars.DataFrame:
     return polars.read_csv(folder / "breast-cancer.csv", infer_schema=False)
 
 
+def split_of(name: str, seed: int, folder: Path) -> tuple[polars.DataFrame, polars.DataFrame]:
+    """The training and the held-out rows of a set."""
+    rows = rows_of(name, folder)
+    order = np.random.RandomState(seed).permutation(len(rows))
+    return rows[order[: round(TRAIN * len(rows))]], rows[order[round(TRAIN * len(rows)) :]]
+
+
+def encoded(schema: TableSchema, train: polars.DataFrame, test: polars.DataFrame) -> tuple[Tensor, Tensor]:
+    """The training rows, and those of the held-out rows that a model of these has values for."""
+    parts = [torch.from_numpy(schema.encode(part, "rows", unseen=True)) for part in (train, test)]
+    return parts[0], parts[1][parts[1].isfinite().all(1)]
+
+
 def fitted(
     name: str, seed: int, folder: Path, minutes: float | None
 ) -> tuple[AutoregressiveModel, TableSchema, Tensor, Tensor]:
     """A default fit, its schema, and the training and the held-out rows that it has values for."""
-    rows = rows_of(name, folder)
-    order = np.random.RandomState(seed).permutation(len(rows))
-    train, test = rows[order[: round(TRAIN * len(rows))]], rows[order[round(TRAIN * len(rows)) :]]
+    train, test = split_of(name, seed, folder)
     data, out = folder / f"{name}-{seed}.csv", folder / f"{name}-{seed}"
     train.write_csv(data)
     if not out.exists():
@@ -64,9 +76,7 @@ def fitted(
     opened = open_run(out)
     schema = opened.kind.format
     assert isinstance(schema, TableSchema)
-    parts = [torch.from_numpy(schema.encode(part, name, unseen=True)) for part in (train, test)]
-    seen = parts[1][parts[1].isfinite().all(1)]
-    return opened.likelihood, schema, parts[0], seen
+    return opened.likelihood, schema, *encoded(schema, train, test)
 
 
 def changed(x: Tensor, schema: TableSchema, how: str, seed: int) -> tuple[Tensor, Tensor]:
@@ -109,8 +119,22 @@ def forests(train: np.ndarray, y: np.ndarray) -> Tensor:
     return torch.from_numpy(np.stack(found, axis=1))
 
 
+def by_forests(name: str, seed: int, folder: Path) -> dict[str, Any]:
+    """How often forests rank the wrong cell first."""
+    train, test = split_of(name, seed, folder)
+    schema = infer(train, range(len(train)), name, text=True)
+    known, x = encoded(schema, train, test)
+    found = {}
+    for how in ("swapped", "moved"):
+        y, wrong = changed(x, schema, how, seed)
+        found[how] = float((forests(known.numpy(), y.numpy()).argmax(1) == wrong).double().mean())
+    return found | {"rows": len(x), "trees": TREES, "machine": machine() | {"threads": 1}, "versions": versions()}
+
+
 def measured(name: str, seed: int, how: str, folder: Path, minutes: float | None) -> dict[str, Any]:
     """The figures of a cell of the report."""
+    if how == "forests":
+        return by_forests(name, seed, folder)
     model, schema, train, x = fitted(name, seed, folder, minutes)
     y, wrong = (x, None) if how == "clean" else changed(x, schema, how, seed)
     started = time.process_time()
@@ -122,7 +146,6 @@ def measured(name: str, seed: int, how: str, folder: Path, minutes: float | None
         "tail": -found.tails,
         "nll": plain,
         "nll less median": plain - nats(model, train).median(0).values,
-        "forests": forests(train.numpy(), y.numpy()),
     }
     about = {"rows": len(y), "columns": y.shape[1], "milliseconds": milliseconds, "model": type(model).__name__}
     about |= {} if minutes is None else {"minutes": minutes}

@@ -80,7 +80,10 @@ class TestSampleAndComplete:
         ("arguments", "expected"),
         [
             (["-n", "0", "--out", "x.png"], "at least 1 example, got 0"),
-            (["--out", "x.gif"], "--out expects a file ending in .png, .pdf, .svg, .npz, .npy, .csv, got x.gif"),
+            (
+                ["--out", "x.gif"],
+                "--out expects a file ending in .png, .pdf, .svg, .npz, .npy, .csv, .jpg",
+            ),
             (["--out", "missing/x.png"], "in a folder that exists"),
             (["--temperature", "-1", "--out", "x.png"], "temperature expects a positive number"),
             (["--seed", "one", "--out", "x.png"], "invalid int value: 'one'"),

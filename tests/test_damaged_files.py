@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import shutil
 import struct
 import zipfile
@@ -10,16 +11,19 @@ from pathlib import Path
 import numpy as np
 import polars
 import pytest
+import soundfile
 from command_line import refused
 from PIL import Image
 
 import chainrule.cli
 from chainrule.data.read import memory
 from chainrule.data.read.images import decode
+from chainrule.data.read.recordings import _samples
 from chainrule.data.read.table import read_frame
+from chainrule.data.shape import Shape
 from chainrule.data.write import formulas_quoted, write_frame
 from chainrule.devices import available_memory
-from chainrule.foreign import UndecodableError, decoding, each_decoded
+from chainrule.foreign import UndecodableError, decoding, each_decoded, stderr_held_back
 from chainrule.yaml_file import read_yaml
 
 pytestmark = pytest.mark.quick
@@ -172,3 +176,94 @@ def test_samples_with_quoted_formulas(tmp_path):
     assert chainrule.cli.main(["sample", str(tmp_path / "run"), "-n", "9", "--out", str(out), "--quote-formulas"]) == 0
     assert f"'={categories[0]}" in out.read_text()
     assert f",={categories[0]}" not in out.read_text()
+
+
+def test_standard_error_is_held_back_only_where_a_reader_fails(capfd):
+    with stderr_held_back(), stderr_held_back():
+        os.write(2, b"a warning")
+    assert capfd.readouterr().err == "a warning"
+
+    def fail():
+        with stderr_held_back():
+            os.write(2, b"a panic")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ("dato: table.csv", "got none"),
+        ("data: table.csv\nmodel: [MADE]", "expected a model"),
+        ("data: table.csv\nmodel: MADE\nmodel.hidden_sizes: [a]", "hidden_sizes expects a list of integers"),
+        ("data: nowhere.csv\nmodel: MADE", "found no nowhere.csv"),
+        (f"data: {OLD / 'data' / 'rows.csv'}\nmodel: MADE\nlearning_rate: -1", "learning_rate expects a positive"),
+    ],
+)
+def test_a_recipe_is_named_where_it_is_wrong(tmp_path, capsys, settings, words):
+    (tmp_path / "a.yaml").write_text(settings)
+    error = refused(capsys, "fit", "--config", str(tmp_path / "a.yaml"), "--out", str(tmp_path / "run"))
+    assert words in error
+    assert f"the settings are those of {tmp_path / 'a.yaml'}" in error
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        '{"settings": [], "given": []}',
+        '{"settings": {}, "given": 0.5}',
+        '{"settings": {}, "given": [[]]}',
+        '{"settings": {"seed": "x"}, "given": []}',
+        '{"settings": {"data": "x"}, "given": []}',
+        '{"settings": {"model": "MADE"}, "given": []}',
+        '{"settings": {"data": "x", "model": "x"}, "given": []}',
+    ],
+)
+def test_a_damaged_plan_is_refused(tmp_path, capsys, text):
+    data = str(OLD / "data" / "rows.csv")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "plan.json").write_text(text)
+    error = refused(capsys, "fit", data, "--out", str(tmp_path / "run"), "--resume")
+    assert "plan.json" in error or "model expects one of Table" in error
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("step", [1]), ("step", 0), ("x", 1), ("knots", [None]), ("cells", 2), ("origin", 10**400)],
+)
+def test_a_damaged_shape_of_a_column_is_refused(key, value):
+    shape = Shape(step=1.0, cells=True)
+    assert Shape.from_config(shape.config) == shape
+    with pytest.raises(ValueError, match="shape"):
+        Shape.from_config(shape.config | {key: value})
+
+
+@pytest.mark.parametrize("rate", [2_000_000_000, 1])
+def test_a_recording_of_an_absurd_rate(tmp_path, monkeypatch, rate):
+    """Resampled, it has no samples, or more than memory holds."""
+    monkeypatch.setattr(memory, "available_memory", lambda device: 10**7)
+    soundfile.write(tmp_path / "a.wav", np.zeros(1000), rate)
+    with pytest.raises(ValueError, match=r"a\.wav: expected (a recording of at least|its samples at 8000)"):
+        _samples(tmp_path / "a.wav", 8000, trim_silence=False)
+
+
+def test_one_amount_without_its_currency(tmp_path, capsys):
+    cells = [f"${1000 + i}.50" for i in range(60)]
+    (tmp_path / "a.csv").write_text("\n".join(["price,n", *(f"{cell},{i}" for i, cell in enumerate(cells)), "26.76,3"]))
+    assert "amounts in one currency, got '$1000.50' and '26.76'" in refused(capsys, "plan", str(tmp_path / "a.csv"))
+
+
+def test_a_long_value_of_a_damaged_file_is_cut(tmp_path, capsys):
+    shutil.copytree(OLD / "table", tmp_path / "run")
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    config["model"]["class"] = "x" * 100_000
+    (tmp_path / "run" / "config.json").write_text(json.dumps(config))
+    error = refused(capsys, "describe", str(tmp_path / "run"))
+    assert len(error) < 2000
+    assert "expected a model of chainrule" in error
+    assert " ... " in error

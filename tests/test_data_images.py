@@ -114,38 +114,14 @@ def test_images_are_decoded_when_asked_for(tmp_path):
         path.write_bytes(content[:-30])
     with pytest.raises(ValueError, match=r"\d\.png: expected an image, got a file that cannot be read"):
         data.train[0]
-
-
-def test_sizes_must_agree(tmp_path):
-    write(tmp_path, GREY)
-    Image.fromarray(GREY[0].T.copy()).save(tmp_path / "z.png")
-    with pytest.raises(ValueError, match=r"000\.png is 4x5 and .*z\.png is 5x4; resize them"):
-        chainrule.data.load(tmp_path)
+    with pytest.raises(ValueError, match=r"000\.png: expected an image, got a file that cannot be read"):
+        chainrule.data.load(tmp_path)  # small images are decoded before anything else is done
 
 
 def refuse(folder, message):
     with pytest.raises(ValueError, match=message) as error:
         chainrule.data.load(folder)
     assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize("mode", ["RGBA", "LA"])
-def test_transparency_is_refused(tmp_path, mode):
-    write(tmp_path, GREY)
-    Image.fromarray(GREY[0]).convert(mode).save(tmp_path / "z.png")
-    refuse(tmp_path, r"z\.png: expected an image without transparency, got one with; flatten it")
-
-
-def test_a_transparent_palette_colour_is_refused(tmp_path):
-    write(tmp_path, GREY)
-    Image.fromarray(GREY[0]).save(tmp_path / "z.png", transparency=3)
-    refuse(tmp_path, r"z\.png: expected an image without transparency")
-
-
-def test_sixteen_bits_are_refused(tmp_path):
-    write(tmp_path, GREY)
-    Image.fromarray(GREY[0].astype(np.uint16) * 257).save(tmp_path / "z.png")
-    refuse(tmp_path, r"z\.png: expected at most 8 bits per channel, got more")
 
 
 def test_a_file_that_is_no_image(tmp_path):

@@ -152,6 +152,15 @@ def test_amat_of_another_content(tmp_path, text, message):
         mnist.read_amat(path, 2)
 
 
+def test_damaged_silhouettes_are_not_read(tmp_path, monkeypatch):
+    monkeypatch.setenv("CHAINRULE_DATA", str(tmp_path))
+    (tmp_path / "silhouettes").mkdir()
+    path = tmp_path / "silhouettes" / "caltech101_silhouettes_28_split1.mat"
+    path.write_bytes(b"MATLAB 5.0 MAT-file" + bytes(200))
+    with pytest.raises(ValueError, match=r"split1\.mat: expected the file of .* with the SHA-256 .*, got another"):
+        chainrule.data.load("silhouettes")
+
+
 def test_silhouettes_stand_upright_and_objects_are_one(data_folder):
     data = chainrule.data.load("silhouettes")
     check(data, (4_100, 2_264, 2_307))

@@ -15,12 +15,12 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 import chainrule
-from chainrule.batch import as_source
+from chainrule.batch import Batch, as_source
 from chainrule.conditionals import Bernoulli, Categorical
 from chainrule.models import FVSBN, MADE, NADE, RNN, Table
 from chainrule.training import TrainingError
 from chainrule.training.checkpoints import read_checkpoint
-from chainrule.training.module import perturbed
+from chainrule.training.module import MaximumLikelihood, perturbed
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +154,19 @@ def test_nan_stops_with_the_last_good_checkpoint(data: Tensor, tmp_path: Path) -
     checkpoint = read_checkpoint(tmp_path / "checkpoints" / "last.ckpt")
     assert checkpoint.step == 10
     assert all(weight.isfinite().all() for weight in checkpoint.weights.values())
+
+
+def test_a_validation_that_is_no_number_stops_too(data: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, rounds = MaximumLikelihood.validation_losses, 0
+
+    def losses(self: MaximumLikelihood, batch: Batch) -> Tensor:
+        nonlocal rounds
+        rounds += 1
+        return before(self, batch) * (math.nan if rounds > 3 else 1)
+
+    monkeypatch.setattr(MaximumLikelihood, "validation_losses", losses)
+    with pytest.raises(TrainingError, match="validation loss is no number at step 30: lower the learning rate"):
+        train(FVSBN(event_shape=SHAPE, conditional=Bernoulli()), data)
 
 
 def test_ctrl_c_keeps_the_checkpoint_and_the_signal_handler(data: Tensor, tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def test_fewer_rows_where_memory_is_short(data: Tensor, monkeypatch: pytest.Monk
     with pytest.warns(UserWarning, match=r"a step of 500 rows would not fit into memory: it has \d+"):
         train(wide, data, max_steps=2, batch_size=500)
     monkeypatch.setattr("chainrule.training.cost.available_memory", lambda device: 1000)
-    with pytest.raises(ValueError, match="training expects .* GB of memory for one example, got .* that are free"):
+    with pytest.raises(ValueError, match="GB of memory for one example of 8 variables and .* GB that are free"):
         train(wide, data, max_steps=2)
 
 

@@ -113,15 +113,16 @@ class BatchSource(ABC):
             ValueError: If ``context`` does not have one entry for each example.
         """
         check_length(context, len(self))
-        if seed is None:
-            items, size = torch.arange(len(self)), 2 * size
-        else:
-            items = torch.randperm(len(self), generator=epoch_generator(seed, epoch))
         rank, world = part
-        return Batches(
-            [some[rank::world] for some in items.split(size)],
-            lambda item: self._whole(item.tolist(), item, None if context is None else context[item]),
-        )
+
+        def read(item: Tensor) -> Batch:
+            item = item[rank::world]
+            return self._whole(item.tolist(), item, None if context is None else context[item])
+
+        if seed is None:
+            starts, count = range(0, len(self), 2 * size), len(self)
+            return Batches(starts, lambda start: read(torch.arange(start, min(start + 2 * size, count))))
+        return Batches(torch.randperm(len(self), generator=epoch_generator(seed, epoch)).split(size), read)
 
     def in_order(self, size: int, *, history: float | None = None, context: Tensor | None = None) -> Iterator[Batch]:
         """Every variable exactly once, in order, each given all of its past: for evaluation and scores.
@@ -139,7 +140,7 @@ class BatchSource(ABC):
         check_length(context, len(self))
         for start in range(0, len(self), size):
             some = slice(start, start + size)
-            item = torch.arange(len(self))[some]
+            item = torch.arange(start, min(start + size, len(self)))
             yield self._whole(some, item, None if context is None else context[some])
 
     def _whole(self, indices: Any, item: Tensor, context: Tensor | None) -> Batch:

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+
+from chainrule.endings import is_lack_of_memory
+
+try:
+    import resource
+except ImportError:  # Windows has no such limits
+    resource = None  # type: ignore[assignment]
 
 GPU_CORES = 32
 """A GPU computes small networks as fast as about so many cores; large ones faster."""
@@ -66,14 +75,46 @@ def available_memory(device: str) -> int:
     return min([free, *_free_in_container(Path("/sys/fs/cgroup")), *_free_of_limit(Path("/proc/self"))])
 
 
+@contextlib.contextmanager
+def within_free_memory(what: str) -> Iterator[None]:
+    """Refuse to make what takes more memory than is free, before the system ends the process for it.
+
+    While it is made, the process may take no more addresses than that, where the system has such a limit.
+
+    Raises:
+        ValueError: If ``what`` does not fit.
+    """
+    free = available_memory("cpu")
+    before = None if resource is None else resource.getrlimit(resource.RLIMIT_AS)
+    try:
+        if before is not None and Path("/proc/self/statm").exists():
+            most = _addresses(Path("/proc/self")) + free
+            resource.setrlimit(resource.RLIMIT_AS, (most if before[0] < 0 else min(most, before[0]), before[1]))
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_lack_of_memory(error):
+            raise
+        raise ValueError(
+            f"{what} expects more memory than the {free / 1e9:.2f} GB that are free: choose a smaller model, or one of "
+            "fewer variables"
+        ) from None
+    finally:
+        if before is not None:
+            resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def _addresses(process: Path) -> int:
+    """Bytes of addresses that the process in ``/proc`` has taken."""
+    return int((process / "statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+
+
 def _free_of_limit(process: Path) -> list[int]:
     """Bytes of addresses that the limit of the process in ``/proc`` leaves, as ``ulimit -v`` sets it; none without."""
     limits = (process / "limits").read_text().splitlines()
     limit = next(line.split()[3] for line in limits if line.startswith("Max address space"))
     if limit == "unlimited":
         return []
-    pages = int((process / "statm").read_text().split()[0])
-    return [max(0, int(limit) - pages * os.sysconf("SC_PAGE_SIZE"))]
+    return [max(0, int(limit) - _addresses(process))]
 
 
 def _free_in_container(folder: Path) -> list[int]:

@@ -15,6 +15,10 @@ LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", 
 """Words in the errors of torch.distributed that mean that another process is gone."""
 
 
+NO_MEMORY = ("not enough memory", "out of memory", "can't allocate memory", "cannot allocate memory")
+"""Words in the errors of torch that mean that there is not enough memory, in lower case."""
+
+
 class Terminated(SystemExit):
     """A signal ends this process. The exit status is 128 + its number, as a shell would say it.
 
@@ -68,6 +72,11 @@ def ended_by_signals(interrupt: type[BaseException] = KeyboardInterrupt) -> Iter
             signal.signal(number, before[number])
 
 
+def is_lack_of_memory(error: BaseException) -> bool:
+    """True if Python, numpy or torch says that there is not enough memory."""
+    return isinstance(error, MemoryError) or any(words in str(error).lower() for words in NO_MEMORY)
+
+
 def failure_in_words(error: BaseException) -> str | None:
     """A sentence about a lack of memory or a lost process, and the way out; None for other errors.
 
@@ -75,7 +84,7 @@ def failure_in_words(error: BaseException) -> str | None:
     'out of memory: expected less to be read or computed at once; try a smaller --batch-size, model or file'
     """
     text = " ".join(str(error).split())
-    if isinstance(error, MemoryError) or "not enough memory" in text or "out of memory" in text.lower():
+    if is_lack_of_memory(error):
         return "out of memory: expected less to be read or computed at once; try a smaller --batch-size, model or file"
     foreign = any(base.__name__ == "DistError" for base in type(error).__mro__)  # of torch.distributed
     if foreign or any(words in text for words in LOST):

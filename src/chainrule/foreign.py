@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +17,10 @@ LONGEST = 300
 
 REASONS = {MemoryError: "it takes more memory than is free", RecursionError: "it is nested too deeply"}
 """The reasons for which errors have no words of their own."""
+
+
+_holding = threading.Lock()
+"""Held by the thread that holds back standard error."""
 
 
 class UndecodableError(ValueError):
@@ -55,18 +62,49 @@ def decoding(where: Path | str, expected: str) -> Iterator[None]:
 def each_decoded(where: Path | str, expected: str, items: Callable[[], Iterator[T]]) -> Iterator[T]:
     """The items of a foreign reader, made and read as by `decoding`; errors of their user are none of its.
 
+    What it writes to standard error as it fails is not shown.
+
     Raises:
         UndecodableError: If the reader raised.
     """
-    with decoding(where, expected):
+    with decoding(where, expected), stderr_held_back():
         iterator = items()
     while True:
-        with decoding(where, expected):
+        with decoding(where, expected), stderr_held_back():
             try:
                 item = next(iterator)
             except StopIteration:
                 return
         yield item
+
+
+@contextlib.contextmanager
+def stderr_held_back() -> Iterator[None]:
+    """Hold back what is written to standard error, by any language and thread; show it unless an error is raised.
+
+    Rust prints a panic in one of its threads where it happens, whoever catches it. Blocks that overlap in several
+    threads hold back what is written during the first of them.
+    """
+    if not _holding.acquire(blocking=False):
+        yield
+        return
+    try:
+        with tempfile.TemporaryFile() as file:
+            shown = os.dup(2)
+            os.dup2(file.fileno(), 2)
+            try:
+                yield
+            except BaseException:
+                file.truncate(0)
+                raise
+            finally:
+                os.dup2(shown, 2)
+                os.close(shown)
+                file.seek(0)
+                while content := file.read(2**16):
+                    os.write(2, content)
+    finally:
+        _holding.release()
 
 
 def _reason(where: Path | str, error: BaseException) -> str:

@@ -29,18 +29,19 @@ def sha256_of(path: Path, size: int | None = None) -> str:
 
 
 def fingerprint(path: Path, without: Path | None = None) -> dict[str, Any]:
-    """The fingerprint of the content of a file or a folder: its bytes, its files, and a SHA-256.
+    """The fingerprint of the content of a file, of several or of a folder: its bytes, its files, and a SHA-256.
 
-    All bytes of a file count. So do the names and all bytes of a folder's files, up to `WHOLE` bytes. Of a larger
-    folder the names, sizes and times of all files count, and the beginnings of some. Hidden files don't count.
+    All bytes of a file count. So do the names and all bytes of several files, up to `WHOLE` bytes. Of larger
+    ones the names, sizes and times of all files count, and the beginnings of some. Hidden files don't count.
 
     Args:
-        path: The file or the folder.
+        path: The file, the folder, or the pattern of the names of files, such as ``data/part-*.csv``.
         without: A folder in it that does not count, such as the run that is fitted on it.
     """
     if path.is_file():
         return {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
-    files = sorted(_files(path, without))
+    root = path if path.is_dir() else path.parent
+    files = sorted(_files(path, without) if path.is_dir() else root.glob(path.name))
     sizes = [file.stat().st_size for file in files]
     whole = sum(sizes) <= WHOLE
     every = 1 if whole else max(1, len(files) // SAMPLED)
@@ -48,7 +49,7 @@ def fingerprint(path: Path, without: Path | None = None) -> dict[str, Any]:
     for i, (file, size) in enumerate(zip(files, sizes, strict=True)):
         time = None if whole else file.stat().st_mtime_ns
         content = None if i % every else sha256_of(file, size if whole else CHUNK)
-        digest.update(json.dumps([file.relative_to(path).as_posix(), size, time, content]).encode())
+        digest.update(json.dumps([file.relative_to(root).as_posix(), size, time, content]).encode())
     return {"files": len(files), "bytes": sum(sizes), "sha256": digest.hexdigest()}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import reprlib
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -135,7 +136,8 @@ def _fits(value: Any, annotation: str, classes: Mapping[str, type]) -> bool:
         inner = annotation.removeprefix("Sequence[").removesuffix("]")
         return isinstance(value, list | tuple) and all(_fits(item, inner, classes) for item in value)
     if annotation == "float":
-        return isinstance(value, int | float) and not isinstance(value, bool)
+        whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+        return isinstance(value, float) or whole
     if annotation == "int":
         return isinstance(value, int) and not isinstance(value, bool)
     types: dict[str, type] = {"bool": bool, "str": str, "None": type(None), "Path": str, **classes}

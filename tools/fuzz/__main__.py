@@ -19,9 +19,12 @@ from typing import Any
 
 import pool
 from bombs import bombs
-from ordinary import FITS, TINY, interrupt, write_files
+from ordinary import FITS, MATLAB, TINY, interrupt, write_files
 from subjects import GIVEN, Subject, subjects, words_of
 from verdict import FAULTS, Input, verdict
+
+from chainrule.data.named import silhouettes
+from chainrule.hashes import sha256_of
 
 RUNS_OF_BOMBS = {"safetensors": "rows", "config": "rows", "checkpoint": "interrupted"}
 """The runs that bombs change, by the first word of their names."""
@@ -35,6 +38,7 @@ def main() -> int:
     try:
         corpus = base / "corpus"
         _in_a_process(lambda: write_files(corpus / "files"))
+        silhouettes.HASH = sha256_of(corpus / "files/named" / MATLAB)
         _fit_runs(corpus, options.workers)
         started = time.monotonic()
         found = _found(options, base, corpus)

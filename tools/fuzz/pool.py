@@ -9,18 +9,22 @@ import pkgutil
 import resource
 import signal
 import sys
-import time
 import traceback
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from subjects import GIVEN
+
 import chainrule
 from chainrule.cli import main
 
 SECONDS = 30
-"""Seconds after which an input hangs."""
+"""Seconds of a processor after which an input hangs."""
+
+WAITS = 4 * SECONDS
+"""Seconds by the clock after which it does: it waits for something, or the machine is very busy."""
 
 MEGABYTES = 2048
 """Megabytes that an input may take."""
@@ -39,7 +43,7 @@ class Outcome:
     Attributes:
         status: Its exit status; minus the number of the signal that ended it.
         error: What it wrote on standard error.
-        seconds: How long it took.
+        seconds: The seconds of a processor that it took.
         megabytes: The most memory that it took, with chainrule itself (about 450).
     """
 
@@ -65,21 +69,21 @@ def outcomes(commands: Iterable[tuple[int, list[str], Path]], workers: int) -> I
         commands: A number, the arguments of ``chainrule``, and an empty folder to run in, of each; made when needed.
         workers: The number of processes at a time.
     """
-    running: dict[int, tuple[int, Path, float]] = {}
+    running: dict[int, tuple[int, Path]] = {}
     for number, argv, folder in commands:
-        running[_started(argv, folder)] = (number, folder, time.monotonic())
+        running[_started(argv, folder)] = number, folder
         if len(running) == workers:
             yield _ended(running)
     while running:
         yield _ended(running)
 
 
-def _ended(running: dict[int, tuple[int, Path, float]]) -> tuple[int, Outcome]:
+def _ended(running: dict[int, tuple[int, Path]]) -> tuple[int, Outcome]:
     """Wait for the first of the processes that ends."""
     process, status, usage = os.wait4(-1, 0)
-    number, folder, start = running.pop(process)
+    number, folder = running.pop(process)
     error = (folder / "stderr").read_text(errors="replace")
-    seconds = time.monotonic() - start
+    seconds = usage.ru_utime + usage.ru_stime
     return number, Outcome(os.waitstatus_to_exitcode(status), error, seconds, usage.ru_maxrss // 1024)
 
 
@@ -93,6 +97,7 @@ def _started(argv: list[str], folder: Path) -> int:
     try:
         _limit()
         os.chdir(folder)
+        os.environ["CHAINRULE_DATA"] = GIVEN  # where named sets are looked for
         for descriptor, name in ((0, os.devnull), (1, os.devnull), (2, "stderr")):
             os.dup2(os.open(name, os.O_RDWR | os.O_CREAT), descriptor)
         warnings.simplefilter("default")
@@ -106,7 +111,8 @@ def _started(argv: list[str], folder: Path) -> int:
 
 def _limit() -> None:
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process even within a foreign library
-    signal.alarm(SECONDS)
+    signal.alarm(WAITS)
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))
     addresses = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (addresses + RESERVED,) * 2)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -38,7 +38,7 @@ def verdict(made: Input, outcome: Outcome) -> str | None:
     if outcome.status == TRACEBACK or "Traceback (most recent call last)" in outcome.error:
         return "traceback"
     if outcome.status < 0:
-        return "hang" if outcome.status == -signal.SIGALRM else "crash"
+        return "hang" if -outcome.status in (signal.SIGALRM, signal.SIGXCPU) else "crash"
     if outcome.megabytes > MEGABYTES:
         return "memory"
     if outcome.status == 0:
@@ -55,5 +55,5 @@ def _is_clear(made: Input, outcome: Outcome) -> bool:
     if any("panicked at" in line for line in lines):
         return False
     named = [word for word in made.argv if GIVEN in word or "silhouettes" in word or "fsdd" in word]
-    about_memory = "GB" in errors[0]  # of what is planned, not of the file
+    about_memory = "GB" in errors[0] or "out of memory" in errors[0]  # of what is planned or computed, not of the file
     return any(Path(word).name in errors[0] for word in named) or outcome.status == 1 or about_memory

@@ -17,6 +17,7 @@ import binary
 import columns
 import damaged
 import defaults
+import endings
 import headline
 import images
 import outliers
@@ -75,6 +76,10 @@ TABLES = {
     "scalejobs": scale.jobs,
     "scalesimulated": scale.simulated,
     "scalecompared": scale.compared,
+    "signals": endings.signals,
+    "ends": endings.ends,
+    "changed": endings.changed,
+    "flips": endings.flips,
 }
 
 

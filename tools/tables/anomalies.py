@@ -99,7 +99,6 @@ CELLS = {
     "tail": "by tail",
     "nll less median": "-log p less median",
     "nll": "-log p",
-    "forests": "random forests",
 }
 
 
@@ -111,12 +110,14 @@ def cells(results: list[dict[str, Any]]) -> str:
         for how in ("swapped", "moved"):
             found = [own[how] for own in by_seed.values() if how in own]
             if found:
-                rows.append([name, how, str(len(found)), *(f"{_mean(found, score):.3f}" for score in CELLS)])
+                forests = [own["forests"] for own in by_seed.values() if "forests" in own]
+                figures = [f"{_mean(found, score):.3f}" for score in CELLS]
+                rows.append([name, how, str(len(found)), *figures, f"{_mean(forests, how):.3f}" if forests else ""])
         clean = [own["clean"]["most frequent first"] for own in by_seed.values() if "clean" in own]
         if clean:
             each = [f"{_mean(clean, score):.1f} x" for score in CELLS]
-            rows.append([name, "clean: most frequent column", str(len(clean)), *each])
-    return table(["rows", "one cell of each", "fits", *CELLS.values()], rows)
+            rows.append([name, "clean: most frequent column", str(len(clean)), *each, ""])
+    return table(["rows", "one cell of each", "fits", *CELLS.values(), "random forests"], rows)
 
 
 def _mean(found: list[dict[str, float]], score: str) -> float:

@@ -16,5 +16,5 @@ def fuzz(results: list[dict[str, Any]]) -> str:
     rows = [[family, *(str(own[column]) for column in columns)] for family, own in found["families"].items()]
     total = [str(sum(own[column] for own in found["families"].values())) for column in columns]
     longest, largest = found["longest_seconds"], found["most_megabytes"]
-    words = f"The longest took {longest} s, the largest {largest:,} MB; seed {found['seed']}."
+    words = f"The longest took {longest} s of a core, the largest {largest:,} MB; seed {found['seed']}."
     return table(["file", *columns], [*rows, ["all", *total]]) + f"\n\n{words}"

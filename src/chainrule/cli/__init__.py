@@ -25,6 +25,9 @@ from chainrule.errors import MissingPackageError, TrainingError
 
 __all__ = ["main"]
 
+LONGEST = 1500
+"""Characters of a message, at most."""
+
 REMEDIES = {
     errno.ENOSPC: ": free some space, or choose another --out",
     errno.EDQUOT: ": free some space, or choose another --out",
@@ -97,8 +100,13 @@ def _fail(error: Exception, status: int) -> int:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
         text += REMEDIES.get(error.errno or 0, "")
     else:
-        text = " ".join(str(error).split())
+        text = _shortened(" ".join(str(error).split()))
     return _say(f"error: {text}", error, status)
+
+
+def _shortened(text: str) -> str:
+    """A message without the middle of what is very long in it, such as a value of a damaged file."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
 
 
 def _say(text: str, error: BaseException, status: int, *, once: bool = False) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,13 @@ def run_fit(options: dict[str, Any]) -> None:
     resume, changed_data = (options.pop(name) for name in ("resume", "changed_data"))
     if changed_data and not resume:
         raise UsageError("--changed-data expects --resume")
-    settings = settings_from(_with_data(options), runs.read(config) if config else {})
+    with _named(config):
+        settings = settings_from(_with_data(options), runs.read(config) if config else {})
     out = out or usual_folder(settings["data"], resume=resume)
     before = read_config(out) if resume and (out / WEIGHTS).exists() else {}
     say = None if as_json else partial(print, flush=True)
 
+    @_named(config)
     def fit() -> Run:
         if config:
             return run(settings, out, resume=resume, changed_data=changed_data)
@@ -81,7 +84,8 @@ def _with_data(options: dict[str, Any]) -> dict[str, Any]:
 def run_reproduce(options: dict[str, Any]) -> None:
     """Run a recipe, evaluate the test split once, record the result, and print it."""
     path = _recipe(options["recipe"])
-    settings = settings_from({}, runs.read(path))
+    with _named(path):
+        settings = settings_from({}, runs.read(path))
     name = "/".join(path.with_suffix("").parts[-2:])
     out = options["out"] or Path("runs", name)
     result = _keeping_checkpoints(
@@ -109,6 +113,17 @@ def _keeping_checkpoints(action: Callable[[], Any], out: Path, command: str) -> 
         kept = sorted(out.rglob("last.ckpt"), key=lambda path: path.stat().st_mtime)
         words = f"the last checkpoint is {kept[-1]}, and {command} goes on" if kept else "there is no checkpoint yet"
         error.add_note(words)
+        raise
+
+
+@contextlib.contextmanager
+def _named(recipe: Path | None) -> Iterator[None]:
+    """Have errors in the settings say which recipe they are from."""
+    try:
+        yield
+    except (UsageError, ValueError, OSError) as error:
+        if recipe is not None and str(recipe) not in str(error):
+            error.add_note(f"the settings are those of {recipe}")
         raise
 
 

@@ -29,6 +29,13 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "--vocabulary": ("KIND", "characters (those of the training part) or bytes"),
         "--window": ("N", "symbols of an example of a stream (default 128); samples of a chunk (default 4096)"),
     },
+    "images": {
+        "--size": ("WxH", "width and height of images, or the side of squares (default: their own, said where scaled)"),
+        "--crop": ("HOW", "of images of another shape: centre, random (in training), or none, which squeezes them"),
+        "--pad": ("BOOL", "true: images of another shape get a border"),
+        "--background": ("COLOUR", "under transparent parts: white (the default), black, '#ff8800', ..."),
+        "--grey": ("BOOL", "true: take colour images as grey"),
+    },
     "audio": {
         "--sample-rate": ("HZ", "resample recordings to this rate; by default all must have one"),
         "--trim-silence": ("BOOL", "true: leave out silence at the ends of recordings"),
@@ -105,6 +112,7 @@ def _value_of(flag: str, argv: list[str]) -> str | None:
         try:
             recipe = read_yaml(Path(path))
         except (OSError, ValueError):
-            return None  # reported when the recipe is read
-        return str(recipe["model"]) if isinstance(recipe, dict) and "model" in recipe else None
+            return None  # reported when the recipe is read, as is a name of no model
+        model = str(recipe.get("model")) if isinstance(recipe, dict) else ""
+        return model if ":" in model or model in models.MODULES else None
     return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -27,9 +27,23 @@ def opened_likelihood(options: dict[str, Any]) -> tuple[OpenRun, AutoregressiveM
     """The run that was asked for, and its model, which must have a likelihood."""
     run = opened(options)
     model = run.likelihood
-    if options.get("label") is not None and model.num_classes is None:
-        raise UsageError(f"--class expects a model with num_classes, got one without, in {options['run']}")
+    if options.get("label") is not None:
+        if model.num_classes is None:
+            raise UsageError(f"--class expects a model with num_classes, got one without, in {options['run']}")
+        options["label"] = _class(options["label"], model.num_classes, run.config.get("data", {}).get("classes", ()))
     return run, model
+
+
+def _class(word: str, count: int, names: Sequence[str]) -> int:
+    """The number of a class, from its name or its number."""
+    if word in names:
+        return names.index(word)
+    if not word.isdecimal() or int(word) >= count:
+        named = f"one of {', '.join(names[:8])}{', ...' if len(names) > 8 else ''}, or " if names else ""
+        raise UsageError(
+            f"--class expects {named}a number from 0 to {count - 1}, got {word!r}{suggestion(word, names)}"
+        )
+    return int(word)
 
 
 def background_of(run: OpenRun, options: dict[str, Any]) -> tuple[OpenRun, AutoregressiveModel]:
@@ -53,7 +67,7 @@ def source_of(run: OpenRun, options: Options, limit: int | None = None) -> Sourc
     named = given is None or given in NAMES
     path = None if named else Path(given).expanduser()
     if path is not None:
-        if not path.exists() and path.name == given and not path.suffix:
+        if not path.exists() and path.name == given and not (path.suffix or "*" in given):
             raise UsageError(f"expected a file, a folder or a named set, got {given!r}{suggestion(given, NAMES)}")
         options.refuse("split", expects=f"a named set or the run's own data, got {given}, all of which is read")
     return Source(

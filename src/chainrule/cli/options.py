@@ -15,7 +15,10 @@ from chainrule.words import suggestion
 SCORES = ("nll", "pvalue", "typicality", "ratio", "complexity")
 """The scores of `chainrule.tasks.anomaly`, which imports torch."""
 
-OBSERVE = "top-half, bottom-half, first-half, a fraction such as 0.25, or a file of a mask"
+OBSERVE = (
+    "top-half, bottom-half, left-half, right-half, first-half, a fraction such as 0.25, a box of pixels x0,y0,x1,y1, "
+    "or a file of a mask"
+)
 PICTURE = "a .png, .pdf or .svg file"
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -32,6 +35,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "action": "store_true",
         "help": "in a .csv, put a ' before text that a spreadsheet would run as a formula, such as =HYPERLINK(...)",
     },
+    "--class": {"dest": "label", "help": "the class to condition on, its name or number, for a model with num_classes"},
     "--engine": {
         "metavar": "NAME",
         "help": "work by parts, into a folder --out, where finished parts are kept: local, in this process, or ray, on "
@@ -40,7 +44,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--address": {"help": "of a Ray cluster that is there, such as auto (default: one of this machine's cores)"},
     "--workers": {"type": int, "help": "with --engine ray: workers, a core each (default: all cores but one)"},
     "--part-size": {"type": int, "metavar": "N", "help": "with --engine: items of a part (default of a table 100000)"},
-    "--class": {"type": int, "dest": "label", "help": "the class to condition on, for a model with num_classes"},
     "-n": {"type": int, "help": "how many examples (default all)"},
     "--seed": {"type": int, "default": 0, "help": "the same seed gives the same values (default 0)"},
     "--temperature": {"type": float, "default": 1.0, "help": "below 1 sharpens the conditionals (default 1)"},

@@ -24,7 +24,7 @@ from chainrule.cli.opening import (
 from chainrule.cli.options import SCORES
 from chainrule.cli.parser import Options, UsageError
 from chainrule.cli.stream import scored_source
-from chainrule.data.write import FRAMES, check_suffix, write_frame
+from chainrule.data.write import FRAMES, check_suffix, write_parts
 from chainrule.kinds import Kind
 from chainrule.kinds.items import Items
 from chainrule.kinds.requests import Source
@@ -112,14 +112,20 @@ def _score_items(options: Options, run: OpenRun, model: AutoregressiveModel, sou
     if out is None and not options["json"]:
         _print(run, score_tables(pairs, name, calibration, notes), rule, notes)
         return
+    about = {"run": str(options["run"]), "model": type(model).__name__, "score": name}
     if options["group"] is not None and calibration is not None:
-        table = typicality_table(pairs, calibration, options["group"], notes)
+        tables = iter([typicality_table(pairs, calibration, options["group"], notes)])
     else:
-        table = polars.concat(table for _, table in score_tables(pairs, name, calibration, notes))
-    about = {"run": str(options["run"]), "model": type(model).__name__, "score": name, "count": len(table)}
-    decided = rule.applied(table)
-    words = rule.words_of(decided)
-    _write(options, kind, decided, about, [*words, *_counted(notes)])
+        tables = (table for _, table in score_tables(pairs, name, calibration, notes))
+    if out is None or rule.fdr is not None:  # these need all scores together
+        tables = iter([polars.concat(tables)])
+    decided = map(rule.applied, tables)
+    if out is None:
+        (table,) = decided
+        print_json(about | {"count": len(table), "items": [kind.printed(row) for row in table.iter_rows(named=True)]})
+        say([*rule.words_of(table), *_counted(notes)])
+    else:
+        _write(options, decided, about, rule, notes)
 
 
 def _score_name(kind: Kind, options: Options, rule: Rule) -> str:
@@ -134,23 +140,44 @@ def _score_name(kind: Kind, options: Options, rule: Rule) -> str:
     return name
 
 
-def _write(options: Options, kind: Kind, table: polars.DataFrame, about: dict[str, Any], lines: list[str]) -> None:
-    """Write the scores and print the strangest, or print all of them."""
-    out = options["out"]
-    if out is None:
-        print_json(about | {"items": [kind.printed(row) for row in table.iter_rows(named=True)]})
-        say(lines)
-        return
-    write_frame(table, out)
-    say([f"wrote {about['score']} of {len(table)} to {out}; higher is stranger", *lines])
-    # Ties are broken by log p, where it is there.
-    by = [column for column in ("score", "log_prob") if column in table.columns]
-    ordered = table.drop_nulls("score").sort(by, descending=[column == "score" for column in by])
-    strangest = ordered.head(STRANGEST).iter_rows(named=True)
+def _write(
+    options: Options, tables: Iterator[polars.DataFrame], about: dict[str, Any], rule: Rule, notes: Counter[str]
+) -> None:
+    """Write the scores as they come, and print how many there are and the strangest."""
+    out, summary = options["out"], Summary()
+    write_parts(map(summary.with_table, tables), out)
+    words = rule.words(summary.anomalous, summary.count)
+    say([f"wrote {about['score']} of {summary.count} to {out}; higher is stranger", *words, *_counted(notes)])
+    strangest = summary.strangest.iter_rows(named=True)
     if options["json"]:
-        print_json(about | {"out": str(out), "strangest": list(strangest)})
+        print_json(about | {"count": summary.count, "out": str(out), "strangest": list(strangest)})
     else:
         print_rows(strangest)
+
+
+class Summary:
+    """What is said of scores that are written and not kept: their number, and the strangest.
+
+    Attributes:
+        count: The number of items.
+        anomalous: The number of those that a rule calls anomalous.
+        strangest: The rows of the strangest.
+    """
+
+    def __init__(self) -> None:
+        self.count = self.anomalous = 0
+        self.strangest = polars.DataFrame()
+
+    def with_table(self, table: polars.DataFrame) -> polars.DataFrame:
+        """The table, whose rows are summed up, too."""
+        self.count += len(table)
+        self.anomalous += int(table["anomalous"].sum()) if "anomalous" in table.columns else 0
+        # Ties are broken by log p, where it is there.
+        by = [column for column in ("score", "log_prob") if column in table.columns]
+        rows = polars.concat([self.strangest, table.drop_nulls("score")]) if self.count > len(table) else table
+        rows = rows.drop_nulls("score").sort(by, descending=[column == "score" for column in by])
+        self.strangest = rows.head(STRANGEST)
+        return table
 
 
 def _explain(options: Options, kind: Kind, model: AutoregressiveModel, source: Source) -> None:

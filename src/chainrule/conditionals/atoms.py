@@ -16,6 +16,9 @@ from torch.distributions.constraints import Constraint
 from chainrule.conditionals.base import Conditional, at_least_single
 from chainrule.conditionals.wrapped import PLAIN
 
+TOGETHER = 10_000
+"""Values that are compared with the atoms at once."""
+
 
 class WithAtoms(Conditional):
     """A family some of whose values have a probability of their own.
@@ -97,11 +100,11 @@ class WithAtoms(Conditional):
         """
         if x.dim() == 2:
             return torch.stack([self.initial_parameters(column) for column in x.unbind(1)])
-        hits = is_atom(x, self.points)
-        rest = x[~hits.any(-1)]
+        rest = x[~torch.isin(x, self.points.to(x))]
         inner = self.conditional.initial_parameters(rest if len(rest) else x)
+        hits = torch.stack([is_atom(some, self.points).sum(0) for some in x.split(TOGETHER)]).sum(0)
         more = 1 / (len(self.points) + 1)
-        logits = ((hits.sum(0) + more) / (len(rest) + more)).log()
+        logits = ((hits + more) / (len(rest) + more)).log()
         return torch.cat([inner, logits.to(inner)])
 
     @property

@@ -47,6 +47,7 @@ class Columns(Conditional):
         self.groups = [
             (columns[own[0]].together([columns[index] for index in own]), torch.tensor(own)) for own in places.values()
         ]
+        self.places = torch.cat([index for _, index in self.groups])
         self._padded = [_Padded(column, self.num_parameters, self.num_features) for column in columns]
 
     @property
@@ -77,11 +78,11 @@ class Columns(Conditional):
         raise IndexError(f"index expects less than {len(self.columns)}, got {index}")
 
     def encode(self, x: Tensor) -> Tensor:
-        features = x.new_zeros(*x.shape, self.num_features)
+        parts = []
         for family, index in self._groups_on(x.device):
             own = family.encode(x.index_select(-1, index))
-            features = features.index_copy(-2, index, F.pad(own, (0, self.num_features - own.shape[-1])))
-        return features
+            parts.append(F.pad(own, (0, self.num_features - own.shape[-1])))
+        return torch.cat(parts, dim=-2).index_select(-2, self.places.to(x.device).argsort())
 
     def check(self, x: Tensor) -> None:
         for index, column in enumerate(self.columns):

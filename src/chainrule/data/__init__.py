@@ -41,6 +41,11 @@ def load(
     vocabulary: str | Vocabulary | None = None,
     window: int | None = None,
     skip_unreadable: bool | None = None,
+    size: str | None = None,
+    crop: str | None = None,
+    pad: bool | None = None,
+    background: str | None = None,
+    grey: bool | None = None,
     sample_rate: int | None = None,
     trim_silence: bool | None = None,
     schema: str | dict[str, Any] | TableSchema | None = None,
@@ -67,6 +72,13 @@ def load(
             values of a series (512), that count in a training chunk.
         skip_unreadable: True to leave out images or recordings that can't be decoded, with a warning; by default they
             are refused.
+        size: Width and height of images, as ``"32x48"``, or the side of squares, as ``"32"``. By default their own;
+            where these differ, or are large, a usual size that is said.
+        crop: How an image of another size is made to fit: ``"centre"`` scales it until it covers the size and cuts its
+            centre, ``"random"`` cuts at a random place in training, ``"none"`` changes its proportions.
+        pad: True to scale images until they fit in, and to fill the rest with background.
+        background: The colour on which transparent parts of images are laid, ``"white"`` by default, or ``"#ff8800"``.
+        grey: True to take colour images as grey.
         sample_rate: Samples a second, to which recordings of another rate are resampled; by default all must have one.
         trim_silence: True to leave out silence at the ends of recordings.
         schema: The columns of a table, in a YAML file (`chainrule schema` writes one) or a mapping, or ``"infer"``. By
@@ -83,6 +95,8 @@ def load(
     """
     if levels is not None and (isinstance(levels, bool) or levels < 2):
         raise ValueError(f"levels expects an integer of at least 2, got {levels}")
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed expects an integer from 0 to {2**32 - 1}, got {seed}")
     from chainrule.data.reading import read, read_frame
 
     choices = {
@@ -91,6 +105,11 @@ def load(
         "vocabulary": vocabulary,
         "window": window,
         "skip_unreadable": skip_unreadable,
+        "size": size,
+        "crop": crop,
+        "pad": pad,
+        "background": background,
+        "grey": grey,
         "sample_rate": sample_rate,
         "trim_silence": trim_silence,
         "schema": schema,

@@ -18,6 +18,9 @@ from chainrule.batch import BatchSource, IndexedSource
 Indices = int | slice | range | Sequence[int] | NDArray[Any] | Tensor
 Rows = NDArray[np.int64]
 
+LISTED = 2**22
+"""Examples that are shuffled as a list, at most."""
+
 
 class Examples(torch.utils.data.Dataset[Tensor], BatchSource):
     """The examples of one split, read when they are asked for.
@@ -55,6 +58,10 @@ class Examples(torch.utils.data.Dataset[Tensor], BatchSource):
         """``count`` of the examples, evenly spaced, and their positions ``(count,)``; all if there are no more."""
         rows = np.linspace(0, len(self) - 1, min(count, len(self))).round().astype(np.int64)
         return (self if len(rows) == len(self) else SomeExamples(self, rows)), rows
+
+    def bounded(self) -> Examples:
+        """The examples, or evenly spaced ones where all of them are not to be held in memory at once."""
+        return self
 
     def each(self) -> Iterator[NDArray[Any]]:
         """The values ``(m,)`` of one example after the other, without padding."""
@@ -162,6 +169,18 @@ class DynamicExamples(ArrayExamples):
 
     def read(self, positions: Rows) -> Tensor:
         return torch.bernoulli(super().read(positions) / 255)
+
+
+def chosen(total: int, count: int) -> Rows:
+    """The positions of ``count`` of ``total`` examples at random, ``(count,)``; of very many, about so many.
+
+    >>> len(chosen(100, 10)), len(chosen(10**12, 10))
+    (10, 10)
+    """
+    random = np.random.RandomState(0)
+    if total <= LISTED:
+        return random.permutation(total)[:count].astype(np.int64)
+    return random.permutation(np.unique(random.randint(total, size=count, dtype=np.int64)))
 
 
 def _positions(indices: Any, length: int) -> Rows:

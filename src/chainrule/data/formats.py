@@ -72,11 +72,68 @@ class LevelsFormat:
             raise ValueError(f"levels expects at least 2, got {self.levels}")
 
 
+FITS = ("same", "centre", "random", "none", "pad")
+"""How an image of another size is made to fit; see `ImageFormat`."""
+
+
+@dataclass(frozen=True)
 class ImageFormat(LevelsFormat):
-    """Images, each of whose colour channels takes a level at every pixel."""
+    """Images, each of whose colour channels takes a level at every pixel.
+
+    The other attributes say what is done with an image file before it is an example.
+
+    Attributes:
+        size: Width and height of all, where files of other sizes are made to fit; None where all have one size.
+        fit: What becomes of an image of another size: with ``same`` it is refused. Else it is scaled until it covers
+            the size, and cut in its ``centre``, or at a ``random`` place in training; or scaled as a whole, whose
+            proportions change (``none``); or scaled until it fits in, the rest being background (``pad``).
+        background: The red, green and blue on which transparent parts are laid, 0 to 255.
+        threshold: Grey values above it are 1, those below it 0, for images of two values; None for others.
+    """
 
     kind: ClassVar[str] = "image"
     key: ClassVar[str] = "image"
+
+    size: tuple[int, int] | None = None
+    fit: str = "same"
+    background: tuple[int, int, int] = (255, 255, 255)
+    threshold: float | None = None
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Plain values that `from_config` takes."""
+        return asdict(self) | {"background": list(self.background), "size": self.size and list(self.size)}
+
+    @classmethod
+    def from_config(cls, config: Any) -> Self:
+        """The format that `config` describes; older records have nothing but ``levels``.
+
+        Raises:
+            ValueError: If it describes none.
+        """
+        if isinstance(config, dict) and config.keys() == {"levels"}:
+            return cls(**checked(config, cls.kind, {"levels": "int"}))
+        own = checked(
+            config,
+            cls.kind,
+            {
+                "levels": "int",
+                "size": "Sequence[int] | None",
+                "fit": "str",
+                "background": "Sequence[int]",
+                "threshold": "float | None",
+            },
+        )
+        return cls(**own | {name: own[name] and tuple(own[name]) for name in ("background", "size")})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.fit not in FITS:
+            raise ValueError(f"{self.kind}.fit expects {', '.join(FITS)}, got {self.fit!r}")
+        if len(self.background) != 3 or not all(0 <= part <= 255 for part in self.background):
+            raise ValueError(f"{self.kind}.background expects three integers from 0 to 255, got {self.background}")
+        if (self.size is None) != (self.fit == "same") or (self.size and (len(self.size) != 2 or min(self.size) < 1)):
+            raise ValueError(f"{self.kind}.size expects width and height where images are made to fit, got {self.size}")
 
 
 class RowsFormat(LevelsFormat):

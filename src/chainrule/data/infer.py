@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from chainrule.data.cells import FARTHEST
 from chainrule.data.codecs import CODECS, Categories, Codec, Times, Unmodelled
-from chainrule.data.codecs.find import find_codec, find_codec_of_kind
+from chainrule.data.codecs.find import Whole, find_codec, find_codec_of_kind
 from chainrule.data.codecs.numbers import EXACT
 from chainrule.data.column import Column
 from chainrule.data.schema import TableSchema, checked_arguments, column_of
@@ -27,9 +27,12 @@ HINT = "; leave it out by kind: ignore in a --schema"
 OUT = "; to model it all the same, name its kind in a --schema, such as columns: {{{!r}: {{kind: category}}}}"
 
 Rows = Sequence[int] | NDArray[Any]
+Known = Mapping[str, Whole]
 
 
-def infer(frame: polars.DataFrame, rows: Rows, where: str, *, text: bool = False) -> TableSchema:
+def infer(
+    frame: polars.DataFrame, rows: Rows, where: str, *, text: bool = False, known: Known | None = None
+) -> TableSchema:
     """The schema of ``frame``: kinds, categories, ranges and gaps of all rows, means and deviations of ``rows``.
 
     Args:
@@ -37,11 +40,12 @@ def infer(frame: polars.DataFrame, rows: Rows, where: str, *, text: bool = False
         rows: The training rows.
         where: The frame's name in an error.
         text: True for the cells of a text file, whose types are those that they fit.
+        known: What is known of all cells of each column, where ``frame`` has only some of them.
 
     Raises:
         ValueError: If cells can't be read as what most of their column are; all such columns are named.
     """
-    schema, problems = sketch(frame, where, rows=rows, text=text)
+    schema, problems = sketch(frame, where, rows=rows, text=text, known=known)
     if problems:
         raise ValueError(in_one_line(problems, f"{where}: ") + HINT)
     if not schema.used:
@@ -52,7 +56,7 @@ def infer(frame: polars.DataFrame, rows: Rows, where: str, *, text: bool = False
 
 
 def sketch(
-    frame: polars.DataFrame, where: str, *, rows: Rows | None = None, text: bool = False
+    frame: polars.DataFrame, where: str, *, rows: Rows | None = None, text: bool = False, known: Known | None = None
 ) -> tuple[TableSchema, list[str]]:
     """The schema of ``frame``, by default of all its rows, and the reasons for which columns can't be read.
 
@@ -62,14 +66,16 @@ def sketch(
     columns, problems = [], []
     for series in frame:
         try:
-            columns.append(_infer(series, chosen, text=text))
+            columns.append(_infer(series, chosen, text=text, whole=(known or {}).get(series.name)))
         except ValueError as error:
             columns.append(Column(series.name, "ignore", note=str(error)))
             problems.append(f"{where}: column {series.name!r} {error}")
     return TableSchema(tuple(columns)), problems
 
 
-def complete_schema(written: Any, frame: polars.DataFrame, rows: Any, where: str, *, text: bool = False) -> TableSchema:
+def complete_schema(
+    written: Any, frame: polars.DataFrame, rows: Any, where: str, *, text: bool = False, known: Known | None = None
+) -> TableSchema:
     """The schema that a person wrote, in the form of `TableSchema.config`, completed from ``frame``.
 
     Raises:
@@ -84,7 +90,8 @@ def complete_schema(written: Any, frame: polars.DataFrame, rows: Any, where: str
                 near = suggestion(column.name, frame.columns)
                 raise ValueError(f"{where}: expected the schema's column {column.name!r}, got none of this name{near}")
             if column.kind != "ignore":
-                column = _described(frame[column.name], rows, own, where, text=text)
+                whole = (known or {}).get(column.name)
+                column = _described(frame[column.name], rows, own, where, text=text, whole=whole)
         except ValueError as error:
             problems.append(str(error))
         columns.append(column)
@@ -103,7 +110,9 @@ def number_column(series: polars.Series, rows: Rows) -> Column:
     return _with_statistics(Column(series.name, "real", codec=codec), series, rows)
 
 
-def _described(series: polars.Series, rows: Any, own: dict[str, Any], where: str, *, text: bool) -> Column:
+def _described(
+    series: polars.Series, rows: Any, own: dict[str, Any], where: str, *, text: bool, whole: Whole | None
+) -> Column:
     """A column as a person describes it; what they leave out is found in its cells."""
     kind = own["kind"]
     names = {field.name for field in fields(CODECS[kind])}
@@ -111,7 +120,7 @@ def _described(series: polars.Series, rows: Any, own: dict[str, Any], where: str
         if kind == "category" and "categories" in own:
             found: Codec = Categories(**{key: value for key, value in own.items() if key in names})
         else:
-            found = find_codec_of_kind(series, rows, kind, own, text=text)
+            found = find_codec_of_kind(series, rows, kind, own, text=text, whole=whole)
         codec = replace(found, **{key: value for key, value in own.items() if key in names})
         column = Column(series.name, kind, codec=codec, note=codec.note)
         column = _with_statistics(column, series, rows, fixed=True)
@@ -120,8 +129,8 @@ def _described(series: polars.Series, rows: Any, own: dict[str, Any], where: str
     return column_of(series.name, column.config | own)  # the person's schema wins
 
 
-def _infer(series: polars.Series, rows: NDArray[Any], *, text: bool) -> Column:
-    kind, codec, note = find_codec(series, rows, text=text)
+def _infer(series: polars.Series, rows: NDArray[Any], *, text: bool, whole: Whole | None) -> Column:
+    kind, codec, note = find_codec(series, rows, text=text, whole=whole)
     return _with_statistics(Column(series.name, kind, codec=codec, note=note), series, rows)
 
 

@@ -30,13 +30,14 @@ BY_SUFFIX = {
 }
 """The reader of the data sets in files of a suffix, in ``chainrule.data.read``."""
 
-FOLDERS = "is no folder of images or recordings"
+FOLDERS, IMAGES = "is no folder of images or recordings", "is no folder of images"
 REASONS = {
     "levels": "is text, whose vocabulary says how many",
     "documents": "is no text",
     "vocabulary": "is no text",
     "window": "is no text and no recordings",
     "skip_unreadable": FOLDERS,
+    **dict.fromkeys(("size", "crop", "pad", "background", "grey"), IMAGES),
     "sample_rate": FOLDERS,
     "trim_silence": FOLDERS,
     "schema": "is no table with columns of its own kinds",
@@ -103,7 +104,8 @@ def _find(spec: str | Path, choices: Mapping[str, Any]) -> tuple[Reader, dict[st
     if isinstance(spec, str) and spec in NAMED:
         named = NAMED[spec]
         return partial(_function(f"named.{named.module}.load"), spec, named.description), {}
-    if path.is_file() and any(name in choices for name in TABLE_CHOICES):
+    several = not path.is_dir() and _function("read.open_table.table_parts")(path)
+    if several or (path.is_file() and any(name in choices for name in TABLE_CHOICES)):
         return partial(_function("read.table.load_table"), path), {}
     asked = path.is_file() and any(name in choices for name in TEXT_CHOICES)
     is_text = path.suffix.lower() == TEXT_SUFFIX and not path.is_dir()
@@ -132,16 +134,20 @@ def _looks_like_text(path: Path) -> bool:
 
 
 def _folder_reader(folder: Path) -> tuple[Reader, dict[str, str]]:
-    """The reader of a folder: of files that are named for splits, of images, or of recordings."""
-    from chainrule.data.read import images, recordings, rows, table
+    """The reader of a folder: of files that are named for splits, the files of a table, images, or recordings."""
+    from chainrule.data.read import image_file, images, recordings, rows, table
     from chainrule.data.read.folders import find_files, split_files
+    from chainrule.data.read.open_table import table_parts
 
     if files := split_files(folder, rows.SUFFIXES):
         reasons = dict.fromkeys(REASONS, "is a folder of tables, not of images or recordings")
         if all(suffix_of(file) in SUFFIXES for file in files.values()):
             return partial(table.load_tables, folder, files), reasons
         return partial(rows.load_splits, folder, files), reasons
-    image_files, recording_files = find_files(folder, images.SUFFIXES), find_files(folder, recordings.SUFFIXES)
+    if table_parts(folder):
+        return partial(table.load_table, folder), dict.fromkeys(REASONS, "is a folder of tables")
+    image_files = find_files(folder, image_file.SUFFIXES, image_file.looks_like_image)
+    recording_files = find_files(folder, recordings.SUFFIXES)
     if image_files and recording_files:
         raise ValueError(
             f"{folder}: expected images or recordings, got both: {image_files[0]} and {recording_files[0]}"

@@ -17,9 +17,13 @@ from chainrule.data.codecs import CODECS
 from chainrule.data.codecs.base import dtype_of, without_gaps, words_of_gaps
 from chainrule.data.column import KINDS, Column
 from chainrule.data.shape import Shape
+from chainrule.signatures import fits
 from chainrule.words import in_one_line, suggestion
 
 Values = NDArray[np.float32]
+
+TOGETHER = 10_000
+"""Numbers whose probability is computed at once."""
 
 EXAMPLES = 3
 """Cells that are shown of each column."""
@@ -91,8 +95,9 @@ class TableSchema:
                 total += np.where(gap, -math.log(share), -math.log(1 - share))
             if column.family == "integer":
                 family = column.shape.conditional(missing=False)
-                start = family.initial_parameters(torch.from_numpy(there))
-                nats = -family.distribution(start).log_prob(torch.from_numpy(np.where(gap, there[0], values))).numpy()
+                distribution = family.distribution(family.initial_parameters(torch.from_numpy(there)))
+                some = torch.from_numpy(np.where(gap, there[0], values)).split(TOGETHER)
+                nats = -torch.cat([distribution.log_prob(part) for part in some]).numpy()
             elif column.family == "real":
                 nats = ((values - column.mean) / column.std) ** 2 / 2 + math.log(column.std * math.sqrt(2 * math.pi))
             else:
@@ -225,6 +230,7 @@ def checked_arguments(name: Any, own: Any) -> dict[str, Any]:
             known = ", ".join(TYPES | CODECS[own["kind"]].types())
             raise ValueError(f"column {name!r} expects {known}, got {key!r}")
         wrong = isinstance(value, bool) and types[key] != "bool"
+        wrong |= isinstance(value, int | float) and not fits(value, "bool | float")  # too long for a number
         if wrong or not isinstance(value, PYTHON[types[key]]):
             raise ValueError(f"column {name!r}: {key} expects another kind of value, got {value!r}")
         if isinstance(value, list | tuple) and any(isinstance(item, bool) for item in value):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from chainrule.conditionals import Conditional, Curved, Standardised, WithAtoms, WithMissing
+from chainrule.signatures import check
 
 Floats = NDArray[np.float64]
 
@@ -38,6 +39,13 @@ SMOOTH = 20
 
 LEAST_ROWS = 5
 """Rows that an atom has, at least."""
+
+
+TYPES = {
+    "step": "float", "cells": "bool", "origin": "float", "lower": "float | None", "upper": "float | None",
+    "atoms": "Sequence[float]", "knots": "Sequence[float]", "scores": "Sequence[float]",
+}  # fmt: skip
+"""The types of the values of a shape in a file."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +79,17 @@ class Shape:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Shape:
-        """The shape that `config` describes."""
+        """The shape that `config` describes.
+
+        Raises:
+            ValueError: If it describes none.
+        """
+        for name, value in config.items():
+            if name not in TYPES:
+                raise ValueError(f"shape expects {', '.join(TYPES)}, got {name!r}")
+            check(value, TYPES[name], f"shape.{name}")
+        if config.get("cells") and not config.get("step", 0) > 0:
+            raise ValueError(f"shape.step expects a positive number where there are cells, got {config.get('step')}")
         plain: dict[str, Any] = {name: tuple(own) if isinstance(own, list) else own for name, own in config.items()}
         return cls(**plain)
 

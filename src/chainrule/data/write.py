@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import itertools
+import tempfile
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from chainrule.atomic import write_atomically
+from chainrule.atomic import replacing, write_atomically
+from chainrule.data.stored import no_room
 
 if TYPE_CHECKING:
     import polars
+    from PIL import Image
 
 ARRAYS = (".npz", ".npy", ".csv")
 """The files that `write_array` writes."""
@@ -25,6 +30,9 @@ ARRAYS = (".npz", ".npy", ".csv")
 FRAMES = (".csv", ".parquet")
 """The files that `write_frame` writes."""
 
+
+SINGLE = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".tif": "tiff", ".bmp": "bmp", ".webp": "webp"}
+"""The files of single images, and Pillow's names of their formats."""
 
 FORMULA, NUMBER = r"^[=+\-@\t\r]", r"^[+-]\s*\p{Sc}?\s*\d[\d.,:'\s]*([eE][+-]?\d+)?\s*[%\p{Sc}]?$"
 """Cells that a spreadsheet may run as a formula, but for those that are numbers."""
@@ -95,8 +103,56 @@ def write_frame(frame: polars.DataFrame, path: Path) -> None:
     if path.suffix.lower() == ".parquet":
         frame.write_parquet(buffer)
     else:
-        (_without_formulas(frame) if _QUOTES_FORMULAS.get() else frame).write_csv(buffer)
+        _without_formulas_if_asked(frame, path).write_csv(buffer)
     write_atomically(path, buffer.getvalue())
+
+
+def write_parts(parts: Iterable[polars.DataFrame], path: Path) -> None:
+    """Write a table as ``.csv`` or ``.parquet``, part by part: all of it is never in memory.
+
+    The parts wait in a temporary file until all are there, so that ``path`` is written completely or not at all.
+
+    Args:
+        parts: Consecutive rows, all with the same columns; at least one part.
+        path: The file.
+
+    Raises:
+        OSError: If the disk of temporary files is full, or ``path`` can't be written.
+    """
+    with tempfile.TemporaryFile() as waiting:
+        places = [0]
+        for part in parts:
+            try:
+                _without_formulas_if_asked(part, path).write_ipc_stream(waiting)
+                waiting.flush()
+            except OSError as error:
+                raise no_room(error.errno or errno.EIO) from error
+            places.append(waiting.tell())
+        with replacing(path) as temporary:
+            _gather(waiting, places, temporary, path.suffix.lower())
+
+
+def _gather(waiting: IO[bytes], places: list[int], temporary: Path, suffix: str) -> None:
+    """Write the parts that wait in a file, between ``places``, into one table."""
+    import polars
+    from polars.io.plugins import register_io_source
+
+    def read(*_: Any) -> Iterator[polars.DataFrame]:
+        waiting.seek(0)
+        for start, stop in itertools.pairwise(places):
+            yield polars.read_ipc_stream(waiting.read(stop - start))
+
+    with temporary.open("wb") as file:
+        if suffix == ".parquet":
+            schema = next(read()).schema
+            register_io_source(read, schema=schema).sink_parquet(file, maintain_order=True)
+            return
+        for number, part in enumerate(read()):
+            part.write_csv(file, include_header=number == 0)
+
+
+def _without_formulas_if_asked(frame: polars.DataFrame, path: Path) -> polars.DataFrame:
+    return _without_formulas(frame) if _QUOTES_FORMULAS.get() and path.suffix.lower() != ".parquet" else frame
 
 
 def _without_formulas(frame: polars.DataFrame) -> polars.DataFrame:
@@ -115,18 +171,24 @@ def _without_formulas(frame: polars.DataFrame) -> polars.DataFrame:
 
 
 def write_images(x: Tensor, files: Iterable[Path], levels: int) -> None:
-    """Write images ``(N, channels, height, width)`` as a ``.png`` each, which reads back as the same levels.
+    """Write images ``(N, channels, height, width)`` as a file each; a ``.png`` reads back as the same levels.
 
     Black is level 0 and white the highest level.
     """
-    from PIL import Image
-
-    for image, file in zip(x.double(), files, strict=False):
-        spread = (image * 255 / (levels - 1)).round()
-        low, high = (image * 256 / levels).ceil(), ((image + 1) * 256 / levels).ceil() - 1
-        pixels = torch.minimum(torch.maximum(spread, low), high).numpy().astype(np.uint8)
-        picture = Image.fromarray(pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, -1))
+    for image, file in zip(x, files, strict=False):
         file.parent.mkdir(parents=True, exist_ok=True)
         buffer = io.BytesIO()
-        picture.save(buffer, format="png")
+        picture_of(image, levels).save(buffer, format=SINGLE[file.suffix.lower()])
         write_atomically(file, buffer.getvalue())
+
+
+def picture_of(image: Tensor, levels: int) -> Image.Image:
+    """An image of levels ``(channels, height, width)`` as Pillow has it: of 8 bits, or grey of 16 for more levels."""
+    from PIL import Image
+
+    most = 256 if levels <= 256 else 65536
+    image = image.double()
+    spread = (image * (most - 1) / (levels - 1)).round()
+    low, high = (image * most / levels).ceil(), ((image + 1) * most / levels).ceil() - 1
+    pixels = torch.minimum(torch.maximum(spread, low), high).numpy().astype(np.uint8 if most == 256 else np.uint16)
+    return Image.fromarray(pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, -1))

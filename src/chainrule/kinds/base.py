@@ -13,7 +13,7 @@ from torch import Tensor
 
 from chainrule.conditionals import Conditional
 from chainrule.data.dataset import Dataset
-from chainrule.data.examples import Examples
+from chainrule.data.examples import Examples, chosen
 from chainrule.data.formats import Format
 from chainrule.data.write import check_suffix
 from chainrule.kinds.families import check_values
@@ -356,7 +356,7 @@ class Kind(ABC):
         """
         examples = dataset.split(split)
         count = EXAMPLES if examples.ragged else min(EXAMPLES, max(1, VALUES // model.num_variables))
-        rows = np.random.RandomState(0).permutation(len(examples))[:count]
+        rows = chosen(len(examples), count)
         if examples.ragged:
             rows = rows[: 1 + int(np.searchsorted(examples.sizes[rows].cumsum(), SYMBOLS))]
         context = None if model.num_classes is None else dataset.classes(split)[torch.from_numpy(rows)]

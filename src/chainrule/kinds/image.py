@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.formats import ImageFormat
 from chainrule.data.read import images
+from chainrule.data.write import SINGLE, check_suffix, write_images
 from chainrule.devices import available_memory, cores_of, multiplies_in_half
 from chainrule.kinds.levels import LevelsKind
 from chainrule.model import Model
@@ -24,6 +27,7 @@ class ImageKind(LevelsKind):
     formats = ImageFormat
     event_dims = 3
     same_as = ("rows",)  # the shape, which is checked too, distinguishes them
+    files = "a file of a picture, or a folder for a file each"
 
     def plan(self, dataset: Dataset, minutes: float, device: str) -> Plan:
         return image_plan(
@@ -36,5 +40,45 @@ class ImageKind(LevelsKind):
             half=multiplies_in_half(device),
         )
 
+    def reading(self, settings: Mapping[str, Any], *, named: bool) -> dict[str, Any]:
+        own = super().reading(settings, named=named)
+        if named:
+            return own
+        fit, size = self.format.fit, self.format.size
+        return own | {
+            "size": size and "x".join(map(str, size)),
+            "crop": None if fit in ("same", "pad") else fit,
+            "pad": fit == "pad" or None,
+            **{name: settings.get(name) for name in ("background", "grey")},
+        }
+
+    def check_out(self, path: Path) -> None:
+        """Raise ``ValueError``, before any work is done, where samples can't be written to ``path``."""
+        if path.suffix:
+            check_suffix(path, tuple(dict.fromkeys((*self.suffixes, *SINGLE))))
+        elif path.is_file() or not path.parent.is_dir():
+            raise ValueError(f"--out expects a file ending in {', '.join(self.suffixes)}, or a folder, got {path}")
+
+    def write(self, x: Tensor, path: Path) -> str:
+        """Write images.
+
+        A folder gets a file for each, pixel by pixel as they are, and so does a file of one image. A picture of more
+        is a sheet of all.
+
+        Raises:
+            ValueError: If there are several, and the file is of a format that has one image.
+        """
+        if path.suffix == "":
+            width = len(str(len(x)))
+            write_images(x, (path / f"{number:0{width}d}.png" for number in range(1, len(x) + 1)), self.format.levels)
+        elif len(x) == 1 and path.suffix in SINGLE:
+            write_images(x, [path], self.format.levels)
+        elif path.suffix not in self.suffixes:
+            sheets = ", ".join(self.suffixes)
+            raise ValueError(f"--out expects a folder, or a file ending in {sheets}, for {len(x)} images, got {path}")
+        else:
+            return super().write(x, path)
+        return f"{len(x)} images"
+
     def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
-        return images.read_all(path, model.event_shape, self.format.levels)
+        return images.read_all(path, model.event_shape, self.format)

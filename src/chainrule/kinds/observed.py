@@ -11,31 +11,55 @@ from chainrule.data import read_mask
 from chainrule.model import AutoregressiveModel
 from chainrule.words import suggestion
 
-HALVES = ("top-half", "bottom-half", "first-half")
+SIDES = {"top-half": (-2, True), "bottom-half": (-2, False), "left-half": (-1, True), "right-half": (-1, False)}
+"""Halves of an image: the dimension that is cut, and whether its beginning is known."""
+
+HALVES = (*SIDES, "first-half")
 
 
 def observed_variables(words: str, model: AutoregressiveModel) -> Tensor:
     """The known variables, booleans ``event_shape``.
 
     Args:
-        words: ``top-half`` or ``bottom-half`` of an image; ``first-half`` or a fraction, along the model's order; or a
-            file of a mask.
+        words: A half of an image, of `SIDES`; a box of one, ``x0,y0,x1,y1`` in pixels from its upper left corner, whose
+            inside is known; ``first-half`` or a fraction, along the model's order; or a file of a mask.
         model: The model whose events they are.
 
     Raises:
         ValueError: If it is none of these.
     """
-    if words in ("top-half", "bottom-half"):
+    if words in SIDES or words.count(",") == 3:
         if len(model.event_shape) < 2:
             raise ValueError(f"--observe {words} expects images, got examples of shape {model.event_shape}")
-        in_top = torch.arange(model.event_shape[-2]) < model.event_shape[-2] // 2
-        rows = in_top if words == "top-half" else ~in_top
-        return rows[:, None].expand(model.event_shape)
+        return _half(words, model.event_shape) if words in SIDES else _box(words, model.event_shape)
     if words and Path(words).exists():
         return read_mask(words, model.event_shape)
-    share = observed_share(words, "top-half, bottom-half, first-half, a fraction or a file of a mask")
+    expected = f"{', '.join(HALVES)}, a fraction, a box x0,y0,x1,y1 or a file of a mask"
+    share = observed_share(words, expected)
     known = torch.arange(model.num_variables) < round(share * model.num_variables)
     return model.order.unflatten(known.unsqueeze(0).to(model.device))[0].cpu()
+
+
+def _half(words: str, shape: tuple[int, ...]) -> Tensor:
+    dim, begins = SIDES[words]
+    first = torch.arange(shape[dim]) < shape[dim] // 2
+    known = first if begins else ~first
+    return (known[:, None] if dim == -2 else known).expand(shape)
+
+
+def _box(words: str, shape: tuple[int, ...]) -> Tensor:
+    """The inside of a box, ``"x0,y0,x1,y1"``; x1 and y1 are the first pixels beyond it."""
+    height, width = shape[-2:]
+    sides = words.split(",")
+    x0, y0, x1, y1 = (int(side) if side.strip().isdecimal() else -1 for side in sides)
+    if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
+        raise ValueError(
+            f"--observe expects a box x0,y0,x1,y1 with 0 <= x0 < x1 <= {width} and 0 <= y0 < y1 <= {height}, "
+            f"got {words!r}"
+        )
+    known = torch.zeros(shape, dtype=torch.bool)
+    known[..., y0:y1, x0:x1] = True
+    return known
 
 
 def observed_share(words: str, expected: str) -> float:

@@ -93,7 +93,8 @@ class TableKind(Kind):
         super().check_model(model)
 
     def independent_nats(self, dataset: Dataset, model: Model) -> float:
-        return self.format.independent_nats(dataset.train[:].numpy(), dataset.valid[:].numpy())
+        train, valid = dataset.train.bounded(), dataset.valid.bounded()
+        return self.format.independent_nats(train[:].numpy(), valid[:].numpy())
 
     def reading(self, settings: Mapping[str, Any], *, named: bool) -> dict[str, Any]:
         return {} if named else {"schema": self.format} | {name: settings.get(name) for name in FILE_CHOICES}

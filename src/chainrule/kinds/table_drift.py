@@ -82,7 +82,7 @@ def table_drift(schema: TableSchema, model: AutoregressiveModel, request: Drifti
         splits = request.new.load().splits
         kept = [name for name in splits if request.new.path is not None or name != request.new.split]
         every, held_out = (
-            _of_splits(schema, [splits[name][:].numpy() for name in names]).some(request.seed)
+            _of_splits(schema, [splits[name].bounded()[:].numpy() for name in names]).some(request.seed)
             for names in (kept, request.held_out)
         )
     moments = _moments(schema, every, new) | ({request.time} if request.time is not None else set())
@@ -118,7 +118,7 @@ def _read(schema: TableSchema, source: Source, time: str | None) -> Rows:
         ValueError: If a cell can't be read, or the times of the column ``time`` go back.
     """
     if source.path is None:
-        x = source.load().split(source.split)[:].numpy()
+        x = source.load().split(source.split).bounded()[:].numpy()
         rows = _of_splits(schema, [x])
         return rows if time is None else replace(rows, times=_ascending(schema.decode(x)[time]))
     parts, times, first = [], [], 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,8 @@ def table_report(schema: TableSchema, model: AutoregressiveModel, given: Given, 
         ValueError: If there are too few rows, or no column like the target.
     """
     names = [column.name for column in schema.used]
-    train, held_out = (np.asarray(each[:].numpy()) for each in (request.dataset.train, given.examples))
+    given = replace(given, examples=given.examples.bounded())
+    train, held_out = (np.asarray(each[:].numpy()) for each in (request.dataset.train.bounded(), given.examples))
     if len(held_out) < FOLDS:
         raise ValueError(f"report expects at least {FOLDS} rows that were held out, got {len(held_out)}: --data FILE")
 

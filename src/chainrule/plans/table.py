@@ -25,6 +25,9 @@ from chainrule.plans.plan import Plan, Settings
 TINY, FEW, SOME, MANY, HUGE = 80, 500, 5_000, 50_000, 200_000
 """Training rows up to which a table is tiny, small, of middle size, large, and not yet huge."""
 
+VALIDATED = 100_000
+"""Rows that more than ten times as many training rows are validated on: more would take longer than they tell."""
+
 NETWORK: Settings = {"model": "MADE", "model.embedding_size": 16}
 """A network of the numbers' own families; `REGRESSIONS` are of densities, which they whiten."""
 
@@ -77,6 +80,7 @@ def table_plan(rows: int, kinds: Sequence[str], minutes: float) -> Plan:
     members = _members(rows, minutes)
     orders = [_categories_first(kinds, seed) for seed in range(members)]
     settings |= {"members": members, "orders": orders} if members > 1 else {"model.order": orders[0]}
+    settings |= {"validation_size": VALIDATED} if rows > 10 * VALIDATED else {}
     candidates: tuple[Settings, ...] = (NETWORK, {**NETWORK, "model.dropout": 0.5}, {"model.dropout": 0.5})
     if {"real", "rough"} & set(kinds):
         forms = TINY_FORMS if rows <= TINY else SMALL_FORMS if rows <= FEW else FORMS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import re
 import time
 import warnings
 from collections.abc import Iterable
@@ -16,7 +17,7 @@ from chainrule.atomic import write_atomically
 from chainrule.data import NAMES
 from chainrule.model import Model
 from chainrule.plans.plan import BUDGET
-from chainrule.runs.folder import CONFIG, WEIGHTS, read_config
+from chainrule.runs.folder import CONFIG, WEIGHTS, check_settings, read_config, read_json
 from chainrule.runs.lock import locked
 from chainrule.runs.planned import name_of, plan
 from chainrule.runs.resuming import check_no_members
@@ -24,6 +25,7 @@ from chainrule.runs.run import Run, run
 from chainrule.runs.search import members_that_fit, search
 from chainrule.runs.settings import Settings, load_data
 from chainrule.settings import ENSEMBLE
+from chainrule.signatures import check
 from chainrule.training import Fit
 from chainrule.training.loader import Data
 
@@ -140,21 +142,40 @@ def _same_file(data: str, folder: Path) -> bool:
 def usual_folder(data: str | Path, *, resume: bool = False) -> Path:
     """``runs/<name>`` for ``data``; with a number behind it where there is such a run, unless one is resumed."""
     stem = str(data) if str(data) in NAMES else Path(data).expanduser().resolve().stem
+    stem = re.sub(r"[*?\[\]]+", "", stem).strip("-_. ") or "run"  # of the pattern of several files
     folders = [RUNS / stem, *(RUNS / f"{stem}-{number}" for number in range(2, 1000))]
     free = next(i for i, folder in enumerate(folders) if not folder.exists())
     return folders[max(free - 1, 0)] if resume else folders[free]
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    """The settings of an interrupted or finished run, and the names of those that the user gave.
+
+    Raises:
+        ValueError: If its plan is damaged, or it has none.
+    """
+    path = folder / PLAN
+    if path.exists():
+        record = read_json(path)
+        check_settings(record.get("settings"), path)
+        check(record.get("given"), "Sequence[str]", f"{path}: given")
+    else:
+        path = folder / CONFIG
+        record = read_config(folder) | {"given": ["members"]}  # it was fitted by a recipe
+        if "settings" not in record:
+            raise ValueError(
+                f"{folder} expects a run that fit wrote, got a model that was saved by hand: choose another --out"
+            )
+    for name in ("data", "model"):
+        check(record["settings"].get(name), "str", f"{path}: settings.{name}")
+    return record
 
 
 def _resumed(
     data: str | Path | Any, given: Settings, folder: Path, started: float, *, changed_data: bool, verbose: bool
 ) -> Run:
     """Go on with an interrupted run; give a finished one the minutes that ``given`` names, or more steps in all."""
-    planned = (folder / PLAN).exists()  # else it was fitted by a recipe
-    record = json.loads((folder / PLAN).read_text()) if planned else read_config(folder) | {"given": ["members"]}
-    if "settings" not in record:
-        raise ValueError(
-            f"{folder} expects a run that fit wrote, got a model that was saved by hand: choose another --out"
-        )
+    record = _record(folder)
     settings, choose = record["settings"], not _wanted(record["given"])
     if str(given["data"]) not in NAMES and _same_file(given["data"], folder):
         given = given | {"data": settings["data"]}  # by another path

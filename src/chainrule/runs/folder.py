@@ -20,6 +20,7 @@ import torch
 from chainrule import conditionals, models
 from chainrule.atomic import write_atomically
 from chainrule.data import READING
+from chainrule.devices import within_free_memory
 from chainrule.hashes import sha256_of
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.settings import CONDITIONAL, ENSEMBLE, setting_types
@@ -132,12 +133,10 @@ def read_config(folder: str | Path) -> dict[str, Any]:
     """
     path = Path(folder) / CONFIG
     try:
-        config = json.loads(path.read_text())
+        config = read_json(path)
     except OSError as error:
         raise ValueError(f"{folder} expects a run folder with {CONFIG}, got: {error.strerror}") from None
-    except (ValueError, RecursionError):
-        raise ValueError(f"{path} is damaged: it is no JSON") from None
-    if not isinstance(config, dict) or not fits(config.get("format"), "int"):
+    if not fits(config.get("format"), "int"):
         raise ValueError(f"{path} expects a JSON object with a 'format', got something else")
     if config["format"] > FORMAT:
         raise ValueError(
@@ -146,18 +145,44 @@ def read_config(folder: str | Path) -> dict[str, Any]:
         )
     if not _is_built(config.get("model")):
         raise ValueError(f"{path} expects a 'model' with 'class' and 'arguments', got none")
-    for name in ("settings", "data", "training", "sha256"):
+    for name in ("data", "training", "sha256"):
         if not isinstance(config.get(name, {}), dict):
             raise ValueError(f"{path} expects an object under {name!r}, got {reprlib.repr(config[name])}")
-    settings, types = config.get("settings", {}), setting_types()
-    for name in settings.keys() & types.keys():
-        if settings[name] is not None or name not in OPTIONAL:
-            check(settings[name], types[name], f"{path}: settings.{name}")
+    settings = config.get("settings", {})
+    check_settings(settings, path)
     for name in config.get("data", {}).keys() & DATA.keys():
         check(config["data"][name], DATA[name], f"{path}: data.{name}", {"dict": dict, "list": list})
     if "data" in settings and "data" not in config:
         raise ValueError(f"{path} expects 'data', the record of the data in its settings, got none")
     return config
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in a file of a run folder.
+
+    Raises:
+        ValueError: If it holds something else.
+        OSError: If it can't be read.
+    """
+    try:
+        content = json.loads(path.read_text())
+    except (ValueError, RecursionError):
+        raise ValueError(f"{path} is damaged: it is no JSON") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} expects a JSON object, got something else")
+    return content
+
+
+def check_settings(settings: Any, path: Path) -> None:
+    """Raise ``ValueError`` if the ``settings`` in a file of a run folder are none, or have a value of a wrong type."""
+    if not isinstance(settings, dict):
+        raise ValueError(f"{path} expects an object under 'settings', got {reprlib.repr(settings)}")
+    types = setting_types()
+    for name in settings.keys() & types.keys():
+        if settings[name] is not None or name not in OPTIONAL:
+            check(settings[name], types[name], f"{path}: settings.{name}")
+    if not 0 <= settings.get("seed", 0) < 2**32:
+        raise ValueError(f"{path}: settings.seed expects an integer from 0 to {2**32 - 1}, got {settings['seed']}")
 
 
 def versions() -> dict[str, str]:
@@ -191,7 +216,8 @@ def _built(
         if name in arguments:
             check(arguments[name], annotation, f"{where}: {name} of {found.__name__}", OBJECTS)
     try:
-        return found(**arguments)
+        with within_free_memory(found.__name__):
+            return found(**arguments)
     except (TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError, MemoryError, ValueError) as error:
         raise ValueError(f"{where} does not fit {found.__name__} of this version of chainrule: {error}") from None
 

@@ -69,7 +69,12 @@ class OpenRun:
         elif spec in data.NAMED:
             self.kind.check_name(data.NAMED[spec].kind, spec)
         chosen = {name: value for name, value in imposed.items() if value is not None}
-        dataset = data.load(spec, seed=self.settings.get("seed", 0), **chosen)
+        try:
+            dataset = data.load(spec, seed=self.settings.get("seed", 0), **chosen)
+        except (ValueError, OSError) as error:
+            if own:
+                error.add_note(f"the run in {self.folder} was fitted on it")
+            raise
         if own and not changed:
             now = record_of(dataset, self.folder)
             check_unchanged(self.config.get("data", {}), now, self.folder, "name a file of new data, or fit anew")
@@ -82,7 +87,7 @@ class OpenRun:
     def _own_data(self) -> tuple[str, dict[str, Any]]:
         """The data that the run was fitted on, and how they were read."""
         if "data" not in self.settings:
-            raise ValueError("expected --data, for this run does not say what it was fitted on")
+            raise ValueError(f"expected --data, for the run in {self.folder} does not say what it was fitted on")
         spec = self.settings["data"]
         if spec not in data.NAMES:  # the record has the absolute path: this process may run in another folder
             spec = self.config.get("data", {}).get("path", spec)

@@ -16,6 +16,7 @@ from torch import Tensor
 from chainrule import data, models
 from chainrule.abilities import require_likelihood
 from chainrule.data.dataset import Dataset
+from chainrule.devices import within_free_memory
 from chainrule.kinds import kind_of
 from chainrule.model import AutoregressiveModel
 from chainrule.plans import Settings as Settings
@@ -63,7 +64,7 @@ def build(settings: Settings, dataset: Dataset) -> AutoregressiveModel:
     """The untrained model that ``settings`` ask for, for the examples of ``dataset``.
 
     Raises:
-        ValueError: If the model, or the family of conditionals, does not fit the data.
+        ValueError: If the model, or the family of conditionals, does not fit the data, or the free memory.
     """
     torch.manual_seed(settings.get("seed", 0))
     kind, chosen = kind_of(dataset), model_class(settings["model"])
@@ -75,7 +76,8 @@ def build(settings: Settings, dataset: Dataset) -> AutoregressiveModel:
     conditional = kind.conditional(settings.get("conditional"), _below(settings, "conditional."))
     if settings.get("conditional") is None:
         conditional = chosen.usual_conditional(dataset.event_shape, conditional)
-    model: AutoregressiveModel = chosen(**arguments, event_shape=dataset.event_shape, conditional=conditional)
+    with within_free_memory(f"{settings['model']} of {math.prod(dataset.event_shape):,} variables"):
+        model: AutoregressiveModel = chosen(**arguments, event_shape=dataset.event_shape, conditional=conditional)
     return model
 
 
@@ -118,6 +120,8 @@ def model_class(name: str) -> Any:
     """The class that ``name`` names: one of chainrule's models, or the user's own as ``package.module:Class``."""
     module, _, own = name.partition(":")
     if not own:
+        if name not in models.MODULES:
+            raise ValueError(f"model expects one of {', '.join(models.MODULES)}, got {name!r}")
         return getattr(models, name)
     try:
         found = getattr(import_module(module), own)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import reduce
 from typing import Any
@@ -17,6 +17,11 @@ from chainrule.model import AutoregressiveModel
 from chainrule.sequence import history_of, sequence_model
 from chainrule.tasks.batches import evaluation_mode, rows_of_batch
 from chainrule.tasks.score import CarriedSurprisals
+
+TOGETHER = 2**20
+"""Examples whose log p is held in memory at once."""
+
+NONE = "expected at least one example, got none"
 
 FEW = 10
 """Among fewer examples, one may well have more than half of the total."""
@@ -218,8 +223,14 @@ def tally(
         batch_size: As in `evaluate`.
         first: The place of the first of them among all examples.
     """
-    joints, variables = _log_probs(members_of(model) or (model,), as_source(examples), context, batch_size)
-    return Tally.of(joints, variables, first=first)
+    found = _log_probs(members_of(model) or (model,), as_source(examples), context, batch_size)
+    tallies = []
+    for joints, variables in _gathered(found):
+        tallies.append(Tally.of(joints, variables, first=first))
+        first += tallies[-1].examples
+    if not tallies:
+        raise ValueError(NONE)
+    return Tally.total(tallies)
 
 
 def log_prob(
@@ -236,32 +247,50 @@ def log_prob(
     Raises:
         ValueError: If there are no examples, or they or the context don't fit the model.
     """
-    return _log_probs((model,), as_source(examples), context, batch_size)[0][0]
+    parts = [joints[0] for joints, _ in _log_probs((model,), as_source(examples), context, batch_size)]
+    if not parts:
+        raise ValueError(NONE)
+    return torch.cat(parts).clone()  # an ordinary tensor, made outside of inference mode
+
+
+def _gathered(found: Iterator[tuple[Tensor, int]]) -> Iterator[tuple[Tensor, int]]:
+    """The same, about `TOGETHER` examples at once."""
+    parts, examples, variables = list[Tensor](), 0, 0
+    for joints, count in found:
+        parts.append(joints)
+        examples, variables = examples + joints.shape[1], variables + count
+        if examples >= TOGETHER:
+            yield torch.cat(parts, dim=1), variables
+            parts, examples, variables = [], 0, 0
+    if parts:
+        yield torch.cat(parts, dim=1), variables
 
 
 def _log_probs(
     models: Sequence[AutoregressiveModel], source: BatchSource, context: Tensor | None, batch_size: int
-) -> tuple[Tensor, int]:
-    """Log p(x) of every example under each of M ``models`` ``(M, N)``, and the number of their variables."""
-    model, columns, variables = models[0], [], 0
+) -> Iterator[tuple[Tensor, int]]:
+    """Log p(x) of some examples after others under each of M ``models`` ``(M, k)``, and their number of variables."""
+    model, joints, variables = models[0], None, 0
     carried = None
     history = history_of(model, ragged=source.ragged)
     size = rows_of_batch(batch_size, model) if history is None else batch_size
     for batch in source.in_order(size, history=history, context=context):
-        variables += batch.x.numel() if batch.counted is None else int(batch.counted.sum())
+        count = batch.x.numel() if batch.counted is None else int(batch.counted.sum())
         if batch.continues is None:
             x = batch.x.to(model.device)
             with evaluation_mode(*models), torch.inference_mode():
                 found = [each.log_prob(x, batch.context) for each in models]
-            columns.append(torch.stack(found).cpu())
+            yield torch.stack(found).cpu(), count
             continue
         carried = carried or CarriedSurprisals(sequence_model(model))
         nats = carried(batch)
         nats = (nats if batch.counted is None else nats.masked_fill(~batch.counted, 0.0)).sum(1)
         if batch.continues:
-            columns[-1] -= nats
-        else:
-            columns.append(-nats[None])
-    if not columns:
-        raise ValueError("expected at least one example, got none")
-    return torch.cat(columns, dim=1).clone(), variables  # an ordinary tensor, made outside of inference mode
+            assert joints is not None
+            joints, variables = joints - nats, variables + count
+            continue
+        if joints is not None:
+            yield joints, variables
+        joints, variables = -nats[None], count
+    if joints is not None:
+        yield joints, variables

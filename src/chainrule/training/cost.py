@@ -122,8 +122,9 @@ def fitting_batch(model: Model, loader: Loader, training: Training, device: str)
     if fits < 1:
         needed = (fixed + TEMPORARY * one) / 2**30
         raise ValueError(
-            f"training expects {needed:.1f} GB of memory for one example, got {free / 2**30:.1f} GB that are free: "
-            "choose a smaller model or smaller examples"
+            f"training expects {needed:.1f} GB of memory for one example of {model.num_variables:,} variables and "
+            f"{parameters:,} parameters, got {free / 2**30:.1f} GB that are free: choose a smaller model or smaller "
+            "examples"
         )
     size = loader.size if rows <= fits else max(1, fits * loader.size // rows)
     return size, int(fixed + TEMPORARY * (one + (min(rows, fits) - 1) * row))

@@ -85,10 +85,7 @@ class MaximumLikelihood(lightning.LightningModule):
         losses = self.losses(batch)
         mean, count = mean_of_all(losses.detach())
         if not math.isfinite(mean):
-            raise TrainingError(
-                f"the loss became {mean} at step {self.global_step}: lower the learning rate "
-                f"(now {settings.learning_rate:g}) or clip gradients"
-            )
+            raise self._error(f"the loss became {mean}")
         self.log("train_nats", mean, on_step=False, on_epoch=True, batch_size=count)
         # Gradients are averaged over the processes, whose parts of a batch may differ in size.
         return losses.sum() * (processes()[1] / count)
@@ -114,7 +111,15 @@ class MaximumLikelihood(lightning.LightningModule):
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         mean, count = mean_of_all(self.validation_losses(batch))
+        if math.isnan(mean):  # it may be infinite, where a value that training never saw has no probability yet
+            raise self._error("the validation loss is no number")
         self.log("valid_nats", mean, batch_size=count)
+
+    def _error(self, what: str) -> TrainingError:
+        rate = self.settings.learning_rate
+        return TrainingError(
+            f"{what} at step {self.global_step}: lower the learning rate (now {rate:g}) or clip gradients"
+        )
 
     def configure_optimizers(self) -> Any:
         settings = self.settings

@@ -77,6 +77,8 @@ class Training:
             number = getattr(self, name)
             if number is not None and not number >= bound:
                 raise ValueError(f"{name} expects at least {bound}, got {number}")
+        if self.seed >= 2**32:
+            raise ValueError(f"seed expects at most {2**32 - 1}, got {self.seed}")
         for name in ("learning_rate", "minutes", "gradient_clip"):
             size = getattr(self, name)
             if size is not None and not 0 < size < math.inf:

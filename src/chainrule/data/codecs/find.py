@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -41,13 +41,27 @@ Found = tuple[str, Codec, str]
 """A kind, its codec, and a note."""
 
 
-def find_codec(cells: polars.Series, rows: np.ndarray[Any, Any], *, text: bool) -> Found:
+@dataclass(frozen=True)
+class Whole:
+    """What is known of all cells of a column, where only some of them are at hand.
+
+    Attributes:
+        count: The number of all cells.
+        differ: True if none is empty and no two are the same.
+    """
+
+    count: int
+    differ: bool
+
+
+def find_codec(cells: polars.Series, rows: np.ndarray[Any, Any], *, text: bool, whole: Whole | None = None) -> Found:
     """The kind of a column, its codec, and a note on what becomes of it.
 
     Args:
         cells: All cells, with gaps.
         rows: The training rows, which say what is frequent.
         text: True for the cells of a text file.
+        whole: What is known of all cells, where ``cells`` are some of them.
 
     Raises:
         ValueError: If most cells are numbers or times and some are not; the first of them is named.
@@ -62,10 +76,12 @@ def find_codec(cells: polars.Series, rows: np.ndarray[Any, Any], *, text: bool) 
         doubt = _perhaps_a_value(cells, there, gaps)
         return "constant", replace(constant, gap=gap), "; ".join(filter(None, (constant.note, doubt)))
     kind, codec = _modelled(there, plain, rows, text=text)
-    if len(there) == len(cells) >= LEAST and kind in ("integer", "category") and there.n_unique() == len(there):
-        found = find_identifiers(there, cells.name, text=text) if kind == "category" or _counts(there, codec) else None
+    count = len(cells) if whole is None else whole.count
+    if count >= LEAST and kind in ("integer", "category") and _all_differ(cells, there, whole):
+        counts = kind == "category" or _counts(there, codec)
+        found = find_identifiers(there, cells.name, count, text=text) if counts else None
         if found is None and isinstance(codec, Numbers) and there.dtype == polars.String and codec.notation.plain:
-            found = find_identifiers(there.cast(polars.Int64), cells.name, text=text)
+            found = find_identifiers(there.cast(polars.Int64), cells.name, count, text=text)
             found = None if found is None else replace(found, dtype="Int64" if text else "String")
         if found is not None:
             return "identifier", found, found.note
@@ -77,7 +93,13 @@ def find_codec(cells: polars.Series, rows: np.ndarray[Any, Any], *, text: bool) 
 
 
 def find_codec_of_kind(
-    cells: polars.Series, rows: np.ndarray[Any, Any], kind: str, given: dict[str, Any], *, text: bool
+    cells: polars.Series,
+    rows: np.ndarray[Any, Any],
+    kind: str,
+    given: dict[str, Any],
+    *,
+    text: bool,
+    whole: Whole | None = None,
 ) -> Codec:
     """The codec of a column whose kind a person says; ``given`` are values of the codec that they wrote too.
 
@@ -103,7 +125,7 @@ def find_codec_of_kind(
         found = find_times(there, text=text, format=given.get("format"))
         codec = found if found is not None and kind_of(found) == kind else None
     elif kind == "identifier":
-        codec = find_identifiers(there, "id", text=text)
+        codec = find_identifiers(there, "id", len(there) if whole is None else whole.count, text=text)
     else:
         codec = find_categories(there, plain.gather(rows).drop_nulls(), text=text)
     if codec is None:
@@ -153,7 +175,7 @@ def _refuse_strays(plain: polars.Series) -> None:
     notation = find_most_common(there)
     numbers = notation.strip(there).cast(polars.Float64, strict=False)
     finite = numbers.is_finite().fill_null(False)
-    if float(finite.mean() or 0.0) > MOST_NUMBERS:  # type: ignore[arg-type]
+    if not finite.all() and float(finite.mean() or 0.0) > MOST_NUMBERS:  # type: ignore[arg-type]
         raise ValueError(_names(plain, there.filter(~finite), "numbers"))
     if not there.head(100).str.contains(r"\d.*\d").any():
         return
@@ -240,6 +262,12 @@ def _constant(there: polars.Series, dtype: polars.DataType, *, text: bool) -> Co
     times = find_times(first, text=False) if dtype.is_temporal() else None
     value = first.cast(polars.String)[0] if times is None else times.words(times.read(first).to_numpy())[0]
     return Constant(dtype=name, value=value)
+
+
+def _all_differ(cells: polars.Series, there: polars.Series, whole: Whole | None) -> bool:
+    if whole is not None:
+        return whole.differ
+    return len(there) == len(cells) and there.n_unique() == len(there)
 
 
 def _counts(there: polars.Series, codec: Codec) -> bool:

@@ -58,7 +58,7 @@ class Times(Codec):
     @property
     def _step(self) -> int:
         """The ticks of the type in a unit."""
-        return max(1, NANOSECONDS[self.unit] // _nanoseconds(self.type))
+        return max(1, NANOSECONDS[self.unit] // nanoseconds_of(self.type))
 
     @property
     def _start(self) -> int:
@@ -66,7 +66,7 @@ class Times(Codec):
         if not self.since:
             return 0
         start = polars.Series([datetime.datetime.fromisoformat(self.since)], dtype=polars.Datetime("us"))
-        return int(start.to_physical()[0]) * 1000 // _nanoseconds(self.type)
+        return int(start.to_physical()[0]) * 1000 // nanoseconds_of(self.type)
 
     @property
     def note(self) -> str:
@@ -148,7 +148,7 @@ def _with_units(codec: Times, times: polars.Series) -> Times:
         assert isinstance(first, datetime.date)
         codec = replace(codec, since=first.isoformat() if times.dtype == polars.Date else _iso(times))
     offsets = times.to_physical().cast(polars.Int64) - codec._start
-    tick = _nanoseconds(times.dtype)
+    tick = nanoseconds_of(times.dtype)
     for unit, nanoseconds in NANOSECONDS.items():
         if nanoseconds >= tick and bool((offsets % (nanoseconds // tick) == 0).all()):
             return replace(codec, unit=unit)
@@ -176,7 +176,7 @@ def _moments(times: polars.Series, dtype: polars.DataType) -> polars.Series:
     return times.dt.cast_time_unit(dtype.time_unit)
 
 
-def _nanoseconds(dtype: polars.DataType) -> int:
+def nanoseconds_of(dtype: polars.DataType) -> int:
     """Nanoseconds of a tick of a type."""
     if isinstance(dtype, polars.Datetime | polars.Duration):
         return {"ns": 1, "us": 10**3, "ms": 10**6}[dtype.time_unit]

@@ -147,16 +147,17 @@ class Identifiers(Unmodelled):
         return "".join(own[random.randint(len(own))] for own in drawn)
 
 
-def find_identifiers(cells: polars.Series, name: str, *, text: bool) -> Identifiers | None:
+def find_identifiers(cells: polars.Series, name: str, count: int, *, text: bool) -> Identifiers | None:
     """The codec of a column of identifiers, another one in each row; None if its values are no identifiers.
 
     Args:
-        cells: The cells, without gaps: integers or text.
+        cells: The cells, without gaps: integers or text. They may be some of the column's, its ends among them.
         name: The column's name.
+        count: The number of all cells of the column.
         text: True for the cells of a text file.
     """
     if cells.dtype.is_integer():
-        return _counting(cells, name)
+        return _counting(cells, name, count)
     if cells.dtype != polars.String:
         return None
     parts = cells.str.extract_groups(r"^(.*?)(\d+)(\D*)$").struct.unnest()
@@ -170,13 +171,13 @@ def find_identifiers(cells: polars.Series, name: str, *, text: bool) -> Identifi
     return Identifiers("String", patterns=tuple(dict.fromkeys(map(_pattern, chosen))), letters=letters)
 
 
-def _counting(cells: polars.Series, name: str) -> Identifiers | None:
+def _counting(cells: polars.Series, name: str, count: int) -> Identifiers | None:
     """Integers that count from 0 or 1, in any sequence, or whose name is that of identifiers."""
     low, high = int(cells.min()), int(cells.max())  # type: ignore[arg-type]
-    counts = low in (0, 1) and high - low == len(cells) - 1
+    counts = low in (0, 1) and high - low == count - 1
     if not counts and not NAMES.search(name):
         return None
-    numbered = high - low < NUMBERED * len(cells)
+    numbered = high - low < NUMBERED * count
     return Identifiers(dtype_name(cells.dtype), next=high + 1, first=low if numbered else None)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +12,21 @@ from torch import Tensor
 
 from chainrule.data.dataset import SPLITS, split_rows
 
+Looks = Callable[[Path], bool]
+"""Tells by its content whether a file without a suffix is one of those that are looked for."""
 
-def find_files(folder: Path, suffixes: Sequence[str]) -> list[Path]:
+
+def find_files(folder: Path, suffixes: Sequence[str], looks: Looks | None = None) -> list[Path]:
     """The files with ``suffixes`` in ``folder`` and below, hidden ones left out, in the order of their paths."""
-    found = []
+    found: list[Path] = []
     for root, folders, names in os.walk(folder, followlinks=True):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [
-            Path(root, name) for name in names if not name.startswith(".") and name.lower().endswith(tuple(suffixes))
-        ]
+        for name in names:
+            if name.startswith("."):
+                continue
+            plain = looks is not None and "." not in name
+            if name.lower().endswith(tuple(suffixes)) or (plain and looks is not None and looks(Path(root, name))):
+                found.append(Path(root, name))
     return sorted(found, key=lambda path: path.relative_to(folder).parts)
 
 
@@ -41,7 +47,9 @@ def split_files(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
     return {split: candidates[0] for split, candidates in found.items()}
 
 
-def files_of(path: Path, suffixes: Sequence[str], what: str) -> tuple[list[Path], list[str]]:
+def files_of(
+    path: Path, suffixes: Sequence[str], what: str, looks: Looks | None = None
+) -> tuple[list[Path], list[str]]:
     """The files with ``suffixes`` in a folder, or the one file, and their names.
 
     Raises:
@@ -49,7 +57,7 @@ def files_of(path: Path, suffixes: Sequence[str], what: str) -> tuple[list[Path]
         FileNotFoundError: If there is no such path.
     """
     if path.is_dir():
-        paths = find_files(path, suffixes)
+        paths = find_files(path, suffixes, looks)
         if not paths:
             raise ValueError(f"{path}: expected {what} ({' '.join(suffixes)}), found none")
         return paths, [str(found.relative_to(path)) for found in paths]
@@ -69,7 +77,7 @@ def roots_of(folder: Path) -> dict[str, Path]:
 
 
 def parts_of(
-    roots: dict[str, Path], seed: int, suffixes: Sequence[str], what: str, others: str
+    roots: dict[str, Path], seed: int, suffixes: Sequence[str], what: str, others: str, looks: Looks | None = None
 ) -> dict[str, list[Path]]:
     """The files of each split; splits that share a folder divide its files at random.
 
@@ -79,11 +87,12 @@ def parts_of(
         suffixes: The suffixes of the files.
         what: The word for the files in an error, as "images".
         others: Other content that an error says a folder may have.
+        looks: Tells which files without a suffix are such.
 
     Raises:
         ValueError: If a folder has none, or too few to divide.
     """
-    found = {root: find_files(root, suffixes) for root in roots.values()}
+    found = {root: find_files(root, suffixes, looks) for root in roots.values()}
     for root, paths in found.items():
         if not paths:
             also = others if len(found) == 1 else ""

@@ -1,21 +1,23 @@
 """Folders of images, decoded a batch at a time.
 
-Only the headers are read when the folder is loaded. Grey images become ``(1, height, width)``, colour ones ``(3,
-height, width)``; where a folder has both, the grey ones become colour. An animation gives its first frame. 1-bit images
-have the values 0 and 255; palettes are looked up.
+Only headers are read when a folder is loaded, and the pixels of small ones, to see that they can be. Grey images become
+``(1, height, width)``, colour ones ``(3, height, width)``; where a folder has both, the grey ones become colour. Images
+of different sizes are made to fit one, and what was chosen is said.
 """
 
 from __future__ import annotations
 
+import math
+import statistics
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image
+from PIL import ImageColor
 from torch import Tensor
 
 from chainrule.data.dataset import Dataset
@@ -23,69 +25,99 @@ from chainrule.data.examples import Examples, Rows
 from chainrule.data.formats import ImageFormat
 from chainrule.data.read import rows
 from chainrule.data.read.folders import files_of, labels_of, parts_of, roots_of
-from chainrule.foreign import decoding
+from chainrule.data.read.image_file import SUFFIXES, Header, decode, is_transparent, looks_like_image, read_header
+from chainrule.words import suggestion
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".pbm")
+CROPS = ("centre", "random", "none")
+
+LARGE, REDUCED = 128 * 128, 64 * 64
+"""Images of one size with more pixels than `LARGE`, and images of different sizes, are scaled to at most `REDUCED`."""
+
+CHECKED = 2**24
+"""Images of at most so many pixels in all are decoded when they are loaded, to see that they can be."""
 
 
 class ImageExamples(Examples):
-    """Examples that are image files of one size.
+    """Examples that are image files.
 
     Args:
         paths: The files.
         event_shape: ``(1, height, width)`` or ``(3, height, width)``.
-        levels: Values 0 to 255 become floor(value * levels / 256).
+        form: How they are made to fit, and their levels.
+        anywhere: True to cut images at random places, where the format says so.
     """
 
-    def __init__(self, paths: Sequence[Path], event_shape: Sequence[int], levels: int = 256) -> None:
+    def __init__(
+        self, paths: Sequence[Path], event_shape: Sequence[int], form: ImageFormat, *, anywhere: bool = False
+    ) -> None:
         super().__init__(event_shape)
         self.paths = [str(path) for path in paths]
-        self.levels = levels
+        self.form, self.anywhere = form, anywhere
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def read(self, positions: Rows) -> Tensor:
-        batch = np.empty((len(positions), *self.event_shape), dtype=np.uint8)
+        batch = np.empty((len(positions), *self.event_shape), np.float32)
         for row, position in enumerate(positions):
-            batch[row] = self._decode(Path(self.paths[position]))
-        values = torch.from_numpy(batch).float()
-        return values if self.levels == 256 else (values * (self.levels / 256)).floor()
-
-    def _decode(self, path: Path) -> NDArray[np.uint8]:
-        planes = decode(path, "L" if self.event_shape[0] == 1 else "RGB")
-        if planes.shape != self.event_shape:
-            raise ValueError(f"{path}: expected an image {self.event_shape} as when it was loaded, got {planes.shape}")
-        return planes
+            batch[row] = decode(Path(self.paths[position]), self.event_shape, self.form, anywhere=self.anywhere)
+        return torch.from_numpy(batch)
 
 
-def load_images(folder: Path, *, seed: int = 0, levels: int | None = None, skip_unreadable: bool = False) -> Dataset:
+def load_images(
+    folder: Path,
+    *,
+    seed: int = 0,
+    levels: int | None = None,
+    skip_unreadable: bool = False,
+    size: str | None = None,
+    crop: str | None = None,
+    pad: bool = False,
+    background: str | None = None,
+    grey: bool = False,
+) -> Dataset:
     """The images of ``folder`` and of all folders in it.
 
     With the subfolders ``train`` and ``test``, test is the test split, and valid is the subfolder
     ``valid`` or, without one, a tenth of train. Else all images are split 80/10/10. Where every image lies in a
-    folder of its class, the classes are the labels. Files that can't be decoded are refused when they are read, or,
-    with ``skip_unreadable``, looked for first, by decoding all, and left out with a warning.
+    folder of its class, the classes are the labels. Files that can't be decoded are refused; with
+    ``skip_unreadable`` they are left out with a warning.
 
-    Images have 256 ``levels``, or 2 if all their pixels are black or white.
+    Images have 256 ``levels``, or 2 if all their pixels have one of two grey values.
+
+    Args:
+        folder: The folder.
+        seed: Seed of the split.
+        levels: Values of a colour channel; more than 256 for grey images of 16 bits only.
+        skip_unreadable: True to leave out files that can't be decoded.
+        size: Width and height of all, as in ``"32x48"``, or the side of a square. By default the size that they have.
+        crop: How an image of another size is made to fit; see `ImageFormat`.
+        pad: True to scale images until they fit in, and to fill the rest with background.
+        background: The name of a colour, such as ``"white"``, the default, or ``"#ff8800"``.
+        grey: True to take colour images as grey.
 
     Raises:
-        ValueError: If there are no images, or one is of another size, has transparency or more than 8
-            bits per channel, or cannot be read.
+        ValueError: If there are no images, one cannot be read, or a choice is none of these.
     """
-    if levels is not None and levels > 256:
-        raise ValueError(f"{folder}: expected levels from 2 to 256 for images, got levels={levels}")
     roots = roots_of(folder)
     tables = f", recordings (.wav .flac) or the files *.train.*, *.valid.* and *.test.* ({' '.join(rows.SUFFIXES)})"
-    parts = parts_of(roots, seed, SUFFIXES, "images", tables)
+    parts = parts_of(roots, seed, SUFFIXES, "images", tables, looks_like_image)
     skipped: list[Path] = []
     if skip_unreadable:
         parts, skipped = _readable(parts)
-    shape = common_shape(sorted({path for paths in parts.values() for path in paths}))
-    if levels is None:
-        levels = 2 if _is_black_and_white([path for paths in parts.values() for path in paths]) else 256
+    paths = sorted({path for own in parts.values() for path in own})
+    headers = [read_header(path) for path in paths]
+    shape, form, notes = _prepared(paths, headers, _size(size), _fit(crop, pad), background, grey)
+    form = _with_levels(form, levels, paths, headers, shape)
+    if sum(math.prod(header.size) for header in headers) <= CHECKED and not skip_unreadable:
+        for path in paths:
+            decode(path, shape, form)
     labels, classes = labels_of(parts, roots)
-    quantised = "values as in the files" if levels == 256 else f"quantised to floor(value * {levels} / 256)"
+    quantised = "values as in the files"
+    if form.threshold is not None:
+        quantised = f"grey above {form.threshold:g} is 1"
+    elif form.levels != 256:
+        quantised = f"quantised to floor(value * {form.levels} / {65536 if form.levels > 256 else 256})"
     origin: dict[str, Any] = {"path": str(folder.resolve()), "binarisation": quantised}
     if roots["train"] == roots["valid"]:
         origin["split_seed"] = seed
@@ -94,85 +126,144 @@ def load_images(folder: Path, *, seed: int = 0, levels: int | None = None, skip_
     if classes:
         origin["classes"] = classes
     name, total = folder.resolve().name, sum(map(len, parts.values()))
-    description = f"{name}: {total} images {'x'.join(map(str, shape))}, {levels} levels, {quantised}"
-    splits = {split: ImageExamples(paths, shape, levels) for split, paths in parts.items()}
-    return Dataset(name, description, ImageFormat(levels), splits, origin, labels)
+    description = f"{name}: {total} images {'x'.join(map(str, shape))}, {form.levels} levels, {quantised}"
+    splits = {split: ImageExamples(own, shape, form, anywhere=split == "train") for split, own in parts.items()}
+    return Dataset(name, description, form, splits, origin, labels, notes=notes)
 
 
-def _is_black_and_white(paths: Sequence[Path]) -> bool:
-    """True if all files are grey, and all their pixels 0 or 255; the first file with another value ends the search."""
-    modes = (read_header(path)[0] for path in paths)
-    return all(
-        mode == "L" and bool(np.isin(decode(path, "L"), (0, 255)).all())
-        for path, mode in zip(paths, modes, strict=True)
-    )
+def _size(words: str | None) -> tuple[int, int] | None:
+    """Width and height, from words such as ``32`` and ``32x48``."""
+    if words is None:
+        return None
+    sides = str(words).lower().split("x")
+    if len(sides) > 2 or not all(side.isdecimal() and 0 < int(side) <= 4096 for side in sides):
+        raise ValueError(f"size expects a side, as 32, or width and height, as 32x48, got {words!r}")
+    return int(sides[0]), int(sides[-1])
 
 
-def read_all(path: Path, shape: Sequence[int], levels: int) -> tuple[Examples, list[str] | None]:
+def _fit(crop: str | None, pad: bool) -> str | None:
+    """The `ImageFormat.fit` that the choices name; None for the usual one."""
+    if crop is None:
+        return "pad" if pad else None
+    if crop not in CROPS:
+        raise ValueError(f"crop expects {', '.join(CROPS)}, got {crop!r}{suggestion(crop, CROPS)}")
+    if pad:
+        raise ValueError(f"expected one of crop and pad, got both, crop={crop}")
+    return crop
+
+
+def _prepared(
+    paths: Sequence[Path],
+    headers: Sequence[Header],
+    size: tuple[int, int] | None,
+    fit: str | None,
+    background: str | None,
+    grey: bool,
+) -> tuple[tuple[int, int, int], ImageFormat, list[str]]:
+    """The shape of an example, how files become examples of it, and what a person should know about that."""
+    clear = next((path for path, own in zip(paths, headers, strict=True) if own.alpha and is_transparent(path)), None)
+    sizes = [header.size for header in headers]
+    chosen = size or _usual_size(sizes)
+    form = ImageFormat(256, background=_colour(background))
+    notes = []
+    if any(own != chosen for own in sizes):
+        form = replace(form, size=chosen, fit=fit or ("pad" if clear is not None and background is None else "centre"))
+        notes.append(_scaled(sizes, chosen, form.fit, named=size is not None))
+    if clear is not None:
+        named = background or "white"
+        more = "" if background else ": --background names another colour"
+        notes.append(f"transparent parts, as of {clear.name}, are laid on {named}{more}")
+    animated = sum(header.animated for header in headers)
+    rounded = sum(header.rounded for header in headers)
+    notes += [f"{animated} animations give their first picture"] * (animated > 0)
+    notes += [f"{rounded} images of 16 bits a colour are read as of 8"] * (rounded > 0)
+    colour = any(header.colour for header in headers) and not grey
+    return (3 if colour else 1, chosen[1], chosen[0]), form, notes
+
+
+def _usual_size(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """The size that all have, or the median width and height, with no more pixels than can be modelled soon."""
+    same = len(set(sizes)) == 1
+    width, height = (statistics.median(side) for side in zip(*sizes, strict=True))
+    if same and width * height <= LARGE:
+        return sizes[0]
+    factor = min(1.0, math.sqrt(REDUCED / (width * height)))
+    return max(1, round(width * factor)), max(1, round(height * factor))
+
+
+def _scaled(sizes: Sequence[tuple[int, int]], chosen: tuple[int, int], fit: str, *, named: bool) -> str:
+    low, high = ("x".join(map(str, side)) for side in (min(sizes), max(sizes)))
+    found = low if low == high else f"{low} to {high}"
+    how = {
+        "centre": "and cut in their centre",
+        "random": "and cut at random places in training",
+        "none": "whole, so that proportions change",
+        "pad": "and padded with background",
+    }[fit]
+    more = "" if named else ": --size, --crop and --pad choose otherwise"
+    return f"images of {found} are scaled to {'x'.join(map(str, chosen))} {how}{more}"
+
+
+def _colour(name: str | None) -> tuple[int, int, int]:
+    try:
+        found = ImageColor.getrgb(name or "white")
+    except ValueError:
+        near = suggestion(str(name), ImageColor.colormap)
+        raise ValueError(f"background expects a colour, such as white or #ff8800, got {name!r}{near}") from None
+    return found[0], found[1], found[2]
+
+
+def _with_levels(
+    form: ImageFormat, levels: int | None, paths: Sequence[Path], headers: Sequence[Header], shape: tuple[int, int, int]
+) -> ImageFormat:
+    """The format with ``levels``, or with the usual ones: two where all images together have two grey values."""
+    deep = all(header.deep for header in headers)
+    if levels is not None:
+        if levels > 65536 or (levels > 256 and not deep):
+            most = "65536 for grey images of 16 bits" if deep else "256 for images"
+            raise ValueError(f"expected levels from 2 to {most}, got levels={levels}")
+        return replace(form, levels=levels)
+    if any(header.colour or header.deep or header.alpha for header in headers):
+        return form
+    found = _two_values(paths)
+    return form if found is None else replace(form, levels=2, threshold=sum(found) / 2)
+
+
+def _two_values(paths: Sequence[Path]) -> tuple[int, int] | None:
+    """The two grey values of all pixels of all files; None if there are others."""
+    values: set[int] = set()
+    for path in paths:
+        header = read_header(path)
+        width, height = header.size
+        values.update(np.unique(decode(path, (1, height, width), ImageFormat(256))).tolist())
+        if len(values) > 2:
+            return None
+    return (min(values), max(values)) if len(values) == 2 else None
+
+
+def read_all(path: Path, shape: Sequence[int], form: ImageFormat) -> tuple[Examples, list[str] | None]:
     """All images of a file, a folder or an array, in its own order, and the names of the files, if they are images.
 
     Args:
         path: An image, a folder of images, or a file that `rows.read_all` takes.
         shape: Shape of an example, ``(channels, height, width)``; grey images may become colour ones.
-        levels: The number of values of a colour channel.
+        form: What is done with image files, and their levels.
 
     Raises:
         ValueError: If the content is anything else, or images have another shape.
         FileNotFoundError: If there is no such path.
     """
     if not path.is_dir() and path.suffix.lower() not in SUFFIXES:
-        return rows.read_all(path, shape, levels)
-    paths, names = files_of(path, SUFFIXES, "images")
-    found = common_shape(paths)
-    if len(shape) != 3 or found[0] > shape[0] or found[1:] != tuple(shape[1:]):
-        raise ValueError(f"{path}: expected examples of shape {tuple(shape)}, got images {found}")
-    return ImageExamples(paths, shape, levels), names
-
-
-def decode(path: Path, mode: str) -> NDArray[np.uint8]:
-    """The pixels of one file: ``(1, height, width)`` for the mode L, ``(3, height, width)`` for RGB.
-
-    Raises:
-        ValueError: If the file cannot be decoded.
-    """
-    with decoding(path, "an image"), Image.open(path) as image:
-        pixels = np.asarray(image.convert(mode), dtype=np.uint8)
-    return pixels[None] if mode == "L" else np.moveaxis(pixels, -1, 0)
-
-
-def read_header(path: Path) -> tuple[str, tuple[int, int]]:
-    """The mode an image decodes to, L or RGB, and its size (width, height).
-
-    Raises:
-        ValueError: If it has transparency or more than 8 bits per channel, or cannot be read.
-    """
-    with decoding(path, "an image"), Image.open(path) as image:
-        mode, size = image.mode, image.size
-        transparent = "transparency" in image.info or mode in ("LA", "PA", "RGBA", "RGBa", "La")
-        # Pillow drops the low bits of 48-bit colour without a word; only the tile tells.
-        deep = mode.startswith(("I", "F")) or any(";16" in str(tile) for tile in image.tile)
-        palette = image.getpalette() if mode == "P" else None
-    if transparent:
-        raise ValueError(f"{path}: expected an image without transparency, got one with; flatten it on a background")
-    if deep:
-        raise ValueError(f"{path}: expected at most 8 bits per channel, got more (mode {mode}); convert it to 8 bits")
-    if palette is not None:
-        colours = np.array(palette).reshape(-1, 3)
-        return ("L" if (colours == colours[:, :1]).all() else "RGB"), size
-    return ("L" if mode in ("1", "L") else "RGB"), size
-
-
-def common_shape(paths: list[Path]) -> tuple[int, int, int]:
-    """The event shape that all files share, by their headers."""
-    mode, first = read_header(paths[0])
-    modes = {mode}
-    for path in paths[1:]:
-        mode, size = read_header(path)
-        if size != first:
-            sizes = f"{paths[0]} is {first[0]}x{first[1]} and {path} is {size[0]}x{size[1]}"
-            raise ValueError(f"expected images of one size, got two: {sizes}; resize them")
-        modes.add(mode)
-    return (3 if "RGB" in modes else 1, first[1], first[0])
+        return rows.read_all(path, shape, form.levels)
+    paths, names = files_of(path, SUFFIXES, "images", looks_like_image)
+    if len(shape) != 3:
+        raise ValueError(f"{path}: expected examples of shape {tuple(shape)}, got images")
+    for file in paths:
+        size = read_header(file).size
+        if form.fit == "same" and size != (shape[2], shape[1]):
+            got = "x".join(map(str, size))
+            raise ValueError(f"{file}: expected an image of {shape[2]}x{shape[1]}, as those of the run, got {got}")
+    return ImageExamples(paths, shape, form), names
 
 
 def _readable(parts: dict[str, list[Path]]) -> tuple[dict[str, list[Path]], list[Path]]:
@@ -192,7 +283,8 @@ def _readable(parts: dict[str, list[Path]]) -> tuple[dict[str, list[Path]], list
 def _is_readable(path: Path) -> bool:
     """True if a file can be decoded; warns of one that can't."""
     try:
-        decode(path, "RGB")
+        header = read_header(path)
+        decode(path, (3, header.size[1], header.size[0]), ImageFormat(256))
     except ValueError as error:
         warnings.warn(f"skipped {error}", stacklevel=2)
         return False

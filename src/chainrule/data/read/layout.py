@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from chainrule.data.read.delimiter import DELIMITERS, cells_of, find_delimiter, parse
 from chainrule.data.read.header import is_number, names_columns
+from chainrule.data.read.table_file import check_columns
 from chainrule.data.read.text_file import TextFile
 
 UNNAMED = "column_"
@@ -88,7 +89,7 @@ def find_layout(text: TextFile, choices: FileChoices) -> Layout:
     first column. Columns without a name that are empty, after the last delimiter of each line, are left out.
 
     Raises:
-        ValueError: If the file is empty, or a quoted cell does not end as it should.
+        ValueError: If the file is empty, has too many columns, or a quoted cell does not end as it should.
     """
     head = _read_head(text)
     delimiter = head.delimiter or find_delimiter(head.lines[:FEW_LINES], text.literal_quotes)
@@ -98,6 +99,7 @@ def find_layout(text: TextFile, choices: FileChoices) -> Layout:
         raise ValueError(f"{text.path}: line {head.before + 1}: expected a quoted cell to end within {LINES} lines")
     named = partial(_named, delimiter, quoted)
     (line, first), body = rows[0], [cells for _, cells in rows[1:]]
+    check_columns(text.path, len(first))
     width = Counter(map(len, body)).most_common(1)[0][0] if len(body) > 1 else len(first)
     names: list[str] = first
     if width == len(first) + 1 and names_columns(["", *first], body) is not False and choices.header is not False:

@@ -11,9 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from chainrule.data.formats import ImageFormat
 from chainrule.data.read.arrays import open_array
-from chainrule.data.read.images import SUFFIXES as IMAGE_SUFFIXES
-from chainrule.data.read.images import decode, read_header
+from chainrule.data.read.image_file import SUFFIXES as IMAGE_SUFFIXES
+from chainrule.data.read.image_file import decode, is_transparent, read_header
 from chainrule.data.read.table import read_levels
 
 SUFFIXES = (".npy", ".npz", ".csv", ".data", *IMAGE_SUFFIXES)
@@ -60,8 +61,10 @@ def _read(path: Path) -> NDArray[Any]:
     if suffix in (".csv", ".data"):
         return read_levels(path)
     if suffix in IMAGE_SUFFIXES:
-        read_header(path)  # refuses transparency
-        pixels = decode(path, "L")
+        header = read_header(path)
+        if header.alpha and is_transparent(path):
+            raise ValueError(f"{path}: expected a mask of black and white, got transparent parts")
+        pixels = decode(path, (1, header.size[1], header.size[0]), ImageFormat(256))
         return pixels // 255 if np.isin(pixels, (0, 255)).all() else pixels
     if suffix not in SUFFIXES:
         raise ValueError(f"{path}: expected a mask file {' '.join(SUFFIXES)}, got the suffix {path.suffix!r}")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import polars
 
 from chainrule.data.read.levels import Chunk
-from chainrule.data.read.table_file import Table
-from chainrule.foreign import decoding, each_decoded
+from chainrule.data.read.parquet_pages import check_pages
+from chainrule.data.read.table_file import Table, check_columns
+from chainrule.foreign import decoding, each_decoded, stderr_held_back
 
 BYTES: dict[Any, int] = {
     **dict.fromkeys((polars.Float64, polars.Int64, polars.UInt64, polars.Datetime, polars.Duration, polars.Time), 8),
@@ -25,33 +26,45 @@ class ParquetTable(Table):
     """A Parquet file, whose columns have names and types.
 
     Raises:
-        ValueError: If it cannot be read, or has no columns.
+        ValueError: If it cannot be read, or has no columns or too many.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         if path.stat().st_size == 0:
             raise ValueError(f"{path}: expected rows of values, got an empty file")
-        with decoding(path, "a Parquet file"):
+        with decoding(path, "a Parquet file"), stderr_held_back():
+            check_pages(path)
             self._scan = polars.scan_parquet(path)
-            self.schema = self._scan.collect_schema()
-        self.names = tuple(self.schema.names())
+            self.types = self._scan.collect_schema()
+        self.names = tuple(self.types.names())
         if not self.names:
             raise ValueError(f"{path}: expected at least one column, got none")
+        check_columns(path, len(self.names))
+
+    @cached_property
+    def most_rows(self) -> int:
+        with decoding(self.path, "a Parquet file"), stderr_held_back():
+            return int(self._scan.select(polars.len()).collect().item())
 
     @property
     def least_bytes(self) -> int:
-        with decoding(self.path, "a Parquet file"):
-            rows = self._scan.select(polars.len()).collect().item()
-        return int(rows) * sum(BYTES.get(kind, 1) for kind in self.schema.dtypes())
+        return self.most_rows * sum(BYTES.get(kind, 1) for kind in self.types.dtypes())
 
     def chunks(self, rows: int) -> Iterator[polars.DataFrame]:
-        batches = partial(self._scan.collect_batches, chunk_size=rows)
-        for chunk in each_decoded(self.path, "a Parquet file", batches):
+        def read() -> Iterator[polars.DataFrame]:
+            expected, given = self.most_rows, 0
+            for chunk in self._scan.collect_batches(chunk_size=rows):
+                given += len(chunk)
+                yield chunk
+            if given != expected:  # a thread of polars that fails may end its stream without an error
+                raise ValueError(f"it ends after {given:,} of {expected:,} rows")
+
+        for chunk in each_decoded(self.path, "a Parquet file", read):
             yield chunk.rename({name: str(index) for index, name in enumerate(self.names)})
 
     def number_chunks(self) -> Iterator[Chunk]:
-        for name, kind in self.schema.items():
+        for name, kind in self.types.items():
             if not _is_plain_number(kind):
                 raise ValueError(f"{self.path}: column {name!r}: expected integers, got {kind}")
         yield from super().number_chunks()

@@ -18,6 +18,7 @@ from chainrule.atomic import write_atomically
 from chainrule.data.audio import AudioFormat, check_window, dataset, recordings
 from chainrule.data.dataset import Dataset
 from chainrule.data.read.folders import files_of, labels_of, parts_of, roots_of
+from chainrule.data.read.memory import check_fits
 from chainrule.data.recordings import Recordings
 from chainrule.errors import MissingPackageError
 from chainrule.foreign import decoding
@@ -156,7 +157,10 @@ def _samples(path: Path, rate: int, trim_silence: bool) -> Samples:
     """The samples of a file at ``rate``; with ``trim_silence`` without the silence at their ends."""
     samples, own = decode(path, path)
     if own != rate:
+        check_fits(path, f"its samples at {rate} Hz", 8 * len(samples) * rate // own)
         samples = _import("soxr").resample(samples, own, rate)
+        if len(samples) == 0:
+            raise ValueError(f"{path}: expected a recording of at least one sample at {rate} Hz, got one of {own} Hz")
     if (peak := np.abs(samples).max()) > 1:
         warnings.warn(f"{path}: clipped samples beyond [-1, 1], up to {peak:.3g}", stacklevel=2)
     if trim_silence:

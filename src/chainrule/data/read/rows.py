@@ -10,6 +10,7 @@ from chainrule.data.examples import ArrayExamples
 from chainrule.data.read import arrays, table
 from chainrule.data.read.layout import FileChoices
 from chainrule.data.read.levels import Levels, dataset_of_levels, event_shape
+from chainrule.data.read.open_table import table_parts
 from chainrule.data.read.table_file import SUFFIXES as TABLES
 from chainrule.data.read.table_file import suffix_of
 from chainrule.words import suggestion
@@ -46,7 +47,12 @@ def read_all(
 
 
 def check_is_file(path: Path, suffixes: Sequence[str] = SUFFIXES) -> None:
-    """Raise an error that names the nearest file or the ``suffixes``, unless ``path`` is a file with one of them."""
+    """Raise an error that names the nearest file or the ``suffixes``, unless ``path`` is a file with one of them.
+
+    The files of a table in several files will do, too.
+    """
+    if table_parts(path):
+        return
     if not path.is_file():
         folder = path.parent
         near = suggestion(path.name, [other.name for other in folder.iterdir()]) if folder.is_dir() else ""

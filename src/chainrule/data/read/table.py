@@ -15,17 +15,18 @@ import numpy as np
 import polars
 
 from chainrule.data.dataset import Dataset, split_rows
-from chainrule.data.examples import ArrayExamples, Rows
+from chainrule.data.examples import ArrayExamples, Examples, Rows
 from chainrule.data.infer import complete_schema, infer
 from chainrule.data.read.column_types import with_types
+from chainrule.data.read.extract import Extract
+from chainrule.data.read.large import LargeTable, stored_rows
 from chainrule.data.read.layout import FileChoices
 from chainrule.data.read.levels import Levels, dataset_of_levels, gather
-from chainrule.data.read.open_table import open_table
+from chainrule.data.read.open_table import open_table, open_tables
 from chainrule.data.read.part import ROWS, Part
+from chainrule.data.read.several import SeveralTables, check_columns, common_types
 from chainrule.data.read.table_file import Table
-from chainrule.data.read.text_table import TextTable
 from chainrule.data.schema import TableSchema
-from chainrule.words import suggestion
 from chainrule.yaml_file import read_yaml
 
 INFER = "infer"
@@ -78,11 +79,13 @@ def load_table(
         ValueError: If the file can't be read, or a column can't be taken; it is named.
     """
     described = _described(schema)
-    tables = open_tables([path], FileChoices(encoding, header, _names(described)))
+    (table,) = tables = open_tables([path], FileChoices(encoding, header, _names(described)))
+    origin = {"path": str(path.resolve()), "split_seed": seed}
+    if not table.fits and levels is None and (described is not None or not Part(table).holds_levels()):
+        return _large(path.resolve().name, LargeTable(table, seed), described, origin)
     content = _read(tables, levels, described)
     if isinstance(content, MixedParts):
         rows = split_rows(len(content.frame), seed, str(path))
-        origin = {"path": str(path.resolve()), "split_seed": seed}
         found = _schema(described, content, rows["train"], path.name)
         return _noted(dataset_of_frame(path.resolve().name, content.frame, rows, found, origin), tables)
     (array,) = content
@@ -105,6 +108,11 @@ def load_tables(
     """
     described = _described(schema)
     tables = open_tables(list(files.values()), FileChoices(encoding, header, _names(described)))
+    origin = {"path": str(folder.resolve())}
+    if not all(table.fits for table in tables) and levels is None:
+        together = SeveralTables(folder, tables)
+        if described is not None or not Part(together).holds_levels():
+            return _large(folder.resolve().name, LargeTable(together, 0, list(files)), described, origin)
     content = _read(tables, levels, described)
     if not isinstance(content, MixedParts):
         arrays = dict(zip(files, content, strict=True))
@@ -112,19 +120,35 @@ def load_tables(
     rows = dict(zip(files, content.rows, strict=True))
     name = folder.resolve().name
     found = _schema(described, content, rows["train"], name)
-    return _noted(dataset_of_frame(name, content.frame, rows, found, {"path": str(folder.resolve())}), tables)
-
-
-def open_tables(paths: Sequence[Path], choices: FileChoices | None = None) -> list[Table]:
-    """The files of one table. The first says whether the others have a header, too."""
-    first = open_table(paths[0], choices)
-    more = replace(choices or FileChoices(), names=first.names)
-    return [first, *(open_table(path, more) for path in paths[1:])]
+    return _noted(dataset_of_frame(name, content.frame, rows, found, origin), tables)
 
 
 def _noted(dataset: Dataset, tables: Sequence[Table]) -> Dataset:
     """The data set with what a person should know about how its files were read."""
     return replace(dataset, description="; ".join([dataset.description, *tables[0].notes]))
+
+
+def _large(name: str, rows: LargeTable, described: Any, origin: dict[str, Any]) -> Dataset:
+    """The data set of a table that does not fit into memory."""
+    notes: tuple[str, ...] = ()
+    if isinstance(described, TableSchema):
+        schema = described
+    else:
+        schema, note = rows.schema(lambda some: _schema_of_extract(described, some, name))
+        notes = (note,)
+    dataset = dataset_of_examples(name, schema, rows.examples(schema), origin)
+    return _noted(replace(dataset, notes=(*dataset.notes, *notes)), [rows.table])
+
+
+def dataset_of_examples(
+    name: str, schema: TableSchema, splits: Mapping[str, Examples], origin: dict[str, Any], like: Any = None
+) -> Dataset:
+    """The data set of rows that are encoded; see `dataset_of_frame`."""
+    kinds = [column.kind for column in schema.used]
+    counted = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
+    count = sum(len(examples) for examples in splits.values())
+    description = f"{name}: {count} rows of {len(kinds)} columns ({counted}), in the file's units"
+    return Dataset(name, description, schema, splits, origin, notes=tuple(schema.notes), like=like)
 
 
 def dataset_of_frame(
@@ -138,10 +162,7 @@ def dataset_of_frame(
     """The data set of a frame whose rows are split as ``rows`` say; ``like`` is the frame of pandas that it was."""
     x = schema.encode(frame, name)
     splits = {split: ArrayExamples(x, (x.shape[1],), np.asarray(own)) for split, own in rows.items()}
-    kinds = [column.kind for column in schema.used]
-    counted = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
-    description = f"{name}: {len(frame)} rows of {len(kinds)} columns ({counted}), in the file's units"
-    return Dataset(name, description, schema, splits, origin, notes=tuple(schema.notes), like=like)
+    return dataset_of_examples(name, schema, splits, origin, like)
 
 
 def read_levels(path: Path, levels: int | None = None, choices: FileChoices | None = None) -> Levels:
@@ -192,6 +213,11 @@ def chunks_of(
         ValueError: If it can't be read, or has no rows.
     """
     table = open_table(path, replace(choices or FileChoices(), names=_names(schema)))
+    return _chunks(table, rows if table.fits else min(rows, table.rows_at_once))
+
+
+def _chunks(table: Table, rows: int) -> Iterator[polars.DataFrame]:
+    """The rows of a table, ``rows`` at a time."""
     chunk = None
     for chunk in table.chunks(rows):
         yield table.frame([chunk])
@@ -199,13 +225,16 @@ def chunks_of(
         table.frame([])
 
 
-def read_all(path: Path, schema: TableSchema, choices: FileChoices | None = None) -> tuple[ArrayExamples, None]:
+def read_all(path: Path, schema: TableSchema, choices: FileChoices | None = None) -> tuple[Examples, None]:
     """All rows of a file as examples of a known schema.
 
     Raises:
         ValueError: If it can't be read, or a cell has no value of its column; it is named.
     """
-    x = np.concatenate([schema.encode(chunk, path.name) for chunk in chunks_of(path, schema, choices=choices)])
+    table = open_table(path, replace(choices or FileChoices(), names=_names(schema)))
+    if not table.fits:
+        return stored_rows(table, schema), None
+    x = np.concatenate([schema.encode(chunk, path.name) for chunk in _chunks(table, ROWS)])
     return ArrayExamples(x, (x.shape[1],)), None
 
 
@@ -235,37 +264,27 @@ def _read(tables: Sequence[Table], levels: int | None, schema: Any) -> list[Leve
 def _gathered(tables: Sequence[Table], chunks: Sequence[Sequence[polars.DataFrame]]) -> MixedParts:
     """The cells of the files of one table, one file after another."""
     frames = [table.frame(own) for table, own in zip(tables, chunks, strict=True)]
-    names = frames[0].columns
     for table, frame in zip(tables, frames, strict=True):
-        for name in (*names, *frame.columns):
-            if name not in frame.columns:
-                near = suggestion(name, frame.columns)
-                raise ValueError(f"{table.path}: expected the column {name!r} of {tables[0].path.name}, got none{near}")
-            if name not in names:
-                raise ValueError(f"{table.path}: expected the columns of {tables[0].path.name}, got {name!r} also")
-    ordered = [frame.select(names) for frame in frames]
-    text = [isinstance(table, TextTable) for table in tables]
-    if all(text):
-        whole = polars.concat(ordered)
-    else:
-        typed = [with_types(frame) if own else frame for own, frame in zip(text, ordered, strict=True)]
-        whole = _concatenated(typed, tables)
-    return MixedParts(whole, [len(frame) for frame in frames], all(text))
-
-
-def _concatenated(frames: Sequence[polars.DataFrame], tables: Sequence[Table]) -> polars.DataFrame:
-    """Frames with the same columns, some from Parquet files, whose types may differ."""
-    for table, frame in zip(tables, frames, strict=True):
-        for own, first in zip(frame, frames[0], strict=True):
-            if own.dtype != first.dtype and not (own.dtype.is_numeric() and first.dtype.is_numeric()):
-                expected = f"expected {first.dtype} as in {tables[0].path.name}, got {own.dtype}"
-                raise ValueError(f"{table.path}: column {own.name!r}: {expected}")
-    return polars.concat(frames, how="vertical_relaxed")
+        check_columns(table, frame.columns, tables)
+    ordered = [frame.select(tables[0].names) for frame in frames]
+    text = all(table.is_text for table in tables)
+    if not text:
+        typed = [with_types(frame) if table.is_text else frame for table, frame in zip(tables, ordered, strict=True)]
+        types = common_types([frame.schema for frame in typed], tables)
+        ordered = [frame.cast(types) for frame in typed]
+    return MixedParts(polars.concat(ordered), [len(frame) for frame in frames], text)
 
 
 def described_schema(choice: SchemaChoice, content: MixedParts, rows: Rows, where: str) -> TableSchema:
     """The schema of ``content`` by a person's choice; see `load_table`."""
     return _schema(_described(choice), content, rows, where)
+
+
+def _schema_of_extract(described: Any, some: Extract, where: str) -> TableSchema:
+    """The schema of a table by rows that stand for all; see `_schema`."""
+    if described is None or described == INFER:
+        return infer(some.frame, some.rows, where, text=some.text, known=some.known)
+    return complete_schema(described, some.frame, some.rows, where, text=some.text, known=some.known)
 
 
 def _schema(described: Any, content: MixedParts, rows: Rows, where: str) -> TableSchema:

@@ -13,6 +13,23 @@ from chainrule.data.read.memory import check_fits
 
 SUFFIXES = (".csv", ".tsv", ".tab", ".data", ".csv.gz", ".tsv.gz", ".data.gz", ".parquet")
 
+LARGE = 1e7
+"""Cells of a table from which on it is not held in memory; see `chainrule.data.read.large`. Its splits depend on the
+side of this that it is on, so another number would mix the splits of runs that were fitted before."""
+
+
+MOST_COLUMNS = 100_000
+"""Columns of a table, at most: each is looked at by itself, and a model of more would take days."""
+
+
+def check_columns(path: Path, count: int) -> None:
+    """Raise ``ValueError`` if a table has more than `MOST_COLUMNS` columns."""
+    if count > MOST_COLUMNS:
+        raise ValueError(
+            f"{path}: expected at most {MOST_COLUMNS:,} columns, got {count:,}: leave some out, or turn the table if "
+            "its rows are what should be columns"
+        )
+
 
 def suffix_of(path: Path) -> str:
     """The suffix of a file in lower case, with the one before ``.gz``.
@@ -24,18 +41,29 @@ def suffix_of(path: Path) -> str:
     return "".join(suffixes).lower()
 
 
+ROWS_AT_ONCE, CELLS_AT_ONCE = 100_000, 2_000_000
+"""Rows of such a table that are read at once, at most, and their cells."""
+
+
 class Table(ABC):
     """The file of a table.
 
     Attributes:
         path: The file.
         names: The names of the columns, all different.
+        types: Their types.
         notes: What a person should know about how the file is read.
     """
 
     path: Path
     names: tuple[str, ...]
+    types: polars.Schema
     notes: tuple[str, ...] = ()
+
+    @property
+    def is_text(self) -> bool:
+        """True if its cells are text, as those of a text file are."""
+        return False
 
     @abstractmethod
     def chunks(self, rows: int) -> Iterator[polars.DataFrame]:
@@ -108,7 +136,22 @@ class Table(ABC):
         return self.path.stat().st_size
 
     @property
-    def is_large(self) -> bool:
+    @abstractmethod
+    def most_rows(self) -> int:
+        """The number of rows, or a number that is not below it, known without a look at them."""
+
+    @property
+    def fits(self) -> bool:
+        """True if the table is small enough to be held in memory."""
+        return self.most_rows * len(self.names) <= LARGE
+
+    @property
+    def rows_at_once(self) -> int:
+        """Rows that are read at once of a table that does not fit."""
+        return max(1, min(ROWS_AT_ONCE, CELLS_AT_ONCE // len(self.names)))
+
+    @property
+    def is_streamed(self) -> bool:
         """True if the file is read a chunk at a time."""
         return self.path.stat().st_size > CHUNK_BYTES
 

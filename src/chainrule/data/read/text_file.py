@@ -49,6 +49,7 @@ class TextFile:
         path: The file.
         encoding: Its encoding, as Python calls it: that of its byte order mark, else the one that is
             named, else UTF-8.
+        lines: The number of lines.
         quotes: The number of quotation marks.
         literal_quotes: True if quotes are no delimiters in a table that tabs separate.
         odd_quotes: True if polars would not read all of them as they are meant.
@@ -109,7 +110,7 @@ class TextFile:
     def _check_all(self) -> None:
         """Raise ``ValueError`` at the first byte that is no text, with its line."""
         decoder = codecs.getincrementaldecoder(self._reading)()
-        lines, self.quotes, spaced, self.literal_quotes = 1, 0, False, False
+        self.lines, self.quotes, spaced, self.literal_quotes = 1, 0, False, False
         size, compressed = 0, self.path.suffix.lower() == ".gz"
         for block, last in _blocks(self._open()):
             size += len(block)
@@ -118,11 +119,11 @@ class TextFile:
             try:
                 text = decoder.decode(block, last)
             except UnicodeDecodeError as error:
-                raise self._undecodable(error, lines + error.object[: error.start].count(b"\n")) from None
+                raise self._undecodable(error, self.lines + error.object[: error.start].count(b"\n")) from None
             if "\0" in text:
-                line = lines + text[: text.index("\0")].count("\n")
+                line = self.lines + text[: text.index("\0")].count("\n")
                 raise ValueError(f"{self.path}: line {line}: expected text, got a NUL character")
-            lines += text.count("\n")
+            self.lines += text.count("\n")
             self.quotes += text.count('"')
             spaced = spaced or (' "' in text and SPACED_QUOTE.search(text) is not None)
             literal = '\t"' in text and LITERAL_QUOTE.search(text) is not None

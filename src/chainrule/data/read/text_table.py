@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
@@ -40,10 +41,16 @@ class TextTable(Table):
         self.layout = find_layout(self.text, choices)
         if (self.text.odd_quotes and self.layout.quoted) or (self.text.quotes and self.layout.delimiter == SPACE):
             self._rewritten = rewritten(self.text, self.layout)
+        self.names = self.layout.names
         if self.layout.index and self._numbers_rows():
             self.layout = _without_first(self.layout)
         encoding = () if self.text.encoding in UTF8 else (f"its encoding is {self.text.encoding}",)
         self.names, self.notes = self.layout.names, (*encoding, *self.layout.notes)
+        self.types = polars.Schema(dict.fromkeys(self.names, polars.String))
+
+    @property
+    def is_text(self) -> bool:
+        return True
 
     def chunks(self, rows: int) -> Iterator[polars.DataFrame]:
         if self.layout.skip is None:
@@ -68,7 +75,7 @@ class TextTable(Table):
         def read() -> Iterator[polars.DataFrame]:
             scan = self._scan().slice(first) if first else self._scan()
             return (
-                scan.collect_batches(chunk_size=rows) if self.is_large else iter([scan.collect()])
+                scan.collect_batches(chunk_size=rows) if self.is_streamed else iter([scan.collect()])
             )  # streams start slowly
 
         return each_decoded(self.path, "a table", read)
@@ -132,14 +139,27 @@ class TextTable(Table):
     def _empty_lines(self) -> set[int]:
         return empty_lines(self.text, self.layout)
 
+    @property
+    def most_rows(self) -> int:
+        return self.text.lines
+
     def _numbers_rows(self) -> bool:
-        """True if the first column holds whole numbers, all different."""
+        """True if the first column holds whole numbers, all different; of a table that does not fit, ascending."""
+        kept, last = [polars.Series(dtype=polars.Int64)], -math.inf
         try:
-            chunks = [chunk["0"].cast(polars.Int64, strict=False) for chunk in self.chunks(INDEX_ROWS)]
+            for chunk in self.chunks(INDEX_ROWS):
+                numbers = chunk["0"].cast(polars.Int64, strict=False)
+                if numbers.null_count():
+                    return False
+                if self.fits:
+                    kept.append(numbers)
+                elif int(numbers[0]) <= last or not (numbers.diff().drop_nulls() > 0).all():
+                    return False
+                last = int(numbers[-1])
         except ValueError:
             return False  # reported where the rows are asked for
-        numbers = polars.concat([polars.Series(dtype=polars.Int64), *chunks])
-        return len(numbers) > 0 and numbers.null_count() == 0 and numbers.n_unique() == len(numbers)
+        numbers = polars.concat(kept)
+        return last > -math.inf and numbers.n_unique() == len(numbers)
 
     def as_numbers(self, chunk: polars.DataFrame) -> polars.DataFrame:
         missing = chunk.null_count()

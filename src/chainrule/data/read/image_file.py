@@ -1,0 +1,204 @@
+"""One image file: its header, and its pixels as levels of one size."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, ImageOps
+
+from chainrule.data.formats import ImageFormat
+from chainrule.foreign import decoding
+
+SUFFIXES = (
+    ".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".avif", ".jp2", ".j2k", ".tga", ".ico",
+    ".pgm", ".ppm", ".pbm", ".pnm",
+)  # fmt: skip
+
+SIGNATURES = (
+    b"\x89PNG",
+    b"\xff\xd8\xff",
+    b"GIF8",
+    b"BM",
+    b"II*\0",
+    b"MM\0*",
+    b"\0\0\0\x0cjP",
+)
+"""First bytes of images, by which a file without a suffix is known for one."""
+
+ORIENTATION, TURNED = 0x0112, (5, 6, 7, 8)
+"""The EXIF tag of the orientation, and its values that exchange width and height."""
+
+DEEP = ("I", "I;16", "I;16B", "I;16L", "I;16N")
+"""Modes of grey images of 16 bits."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the beginning of an image file says of it.
+
+    Attributes:
+        size: Width and height, as the image is looked at.
+        colour: True if it has colours.
+        alpha: True if parts of it may be transparent.
+        deep: True for grey of 16 bits.
+        rounded: True for colours of 16 bits, which are read as 8.
+        animated: True if it has several pictures, of which the first counts.
+    """
+
+    size: tuple[int, int]
+    colour: bool
+    alpha: bool
+    deep: bool
+    rounded: bool
+    animated: bool
+
+
+def read_header(path: Path) -> Header:
+    """The header of a file.
+
+    Raises:
+        ValueError: If it cannot be read, or its pixels are real numbers.
+    """
+    with decoding(path, "an image"), Image.open(path) as image:
+        mode, (width, height) = image.mode, image.size
+        scrambled = _is_scrambled(image)
+        palette = image.getpalette() if mode == "P" else None
+        # Pillow drops the low bits of 48-bit colour without a word; only the tile tells.
+        rounded = mode not in DEEP and any(";16" in str(tile) for tile in image.tile)
+        turned = _orientation(image) in TURNED
+        header = Header(
+            size=(height, width) if turned else (width, height),
+            colour=mode not in ("1", "L", "LA", "La", *DEEP) and (palette is None or _has_colours(palette)),
+            alpha="transparency" in image.info or mode in ("LA", "PA", "RGBA", "RGBa", "La"),
+            deep=mode in DEEP,
+            rounded=rounded,
+            animated=bool(getattr(image, "is_animated", False)),
+        )
+    if mode == "F":
+        raise ValueError(f"{path}: expected pixels of 8 or 16 bits, got real numbers: convert them")
+    if scrambled:
+        raise ValueError(f"{path}: expected a TIFF that lies upright or is compressed, got another: save it anew")
+    return header
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation that the size does not show yet. That of a PNG after its pixels is not looked for."""
+    if image.format == "TIFF" or (image.format == "PNG" and "exif" not in image.info):  # Pillow turns TIFFs itself
+        return 1
+    return int(image.getexif().get(ORIENTATION, 1))
+
+
+def _is_scrambled(image: Image.Image) -> bool:
+    """True for a TIFF without compression that lies on its side, whose rows Pillow (13.0) takes for columns."""
+    raw = image.format == "TIFF" and image.info.get("compression") == "raw"
+    return raw and int(image.getexif().get(ORIENTATION, 1)) in TURNED
+
+
+def _has_colours(palette: list[int]) -> bool:
+    colours = np.array(palette).reshape(-1, 3)
+    return bool((colours != colours[:, :1]).any())
+
+
+def looks_like_image(path: Path) -> bool:
+    """True if a file begins as images do."""
+    with path.open("rb") as file:
+        return file.read(16).startswith(SIGNATURES)
+
+
+def is_transparent(path: Path) -> bool:
+    """True if some pixel of the file is not opaque.
+
+    Raises:
+        ValueError: If it cannot be decoded.
+    """
+    with decoding(path, "an image"), Image.open(path) as image:
+        low, _ = image.convert("RGBA").getchannel("A").getextrema()
+    return bool(float(low) < 255)  # type: ignore[arg-type]  # one channel has two numbers
+
+
+def decode(path: Path, shape: tuple[int, ...], form: ImageFormat, *, anywhere: bool = False) -> NDArray[Any]:
+    """The levels of one file, ``(channels, height, width)``.
+
+    The image is turned as its EXIF data say, laid on the background where it is transparent, taken as grey or in sRGB,
+    and made to fit. A value v of D becomes the level floor(v levels / D), or, with a threshold, 1 above it.
+
+    Args:
+        path: The file.
+        shape: ``(1, height, width)`` or ``(3, height, width)``.
+        form: Says how.
+        anywhere: True to cut it at a random place, by torch's global generator, where the format says so.
+
+    Raises:
+        ValueError: If the file cannot be decoded, or has another size and may not be scaled.
+    """
+    channels, height, width = shape
+    with decoding(path, "an image"), Image.open(path) as image:
+        deep = image.mode in DEEP
+        picture = _deep(image) if deep else _flat(image, channels, form.background)
+    if picture.size != (width, height):
+        if form.fit == "same":
+            got = "x".join(map(str, picture.size))
+            raise ValueError(f"{path}: expected an image of {width}x{height}, as all others, got {got}")
+        picture = _fitted(picture, (width, height), form, anywhere)
+    pixels = np.asarray(picture)
+    planes = pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
+    if deep:
+        planes = planes.clip(0, 65535).repeat(channels, 0)
+    if form.threshold is not None:
+        return (planes > form.threshold).astype(np.uint8)
+    levels = np.floor(planes.astype(np.float64) * form.levels / (65536 if deep else 256))
+    return levels.astype(np.uint8 if form.levels <= 256 else np.uint16)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    return image if image.format == "TIFF" else ImageOps.exif_transpose(image)
+
+
+def _deep(image: Image.Image) -> Image.Image:
+    return Image.fromarray(np.asarray(_upright(image)).astype(np.float32))
+
+
+def _flat(image: Image.Image, channels: int, background: tuple[int, int, int]) -> Image.Image:
+    """The image upright, without transparency, grey or in sRGB."""
+    upright = _upright(image)
+    if "transparency" in upright.info or "A" in upright.getbands() or "a" in upright.getbands():
+        upright = upright.convert("RGBA")
+        ground = Image.new("RGBA", upright.size, (*background, 255))
+        upright = Image.alpha_composite(ground, upright)
+    return upright.convert("L") if channels == 1 else _in_srgb(upright)
+
+
+def _in_srgb(image: Image.Image) -> Image.Image:
+    profile = image.info.get("icc_profile")
+    if image.mode == "CMYK" and profile:
+        own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        converted = ImageCms.profileToProfile(image, own, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        assert converted is not None  # it would be if the image itself were changed
+        return converted
+    return image.convert("RGB")
+
+
+def _fitted(image: Image.Image, size: tuple[int, int], form: ImageFormat, anywhere: bool) -> Image.Image:
+    """The image, of another size than ``size`` (width and height), made to fit."""
+    smooth = Image.Resampling.LANCZOS
+    if form.fit == "none":
+        return image.resize(size, smooth)
+    if form.fit == "pad":
+        inside = ImageOps.contain(image, size, smooth)
+        padded = Image.new(image.mode, size, form.background if image.mode == "RGB" else _grey(form.background, image))
+        padded.paste(inside, ((size[0] - inside.width) // 2, (size[1] - inside.height) // 2))
+        return padded
+    place = tuple(torch.rand(2).tolist()) if anywhere and form.fit == "random" else (0.5, 0.5)
+    return ImageOps.fit(image, size, smooth, centering=place)
+
+
+def _grey(colour: tuple[int, int, int], image: Image.Image) -> float:
+    """A colour as the grey of an 8-bit image or of a deep one."""
+    grey = int(np.asarray(Image.new("RGB", (1, 1), colour).convert("L")).item())
+    return grey if image.mode == "L" else grey * 257.0
