@@ -17,6 +17,8 @@ from command_line import FAST
 from chainrule.cli import main
 from chainrule.parts.journal import NAME
 
+MADE = ["--model", "MADE", "--model.hidden_sizes", "[8]"]
+
 pytest.importorskip("ray", reason="the engine ray expects the packages of chainrule[cluster]")
 
 
@@ -28,7 +30,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     x = random.normal(size=6000)
     frame = polars.DataFrame({"x": x.round(3), "y": (x + random.normal(size=6000)).round(3)})
     frame.write_parquet(folder / "rows.parquet")
-    assert main(["fit", str(folder / "rows.parquet"), "--out", str(folder / "run"), *FAST]) == 0
+    assert main(["fit", str(folder / "rows.parquet"), "--out", str(folder / "run"), *MADE, *FAST]) == 0
     assert main([*score(folder, "local"), "--engine", "local"]) == 0
     return folder
 
