@@ -19,6 +19,7 @@ import damaged
 import defaults
 import headline
 import images
+import large
 import outliers
 import sampled
 import speed
@@ -69,6 +70,8 @@ TABLES = {
     "outlieralarms": outliers.alarms,
     "outliergoals": outliers.goals,
     "fuzz": damaged.fuzz,
+    "large": large.memory,
+    "largerates": large.rates,
 }
 
 
