@@ -27,6 +27,7 @@ from chainrule.data.read import extract, large, table_file
 from chainrule.data.read.open_table import open_table
 from chainrule.data.read.table import cells_of, read_all
 from chainrule.data.schema import TableSchema
+from chainrule.data.series_column import series_column_of
 from chainrule.data.stored import RowFile, StoredExamples
 from chainrule.endings import Terminated
 from chainrule.models import MADE
@@ -313,6 +314,8 @@ def test_every_verb_takes_a_large_table(
     scored = command_line("evaluate", run, "--json")
     command_line("score", run, tmp_path / "people.parquet", "--out", tmp_path / "large.parquet", "--keep", "id")
     command_line("score", run, tmp_path / "people.parquet", "--out", tmp_path / "large.csv", "--rate", "0.05")
+    command_line("score", run, tmp_path / "people.parquet", "--out", tmp_path / "cells.parquet", "--per", "cell")
+    assert polars.read_parquet(tmp_path / "cells.parquet").shape == (2000, 7)
     command_line("report", run, "--out", tmp_path / "report")
     command_line("sample", run, "-n", "5", "--out", tmp_path / "rows.csv")
     own = command_line("evaluate", run, tmp_path / "people.parquet", "--json")
@@ -324,6 +327,15 @@ def test_every_verb_takes_a_large_table(
     assert one["id"].to_list() == two["id"].to_list() == list(range(1, 2001))
     np.testing.assert_allclose(one["score"], two["score"], rtol=1e-5)
     assert polars.read_csv(tmp_path / "large.csv").columns == ["number", "log_prob", "pvalue", "score", "anomalous"]
+
+
+def test_a_series_is_known_by_its_first_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    years = polars.DataFrame({"year": range(1500, 1900), "flow": [float(i % 7) for i in range(400)]})
+    years.write_csv(tmp_path / "series.csv")
+    years.sample(fraction=1, shuffle=True, seed=0).write_csv(tmp_path / "rows.csv")
+    assert series_column_of(tmp_path / "series.csv") == "flow"
+    monkeypatch.setattr("chainrule.data.series_column.frame_of", None)  # not all rows are read
+    assert series_column_of(tmp_path / "rows.csv") is None
 
 
 def test_small_tables_stay_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ import defaults
 import endings
 import headline
 import images
+import large
 import outliers
 import sampled
 import scale
@@ -71,6 +72,7 @@ TABLES = {
     "outlieralarms": outliers.alarms,
     "outliergoals": outliers.goals,
     "fuzz": damaged.fuzz,
+<<<<<<< HEAD
     "scaleruns": scale.runs,
     "scalewords": scale.words,
     "scalejobs": scale.jobs,
@@ -80,6 +82,10 @@ TABLES = {
     "ends": endings.ends,
     "changed": endings.changed,
     "flips": endings.flips,
+=======
+    "large": large.memory,
+    "largerates": large.rates,
+>>>>>>> large
 }
 
 

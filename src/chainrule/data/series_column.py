@@ -8,10 +8,11 @@ import numpy as np
 import polars
 from numpy.typing import NDArray
 
+from chainrule.data.read.column_types import with_types
 from chainrule.data.read.layout import FileChoices
 from chainrule.data.read.open_table import open_table
 from chainrule.data.read.table import frame_of
-from chainrule.data.read.table_file import SUFFIXES, suffix_of
+from chainrule.data.read.table_file import SUFFIXES, Table, suffix_of
 
 LEAST = 24
 """A table of fewer rows is not taken for a series."""
@@ -36,7 +37,18 @@ def series_column_of(path: Path, encoding: str | None = None, header: bool | Non
     if suffix_of(path) not in SUFFIXES or not path.is_file():
         return None
     table = open_table(path, FileChoices(encoding, header))
-    return series_column(frame_of(table)) if len(table.names) == 2 else None
+    if len(table.names) != 2 or not (table.fits or _begins_as_series(table)):
+        return None
+    return series_column(frame_of(table))
+
+
+def _begins_as_series(table: Table) -> bool:
+    """True if the first rows of a table are a time series: else not all rows need to be held in memory."""
+    first = next(table.chunks(table.rows_at_once), None)
+    if first is None:
+        return False
+    rows = table.frame([first])
+    return series_column(with_types(rows) if table.is_text else rows) is not None
 
 
 def series_column(frame: polars.DataFrame) -> str | None:

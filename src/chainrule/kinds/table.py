@@ -24,7 +24,7 @@ from chainrule.data.read.layout import FILE_CHOICES, FileChoices
 from chainrule.data.read.part import ROWS
 from chainrule.data.read.table import chunks_of, read_all, read_cells
 from chainrule.data.schema import TableSchema
-from chainrule.data.write import FRAMES, check_suffix, write_frame
+from chainrule.data.write import FRAMES, check_suffix, write_frame, write_parts
 from chainrule.kinds.base import Kind
 from chainrule.kinds.families import family_of_reals, refuse_arguments
 from chainrule.kinds.filling import fill_frame
@@ -175,19 +175,26 @@ class TableKind(Kind):
         if out is None:
             raise ValueError("score expects --out, a .csv or .parquet file, as the run was fitted on a table")
         check_suffix(out, FRAMES)
-        cells, broken = self._cell_nats(model, source)
-        columns = {column.name: cells[:, index] for index, column in enumerate(self.format.used)}
-        write_frame(polars.DataFrame(columns).fill_nan(None), out)
-        lines = [f"wrote -log p(cell), nats, of {len(cells)} rows to {out}"]
+        rows = broken = 0
+
+        def tables() -> Iterator[polars.DataFrame]:
+            nonlocal rows, broken
+            for cells, count in self._cell_nats(model, source):
+                rows, broken = rows + len(cells), broken + count
+                columns = {column.name: cells[:, index] for index, column in enumerate(self.format.used)}
+                yield polars.DataFrame(columns).fill_nan(None)
+
+        write_parts(tables(), out)
+        lines = [f"wrote -log p(cell), nats, of {rows} rows to {out}"]
         return lines + ([BROKEN.format(broken)] if broken else [])
 
-    def _cell_nats(self, model: AutoregressiveModel, source: Source) -> tuple[NDArray[np.float64], int]:
-        """-log p of each cell given those before it in the model's order, ``(N, n)``, and the number of broken rows.
+    def _cell_nats(self, model: AutoregressiveModel, source: Source) -> Iterator[tuple[NDArray[np.float64], int]]:
+        """-log p of each cell given those before it in the model's order, ``(k, n)``, and the number of broken rows.
 
         A value that training did not have is infinite; an empty cell of a column that had none is NaN. All cells after
         either are NaN too.
         """
-        unmissing, parts, count = self._never_missing(), [], 0
+        unmissing = self._never_missing()
         order = model.order.permutation.cpu().numpy()
         stand_in = np.array(
             [column.low if column.family == "integer" else 0 for column in self.format.used], np.float32
@@ -202,9 +209,7 @@ class TableKind(Kind):
                 first = broken & (broken.cumsum(axis=1) == 1)
                 along = np.where(broken, np.nan, nats[:, order])
                 nats[:, order] = np.where(first & unseen[:, order], np.inf, along)
-                count += int(broken.any(axis=1).sum())
-                parts.append(nats)
-        return np.concatenate(parts), count
+                yield nats, int(broken.any(axis=1).sum())
 
     def explain(self, model: AutoregressiveModel, source: Source, rows: int, out: Path | None) -> list[str]:
         from chainrule.kinds.table_explain import explain_rows  # matplotlib takes a second to import

@@ -36,7 +36,8 @@ class Spread:
         """All parameters ``(B, n * width)``, from those that mean something."""
         if self.places is None:
             return parameters
-        return torch.cat([self.of_one(parameters[:, own]) for own in self.rows], dim=1)
+        every = parameters.new_zeros(len(parameters), self.size)
+        return every.index_copy_(1, self.places.to(parameters.device), parameters)
 
     def narrow(self, values: Tensor) -> Tensor:
         """Those of ``values`` ``(n * width,)`` that mean something."""

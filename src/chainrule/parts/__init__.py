@@ -4,9 +4,9 @@ A part is small and depends on nothing but the run, the data and its number. So 
 them, in whatever sequence; a part whose worker was killed is made again; and what is there already is kept.
 """
 
-from chainrule.parts.conduct import Work, conduct
 from chainrule.parts.cut import files_of
 from chainrule.parts.engines import ENGINES, engine_of
 from chainrule.parts.job import Job
+from chainrule.parts.work import Work, conduct
 
 __all__ = ["ENGINES", "Job", "Work", "conduct", "engine_of", "files_of"]

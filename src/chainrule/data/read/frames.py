@@ -8,7 +8,8 @@ import polars
 from numpy.typing import NDArray
 
 from chainrule.data.dataset import Dataset, split_rows
-from chainrule.data.read.table import MixedParts, SchemaChoice, dataset_of_frame, described_schema
+from chainrule.data.read.described import SchemaChoice, described, schema_of
+from chainrule.data.read.table import dataset_of_frame
 
 NAME = "frame"
 """The name of a data set that has no file."""
@@ -27,7 +28,7 @@ def load_frame(data: Any, *, seed: int = 0, schema: SchemaChoice = None) -> Data
     """
     frame = as_polars(data)
     rows = split_rows(len(frame), seed, NAME)
-    found = described_schema(schema, MixedParts(frame, [len(frame)], text=False), rows["train"], NAME)
+    found = schema_of(described(schema), frame, rows["train"], NAME, text=False)
     like = data.head(0) if _is_pandas(data) else None
     return dataset_of_frame(NAME, frame, rows, found, {"split_seed": seed}, like=like)
 

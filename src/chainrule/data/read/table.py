@@ -16,9 +16,8 @@ import polars
 
 from chainrule.data.dataset import Dataset, split_rows
 from chainrule.data.examples import ArrayExamples, Examples, Rows
-from chainrule.data.infer import complete_schema, infer
 from chainrule.data.read.column_types import with_types
-from chainrule.data.read.extract import Extract
+from chainrule.data.read.described import SchemaChoice, described, known_names, schema_of
 from chainrule.data.read.large import LargeTable, stored_rows
 from chainrule.data.read.layout import FileChoices
 from chainrule.data.read.levels import Levels, dataset_of_levels, gather
@@ -27,12 +26,6 @@ from chainrule.data.read.part import ROWS, Part
 from chainrule.data.read.several import SeveralTables, check_columns, common_types
 from chainrule.data.read.table_file import Table
 from chainrule.data.schema import TableSchema
-from chainrule.yaml_file import read_yaml
-
-INFER = "infer"
-
-SchemaChoice = str | dict[str, Any] | TableSchema | None
-"""The columns as a person describes them, in a YAML file or a mapping; or the whole schema, of a run."""
 
 
 @dataclass(frozen=True)
@@ -78,15 +71,15 @@ def load_table(
     Raises:
         ValueError: If the file can't be read, or a column can't be taken; it is named.
     """
-    described = _described(schema)
-    (table,) = tables = open_tables([path], FileChoices(encoding, header, _names(described)))
+    description = described(schema)
+    (table,) = tables = open_tables([path], FileChoices(encoding, header, known_names(description)))
     origin = {"path": str(path.resolve()), "split_seed": seed}
-    if not table.fits and levels is None and (described is not None or not Part(table).holds_levels()):
-        return _large(path.resolve().name, LargeTable(table, seed), described, origin)
-    content = _read(tables, levels, described)
+    if not table.fits and levels is None and (description is not None or not Part(table).holds_levels()):
+        return _large(path.resolve().name, LargeTable(table, seed), description, origin)
+    content = _read(tables, levels, description)
     if isinstance(content, MixedParts):
         rows = split_rows(len(content.frame), seed, str(path))
-        found = _schema(described, content, rows["train"], path.name)
+        found = schema_of(description, content.frame, rows["train"], path.name, text=content.text)
         return _noted(dataset_of_frame(path.resolve().name, content.frame, rows, found, origin), tables)
     (array,) = content
     rows = split_rows(len(array), seed, str(path))
@@ -106,20 +99,20 @@ def load_tables(
 
     Kinds, categories and ranges of columns are those of all files; means and deviations those of ``train``.
     """
-    described = _described(schema)
-    tables = open_tables(list(files.values()), FileChoices(encoding, header, _names(described)))
+    description = described(schema)
+    tables = open_tables(list(files.values()), FileChoices(encoding, header, known_names(description)))
     origin = {"path": str(folder.resolve())}
     if not all(table.fits for table in tables) and levels is None:
         together = SeveralTables(folder, tables)
-        if described is not None or not Part(together).holds_levels():
-            return _large(folder.resolve().name, LargeTable(together, 0, list(files)), described, origin)
-    content = _read(tables, levels, described)
+        if description is not None or not Part(together).holds_levels():
+            return _large(folder.resolve().name, LargeTable(together, 0, list(files)), description, origin)
+    content = _read(tables, levels, description)
     if not isinstance(content, MixedParts):
         arrays = dict(zip(files, content, strict=True))
         return _noted(dataset_of_levels(folder, arrays, dict.fromkeys(files), levels, {}, files), tables)
     rows = dict(zip(files, content.rows, strict=True))
     name = folder.resolve().name
-    found = _schema(described, content, rows["train"], name)
+    found = schema_of(description, content.frame, rows["train"], name, text=content.text)
     return _noted(dataset_of_frame(name, content.frame, rows, found, origin), tables)
 
 
@@ -128,13 +121,15 @@ def _noted(dataset: Dataset, tables: Sequence[Table]) -> Dataset:
     return replace(dataset, description="; ".join([dataset.description, *tables[0].notes]))
 
 
-def _large(name: str, rows: LargeTable, described: Any, origin: dict[str, Any]) -> Dataset:
+def _large(name: str, rows: LargeTable, description: Any, origin: dict[str, Any]) -> Dataset:
     """The data set of a table that does not fit into memory."""
     notes: tuple[str, ...] = ()
-    if isinstance(described, TableSchema):
-        schema = described
+    if isinstance(description, TableSchema):
+        schema = description
     else:
-        schema, note = rows.schema(lambda some: _schema_of_extract(described, some, name))
+        schema, note = rows.schema(
+            lambda some: schema_of(description, some.frame, some.rows, name, text=some.text, known=some.known)
+        )
         notes = (note,)
     dataset = dataset_of_examples(name, schema, rows.examples(schema), origin)
     return _noted(replace(dataset, notes=(*dataset.notes, *notes)), [rows.table])
@@ -212,7 +207,7 @@ def chunks_of(
     Raises:
         ValueError: If it can't be read, or has no rows.
     """
-    table = open_table(path, replace(choices or FileChoices(), names=_names(schema)))
+    table = open_table(path, replace(choices or FileChoices(), names=known_names(schema)))
     return _chunks(table, rows if table.fits else min(rows, table.rows_at_once))
 
 
@@ -231,7 +226,7 @@ def read_all(path: Path, schema: TableSchema, choices: FileChoices | None = None
     Raises:
         ValueError: If it can't be read, or a cell has no value of its column; it is named.
     """
-    table = open_table(path, replace(choices or FileChoices(), names=_names(schema)))
+    table = open_table(path, replace(choices or FileChoices(), names=known_names(schema)))
     if not table.fits:
         return stored_rows(table, schema), None
     x = np.concatenate([schema.encode(chunk, path.name) for chunk in _chunks(table, ROWS)])
@@ -273,45 +268,3 @@ def _gathered(tables: Sequence[Table], chunks: Sequence[Sequence[polars.DataFram
         types = common_types([frame.schema for frame in typed], tables)
         ordered = [frame.cast(types) for frame in typed]
     return MixedParts(polars.concat(ordered), [len(frame) for frame in frames], text)
-
-
-def described_schema(choice: SchemaChoice, content: MixedParts, rows: Rows, where: str) -> TableSchema:
-    """The schema of ``content`` by a person's choice; see `load_table`."""
-    return _schema(_described(choice), content, rows, where)
-
-
-def _schema_of_extract(described: Any, some: Extract, where: str) -> TableSchema:
-    """The schema of a table by rows that stand for all; see `_schema`."""
-    if described is None or described == INFER:
-        return infer(some.frame, some.rows, where, text=some.text, known=some.known)
-    return complete_schema(described, some.frame, some.rows, where, text=some.text, known=some.known)
-
-
-def _schema(described: Any, content: MixedParts, rows: Rows, where: str) -> TableSchema:
-    """The schema of ``content`` by its description; the rows complete what the description leaves out."""
-    if isinstance(described, TableSchema):
-        return described
-    if described is None or described == INFER:
-        return infer(content.frame, rows, where, text=content.text)
-    return complete_schema(described, content.frame, rows, where, text=content.text)
-
-
-def _names(described: Any) -> tuple[str, ...]:
-    """The columns that a file is known to have, by the schema of a run."""
-    return tuple(column.name for column in described.columns) if isinstance(described, TableSchema) else ()
-
-
-def _described(choice: SchemaChoice) -> Any:
-    """The description of the columns, read from its file if it is in one; other choices stay as they are."""
-    if choice == INFER or not isinstance(choice, str):
-        return choice
-    path = Path(choice)
-    try:
-        written = read_yaml(path)
-    except FileNotFoundError:
-        raise FileNotFoundError(f"schema expects a YAML file or {INFER!r}, found no {path}") from None
-    try:
-        TableSchema.from_config(written)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-    return written

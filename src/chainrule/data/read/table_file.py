@@ -13,7 +13,7 @@ from chainrule.data.read.memory import check_fits
 
 SUFFIXES = (".csv", ".tsv", ".tab", ".data", ".csv.gz", ".tsv.gz", ".data.gz", ".parquet")
 
-LARGE = 1e7
+LARGE = 5e6
 """Cells of a table from which on it is not held in memory; see `chainrule.data.read.large`. Its splits depend on the
 side of this that it is on, so another number would mix the splits of runs that were fitted before."""
 
