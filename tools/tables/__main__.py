@@ -72,7 +72,6 @@ TABLES = {
     "outlieralarms": outliers.alarms,
     "outliergoals": outliers.goals,
     "fuzz": damaged.fuzz,
-<<<<<<< HEAD
     "scaleruns": scale.runs,
     "scalewords": scale.words,
     "scalejobs": scale.jobs,
@@ -82,10 +81,8 @@ TABLES = {
     "ends": endings.ends,
     "changed": endings.changed,
     "flips": endings.flips,
-=======
     "large": large.memory,
     "largerates": large.rates,
->>>>>>> large
 }
 
 
