@@ -136,6 +136,8 @@ def uniform(items: polars.DataFrame, generator: np.random.RandomState) -> polars
     for column in items:
         if column.dtype.is_numeric():
             drawn = generator.uniform(column.min(), column.max(), PLANTED)
+            if bool((column == column.round(0)).all()):
+                drawn = drawn.round()
             columns.append(polars.Series(column.name, drawn).cast(column.dtype))
         else:
             there = column.drop_nulls().unique().sort()
