@@ -31,7 +31,8 @@ def ends(results: list[dict[str, Any]]) -> str:
     }
     rows = []
     for part, what in words.items():
-        ended = found.get(part, [])
+        if not (ended := found.get(part)):
+            continue
         left = ", ".join(f"{sum(row['left'] == name for row in ended)} {name}" for name in _names(ended))
         rows.append([what, str(len(ended)), left, str(sum(row["same"] for row in ended))])
     return table(["a fit is ended by", "fits", "what is left", "same weights and files by `--resume`"], rows)
