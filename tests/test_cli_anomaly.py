@@ -19,6 +19,7 @@ import chainrule
 from chainrule.cli import main, options
 from chainrule.conditionals import Categorical
 from chainrule.data import load
+from chainrule.data.formats import ImageFormat
 from chainrule.data.read import images as image_files
 from chainrule.data.recordings import Recordings
 from chainrule.data.write import write_images
@@ -171,14 +172,14 @@ class TestPurify:
         assert np.array_equal(np.load(tmp_path / "x.npy"), expected.numpy())
         with Image.open(tmp_path / "pictures" / "b.png") as picture:
             assert np.array_equal(np.asarray(picture), (expected[1, 0] * 255 / 16).round().numpy())
-        again = image_files.read_all(tmp_path / "pictures", (1, 8, 8), 17)[0][:]
+        again = image_files.read_all(tmp_path / "pictures", (1, 8, 8), ImageFormat(17))[0][:]
         assert torch.equal(again, expected)
 
     @pytest.mark.parametrize("levels", [2, 17, 200, 255, 256])
     def test_pictures_are_read_as_the_levels_they_were(self, tmp_path: Path, levels: int) -> None:
         x = torch.arange(levels).float().view(1, 1, 1, -1)
         write_images(x, iter([tmp_path / "x.png"]), levels)
-        assert torch.equal(image_files.read_all(tmp_path, (1, 1, levels), levels)[0][:], x)
+        assert torch.equal(image_files.read_all(tmp_path, (1, 1, levels), ImageFormat(levels))[0][:], x)
         with Image.open(tmp_path / "x.png") as picture:
             assert (np.asarray(picture)[0, 0], np.asarray(picture)[0, -1]) == (0, 255)
 

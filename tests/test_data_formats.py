@@ -96,13 +96,13 @@ def test_all_images_of_a_file_a_folder_and_an_array(tmp_path: Path) -> None:
     pixels = np.random.RandomState(0).randint(0, 256, (3, 5, 4)).astype(np.uint8)
     for i, image in enumerate(pixels):
         Image.fromarray(image).save(tmp_path / f"{i}.png")
-    examples, names = images.read_all(tmp_path, (1, 5, 4), 256)
+    examples, names = images.read_all(tmp_path, (1, 5, 4), ImageFormat(256))
     assert names == ["0.png", "1.png", "2.png"]
     assert np.array_equal(examples[:].numpy()[:, 0], pixels)
-    examples, names = images.read_all(tmp_path / "1.png", (1, 5, 4), 256)
+    examples, names = images.read_all(tmp_path / "1.png", (1, 5, 4), ImageFormat(256))
     assert (len(examples), names) == (1, ["1.png"])
     np.save(tmp_path / "a.npy", pixels)
-    examples, names = images.read_all(tmp_path / "a.npy", (1, 5, 4), 256)
+    examples, names = images.read_all(tmp_path / "a.npy", (1, 5, 4), ImageFormat(256))
     assert names is None
     assert np.array_equal(examples[:].numpy()[:, 0], pixels)
     with pytest.raises(ValueError, match=r"expected examples of shape \(1, 4, 4\), got \(1, 5, 4\)"):

@@ -76,6 +76,15 @@ FITS = ("same", "centre", "random", "none", "pad")
 """How an image of another size is made to fit; see `ImageFormat`."""
 
 
+_IMAGE_TYPES = {
+    "levels": "int",
+    "size": "Sequence[int] | None",
+    "fit": "str",
+    "background": "Sequence[int]",
+    "threshold": "float | None",
+}
+
+
 @dataclass(frozen=True)
 class ImageFormat(LevelsFormat):
     """Images, each of whose colour channels takes a level at every pixel.
@@ -101,30 +110,23 @@ class ImageFormat(LevelsFormat):
 
     @property
     def config(self) -> dict[str, Any]:
-        """Plain values that `from_config` takes."""
-        return asdict(self) | {"background": list(self.background), "size": self.size and list(self.size)}
+        """Plain values that `from_config` takes: the levels, and what is not as usual."""
+        usual = type(self)(self.levels)
+        own = {name: value for name, value in asdict(self).items() if value != getattr(usual, name)}
+        lists = {name: list(value) for name, value in own.items() if isinstance(value, tuple)}
+        return {"levels": self.levels, **own, **lists}
 
     @classmethod
     def from_config(cls, config: Any) -> Self:
-        """The format that `config` describes; older records have nothing but ``levels``.
+        """The format that `config` describes.
 
         Raises:
             ValueError: If it describes none.
         """
-        if isinstance(config, dict) and config.keys() == {"levels"}:
-            return cls(**checked(config, cls.kind, {"levels": "int"}))
-        own = checked(
-            config,
-            cls.kind,
-            {
-                "levels": "int",
-                "size": "Sequence[int] | None",
-                "fit": "str",
-                "background": "Sequence[int]",
-                "threshold": "float | None",
-            },
-        )
-        return cls(**own | {name: own[name] and tuple(own[name]) for name in ("background", "size")})
+        given = config.keys() if isinstance(config, dict) else ()
+        types = {name: kind for name, kind in _IMAGE_TYPES.items() if name == "levels" or name in given}
+        own = checked(config, cls.kind, types)
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in own.items()})
 
     def __post_init__(self) -> None:
         super().__post_init__()

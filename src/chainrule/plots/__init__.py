@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from chainrule.plots.heat import receptive_fields as receptive_fields
     from chainrule.plots.heat import surprisal_map as surprisal_map
     from chainrule.plots.heat import tail_map as tail_map
-    from chainrule.plots.histograms import histograms as histograms
+    from chainrule.plots.histogram import histograms as histograms
     from chainrule.plots.images import UNOBSERVED as UNOBSERVED
     from chainrule.plots.images import completions as completions
     from chainrule.plots.images import conditionals_figure as conditionals_figure
@@ -45,7 +45,7 @@ _HOMES = {
     "completions": "chainrule.plots.images",
     "conditionals_figure": "chainrule.plots.images",
     "data_beside_samples": "chainrule.plots.images",
-    "histograms": "chainrule.plots.histograms",
+    "histograms": "chainrule.plots.histogram",
     "lines": "chainrule.plots.curves",
     "progressive_classes": "chainrule.plots.classes",
     "receptive_fields": "chainrule.plots.heat",

@@ -105,13 +105,14 @@ class Tally:
     member_means: tuple[float, ...] = ()
 
     @classmethod
-    def of(cls, joints: Tensor, variables: int, *, first: int = 0) -> Tally:
+    def of(cls, joints: Tensor, variables: int, *, first: int = 0, ensemble: bool = False) -> Tally:
         """The tally of log p(x) under each of M members ``(M, N)``, or under one model ``(1, N)``.
 
         Args:
             joints: Log p(x) in nats.
             variables: The number of variables of all examples together.
             first: The place of the first example.
+            ensemble: True for an ensemble, which may have one member.
         """
         joints = joints.double()
         nats = -(joints.logsumexp(0) - math.log(len(joints)) if len(joints) > 1 else joints[0])
@@ -126,7 +127,7 @@ class Tally:
             worst_index=first + index,
             others_sum=others.sum().item(),
             others_size=others.abs().sum().item(),
-            member_means=tuple((-joints.mean(1)).tolist()) if len(joints) > 1 else (),
+            member_means=tuple((-joints.mean(1)).tolist()) if ensemble or len(joints) > 1 else (),
         )
 
     @classmethod
@@ -223,10 +224,11 @@ def tally(
         batch_size: As in `evaluate`.
         first: The place of the first of them among all examples.
     """
-    found = _log_probs(members_of(model) or (model,), as_source(examples), context, batch_size)
+    members = members_of(model)
+    found = _log_probs(members or (model,), as_source(examples), context, batch_size)
     tallies = []
     for joints, variables in _gathered(found):
-        tallies.append(Tally.of(joints, variables, first=first))
+        tallies.append(Tally.of(joints, variables, first=first, ensemble=bool(members)))
         first += tallies[-1].examples
     if not tallies:
         raise ValueError(NONE)
