@@ -126,7 +126,8 @@ class ImageFormat(LevelsFormat):
         given = config.keys() if isinstance(config, dict) else ()
         types = {name: kind for name, kind in _IMAGE_TYPES.items() if name == "levels" or name in given}
         own = checked(config, cls.kind, types)
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in own.items()})
+        own |= {name: tuple(value) for name, value in own.items() if isinstance(value, list)}
+        return cls(**own)
 
     def __post_init__(self) -> None:
         super().__post_init__()
