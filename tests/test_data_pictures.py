@@ -260,9 +260,9 @@ def test_a_class_has_the_name_of_its_folder(tmp_path: Path, capsys: pytest.Captu
         folder_of(tmp_path / "pets" / name, RANDOM.randint(low, low + 128, (20, 3, 3)).astype(np.uint8))
     data, run = str(tmp_path / "pets"), str(tmp_path / "run")
     model = ["--model", "MADE", "--model.hidden_sizes", "[8]", "--model.num_classes", "2", "--levels", "2"]
-    assert main(["fit", data, *model, "--max-epochs", "40", "--learning-rate", "0.05", "--out", run]) == 0
-    assert main(["sample", run, "--class", "dog", "-n", "20", "--out", str(tmp_path / "dogs.npy")]) == 0
-    assert main(["sample", run, "--class", "0", "-n", "20", "--out", str(tmp_path / "cats.npy")]) == 0
+    assert main(["fit", data, *model, "--max-epochs", "100", "--learning-rate", "0.05", "--out", run]) == 0
+    assert main(["sample", run, "--class", "dog", "-n", "300", "--out", str(tmp_path / "dogs.npy")]) == 0
+    assert main(["sample", run, "--class", "0", "-n", "300", "--out", str(tmp_path / "cats.npy")]) == 0
     assert np.load(tmp_path / "dogs.npy").mean() > np.load(tmp_path / "cats.npy").mean() + 0.2
     capsys.readouterr()
     message = refused(capsys, "sample", run, "--class", "dig", "--out", str(tmp_path / "x.png"))

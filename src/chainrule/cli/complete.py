@@ -42,7 +42,7 @@ def _complete_by_parts(options: Options) -> None:
 
 
 def _choices(options: Options) -> dict[str, Any]:
-    """How examples are completed, as plain values."""
+    """The choices of a completion, as plain values."""
     if options["mean"] and options["point"] not in (None, "mean"):
         raise UsageError(f"expected --mean or --point, got both: --point {options['point']}")
     names = ("observe", "draws", "length", "particles")

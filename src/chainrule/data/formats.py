@@ -73,7 +73,7 @@ class LevelsFormat:
 
 
 FITS = ("same", "centre", "random", "none", "pad")
-"""How an image of another size is made to fit; see `ImageFormat`."""
+"""The ways to make an image of another size fit; see `ImageFormat`."""
 
 
 _IMAGE_TYPES = {

@@ -160,9 +160,9 @@ class ChainRuleDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def explain(self, X: Any) -> Floats:
-        """How usual each cell is where it is, ``(n_samples, n_features)``: low if it makes its row strange.
+        """A number for each cell, ``(n_samples, n_features)``: low if it makes its row strange.
 
-        That is the share of the values of its column, in training, with which the row would score no higher than it
+        It is the share of the values of its column, in training, with which the row would score no higher than it
         does: by `PLACES` quantiles and itself, so that it is at least 0.01. It is NaN where the column has no model,
         such as an identifier. A ``density`` explains rows by its own method ``explain``.
 

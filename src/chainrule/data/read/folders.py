@@ -24,9 +24,9 @@ def find_files(folder: Path, suffixes: Sequence[str], looks: Looks | None = None
         for name in names:
             if name.startswith("."):
                 continue
-            plain = looks is not None and "." not in name
-            if name.lower().endswith(tuple(suffixes)) or (plain and looks is not None and looks(Path(root, name))):
-                found.append(Path(root, name))
+            path = Path(root, name)
+            if name.lower().endswith(tuple(suffixes)) or (looks is not None and not path.suffix and looks(path)):
+                found.append(path)
     return sorted(found, key=lambda path: path.relative_to(folder).parts)
 
 

@@ -24,7 +24,6 @@ SIGNATURES = (
     b"\x89PNG",
     b"\xff\xd8\xff",
     b"GIF8",
-    b"BM",
     b"II*\0",
     b"MM\0*",
     b"\0\0\0\x0cjP",
@@ -40,7 +39,7 @@ DEEP = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 
 @dataclass(frozen=True)
 class Header:
-    """What the beginning of an image file says of it.
+    """The header of an image file.
 
     Attributes:
         size: Width and height, as the image is looked at.

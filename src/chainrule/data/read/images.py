@@ -225,15 +225,14 @@ def _with_levels(
         return replace(form, levels=levels)
     if any(header.colour or header.deep or header.alpha for header in headers):
         return form
-    found = _two_values(paths)
+    found = _two_values(paths, headers)
     return form if found is None else replace(form, levels=2, threshold=sum(found) / 2)
 
 
-def _two_values(paths: Sequence[Path]) -> tuple[int, int] | None:
+def _two_values(paths: Sequence[Path], headers: Sequence[Header]) -> tuple[int, int] | None:
     """The two grey values of all pixels of all files; None if there are others."""
     values: set[int] = set()
-    for path in paths:
-        header = read_header(path)
+    for path, header in zip(paths, headers, strict=True):
         width, height = header.size
         values.update(np.unique(decode(path, (1, height, width), ImageFormat(256))).tolist())
         if len(values) > 2:
