@@ -5,8 +5,9 @@ Names are imported when they are first used, so that ``import chainrule`` itself
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from chainrule.lazy import importer
 
 if TYPE_CHECKING:
     from chainrule.model import AutoregressiveModel as AutoregressiveModel
@@ -59,8 +60,4 @@ _HOMES = {
 
 __all__ = [*_HOMES]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__ = importer(__name__, _HOMES)

@@ -156,7 +156,7 @@ def _write(
 
 
 class Summary:
-    """What is said of scores that are written and not kept: their number, and the strangest.
+    """The summary of scores that are written and not kept: their number, and the strangest.
 
     Attributes:
         count: The number of items.

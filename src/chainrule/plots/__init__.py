@@ -11,9 +11,9 @@ Names are imported when they are first used, for Matplotlib takes a while.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from chainrule.lazy import importer
 from chainrule.plots.file import FORMATS
 
 if TYPE_CHECKING:
@@ -59,8 +59,4 @@ _HOMES = {
 
 __all__ = ["FORMATS", *_HOMES]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__ = importer(__name__, _HOMES)

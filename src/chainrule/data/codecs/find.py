@@ -43,7 +43,7 @@ Found = tuple[str, Codec, str]
 
 @dataclass(frozen=True)
 class Whole:
-    """What is known of all cells of a column, where only some of them are at hand.
+    """The facts about all cells of a column, where only some of them are at hand.
 
     Attributes:
         count: The number of all cells.

@@ -1,4 +1,4 @@
-"""Whether all cells of a long column differ, found in little memory."""
+"""A test of whether all cells of a long column differ, in little memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ PARTS = 256
 
 
 class Distinct:
-    """Whether all cells of a column differ. Their hashes go to a temporary file, until two of a chunk are the same.
+    """A test of whether all cells of a column differ.
+
+    Their hashes go to a temporary file, until two of a chunk are the same.
 
     Two of 10 million hashes of 64 bits are the same by chance once in 400,000 columns.
     """
