@@ -83,6 +83,7 @@ TABLES = {
     "flips": endings.flips,
     "large": large.memory,
     "largerates": large.rates,
+    "fitmemory": large.fits,
 }
 
 

@@ -5,8 +5,8 @@ from typing import Any
 from markdown import table
 
 
-def _found(results: list[dict[str, Any]]) -> dict[str, Any] | None:
-    return next((result for result in results if result.get("benchmark") == "large"), None)
+def _found(results: list[dict[str, Any]], name: str = "large") -> dict[str, Any] | None:
+    return next((result for result in results if result.get("benchmark") == name), None)
 
 
 def memory(results: list[dict[str, Any]]) -> str:
@@ -41,3 +41,18 @@ def rates(results: list[dict[str, Any]]) -> str:
         f"The network has layers of {found['hidden_sizes']}, and `fit` took {found['steps']} steps.",
     )
     return "".join(sentences)
+
+
+def fits(results: list[dict[str, Any]]) -> str:
+    """The memory of fits of one minute by the size of their data; empty where it was not measured."""
+    found = _found(results, "fit-memory")
+    if found is None:
+        return ""
+    return table(
+        ["data", "size", "memory, GB"],
+        [[own["data"], _size(own), f"{own['largest_resident_gigabytes']:.2f}"] for own in found["fits"]],
+    )
+
+
+def _size(own: dict[str, Any]) -> str:
+    return f"{own['files']:,} files" if "files" in own else f"{own['bytes'] / 1e6:,.0f} MB"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -63,8 +64,16 @@ def extract(
             kept[watches[series.name].remarkable(series)] = True
             new = watches[series.name].new_values(series, polars.Series(train))
             kept[new], counts[new] = True, train[new]
-        parts.append(chunk.filter(polars.Series(kept)))
+        parts.append(_of_its_own(chunk.filter(polars.Series(kept))))
         marks.append(counts[kept])
         count, sampled = count + len(chunk), sampled + int(chosen.sum())
     known = {name: Whole(count, watch.all_differ()) for name, watch in watches.items()}
     return Extract(polars.concat(parts), np.flatnonzero(np.concatenate(marks)), known, sampled, text)
+
+
+def _of_its_own(rows: polars.DataFrame) -> polars.DataFrame:
+    """A copy of ``rows``, which have been selected from others: text would keep that of the others in memory."""
+    buffer = io.BytesIO()
+    rows.write_ipc(buffer)
+    buffer.seek(0)
+    return polars.read_ipc(buffer)

@@ -67,6 +67,9 @@ class LargeTable:
         Raises:
             ValueError: If it finds none.
         """
+        if self.table.all_alike:
+            rows = f"{self.table.most_rows:,} rows"
+            raise ValueError(f"{self.table.path}: expected rows that differ, got {rows} that are all the same")
         found = self.extract()
         try:
             schema = find(found)

@@ -48,6 +48,15 @@ class ParquetTable(Table):
             return int(self._scan.select(polars.len()).collect().item())
 
     @property
+    def all_alike(self) -> bool:
+        if any(kind.is_nested() for kind in self.types.dtypes()):
+            return False
+        with decoding(self.path, "a Parquet file"), stderr_held_back():
+            first = self._scan.head(1).collect().row(0, named=True)
+            other = polars.any_horizontal(polars.col(name).ne_missing(polars.lit(cell)) for name, cell in first.items())
+            return self._scan.filter(other).head(1).collect(engine="streaming").is_empty()
+
+    @property
     def least_bytes(self) -> int:
         return self.most_rows * sum(BYTES.get(kind, 1) for kind in self.types.dtypes())
 

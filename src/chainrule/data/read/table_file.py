@@ -141,6 +141,11 @@ class Table(ABC):
         """The number of rows, or a number that is not below it, known without a look at them."""
 
     @property
+    def all_alike(self) -> bool:
+        """True if it is known without reading them that all rows are the same."""
+        return False
+
+    @property
     def fits(self) -> bool:
         """True if the table is small enough to be held in memory."""
         return self.most_rows * len(self.names) <= LARGE
