@@ -39,6 +39,16 @@ NAMED: dict[str, Named] = {
     "mnist-larochelle": Named(
         "mnist", "image", "MNIST 28x28, Larochelle's static binarisation (.amat files you put in place)"
     ),
+    "fashion-mnist": Named("idx", "image", "Fashion-MNIST 28x28, 10 kinds of clothes, 256 grey levels"),
+    "kmnist": Named("idx", "image", "KMNIST 28x28, 10 cursive Japanese characters, 256 grey levels"),
+    "emnist-letters": Named("idx", "image", "EMNIST 28x28, 26 letters, 256 grey levels"),
+    "emnist-balanced": Named("idx", "image", "EMNIST 28x28, 47 digits and letters, equally many, 256 grey levels"),
+    "emnist-digits": Named("idx", "image", "EMNIST 28x28, 10 digits, 256 grey levels"),
+    "omniglot": Named(
+        "omniglot", "image", "Omniglot 28x28, static Bernoulli binarisation of area-averaged ink (one draw, seed 0)"
+    ),
+    "cifar10": Named("cifar", "image", "CIFAR-10 32x32, 10 kinds of things in colour, 256 levels"),
+    "cifar100": Named("cifar", "image", "CIFAR-100 32x32, 100 kinds of things in colour, 256 levels"),
     "silhouettes": Named(
         "silhouettes", "image", "Caltech-101 Silhouettes 28x28, binary; inverted, so that objects are 1"
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -42,6 +43,21 @@ def find(relative: str, url: str, known_hash: str | None) -> Path:
     if known_hash is None:
         raise FileNotFoundError(f"expected the file {path}, found none; put {url} there, {_or_elsewhere(relative)}")
     return _download(path, relative, url, known_hash)
+
+
+def official(relative: str, url: str, md5: str) -> Path:
+    """The file ``relative`` of a named data set, as `find` finds it, known by its MD5 to be the official one.
+
+    Raises:
+        FileNotFoundError: If it is not there and cannot be downloaded.
+        ValueError: If it is another file.
+    """
+    path = find(relative, url, f"md5:{md5}")
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    if found != md5:
+        raise ValueError(f"{path}: expected the file of {url} with the MD5 {md5}, got {found}: copy it again")
+    return path
 
 
 def _download(path: Path, relative: str, url: str, known_hash: str) -> Path:

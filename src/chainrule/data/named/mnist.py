@@ -27,6 +27,7 @@ from chainrule.data.dataset import Dataset, check_levels
 from chainrule.data.examples import ArrayExamples, DynamicExamples, Examples
 from chainrule.data.formats import ImageFormat
 from chainrule.data.named import files
+from chainrule.data.named.grey import chosen_levels, quantised
 from chainrule.foreign import decoding
 
 URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
@@ -49,11 +50,7 @@ Images = NDArray[np.uint8]
 def load(name: str, description: str, *, levels: int | None = None) -> Dataset:
     """The version ``name`` of MNIST: train 50 000, valid 10 000, test 10 000 images ``(1, 28, 28)``."""
     if name == "mnist-grey":
-        levels = 256 if levels is None else levels
-        if not 2 <= levels <= 256:
-            raise ValueError(f"mnist-grey expects levels from 2 to 256, got levels={levels}")
-        if levels != 256:
-            description = f"MNIST 28x28, grey, quantised to {levels} levels: floor(value * {levels} / 256)"
+        levels, description = chosen_levels(name, description, levels)
     else:
         check_levels(name, levels, 2, "mnist-grey takes other levels")
         levels = 2
@@ -86,7 +83,7 @@ def binarise(images: list[Images], seed: int = 0) -> list[Images]:
 def _versions(name: str, levels: int, train: Images, test: Images) -> dict[str, Examples]:
     """The splits of the version ``name``."""
     if name == "mnist-grey":
-        train, test = ((part.astype(np.uint16) * levels // 256).astype(np.uint8) for part in (train, test))
+        train, test = (quantised(part, levels) for part in (train, test))
     elif name == "mnist-threshold":
         train, test = ((part >= 128).astype(np.uint8) for part in (train, test))
     grey = train
