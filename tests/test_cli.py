@@ -81,7 +81,7 @@ class TestSampleAndComplete:
         [
             (["-n", "0", "--out", "x.png"], "at least 1 example, got 0"),
             (
-                ["--out", "x.gif"],
+                ["--out", "x.mp4"],
                 "--out expects a file ending in .png, .pdf, .svg, .npz, .npy, .csv, .jpg",
             ),
             (["--out", "missing/x.png"], "in a folder that exists"),

@@ -40,6 +40,7 @@ from chainrule.models import (
     WaveNet,
     WhitenedMADE,
 )
+from chainrule.models.class_mixture import ClassMixture
 from chainrule.testing.probes import random_events
 
 
@@ -75,6 +76,16 @@ def ngram_rnn(**arguments: Any) -> RNN:
     model = RNN(**arguments, cell="lstm", hidden_size=6, ngram_order=2, ngram_share=0.4)
     model.count([(random_events(model, 10)[:10], None)])
     return model
+
+
+def summed_nade(**arguments: Any) -> ClassMixture:
+    """Three classes, summed out."""
+    return ClassMixture(model=NADE(**arguments, hidden_size=8, num_classes=3), shares=[0.5, 0.3, 0.2])
+
+
+def summed_pixel_cnn(**arguments: Any) -> ClassMixture:
+    """Two equally probable classes of images, summed out."""
+    return ClassMixture(model=GatedPixelCNN(**arguments, hidden_size=18, num_layers=2, head_size=36, num_classes=2))
 
 
 MODELS: dict[str, Callable[..., AutoregressiveModel]] = {
@@ -116,6 +127,7 @@ MODELS: dict[str, Callable[..., AutoregressiveModel]] = {
     "NADE, classes": partial(NADE, hidden_size=8, num_classes=3),
     "MADE, classes": partial(MADE, hidden_sizes=[64], num_classes=3),
     "Ensemble of masks, classes": partial(made_ensemble, num_classes=2),
+    "NADE, classes summed out": summed_nade,
 }
 
 TABLE_MODELS: dict[str, Callable[..., AutoregressiveModel]] = {"MADE whitened": whitened}
@@ -146,6 +158,7 @@ IMAGE_MODELS: dict[str, Callable[..., AutoregressiveModel]] = {
         PixelCNNPlusPlus, hidden_size=6, num_blocks=2, num_resolutions=1, num_classes=2
     ),
     "GatedPixelCNN, classes": partial(GatedPixelCNN, hidden_size=18, num_layers=2, head_size=36, num_classes=2),
+    "GatedPixelCNN, classes summed out": summed_pixel_cnn,
     "PixelCNN, patches": partial(PixelCNN, hidden_size=18, num_blocks=2, first_kernel_size=3, patch_size=2),
     "PixelRNN diagonal, patches": partial(PixelRNN, hidden_size=24, num_layers=1, first_kernel_size=3, patch_size=2),
     "PixelRNN row, patches": partial(PixelRNN, hidden_size=12, num_layers=2, cell="row", patch_size=2),

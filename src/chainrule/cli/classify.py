@@ -41,11 +41,13 @@ def run_classify(options: Options) -> None:
     if pictured:
         x = source.first(given.examples)
         progress = classify_progressively(model, x, prior=prior).exp()
-        plots.progressive_classes(x, progress, out, levels=run.kind.format.levels, labels=given.labels)
+        plots.progressive_classes(
+            x, progress, out, levels=run.kind.format.levels, labels=given.labels, names=run.class_names
+        )
     elif out is not None:
         more = {} if given.labels is None else {"classes": given.labels}
         write_array("probabilities", log_probs.exp().numpy(), out, **more)
-    rows = first_classes(log_probs[: options["n"]], given.names) if given.labels is None else []
+    rows = first_classes(log_probs[: options["n"]], given.names, run.class_names) if given.labels is None else []
     if options["json"]:
         result |= {"first": rows} if rows else {}
         print_json(result | {"run": str(options["run"]), "model": type(model).__name__, **given.about})

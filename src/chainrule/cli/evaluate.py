@@ -11,7 +11,6 @@ from chainrule.cli.opening import opened_likelihood, print_json, source_of
 from chainrule.cli.parser import Options
 from chainrule.kinds import Kind
 from chainrule.kinds.requests import Given
-from chainrule.model import AutoregressiveModel
 from chainrule.tasks.evaluate import Evaluation, Outlier, Tally, evaluate
 
 
@@ -24,9 +23,9 @@ def run_evaluate(options: Options) -> None:
     run, model = opened_likelihood(options)
     source = source_of(run, options)
     given = run.kind.given(source, model)
-    found = evaluate(model, given.examples, context=given.context, batch_size=options["batch_size"])
+    found = evaluate(given.likelihood, given.examples, context=given.context, batch_size=options["batch_size"])
     figures = run.kind.figures(found, given.examples)
-    outlier = None if found.outlier is None else _outlier_line(run.kind, model, given, found.outlier)
+    outlier = None if found.outlier is None else _outlier_line(run.kind, given, found.outlier)
     about = {"run": str(options["run"]), "model": type(model).__name__, **given.about}
     _print(options, run.kind, found, figures, about, [given.description, outlier])
 
@@ -65,12 +64,12 @@ def _print(
         print(f"the log of the mean of {len(found.member_nats)} members, of {low:.4f} to {high:.4f} nats each")
 
 
-def _outlier_line(kind: Kind, model: AutoregressiveModel, given: Given, outlier: Outlier) -> str:
+def _outlier_line(kind: Kind, given: Given, outlier: Outlier) -> str:
     """The example that decides the mean, and the part of it that does, in words."""
     place = slice(outlier.index, outlier.index + 1)
     name = f"{given.names[outlier.index]}" if given.names else f"number {outlier.index + 1}"
     context = None if given.context is None else given.context[place]
-    part = "" if given.examples.ragged else kind.worst_part(model, given.examples[place], context)
+    part = "" if given.examples.ragged else kind.worst_part(given.likelihood, given.examples[place], context)
     return _outlier_words(name, part and f", most of it by {part}", outlier)
 
 

@@ -30,7 +30,7 @@ def opened_likelihood(options: dict[str, Any]) -> tuple[OpenRun, AutoregressiveM
     if options.get("label") is not None:
         if model.num_classes is None:
             raise UsageError(f"--class expects a model with num_classes, got one without, in {options['run']}")
-        options["label"] = _class(options["label"], model.num_classes, run.config.get("data", {}).get("classes", ()))
+        options["label"] = _class(options["label"], model.num_classes, run.class_names)
     return run, model
 
 
@@ -75,7 +75,8 @@ def source_of(run: OpenRun, options: Options, limit: int | None = None) -> Sourc
         load=lambda: run.dataset(given if named else None),
         split=options["split"],
         settings=run.settings,
-        classes=tuple(run.config.get("data", {}).get("classes", ())),
+        classes=run.class_names,
+        class_counts=run.class_counts,
         label=options.get("label"),
         limit=limit,
     )

@@ -57,6 +57,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "--length": {"type": int, "help": "values to draw in a sequence (default: the model's event)"},
     "--precision": {"default": "32-true", "help": "32-true, or bf16-mixed: faster for many examples of a wide model"},
+    "--scale": {
+        "type": int,
+        "metavar": "K",
+        "help": "of images: a pixel becomes K x K (default 1; .gif: as fits)",
+    },
     "--observe": {"help": OBSERVE},
     "--point": {
         "metavar": "NAME",
@@ -169,8 +174,10 @@ COMMANDS: dict[str, Command] = {
         (
             *RUN,
             ("-n", {"help": "how many examples (default 64; audio, series: 8; text that is printed: 1)"}),
-            _out("the file to write. Images, levels: .png .pdf .svg .npz .npy .csv. Table, series: .csv .parquet. "
-                 "Text: .txt (default: print). Audio: .wav or a folder"),
+            _out("the file to write. Images: a folder, a .png of all, a .gif of how they grow, .npz .npy .csv. Levels: "
+                 ".png .npz .npy .csv. Table, series: .csv .parquet. Text: .txt (default: print). Audio: .wav or a "
+                 "folder"),
+            "--scale",
             "--prompt", "--where",
             ("--particles", {"default": 64, "help": "with --where: walks of a row that can't be exact (default 64)"}),
             "--length", "--precision", *DRAWING, "--quote-formulas", *PARTS,

@@ -33,6 +33,7 @@ def run_purify(options: Options) -> None:
     pictured = out.suffix in plots.FORMATS
     source = source_of(run, options, SHOWN if options["n"] is None and pictured else options["n"])
     given = run.kind.given(source, model)
+    model = given.likelihood
     files = None if out.suffix else _files(out, given.names, source.path)
     x = source.first(given.examples)
     context = None if given.context is None else given.context[: len(x)]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from torch import Tensor
+
 from chainrule.cli.by_parts import ByParts, is_by_parts
 from chainrule.cli.opening import drawing_of, opened_likelihood, quoting_formulas, say
 from chainrule.cli.parser import Options, UsageError
 from chainrule.kinds import Kind
-from chainrule.kinds.requests import one_class
+from chainrule.kinds.requests import drawn_classes
 from chainrule.model import AutoregressiveModel
+from chainrule.runs.opened import OpenRun
 from chainrule.tasks.sample import sample
 from chainrule.tasks.where import sample_where
 
@@ -21,6 +24,8 @@ FREE = ("prompt", "length", "precision", "temperature", "top_k", "top_p", "greed
 @quoting_formulas
 def run_sample(options: Options) -> None:
     """Draw examples, and write them in the form in which the data came."""
+    if options["scale"] is not None and options["scale"] < 1:
+        raise UsageError(f"--scale expects at least 1, got {options['scale']}")
     if is_by_parts(options):
         _sample_by_parts(options)
         return
@@ -33,7 +38,7 @@ def run_sample(options: Options) -> None:
         raise UsageError(f"sample expects --out, {kind.files}")
     n = options["n"] if options["n"] is not None else 1 if out is None else kind.num_samples
     if options["where"] is not None:
-        _sample_where(kind, model, n, options)
+        _sample_where(run, model, n, options)
         return
     options.refuse("particles", expects="--where, whose rows it draws")
     streamed = out is None and n == 1
@@ -43,7 +48,7 @@ def run_sample(options: Options) -> None:
         prefix=prefix,
         length=options["length"],
         watch=kind.printer(options["prompt"] or "") if streamed else None,
-        context=one_class(model, options["label"], n),
+        context=drawn_classes(model, options["label"], n, run.class_counts, options["seed"]),
         precision=options["precision"],
         **drawing_of(options).settings(),
     ).cpu()
@@ -52,12 +57,20 @@ def run_sample(options: Options) -> None:
     elif out is None:
         kind.print(x)
     else:
-        say([f"wrote {kind.write(x, out)} to {out}"])
+        say([f"wrote {_written(kind, x, model, options)} to {out}"])
+
+
+def _written(kind: Kind, x: Tensor, model: AutoregressiveModel, options: Options) -> str:
+    """Write samples into the file that is asked for, and describe them in a few words."""
+    out, scale = options["out"], options["scale"]
+    if out.suffix == ".gif":
+        return kind.write_growth(x, model, out, scale)
+    return kind.write(x if scale is None else kind.enlarged(x, scale), out)
 
 
 def _sample_by_parts(options: Options) -> None:
     """Draw the examples of each part by a seed of its own."""
-    needs_all = ("where", "particles", "quote_formulas")
+    needs_all = ("where", "particles", "quote_formulas", "scale")
     work = ByParts.of("sample", options, needs_all=needs_all)
     names = ("prompt", "length", "precision")
     count = options["n"] if options["n"] is not None else work.kind.num_samples
@@ -65,11 +78,13 @@ def _sample_by_parts(options: Options) -> None:
     say([f"wrote {sum(record['items'] for record in records)} examples to {work.files}"])
 
 
-def _sample_where(kind: Kind, model: AutoregressiveModel, n: int, options: Options) -> None:
+def _sample_where(run: OpenRun, model: AutoregressiveModel, n: int, options: Options) -> None:
     """Draw examples that meet conditions, write them, and say how they were drawn."""
+    kind = run.kind
     bounds = kind.bounds(options["where"], model)
     options.refuse(*FREE, expects="no --where, whose rows are drawn from p itself")
-    context, out = one_class(model, options["label"], n), options["out"]
+    context = drawn_classes(model, options["label"], n, run.class_counts, options["seed"])
+    out = options["out"]
     done = sample_where(
         model,
         n,

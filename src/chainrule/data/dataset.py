@@ -77,7 +77,9 @@ class Dataset:
         """Plain values that say what the examples are and where they come from; recorded beside every result."""
         levels = {"levels": self.levels} if self.levels else {}
         sizes = {"splits": {split: len(examples) for split, examples in self.splits.items()}}
-        return {**self.origin, **levels, "kind": self.format.kind, self.format.key: self.format.config, **sizes}
+        counts = {} if self.labels is None else {"class_counts": self.labels["train"].bincount().tolist()}
+        own = {"kind": self.format.kind, self.format.key: self.format.config}
+        return {**self.origin, **levels, **own, **sizes, **counts}
 
     def split(self, name: str) -> Examples:
         """The examples of the split ``name``: train, valid or test.

@@ -185,22 +185,29 @@ class Kind(ABC):
         """
         if source.path is not None:
             examples, names = self.read(source.path, model, source.settings)
-            labels, context = source.labels(names), None
-            if conditioned and model.num_classes is not None and source.label is None and labels is not None:
-                context = labels
-            elif conditioned:
-                context = one_class(model, source.label, len(examples))
-            return Given(examples, context, labels, names, str(source.path), {"data": str(source.path)})
-        dataset = source.load()
-        examples = dataset.split(source.split)
-        context, labels = None, None if dataset.labels is None else dataset.labels[source.split]
-        if conditioned and source.label is not None:
+            labels, words, about = source.labels(names), str(source.path), {"data": str(source.path)}
+        else:
+            dataset = source.load()
+            examples = dataset.split(source.split)
+            labels = None if dataset.labels is None else dataset.labels[source.split]
+            names = list(getattr(examples, "names", [])) or None
+            words, about = f"{dataset.description}, {source.split}", {"data": dataset.name, "split": source.split}
+        context = None
+        if conditioned and model.num_classes is not None and source.label is None:
+            context = labels
+            model = model if labels is not None else self.without_classes(model, source)
+        elif conditioned:
             context = one_class(model, source.label, len(examples))
-        elif conditioned and model.num_classes is not None:
-            context = dataset.classes(source.split)
-        names = list(getattr(examples, "names", [])) or None
-        about = {"data": dataset.name, "split": source.split}
-        return Given(examples, context, labels, names, f"{dataset.description}, {source.split}", about)
+        return Given(examples, model, context, labels, names, words, about)
+
+    def without_classes(self, model: Model, source: Source) -> Model:
+        """The model of examples of ``source`` whose class is not known.
+
+        Raises:
+            ValueError: If the classes of such examples can't be summed out: one must be named.
+        """
+        one_class(model, source.label, 0)  # says how
+        return model
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -246,6 +253,22 @@ class Kind(ABC):
     @abstractmethod
     def write(self, x: Tensor, path: Path) -> str:
         """Write samples ``(N, *event_shape)`` completely or not at all, and describe the result in a few words."""
+
+    def enlarged(self, x: Tensor, scale: int) -> Tensor:
+        """Samples whose pixels are ``scale`` times larger.
+
+        Raises:
+            ValueError: If this kind has no pixels.
+        """
+        raise ValueError(f"--scale expects a run on images, got one on data of the kind {self.name}")
+
+    def write_growth(self, x: Tensor, model: AutoregressiveModel, path: Path, scale: int | None) -> str:
+        """Write samples of ``model`` as an animation in which they grow, and describe the result in a few words.
+
+        Raises:
+            ValueError: If this kind has no such animations.
+        """
+        raise ValueError(f"--out expects a .gif of images only, got one for data of the kind {self.name}")
 
     @abstractmethod
     def leave_samples(self, model: AutoregressiveModel, dataset: Dataset, folder: Path) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
+from chainrule import plots
+from chainrule.abilities import components_of
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.formats import ImageFormat
@@ -15,9 +17,12 @@ from chainrule.data.read import images
 from chainrule.data.write import SINGLE, check_suffix, write_images
 from chainrule.devices import available_memory, cores_of, multiplies_in_half
 from chainrule.kinds.levels import LevelsKind
-from chainrule.model import Model
+from chainrule.model import AutoregressiveModel, Model
 from chainrule.plans import Plan
 from chainrule.plans.image import image_plan
+
+GROWTH = ".gif"
+"""The suffix of an animation of samples as they grow."""
 
 
 class ImageKind(LevelsKind):
@@ -55,7 +60,7 @@ class ImageKind(LevelsKind):
     def check_out(self, path: Path) -> None:
         """Raise ``ValueError``, before any work is done, where samples can't be written to ``path``."""
         if path.suffix:
-            check_suffix(path, tuple(dict.fromkeys((*self.suffixes, *SINGLE))))
+            check_suffix(path, tuple(dict.fromkeys((*self.suffixes, *SINGLE, GROWTH))))
         elif path.is_file() or not path.parent.is_dir():
             raise ValueError(f"--out expects a file ending in {', '.join(self.suffixes)}, or a folder, got {path}")
 
@@ -79,6 +84,18 @@ class ImageKind(LevelsKind):
         else:
             return super().write(x, path)
         return f"{len(x)} images"
+
+    def enlarged(self, x: Tensor, scale: int) -> Tensor:
+        return x.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
+
+    def write_growth(self, x: Tensor, model: AutoregressiveModel, path: Path, scale: int | None) -> str:
+        if len(components_of(model)) > 1:
+            raise ValueError(
+                f"--out {path} expects a model of one order, in which pixels appear, got a mixture of several"
+            )
+        permutation = model.order.permutation.cpu()
+        frames = plots.sample_growth(x, permutation, path, levels=self.format.levels, scale=scale)
+        return f"{len(x)} images as they grow, in {frames} frames,"
 
     def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
         return images.read_all(path, model.event_shape, self.format)

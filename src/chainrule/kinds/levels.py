@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from chainrule import plots
+from chainrule.abilities import require_likelihood
 from chainrule.conditionals import Bernoulli, Categorical, Conditional
 from chainrule.data.dataset import Dataset
 from chainrule.data.write import ARRAYS, check_suffix, write_array, write_levels
@@ -19,8 +20,9 @@ from chainrule.kinds.families import family_of_levels, refuse_arguments
 from chainrule.kinds.items import Items
 from chainrule.kinds.levels_explain import explain_examples
 from chainrule.kinds.observed import observed_variables
-from chainrule.kinds.requests import Completing, Source
+from chainrule.kinds.requests import Completing, Source, shares_of
 from chainrule.model import AutoregressiveModel, Model
+from chainrule.models.class_mixture import ClassMixture
 from chainrule.tasks.anomaly import compressed_nats
 from chainrule.tasks.complete import COLLAPSE, Completion, completion
 from chainrule.tasks.evaluate import Evaluation, log_prob
@@ -86,7 +88,7 @@ class LevelsKind(Kind):
         observed = observed_variables(request.observe, model)
         settings = request.drawing.settings()
         seed = settings.pop("seed")
-        context = None if given.context is None else given.context[: len(truth)]
+        model, context = given.likelihood, None if given.context is None else given.context[: len(truth)]
         settings |= {"particles": request.particles, "context": context}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # reported below, for all draws
@@ -117,9 +119,12 @@ class LevelsKind(Kind):
             context = None if given.context is None else given.context[part]
             yield Items(
                 names={} if given.names is None else {"file": given.names[part]},
-                log_probs=log_prob(model, x, context=context).double(),
+                log_probs=log_prob(given.likelihood, x, context=context).double(),
                 compressed=lambda x=x: compressed_nats(x, self.format.levels),  # type: ignore[misc]
             )
+
+    def without_classes(self, model: Model, source: Source) -> Model:
+        return ClassMixture(model=require_likelihood(model), shares=shares_of(model, source.class_counts).tolist())
 
     def levels_of(self, model: AutoregressiveModel, command: str) -> Tensor:
         if (values := model.conditional.values) is None:
@@ -137,7 +142,7 @@ class LevelsKind(Kind):
         given = self.given(source, model)
         x = source.first(given.examples)
         x = x[:MAPS] if source.limit is None and out.suffix in PICTURES else x
-        nats = surprisals(model, x, None if given.context is None else given.context[: len(x)]).cpu()
+        nats = surprisals(given.likelihood, x, None if given.context is None else given.context[: len(x)]).cpu()
         if out.suffix in PICTURES:
             plots.surprisal_map(x, nats, out, levels=self.format.levels)
         else:
@@ -147,7 +152,7 @@ class LevelsKind(Kind):
 
     def explain(self, model: AutoregressiveModel, source: Source, rows: int, out: Path | None) -> list[str]:
         given = self.given(source, model)
-        return explain_examples(model, given, source.count(given.examples), self.format.levels, rows, out)
+        return explain_examples(given, source.count(given.examples), self.format.levels, rows, out)
 
 
 def _effective_size(done: list[Completion]) -> list[str]:

@@ -11,7 +11,6 @@ from torch import Tensor
 from chainrule import plots
 from chainrule.kinds.explained import check_table, explained_parts, sentences_of, written
 from chainrule.kinds.requests import Given
-from chainrule.model import AutoregressiveModel
 from chainrule.tasks.evaluate import log_prob
 from chainrule.tasks.explain_past import explain_past
 
@@ -19,10 +18,9 @@ FEW = 16
 """The most levels of which the likeliest are given as expected; of more, the median and an interval."""
 
 
-def explain_examples(
-    model: AutoregressiveModel, given: Given, count: int, levels: int, rows: int, out: Path | None
-) -> list[str]:
+def explain_examples(given: Given, count: int, levels: int, rows: int, out: Path | None) -> list[str]:
     """Explain the ``rows`` strangest of the first ``count`` examples; see `chainrule.kinds.Kind.explain`."""
+    model = given.likelihood
     pictured = plots.FORMATS if len(model.event_shape) == 3 else ()
     check_table(out, *pictured)
     examples, context = given.examples.subset(np.arange(count)), given.context

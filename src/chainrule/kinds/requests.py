@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from chainrule.abilities import require_likelihood
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
-from chainrule.model import Model
+from chainrule.model import AutoregressiveModel, Model
 from chainrule.words import suggestion
 
 
@@ -37,6 +38,7 @@ class Given:
 
     Attributes:
         examples: The examples.
+        model: The model that they are examples of: the run's, or one whose classes are summed out.
         context: The classes ``(N,)`` that they are conditioned on; None for a model without classes.
         labels: Their own classes ``(N,)``, where the data have classes.
         names: The names of their files, where each example is a file.
@@ -45,11 +47,21 @@ class Given:
     """
 
     examples: Examples
+    model: Model
     context: Tensor | None
     labels: Tensor | None
     names: list[str] | None
     description: str
     about: dict[str, str]
+
+    @property
+    def likelihood(self) -> AutoregressiveModel:
+        """The model, which must have a likelihood.
+
+        Raises:
+            ValueError: If it has none.
+        """
+        return require_likelihood(self.model)
 
 
 @dataclass(frozen=True)
@@ -62,6 +74,7 @@ class Source:
         split: The split of the data set.
         settings: The run's settings, which may say how its files were read.
         classes: The names of the classes that the run was fitted on, where they were the names of folders.
+        class_counts: The number of training examples of each class, where that is known.
         label: The class of all examples, if the user names one.
         limit: The number of examples to read, from the first on, at most; None for all.
         stream: Lines that come in over time, as many at once as are there; None if the data are all there.
@@ -73,6 +86,7 @@ class Source:
     split: str
     settings: dict[str, Any]
     classes: tuple[str, ...] = ()
+    class_counts: tuple[int, ...] = ()
     label: int | None = None
     limit: int | None = None
     stream: Iterator[list[str]] | None = None
@@ -202,6 +216,25 @@ class Drifting:
     def held_out(self) -> tuple[str, ...]:
         """The splits of the run's data that its model was not fitted on and that are not the new examples."""
         return ("valid", "test") if self.new.path is not None else ("valid",)
+
+
+def shares_of(model: Model, class_counts: Sequence[int]) -> Tensor:
+    """p(c) of each class of a model: its share in training, counting one more of each; equal where that is unknown.
+
+    The counts end with the last class that training had.
+    """
+    assert model.num_classes is not None
+    counts = torch.ones(model.num_classes, dtype=torch.float64)
+    counts[: len(class_counts)] += torch.tensor(class_counts, dtype=torch.float64)
+    return counts / counts.sum()
+
+
+def drawn_classes(model: Model, label: int | None, count: int, class_counts: Sequence[int], seed: int) -> Tensor | None:
+    """The classes of ``count`` examples to be drawn: ``label``, or else at random, by `shares_of`."""
+    if model.num_classes is None or label is not None:
+        return one_class(model, label, count)
+    generator = torch.Generator().manual_seed(seed)
+    return torch.multinomial(shares_of(model, class_counts), count, replacement=True, generator=generator)
 
 
 def one_class(model: Model, label: int | None, count: int) -> Tensor | None:

@@ -12,7 +12,7 @@ from typing import Any
 import polars
 
 from chainrule.data.write import write_frame
-from chainrule.kinds.requests import Completing, Drawing, Source, one_class
+from chainrule.kinds.requests import Completing, Drawing, Source, drawn_classes
 from chainrule.parts.cut import Part
 from chainrule.parts.job import Job
 from chainrule.runs.opened import OpenRun, open_run, own_classes
@@ -59,7 +59,8 @@ class Bench:
             load=self.run.dataset,
             split="",
             settings={**self.run.settings, **part.settings},
-            classes=tuple(self.run.config.get("data", {}).get("classes", ())),
+            classes=self.run.class_names,
+            class_counts=self.run.class_counts,
             label=self.job.label,
             keep=tuple(self.job.options.get("keep", ())),
         )
@@ -98,15 +99,15 @@ def evaluate_part(bench: Bench, part: Part, out: Path, folder: Path) -> dict[str
 
 def sample_part(bench: Bench, part: Part, out: Path, folder: Path) -> dict[str, Any]:
     """Draw the samples of a part and write them into ``out``."""
-    options, model = bench.job.options, bench.run.likelihood
+    options, model, seed = bench.job.options, bench.run.likelihood, bench.job.seed(part.number)
     x = sample(
         model,
         part.count,
         prefix=bench.run.kind.prefix(options["prompt"]),
         length=options["length"],
-        context=one_class(model, bench.job.label, part.count),
+        context=drawn_classes(model, bench.job.label, part.count, bench.run.class_counts, seed),
         precision=options["precision"],
-        **options["drawing"] | {"seed": bench.job.seed(part.number)},
+        **options["drawing"] | {"seed": seed},
     ).cpu()
     bench.run.kind.write(x, out)
     return {}

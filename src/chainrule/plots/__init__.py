@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from chainrule.plots.classes import progressive_classes as progressive_classes
     from chainrule.plots.curves import lines as lines
     from chainrule.plots.curves import training_curve as training_curve
+    from chainrule.plots.growth import sample_growth as sample_growth
     from chainrule.plots.heat import receptive_fields as receptive_fields
     from chainrule.plots.heat import surprisal_map as surprisal_map
     from chainrule.plots.heat import tail_map as tail_map
@@ -50,6 +51,7 @@ _HOMES = {
     "progressive_classes": "chainrule.plots.classes",
     "receptive_fields": "chainrule.plots.heat",
     "sample_grid": "chainrule.plots.images",
+    "sample_growth": "chainrule.plots.growth",
     "side_by_side": "chainrule.plots.images",
     "spectrograms": "chainrule.plots.sound",
     "surprisal_map": "chainrule.plots.heat",

@@ -17,6 +17,9 @@ from chainrule.plots.panels import Panel, Picture, plot_panels
 COLOURS = "magma"
 """matplotlib's colour map from black (zero) to light yellow (the largest number)."""
 
+PERCENTILE = 99
+"""Of pixels with a colour other than black, the share in % that have shades of their own; the others are white."""
+
 LEAST = 1e-6
 """Tail probabilities below this have the colour of this one."""
 
@@ -41,7 +44,8 @@ def surprisal_map(examples: ArrayLike | Tensor, nats: ArrayLike | Tensor, path: 
     if surprisals.shape != values.shape or values.ndim != 4:
         raise ValueError(f"nats expects the shape of examples, images {values.shape}, got {surprisals.shape}")
     heat = surprisals.sum(1)
-    _plot_beside(values, levels, heat, f"surprisal, black 0, white {heat.max():.2f} nats", path)
+    top = _top(heat)
+    _plot_beside(values, levels, heat.clip(max=top), f"surprisal, black 0, white {top:.2f} nats and more", path)
 
 
 def tail_map(examples: ArrayLike | Tensor, tails: ArrayLike | Tensor, path: str | Path, *, levels: int = 2) -> None:
@@ -61,7 +65,14 @@ def tail_map(examples: ArrayLike | Tensor, tails: ArrayLike | Tensor, path: str 
     if least.shape != values.shape or values.ndim != 4:
         raise ValueError(f"tails expects the shape of examples, images {values.shape}, got {least.shape}")
     heat = -np.log10(np.clip(least.min(1), LEAST, 1.0))
-    _plot_beside(values, levels, heat, f"tail, black 1, white {10 ** -max(heat.max(), 0.0):.1g}", path)
+    top = _top(heat)
+    _plot_beside(values, levels, heat.clip(max=top), f"tail, black 1, white {10**-top:.1g} and less", path)
+
+
+def _top(heat: Numbers) -> float:
+    """The number that is white: the `PERCENTILE`, as one pixel among many must not make all others black."""
+    shown = heat[heat > 0]
+    return float(np.percentile(shown, PERCENTILE)) if shown.size else 0.0
 
 
 def _plot_beside(values: Numbers, levels: int, heat: Numbers, caption: str, path: Path) -> None:

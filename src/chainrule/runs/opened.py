@@ -42,6 +42,16 @@ class OpenRun:
         return settings
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes that it was fitted on; none where they have numbers only."""
+        return tuple(self.config.get("data", {}).get("classes", ()))
+
+    @property
+    def class_counts(self) -> tuple[int, ...]:
+        """The number of training examples of each class; none where it is not known."""
+        return tuple(self.config.get("data", {}).get("class_counts", ()))
+
+    @property
     def likelihood(self) -> AutoregressiveModel:
         """Its model, which must have a likelihood.
 

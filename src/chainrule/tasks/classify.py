@@ -92,17 +92,20 @@ def check_prior(model: AutoregressiveModel, prior: Tensor | None) -> Tensor:
     return prior.log()
 
 
-def first_classes(log_probs: Tensor, names: Sequence[str] | None = None) -> list[dict[str, Any]]:
+def first_classes(
+    log_probs: Tensor, names: Sequence[str] | None = None, classes: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     """The most probable class of each example and its probability, as rows that are printed.
 
     Args:
         log_probs: Log p(c | x) ``(N, num_classes)``.
         names: The examples' names.
+        classes: The names of the classes; they have numbers otherwise.
 
     >>> first_classes(torch.tensor([[0.25, 0.75]]).log())
     [{'number': 1, 'class': 1, 'probability': 0.75}]
     """
     found = zip(*(each.tolist() for each in log_probs.exp().max(1)), strict=True)
-    rows = [{"class": best, "probability": probability} for probability, best in found]
+    rows = [{"class": classes[best] if classes else best, "probability": probability} for probability, best in found]
     named = [{}] * len(rows) if names is None else [{"file": name} for name in names]
     return [{"number": i + 1, **named[i], **row} for i, row in enumerate(rows)]
