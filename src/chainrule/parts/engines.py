@@ -8,6 +8,7 @@ import logging
 import os
 import pickle
 import signal
+import socket
 import sys
 import threading
 import warnings
@@ -22,6 +23,9 @@ from chainrule.parts.cut import Part
 from chainrule.parts.job import Job
 from chainrule.parts.verbs import Bench
 from chainrule.parts.worker import make
+
+CONNECTING = 10
+"""Seconds in which the machine of a cluster must answer."""
 
 RETRIES = 5
 """How often a part is tried again if its worker is lost."""
@@ -138,6 +142,7 @@ def _cluster(ray: ModuleType, address: str | None, workers: int | None) -> Itera
     in_main = threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGTERM)
     try:
+        _check_listening(address)
         ray.init(log_to_driver=False, logging_level=logging.ERROR, **where)
     except Exception as error:  # Ray raises bare exceptions where a process did not start in time
         raise ConnectionError(f"expected a Ray cluster, got none: {str(error).splitlines()[0]}") from error
@@ -150,6 +155,13 @@ def _cluster(ray: ModuleType, address: str | None, workers: int | None) -> Itera
             yield workers or max(1, int(ray.cluster_resources().get("CPU", 2)) - 1)
     finally:
         ray.shutdown()
+
+
+def _check_listening(address: str | None) -> None:
+    """Raise ``OSError`` if nobody listens at ``host:port``, where Ray would try for minutes."""
+    host, _, port = (address or "").rpartition(":")
+    if port.isdecimal() and "://" not in host:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECTING).close()
 
 
 def _cores() -> int:
