@@ -52,6 +52,8 @@ def test_the_orientation_of_a_camera_is_applied(tmp_path: Path, suffix: str) -> 
     x = all_of(data)
     assert x[:, :, :6].max() < 60
     assert x[:, :, 10:].min() > 190
+    said = [note for note in data.notes if "turned upright" in note]
+    assert len(said) == (suffix != ".tif")  # Pillow turns a TIFF before anyone looks
 
 
 def test_a_picture_that_would_be_read_wrongly_is_refused(tmp_path: Path) -> None:

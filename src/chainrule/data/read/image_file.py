@@ -44,6 +44,7 @@ class Header:
     Attributes:
         size: Width and height, as the image is looked at.
         colour: True if it has colours.
+        turned: True if its pixels do not lie as it is looked at, as its EXIF says.
         alpha: True if parts of it may be transparent.
         deep: True for grey of 16 bits.
         rounded: True for colours of 16 bits, which are read as 8.
@@ -52,6 +53,7 @@ class Header:
 
     size: tuple[int, int]
     colour: bool
+    turned: bool
     alpha: bool
     deep: bool
     rounded: bool
@@ -70,9 +72,10 @@ def read_header(path: Path) -> Header:
         palette = image.getpalette() if mode == "P" else None
         # Pillow drops the low bits of 48-bit colour without a word; only the tile tells.
         rounded = mode not in DEEP and any(";16" in str(tile) for tile in image.tile)
-        turned = _orientation(image) in TURNED
+        orientation = _orientation(image)
         header = Header(
-            size=(height, width) if turned else (width, height),
+            size=(height, width) if orientation in TURNED else (width, height),
+            turned=orientation in range(2, 9),
             colour=mode not in ("1", "L", "LA", "La", *DEEP) and (palette is None or _has_colours(palette)),
             alpha="transparency" in image.info or mode in ("LA", "PA", "RGBA", "RGBa", "La"),
             deep=mode in DEEP,

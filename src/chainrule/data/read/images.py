@@ -175,6 +175,8 @@ def _prepared(
         notes.append(f"transparent parts, as of {clear.name}, are laid on {named}{more}")
     animated = sum(header.animated for header in headers)
     rounded = sum(header.rounded for header in headers)
+    turned = sum(header.turned for header in headers)
+    notes += [f"{turned} images are turned upright, as their EXIF says"] * (turned > 0)
     notes += [f"{animated} animations give their first picture"] * (animated > 0)
     notes += [f"{rounded} images of 16 bits a colour are read as of 8"] * (rounded > 0)
     colour = any(header.colour for header in headers) and not grey
