@@ -1,7 +1,7 @@
 """Folders of images as people have them: ``chainrule fit FOLDER`` with nothing else, and the time to read many files.
 
-Writes ``benchmark-folders.json``, and the samples of each fit as ``benchmark-folders-NAME.png``. The folders are made of
-what Debian's adwaita-icon-theme, matplotlib and ``CHAINRULE_DATA`` have.
+Writes ``benchmark-folders.json``, and the samples of each fit as ``benchmark-folders-NAME.png``. The folders come from
+Debian's adwaita-icon-theme, from matplotlib and from ``CHAINRULE_DATA``.
 """
 
 import argparse

@@ -18,6 +18,7 @@ import columns
 import damaged
 import defaults
 import endings
+import folders
 import headline
 import images
 import large
@@ -84,6 +85,7 @@ TABLES = {
     "large": large.memory,
     "largerates": large.rates,
     "fitmemory": large.fits,
+    "folders": folders.fits,
 }
 
 
