@@ -1,7 +1,7 @@
 """Folders of images as people have them: ``chainrule fit FOLDER`` with nothing else, and the time to read many files.
 
-Writes ``benchmark-folders.json``, and the samples of each fit as ``benchmark-folders-NAME.png``. The folders come from
-Debian's adwaita-icon-theme, from matplotlib and from ``CHAINRULE_DATA``.
+Writes ``benchmark-folders.json``. The folders come from Debian's adwaita-icon-theme, from matplotlib and from
+``CHAINRULE_DATA``.
 """
 
 import argparse
@@ -85,16 +85,16 @@ FOLDERS: dict[str, Callable[[Path], None]] = {
 }
 
 
-def fitted(name: str, work: Path, out: Path) -> dict[str, Any]:
+def fitted(name: str, work: Path, pictures: Path | None) -> dict[str, Any]:
     """The figures of a fit of the folder with its defaults."""
     folder, run = work / name, work / f"run-{name}"
     FOLDERS[name](folder)
     found = fit_file(folder, out=run)
     dataset, model = load(folder), found.model
     context = None if model.num_classes is None else dataset.classes("test")
-    shutil.copyfile(run / "samples.png", out / f"benchmark-folders-{name}.png")
-    config = json.loads((run / "config.json").read_text())
-    training = config["training"]
+    if pictures is not None:
+        shutil.copyfile(run / "samples.png", pictures / f"{name}.png")
+    training = json.loads((run / "config.json").read_text())["training"]
     return {
         "name": name,
         "about": FOLDERS[name].__doc__,
@@ -112,6 +112,7 @@ def fitted(name: str, work: Path, out: Path) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("results"))
+    parser.add_argument("--pictures", type=Path, help="a folder to leave the samples of each fit in")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
@@ -119,7 +120,7 @@ def main() -> None:
         started = time.perf_counter()
         load(work / "files")
         reading = {"files": FILES, "seconds": time.perf_counter() - started}
-        fits = [fitted(name, work, options.out) for name in FOLDERS]
+        fits = [fitted(name, work, options.pictures) for name in FOLDERS]
     report = {"benchmark": "folders", "machine": machine(), "versions": versions(), "reading": reading, "fits": fits}
     print(json.dumps(report, indent=2))
     write_atomically(options.out / "benchmark-folders.json", (json.dumps(report, indent=2) + "\n").encode())
