@@ -33,8 +33,11 @@ SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 PART, LARGER, SMALLER = 100_000, 500_000, 2_000
 """Rows of a part: by default; to see how memory grows; and to see what a part costs the driver."""
 
-ROWS, FEWER, WHOLE = "rows.parquet", "fewer.parquet", "whole.parquet"
-"""The table, its first rows, and the scores of all."""
+ROWS, FEWER, MANY = "rows.parquet", "fewer.parquet", "many.parquet"
+"""The table, its first rows, and ten times as many rows."""
+
+NETWORK = ["--model", "MADE", "--model.hidden_sizes", "[64, 64]", "--max-steps", "100"]
+"""The network: a small one, so that reading and writing show."""
 
 RAY = ("--engine", "ray", "--workers")
 
@@ -127,15 +130,17 @@ class Measured:
 
     Args:
         work: The folder with the run and the data.
+        data: The file of the table in it.
     """
 
-    def __init__(self, work: Path) -> None:
-        self.work, self.found = work, dict[str, dict[str, Any]]()
+    def __init__(self, work: Path, data: str = ROWS) -> None:
+        self.work, self.data, self.found = work, data, dict[str, dict[str, Any]]()
 
-    def run(self, name: str, *flags: str, out: str = "", data: str = ROWS, **kill: Any) -> None:
-        """Score ``data`` in one way, compare, and keep the report under ``name``."""
-        folder, whole = self.work / (out or name.replace(" ", "-")), polars.read_parquet(self.work / WHOLE)
-        report = Command(self.work / "run", self.work / data, folder, *flags).wait(**kill)
+    def run(self, name: str, *flags: str, out: str = "", data: str = "", **kill: Any) -> None:
+        """Score the table, or ``data``, in one way, compare, and keep the report under ``name``."""
+        folder = self.work / f"{data or self.data}-{out or name.replace(' ', '-')}"
+        whole = polars.read_parquet(self._whole)
+        report = Command(self.work / "run", self.work / (data or self.data), folder, *flags).wait(**kill)
         files = sorted(folder.glob("part-*.parquet"))
         if report["status"] == 0:
             scores = polars.read_parquet(files)
@@ -144,9 +149,14 @@ class Measured:
         self.found[name] = report | {"parts": len(files)}
         print(name, {key: value for key, value in report.items() if key != "part_cpu_seconds"}, flush=True)
 
+    @property
+    def _whole(self) -> Path:
+        """The scores of all rows."""
+        return self.work / f"whole-{self.data}"
+
     def whole(self, rows: int) -> None:
         """Score all rows at once; the seconds of CPU are those of the whole command."""
-        plain = Command(self.work / "run", self.work / ROWS, self.work / WHOLE).wait()
+        plain = Command(self.work / "run", self.work / self.data, self._whole).wait()
         per_second = {"rows_per_second": rows / plain["seconds"], "rows_per_cpu_second": rows / plain["cpu_seconds"]}
         self.found["local, all at once"] = plain | per_second
 
@@ -166,10 +176,17 @@ class Measured:
         flags = [*RAY, "2", "--part-size", str(rows // 10)]
         self.run("ray, a worker killed", *flags, data=FEWER, kill=_last_worker, after=5)
         self.run("ray, the driver killed", *flags, **killed, kill=lambda command: command.process.pid, after=5)
-        kept = {path: path.stat().st_mtime_ns for path in (self.work / "killed").glob("part-*")}
+        kept = {path: path.stat().st_mtime_ns for path in (self.work / f"{FEWER}-killed").glob("part-*")}
         self.run("ray, gone on", *flags, **killed)
         same = sum(path.stat().st_mtime_ns == time for path, time in kept.items())
         self.found["ray, gone on"]["parts_kept"] = same
+
+    def many(self, rows: int) -> None:
+        """Score all rows at once, and on one and two workers, of which one is killed half way."""
+        self.whole(rows)
+        self.run("ray, 1 worker", *RAY, "1")
+        self.run("ray, 2 workers", *RAY, "2")
+        self.run("ray, a worker killed", *RAY, "2", kill=_last_worker, after=rows // PART // 2)
 
 
 def rates(found: dict[str, Any], work: Path, rows: int) -> dict[str, Any]:
@@ -234,14 +251,16 @@ def main() -> None:
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     table(work / ROWS, rows)
-    fit = ["fit", str(work / ROWS), "--out", str(work / "run"), "--max-steps", "300"]
+    fit = ["fit", str(work / ROWS), "--out", str(work / "run"), *NETWORK]
     subprocess.run([sys.executable, "-m", "chainrule", *fit], check=True, stdout=subprocess.DEVNULL)
     measured = Measured(work)
     measured.rates(rows)
     measured.kills(rows // 4)
-    write_atomically(
-        out / "benchmark-scale.json", (json.dumps(report(measured.found, work, rows), indent=1) + "\n").encode()
-    )
+    table(work / MANY, 10 * rows)
+    many = Measured(work, MANY)
+    many.many(10 * rows)
+    found = report(measured.found, work, rows) | {"many": {"rows": 10 * rows, "runs": many.found}}
+    write_atomically(out / "benchmark-scale.json", (json.dumps(found, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":

@@ -74,6 +74,7 @@ TABLES = {
     "outliergoals": outliers.goals,
     "fuzz": damaged.fuzz,
     "scaleruns": scale.runs,
+    "scalemany": scale.many,
     "scalewords": scale.words,
     "scalejobs": scale.jobs,
     "scalesimulated": scale.simulated,

@@ -11,8 +11,19 @@ UNITS = ((1e15, "PB"), (1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 def runs(results: list[dict[str, Any]]) -> str:
     """What was measured here."""
     report = _report(results)
-    rows, whole = [], report["rows"]
-    for name, own in report["runs"].items():
+    return _runs(report["runs"], report["rows"])
+
+
+def many(results: list[dict[str, Any]]) -> str:
+    """What was measured on ten times as many rows; empty where it was not."""
+    report = _report(results).get("many")
+    return _runs(report["runs"], report["rows"]) if report else ""
+
+
+def _runs(runs: dict[str, dict[str, Any]], whole: int) -> str:
+    """Ways of scoring a table of ``whole`` rows."""
+    rows = []
+    for name, own in runs.items():
         kept = f"; {own['parts_kept']} parts were kept" if "parts_kept" in own else ""
         if own["status"] != 0:
             outcome = f"{own['parts']} of 10 parts are there"
