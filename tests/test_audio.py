@@ -132,7 +132,7 @@ def _lengths(examples: Any) -> dict[str, int]:
 
 
 def test_files_that_are_no_sound_are_named_or_skipped(folder: Path) -> None:
-    (folder / "a" / "broken.wav").write_bytes(b"no sound at all")
+    (folder / "a" / "broken.wav").write_bytes(b"\0no sound at all")
     with pytest.raises(ValueError, match=r"broken.wav: expected a recording, got a file that cannot be read"):
         load(folder)
     with pytest.warns(UserWarning, match="skipped .*broken.wav"):
@@ -164,7 +164,7 @@ def test_what_is_no_folder_of_recordings_is_refused(folder: Path, tmp_path: Path
     with pytest.raises(ValueError, match="window expects at least 1, got 0"):
         load(folder, window=0)
     (tmp_path / "none").mkdir()
-    with pytest.raises(ValueError, match=r"expected images .*recordings \(.wav .flac\)"):
+    with pytest.raises(ValueError, match=r"expected images .*recordings \(.wav .flac .mp3"):
         load(tmp_path / "none")
 
 
@@ -316,18 +316,6 @@ def test_commands_refuse_what_does_not_fit(folder: Path, tmp_path: Path, capsys:
     )
     assert "recordings and series expect a model of sequences" in refused(
         capsys, "fit", "--model", "MADE", "--data", str(folder), "--out", str(tmp_path / "made")
-    )
-    (tmp_path / "lines.txt").write_text("ab\nc\nba\nd\n")
-    assert "documents expect a model that can end them" in refused(
-        capsys,
-        "fit",
-        *model,
-        "--data",
-        str(tmp_path / "lines.txt"),
-        "--documents",
-        "true",
-        "--out",
-        str(tmp_path / "x"),
     )
     assert "expected no sample_rate" in refused(
         capsys, "fit", "--model", "MADE", "--data", "digits", "--sample-rate", "8000", "--out", str(tmp_path / "made")

@@ -38,6 +38,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "audio": {
         "--sample-rate": ("HZ", "resample recordings to this rate; by default all must have one"),
+        "--channel": ("NAME", "of recordings with several: left, right, or mono, their mean (default)"),
         "--trim-silence": ("BOOL", "true: leave out silence at the ends of recordings"),
     },
     "table": {

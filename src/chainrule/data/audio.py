@@ -20,12 +20,20 @@ from torch import Tensor
 from chainrule.data.dataset import Dataset
 from chainrule.data.formats import checked
 from chainrule.data.recordings import Recordings
+from chainrule.words import suggestion
 
 LINEAR = 65_536
 """Levels of 16-bit samples, which are taken as they are."""
 
 WINDOW = 4096
 """Samples that count in a training chunk; also the length of a sample by default."""
+
+
+CHANNELS = {"mono": slice(None), "left": slice(0, 1), "right": slice(1, 2)}
+"""The channels of a file whose mean is taken."""
+
+ENCODED = 2**20
+"""Samples that become levels at once."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,7 @@ class AudioFormat:
     Attributes:
         sample_rate: Samples a second.
         levels: The number of levels; 65,536 are 16-bit integers, fewer are spread by the mu-law.
+        channel: The channel of files that have several: ``left``, ``right``, or ``mono``, the mean of all.
 
     >>> AudioFormat(8000).encode(np.array([-1.0, 0.0, 1.0])).tolist()
     [0, 128, 255]
@@ -45,17 +54,22 @@ class AudioFormat:
 
     sample_rate: int
     levels: int = 256
+    channel: str = "mono"
 
     def __post_init__(self) -> None:
         if not 2 <= self.levels <= LINEAR:
             raise ValueError(f"levels expects 2 to {LINEAR:,} for recordings, got {self.levels}")
         if self.sample_rate < 1:
             raise ValueError(f"sample_rate expects at least 1, got {self.sample_rate}")
+        if self.channel not in CHANNELS:
+            near = suggestion(self.channel, CHANNELS)
+            raise ValueError(f"channel expects {', '.join(CHANNELS)}, got {self.channel!r}{near}")
 
     @property
     def config(self) -> dict[str, Any]:
-        """Plain values that `from_config` takes."""
-        return asdict(self)
+        """Plain values that `from_config` takes: the rate, the levels, and what is not as usual."""
+        own = asdict(self)
+        return {name: own[name] for name in own if name in ("sample_rate", "levels") or own[name] != USUAL[name]}
 
     @classmethod
     def from_config(cls, config: Any) -> AudioFormat:
@@ -64,7 +78,9 @@ class AudioFormat:
         Raises:
             ValueError: If it describes none.
         """
-        return cls(**checked(config, cls.kind, {"sample_rate": "int", "levels": "int"}))
+        given = config.keys() if isinstance(config, dict) else ()
+        types = {"sample_rate": "int", "levels": "int"} | ({"channel": "str"} if "channel" in given else {})
+        return cls(**checked(config, cls.kind, types))
 
     @property
     def words(self) -> str:
@@ -73,6 +89,10 @@ class AudioFormat:
 
     def encode(self, samples: NDArray[Any]) -> NDArray[np.uint16]:
         """The levels of samples in [-1, 1]; samples outside are clipped."""
+        parts = [self._encode(samples[i : i + ENCODED]) for i in range(0, len(samples), ENCODED)]
+        return np.concatenate(parts) if parts else np.zeros(0, np.uint16)
+
+    def _encode(self, samples: NDArray[Any]) -> NDArray[np.uint16]:
         samples = np.clip(samples.astype(np.float64), -1.0, 1.0)
         if self.levels == LINEAR:
             return (np.clip(np.round(samples * 2**15), -(2**15), 2**15 - 1) + 2**15).astype(np.uint16)
@@ -90,14 +110,22 @@ class AudioFormat:
         return (np.sign(companded) * np.expm1(np.abs(companded) * np.log1p(mu)) / mu).astype(np.float32)
 
 
+USUAL = {"channel": "mono"}
+"""What a format does not say where it is so."""
+
+
 def recordings(
-    arrays: Sequence[NDArray[np.integer[Any]]], names: Sequence[str], window: int, audio: AudioFormat
+    arrays: Sequence[NDArray[np.integer[Any]]],
+    names: Sequence[str],
+    window: int,
+    audio: AudioFormat,
+    before: int | Sequence[int] = 0,
 ) -> Recordings:
-    """The levels ``arrays`` of recordings as examples."""
+    """The levels ``arrays`` of recordings as examples, the first ``before`` of each only as the past of the others."""
     ends = np.cumsum([len(array) for array in arrays]).astype(np.int64)
     smallest = np.min_scalar_type(audio.levels - 1)
     levels = np.concatenate(arrays).astype(smallest)
-    return Recordings(levels, ends, names, window, int(audio.encode(np.zeros(1))[0]))
+    return Recordings(levels, ends, names, window, int(audio.encode(np.zeros(1))[0]), before)
 
 
 def dataset(
@@ -108,6 +136,7 @@ def dataset(
     origin: dict[str, Any],
     labels: dict[str, Tensor] | None,
     classes: Sequence[str],
+    notes: Sequence[str] = (),
 ) -> Dataset:
     """Recordings of three splits as a data set.
 
@@ -119,12 +148,12 @@ def dataset(
         origin: Plain values that say where they come from.
         labels: The class of each recording, per split, if there are classes.
         classes: The names of the classes.
+        notes: What became of parts of them, a line each.
     """
     samples = {split: examples.num_variables for split, examples in splits.items()}
     named = {"classes": list(classes)} if classes else {}
-    return Dataset(
-        name, f"{description}, {audio.words}", audio, splits, origin | {"samples_of_splits": samples} | named, labels
-    )
+    origin = origin | {"samples_of_splits": samples} | named
+    return Dataset(name, f"{description}, {audio.words}", audio, splits, origin, labels, notes)
 
 
 def check_window(window: int | None) -> int:

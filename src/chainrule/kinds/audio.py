@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from chainrule.kinds.sequence import SequenceKind, compressed_per_symbol, requir
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.plans import Plan
 from chainrule.plans.audio import audio_plan
+from chainrule.sequence import SequenceModel
 from chainrule.tasks.evaluate import Evaluation, log_prob
 from chainrule.tasks.independent import independent_nats
 from chainrule.tasks.sample import sample
@@ -68,12 +70,13 @@ class AudioKind(SequenceKind):
 
     def reading(self, settings: Mapping[str, Any], *, named: bool) -> dict[str, Any]:
         reading = {"levels": self.format.levels, "window": settings.get("window")}
-        own = {"sample_rate": self.format.sample_rate, "trim_silence": settings.get("trim_silence")}
+        own = {name: getattr(self.format, name) for name in ("sample_rate", "channel")}
+        own["trim_silence"] = settings.get("trim_silence")
         return reading | ({} if named else own)
 
     def check_like(self, other: Kind, where: str) -> None:
         super().check_like(other, where)
-        if other.format != self.format:
+        if replace(other.format, channel=self.format.channel) != self.format:
             got = f"{other.format.sample_rate} Hz, {other.format.words}"
             raise ValueError(
                 f"--data expects recordings, {self.format.sample_rate} Hz, {self.format.words}, as the run was fitted "
@@ -173,9 +176,15 @@ class AudioKind(SequenceKind):
     def calibration_log_probs(self, model: AutoregressiveModel, dataset: Dataset, split: str) -> Tensor:
         return self.example_log_probs(model, dataset, split, per_variable=True)
 
+    def reach(self, model: Model) -> list[str]:
+        field = model.receptive_field if isinstance(model, SequenceModel) else None
+        if field is None:
+            return []
+        milliseconds = 1e3 * field / self.format.sample_rate
+        digits = f"{milliseconds:,.0f}" if milliseconds >= 10 else f"{milliseconds:.2g}"
+        return [f"receptive field: {field:,} samples, {digits} ms"]
+
     def about(self, model: Model, receptive_field: int | None) -> tuple[list[str], dict[str, Any]]:
         if receptive_field is None:
             return [], {}
-        seconds = receptive_field / self.format.sample_rate
-        line = f"receptive field: {receptive_field:,} samples, {1e3 * seconds:.0f} ms"
-        return [line], {"receptive_field_seconds": seconds}
+        return self.reach(model), {"receptive_field_seconds": receptive_field / self.format.sample_rate}

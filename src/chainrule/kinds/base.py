@@ -394,6 +394,10 @@ class Kind(ABC):
 
         return items_drift(self, model, request)
 
+    def reach(self, model: Model) -> list[str]:
+        """How far back ``model`` sees, in a line, where this kind has a unit for that, such as milliseconds."""
+        return []
+
     def about(self, model: Model, receptive_field: int | None) -> tuple[list[str], dict[str, Any]]:
         """Further results of `describe` for a model of this kind: lines for a person, and values for JSON."""
         return [], {}
