@@ -22,7 +22,8 @@ from chainrule.cli import main
 from chainrule.conditionals import Categorical
 from chainrule.data import load
 from chainrule.data.audio import AudioFormat, recordings
-from chainrule.data.read.recordings import decode, write_wav
+from chainrule.data.read.recordings import write_wav
+from chainrule.data.read.sound_file import decode
 from chainrule.data.recordings import Recordings
 from chainrule.models import MADE, RNN, WaveNet
 from chainrule.sequence import history_of

@@ -28,10 +28,11 @@ from torch.distributions import Distribution
 from chainrule.abilities import PartlyCounted
 from chainrule.batch import Batch
 from chainrule.conditionals import Conditional
+from chainrule.conditionals.certain import certain_parameters
 from chainrule.nn.checks import check_dropout
 from chainrule.nn.class_bias import ClassBias
 from chainrule.nn.conditional_tables import listed_values
-from chainrule.nn.ends import certain_parameters, up_to_end
+from chainrule.nn.ends import up_to_end
 from chainrule.nn.kneser_ney import KneserNey, best_share
 from chainrule.nn.outputs import start_output
 from chainrule.nn.recurrent import LockedDropout, Recurrent

@@ -22,10 +22,11 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from chainrule.conditionals import Categorical, Conditional
+from chainrule.conditionals.certain import certain_parameters
 from chainrule.nn.checks import check_counts, check_frames
 from chainrule.nn.class_bias import ClassBias
 from chainrule.nn.dilated import DilatedLayers
-from chainrule.nn.ends import certain_parameters, up_to_end
+from chainrule.nn.ends import up_to_end
 from chainrule.nn.fast_dilated import FastStep, usable
 from chainrule.nn.outputs import start_output
 from chainrule.order import OrderSpec
@@ -240,8 +241,8 @@ class WaveNet(SequenceModel):
             frames = [self._frame(t, condition.shape[1]) for t in range(first_time, first_time + x.shape[1])]
             condition = condition[:, frames]
         after = None
-        if ended is not None:
-            ends = past == self.end_symbol
+        if self.end_symbol is not None:
+            ends = past.eq(self.end_symbol)
             if previous is None:  # nothing stands before the first
                 ends = torch.cat([torch.zeros_like(ends[:, :1]), ends[:, 1:]], dim=1)
             after = ended.unsqueeze(1) | (ends.cumsum(1) > 0)
