@@ -120,12 +120,13 @@ def recordings(
     window: int,
     audio: AudioFormat,
     before: int | Sequence[int] = 0,
+    offsets: int | Sequence[int] = 0,
 ) -> Recordings:
-    """The levels ``arrays`` of recordings as examples, the first ``before`` of each only as the past of the others."""
+    """The levels ``arrays`` of recordings as examples; see `Recordings`."""
     ends = np.cumsum([len(array) for array in arrays]).astype(np.int64)
     smallest = np.min_scalar_type(audio.levels - 1)
     levels = np.concatenate(arrays).astype(smallest)
-    return Recordings(levels, ends, names, window, int(audio.encode(np.zeros(1))[0]), before)
+    return Recordings(levels, ends, names, window, int(audio.encode(np.zeros(1))[0]), before, offsets)
 
 
 def dataset(

@@ -51,6 +51,7 @@ class Recordings(Examples):
         silence: The level of silence; for a series any of its values.
         before: The number of samples at the beginning of each that are read only as the past of the others, one for
             all or ``(R,)``.
+        offsets: The place in its file of the first sample of each that counts, ``(R,)``; by default 0.
     """
 
     ragged = True
@@ -64,13 +65,16 @@ class Recordings(Examples):
         window: int,
         silence: float,
         before: int | Sequence[int] | Rows = 0,
+        offsets: int | Sequence[int] | Rows = 0,
     ) -> None:
         super().__init__((window,))
         self.levels, self.ends, self.names = levels, ends, list(names)
         self.starts = np.concatenate([[0], ends[:-1]]).astype(np.int64)
         self.lengths = self.ends - self.starts
         self.window, self.silence = window, silence
-        self.before = np.broadcast_to(np.asarray(before, dtype=np.int64), self.ends.shape)
+        self.before, self.offsets = (
+            np.broadcast_to(np.asarray(own, dtype=np.int64), self.ends.shape) for own in (before, offsets)
+        )
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -86,7 +90,8 @@ class Recordings(Examples):
     def subset(self, rows: Rows) -> Recordings:
         parts, names = [self.levels[self.starts[row] : self.ends[row]] for row in rows], [self.names[i] for i in rows]
         ends = self.lengths[rows].cumsum()
-        return Recordings(np.concatenate(parts), ends, names, self.window, self.silence, self.before[rows])
+        before, offsets = self.before[rows], self.offsets[rows]
+        return Recordings(np.concatenate(parts), ends, names, self.window, self.silence, before, offsets)
 
     def fewer(self, count: int) -> tuple[Recordings, Rows]:
         """``count`` of the recordings, evenly spaced, and their positions ``(count,)``; all if there are no more."""

@@ -18,6 +18,7 @@ from chainrule.data.audio import LINEAR, AudioFormat
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.read.recordings import read_all, write_wav
+from chainrule.kinds.audio_explain import explain_recordings
 from chainrule.kinds.base import Kind
 from chainrule.kinds.families import family_of_levels, refuse_arguments
 from chainrule.kinds.items import Items, figures_per
@@ -172,6 +173,10 @@ class AudioKind(SequenceKind):
                 sizes=lengths,
                 compressed=lambda clips=clips: compressed_per_symbol(clips, self.format.levels),  # type: ignore[misc]
             )
+
+    def explain(self, model: AutoregressiveModel, source: Source, rows: int, out: Path | None) -> list[str]:
+        given = self.given(source, model)
+        return explain_recordings(model, given, source.count(given.examples), source.load(), rows, out)
 
     def calibration_log_probs(self, model: AutoregressiveModel, dataset: Dataset, split: str) -> Tensor:
         return self.example_log_probs(model, dataset, split, per_variable=True)

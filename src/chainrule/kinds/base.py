@@ -321,14 +321,15 @@ class Kind(ABC):
         """Explain the strangest ``rows`` items by the tail probability of each part, and return a sentence for some.
 
         A table's cells are given all others, see `chainrule.kinds.table_explain`; pixels, characters and values of a
-        series are given those before them, see `chainrule.tasks.explain_past`.
+        series are given those before them, see `chainrule.tasks.explain_past`, and so are the stretches of recordings,
+        see `chainrule.kinds.audio_explain`.
 
         Raises:
             ValueError: If this kind has no explanations, or writes no file with the suffix of ``out``.
         """
         raise ValueError(
-            "--explain expects a run on a table, images, rows of levels, text or a series, got one on data of the kind "
-            f"{self.name}"
+            "--explain expects a run on a table, images, rows of levels, text, recordings or a series, got one on data "
+            f"of the kind {self.name}"
         )
 
     def total(self, count: int, nats: float) -> str:

@@ -171,7 +171,7 @@ def _in_time(
             levels[first - past : last]
             for levels, (first, last), past in zip(encoded.values(), spans, before, strict=True)
         ]
-        splits[split] = recordings(own, names, window, audio, before)
+        splits[split] = recordings(own, names, window, audio, before, [first for first, _ in spans])
     return splits
 
 
