@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -38,10 +40,8 @@ def test_the_stretch_with_a_click_is_named(folder: Path, capsys: pytest.CaptureF
     arguments = ["score", str(folder / "run"), str(folder / "click.wav"), "--explain", "--out", str(out)]
     assert main(arguments) in (0, None)
     told = capsys.readouterr().out
-    assert told.startswith("recording 1 (click.wav): 0.57 to 0.65 s has up to ") or told.startswith(
-        "recording 1 (click.wav): 0.60 to 0.6"
-    )
-    assert "stretches of validation recordings" in told
+    assert re.match(r"recording 1 \(click.wav\): 0\.(57|60) to 0\.6\d s has up to \d", told)
+    assert "p = 0.025 among 39 stretches of validation recordings" in told
     found = polars.read_csv(out)
     assert found.columns == ["recording", "file", "start", "end", "bits_per_sample", "tail"]
     assert 0.55 <= found["start"][0] <= 0.62
@@ -51,20 +51,14 @@ def test_the_stretch_with_a_click_is_named(folder: Path, capsys: pytest.CaptureF
 
 
 def test_the_strangest_recording_comes_first_and_is_pictured(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (folder / "hums" / "13.wav").write_bytes((folder / "click.wav").read_bytes())
-    try:
-        out = folder / "surprise.png"
-        arguments = ["score", str(folder / "run"), str(folder / "hums" / "1?.wav"), "--explain", "2", "--out", str(out)]
-        (folder / "hums" / "13.wav").rename(folder / "13.wav")
-        (folder / "two").mkdir()
-        for name in ("13.wav", "hums/11.wav", "hums/10.wav"):
-            (folder / "two" / Path(name).name).write_bytes((folder / name).read_bytes())
-        arguments[2] = str(folder / "two")
-        assert main(arguments) in (0, None)
-    finally:
-        (folder / "13.wav").unlink(missing_ok=True)
+    out = folder / "surprise.png"
+    (folder / "three").mkdir()
+    for name in ("hums/10.wav", "hums/11.wav", "click.wav"):
+        shutil.copy(folder / name, folder / "three")
+    arguments = ["score", str(folder / "run"), str(folder / "three"), "--explain", "2", "--out", str(out)]
+    assert main(arguments) in (0, None)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("recording 3 (13.wav): ")
+    assert lines[0].startswith("recording 3 (click.wav): ")
     assert lines[-1] == f"wrote a picture of the 2 strangest recordings to {out}"
     assert out.read_bytes().startswith(b"\x89PNG")
 
