@@ -37,13 +37,14 @@ def run_sample(options: Options) -> None:
         return
     options.refuse("particles", expects="--where, whose rows it draws")
     streamed = out is None and n == 1
+    context, length = kind.sampling_context(model, n, options["label"], options["frames"])
     x = sample(
         model,
         n,
         prefix=prefix,
-        length=options["length"],
+        length=options["length"] if options["length"] is not None else length,
         watch=kind.printer(options["prompt"] or "") if streamed else None,
-        context=one_class(model, options["label"], n),
+        context=context,
         precision=options["precision"],
         **drawing_of(options).settings(),
     ).cpu()
@@ -57,7 +58,7 @@ def run_sample(options: Options) -> None:
 
 def _sample_by_parts(options: Options) -> None:
     """Draw the examples of each part by a seed of its own."""
-    needs_all = ("where", "particles", "quote_formulas")
+    needs_all = ("where", "particles", "frames", "quote_formulas")
     work = ByParts.of("sample", options, needs_all=needs_all)
     names = ("prompt", "length", "precision")
     count = options["n"] if options["n"] is not None else work.kind.num_samples

@@ -49,6 +49,8 @@ def load(
     sample_rate: int | None = None,
     channel: str | None = None,
     trim_silence: bool | None = None,
+    frames: str | None = None,
+    frame_hop: int | None = None,
     schema: str | dict[str, Any] | TableSchema | None = None,
     series: str | None = None,
     encoding: str | None = None,
@@ -84,6 +86,9 @@ def load(
         sample_rate: Samples a second, to which recordings of another rate are resampled; by default all must have one.
         channel: The channel of recordings that have several: ``"left"``, ``"right"``, or ``"mono"``, the mean of all.
         trim_silence: True to leave out silence at the ends of recordings.
+        frames: A file (``.npy .npz .csv``) of frames beside a recording, or a folder with one for each, on which a
+            WaveNet is conditioned.
+        frame_hop: Samples of a frame; by default the number with which all frames fit.
         schema: The columns of a table, in a YAML file (`chainrule schema` writes one) or a mapping, or ``"infer"``. By
             default it is inferred where not all cells are levels. With this or ``header``, a file of any name
             is a table.
@@ -116,6 +121,8 @@ def load(
         "sample_rate": sample_rate,
         "channel": channel,
         "trim_silence": trim_silence,
+        "frames": frames,
+        "frame_hop": frame_hop,
         "schema": schema,
         "series": series,
         "encoding": encoding,

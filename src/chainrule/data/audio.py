@@ -10,7 +10,7 @@ or, with 65,536 levels, the level of its 16-bit integer.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,6 +19,7 @@ from torch import Tensor
 
 from chainrule.data.dataset import Dataset
 from chainrule.data.formats import checked
+from chainrule.data.frames import FrameFormat, Frames
 from chainrule.data.recordings import Recordings
 from chainrule.words import suggestion
 
@@ -44,6 +45,7 @@ class AudioFormat:
         sample_rate: Samples a second.
         levels: The number of levels; 65,536 are 16-bit integers, fewer are spread by the mu-law.
         channel: The channel of files that have several: ``left``, ``right``, or ``mono``, the mean of all.
+        frames: The format of the frames that recordings are conditioned on; None for none.
 
     >>> AudioFormat(8000).encode(np.array([-1.0, 0.0, 1.0])).tolist()
     [0, 128, 255]
@@ -55,6 +57,7 @@ class AudioFormat:
     sample_rate: int
     levels: int = 256
     channel: str = "mono"
+    frames: FrameFormat | None = None
 
     def __post_init__(self) -> None:
         if not 2 <= self.levels <= LINEAR:
@@ -68,8 +71,9 @@ class AudioFormat:
     @property
     def config(self) -> dict[str, Any]:
         """Plain values that `from_config` takes: the rate, the levels, and what is not as usual."""
-        own = asdict(self)
-        return {name: own[name] for name in own if name in ("sample_rate", "levels") or own[name] != USUAL[name]}
+        channel = {} if self.channel == "mono" else {"channel": self.channel}
+        frames = {} if self.frames is None else {"frames": self.frames.config}
+        return {"sample_rate": self.sample_rate, "levels": self.levels} | channel | frames
 
     @classmethod
     def from_config(cls, config: Any) -> AudioFormat:
@@ -79,8 +83,12 @@ class AudioFormat:
             ValueError: If it describes none.
         """
         given = config.keys() if isinstance(config, dict) else ()
-        types = {"sample_rate": "int", "levels": "int"} | ({"channel": "str"} if "channel" in given else {})
-        return cls(**checked(config, cls.kind, types))
+        types = {"sample_rate": "int", "levels": "int"}
+        types |= {name: kind for name, kind in {"channel": "str", "frames": "dict"}.items() if name in given}
+        own = dict(checked(config, cls.kind, types))
+        if "frames" in own:
+            own["frames"] = FrameFormat.from_config(own["frames"])
+        return cls(**own)
 
     @property
     def words(self) -> str:
@@ -110,10 +118,6 @@ class AudioFormat:
         return (np.sign(companded) * np.expm1(np.abs(companded) * np.log1p(mu)) / mu).astype(np.float32)
 
 
-USUAL = {"channel": "mono"}
-"""What a format does not say where it is so."""
-
-
 def recordings(
     arrays: Sequence[NDArray[np.integer[Any]]],
     names: Sequence[str],
@@ -121,12 +125,13 @@ def recordings(
     audio: AudioFormat,
     before: int | Sequence[int] = 0,
     offsets: int | Sequence[int] = 0,
+    frames: Frames | None = None,
 ) -> Recordings:
     """The levels ``arrays`` of recordings as examples; see `Recordings`."""
     ends = np.cumsum([len(array) for array in arrays]).astype(np.int64)
     smallest = np.min_scalar_type(audio.levels - 1)
     levels = np.concatenate(arrays).astype(smallest)
-    return Recordings(levels, ends, names, window, int(audio.encode(np.zeros(1))[0]), before, offsets)
+    return Recordings(levels, ends, names, window, int(audio.encode(np.zeros(1))[0]), before, offsets, frames)
 
 
 def dataset(

@@ -33,7 +33,7 @@ BY_SUFFIX = {
 COVERS = 3
 """A folder with so many times more recordings than images is one of recordings: the images are covers."""
 
-SOUND_CHOICES = ("sample_rate", "channel", "trim_silence")
+SOUND_CHOICES = ("sample_rate", "channel", "trim_silence", "frames", "frame_hop")
 """Choices of recordings only."""
 
 FOLDERS, IMAGES = "is no folder of images or recordings", "is no folder of images"

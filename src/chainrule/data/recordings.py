@@ -14,6 +14,7 @@ from torch import Tensor
 
 from chainrule.batch import Batch, Batches, check_length, epoch_generator
 from chainrule.data.examples import ArrayExamples, Examples, Rows
+from chainrule.data.frames import Frames
 from chainrule.data.sequences import carried_chunks
 
 SORTED = 16
@@ -52,6 +53,7 @@ class Recordings(Examples):
         before: The number of samples at the beginning of each that are read only as the past of the others, one for
             all or ``(R,)``.
         offsets: The place in its file of the first sample of each that counts, ``(R,)``; by default 0.
+        frames: The frames that they are conditioned on, from the beginning of each; None for none.
     """
 
     ragged = True
@@ -66,12 +68,13 @@ class Recordings(Examples):
         silence: float,
         before: int | Sequence[int] | Rows = 0,
         offsets: int | Sequence[int] | Rows = 0,
+        frames: Frames | None = None,
     ) -> None:
         super().__init__((window,))
         self.levels, self.ends, self.names = levels, ends, list(names)
         self.starts = np.concatenate([[0], ends[:-1]]).astype(np.int64)
         self.lengths = self.ends - self.starts
-        self.window, self.silence = window, silence
+        self.window, self.silence, self.frames = window, silence, frames
         self.before, self.offsets = (
             np.broadcast_to(np.asarray(own, dtype=np.int64), self.ends.shape) for own in (before, offsets)
         )
@@ -84,6 +87,10 @@ class Recordings(Examples):
         return int(self.sizes.sum())
 
     @property
+    def frame_size(self) -> int | None:
+        return None if self.frames is None else self.frames.size
+
+    @property
     def sizes(self) -> NDArray[np.int64]:
         return self.lengths - self.before
 
@@ -91,7 +98,8 @@ class Recordings(Examples):
         parts, names = [self.levels[self.starts[row] : self.ends[row]] for row in rows], [self.names[i] for i in rows]
         ends = self.lengths[rows].cumsum()
         before, offsets = self.before[rows], self.offsets[rows]
-        return Recordings(np.concatenate(parts), ends, names, self.window, self.silence, before, offsets)
+        frames = None if self.frames is None else self.frames.subset(rows)
+        return Recordings(np.concatenate(parts), ends, names, self.window, self.silence, before, offsets, frames)
 
     def fewer(self, count: int) -> tuple[Recordings, Rows]:
         """``count`` of the recordings, evenly spaced, and their positions ``(count,)``; all if there are no more."""
@@ -109,14 +117,14 @@ class Recordings(Examples):
         """All recordings, cut into equal chunks that count at most ``window`` samples; each sample counts once.
 
         Reading starts ``history`` samples before a chunk (``math.inf``: at the recording's beginning), so that its
-        conditionals are those of the whole recording.
+        conditionals are those of the whole recording. With frames it starts where one does.
         """
-        chunks = []
+        chunks, grid = [], 1 if self.frames is None else self.frames.hop
         for recording, (length, before) in enumerate(zip(self.sizes.tolist(), self.before.tolist(), strict=True)):
             count = math.ceil(length / self.window)
             cuts = [before + length * i // count for i in range(count + 1)]
             for first, stop in itertools.pairwise(cuts):
-                chunks.append(Chunk(recording, int(max(0, first - history)), first, stop))
+                chunks.append(Chunk(recording, int(max(0, first - history)) // grid * grid, first, stop))
         return chunks
 
     def batches(
@@ -136,7 +144,7 @@ class Recordings(Examples):
         """
         if history is None:
             raise ValueError("recordings expect a model of sequences of any length, got history=None")
-        check_length(context, len(self))
+        self._check_context(context)
         chunks = self.chunks(history)
         lengths = torch.tensor([chunk.stop - chunk.begin for chunk in chunks])
         if seed is None:
@@ -155,9 +163,10 @@ class Recordings(Examples):
 
     def in_order(self, size: int, *, history: float | None = None, context: Tensor | None = None) -> Iterator[Batch]:
         """One recording after the other, in chunks whose state is carried on; whole if ``history`` is None."""
-        check_length(context, len(self))
+        self._check_context(context)
         for i, (start, stop) in enumerate(zip(self.starts, self.ends, strict=True)):
             item, own = torch.tensor([i]), None if context is None else context[i : i + 1]
+            own = own if self.frames is None else self.frames.of(i)
             if history is None:
                 yield Batch(self[[i]], own, item)
                 continue
@@ -179,7 +188,17 @@ class Recordings(Examples):
         places = torch.arange(x.shape[1])
         edges = torch.tensor([(chunk.first - chunk.begin, chunk.stop - chunk.begin) for chunk in chunks]).view(-1, 2)
         counted = (places >= edges[:, :1]) & (places < edges[:, 1:])
-        return Batch(x, None if context is None else context[item], item, counted, continues=False)
+        own = None if context is None else context[item]
+        if self.frames is not None:
+            spans_of_frames = [self.frames.span(chunk.recording, chunk.begin, x.shape[1]) for chunk in chunks]
+            own = torch.stack(spans_of_frames)
+        return Batch(x, own, item, counted, continues=False)
+
+    def _check_context(self, context: Tensor | None) -> None:
+        """Raise ``ValueError`` unless ``context`` has an entry for each recording, and there are no frames beside."""
+        check_length(context, len(self))
+        if context is not None and self.frames is not None:
+            raise ValueError("recordings with frames expect no other context, got one")
 
     def _spans(self, spans: Sequence[tuple[int, int]], multiple: int = 1) -> Tensor:
         """The samples of each span ``(start, stop)``, ``(k, length)``, with silence after its end.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import math
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,8 @@ from chainrule.data.audio import LINEAR, AudioFormat
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.read.recordings import read_all, write_wav
+from chainrule.data.read.sound_frames import read_frames
+from chainrule.data.recordings import Recordings
 from chainrule.kinds.audio_explain import explain_recordings
 from chainrule.kinds.base import Kind
 from chainrule.kinds.families import family_of_levels, refuse_arguments
@@ -50,6 +53,7 @@ class AudioKind(SequenceKind):
     completes_with = ("n", "observe", "draws")
     prints_scores = True
     separable = True
+    takes_frames = True
     format: AudioFormat
 
     def plan(self, dataset: Dataset, minutes: float, device: str) -> Plan:
@@ -64,7 +68,12 @@ class AudioKind(SequenceKind):
 
     def model_arguments(self, model: type[Model]) -> dict[str, Any]:
         require_sequence_model(model, "recordings")
-        return {}
+        frames = self.format.frames
+        if frames is None:
+            return {}
+        if "frame_size" not in inspect.signature(model).parameters:
+            raise ValueError(f"frames expect a model that is conditioned on them (WaveNet), got {model.__name__}")
+        return {"frame_size": frames.size, "hop": frames.hop}
 
     def independent_nats(self, dataset: Dataset, model: Model) -> float:
         return independent_nats(dataset.train.single(), dataset.valid.single(), self.format.levels)
@@ -78,14 +87,31 @@ class AudioKind(SequenceKind):
     def check_like(self, other: Kind, where: str) -> None:
         super().check_like(other, where)
         if replace(other.format, channel=self.format.channel) != self.format:
-            got = f"{other.format.sample_rate} Hz, {other.format.words}"
-            raise ValueError(
-                f"--data expects recordings, {self.format.sample_rate} Hz, {self.format.words}, as the run was fitted "
-                f"on, got {got}"
+            expected, got = (
+                f"{form.sample_rate} Hz, {form.words}{' with frames' if form.frames else ''}"
+                for form in (self.format, other.format)
             )
+            raise ValueError(f"--data expects recordings, {expected}, as the run was fitted on, got {got}")
 
     def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
-        return read_all(path, self.format, trim_silence=bool(settings.get("trim_silence")))
+        frames = settings.get("frames")
+        trim_silence = bool(settings.get("trim_silence"))
+        return read_all(path, self.format, trim_silence, None if frames is None else Path(frames).expanduser())
+
+    def sampling_context(
+        self, model: AutoregressiveModel, n: int, label: int | None, frames: Path | None
+    ) -> tuple[Tensor | None, int | None]:
+        form = self.format.frames
+        if form is None or frames is None:
+            if (form is None) != (frames is None):
+                expected = "no --frames" if form is None else f"--frames, a file of frames of {form.size} numbers"
+                raise ValueError(f"sample expects {expected}, as the run's model is conditioned so, got {frames}")
+            return super().sampling_context(model, n, label, None)
+        read = read_frames(frames)
+        if read.shape[1] != form.size:
+            raise ValueError(f"{frames}: expected frames of {form.size} numbers, got {read.shape[1]}")
+        context = torch.from_numpy(form.encode(read))
+        return context.expand(n, *context.shape), len(context) * form.hop
 
     def check_out(self, path: Path) -> None:
         """Raise ``ValueError``, before any work is done, where recordings can't be written to ``path``."""
@@ -106,10 +132,18 @@ class AudioKind(SequenceKind):
         return f"{len(x)} recordings of {x.shape[1] / self.format.sample_rate:.2f} s"
 
     def leave_samples(self, model: AutoregressiveModel, dataset: Dataset, folder: Path) -> None:
-        context = None if model.num_classes is None else torch.arange(self.num_samples) % model.num_classes
-        write_wav(
-            folder / self.samples_file, sample(model, self.num_samples, seed=0, context=context).cpu(), self.format
-        )
+        path, count = folder / self.samples_file, self.num_samples
+        valid = dataset.valid
+        assert isinstance(valid, Recordings)
+        if valid.frames is None:
+            context = None if model.num_classes is None else torch.arange(count) % model.num_classes
+            write_wav(path, sample(model, count, seed=0, context=context).cpu(), self.format)
+            return
+        clips = []
+        for i, length in enumerate(valid.lengths[:count].tolist()):
+            length = min(model.num_variables, length)
+            clips.append(sample(model, 1, seed=i, context=valid.frames.of(i), length=length)[0].cpu())
+        write_wav(path, clips, self.format)
 
     def complete(self, model: AutoregressiveModel, request: Completing) -> list[str]:
         if request.observe is None:
@@ -122,6 +156,7 @@ class AudioKind(SequenceKind):
         self.check_out(request.out)
         given = self.given(request.source, model)
         recordings, draws = given.examples, request.draws or 1
+        assert isinstance(recordings, Recordings)
         count = request.source.count(recordings)
         for i in range(count):
             whole = recordings[i]
@@ -129,6 +164,8 @@ class AudioKind(SequenceKind):
             completed = torch.stack([whole] * draws)
             if known < len(whole):
                 context = None if given.context is None else given.context[i].expand(draws)
+                if recordings.frames is not None:
+                    context = recordings.frames.of(i).expand(draws, -1, -1)
                 settings = request.drawing.settings() | {"prefix": whole[:known], "length": len(whole) - known}
                 completed = sample(model, draws, context=context, **settings).cpu()
             name = Path(given.names[i] if given.names else str(i))

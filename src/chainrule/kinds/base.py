@@ -58,6 +58,7 @@ class Kind(ABC):
         reads_lines: True if `items` takes lines that come in over time.
         keeps_columns: True if scores can be written beside columns of the data.
         compressible: True if a general compressor's size says how complex an item is.
+        takes_frames: True if examples may be conditioned on frames, which files beside them hold.
         separable: True if items of a file are independent, so that parts of it can be worked on by themselves.
         part_suffix: The suffix of samples and completions that are written part by part; empty if they can't be.
     """
@@ -79,6 +80,7 @@ class Kind(ABC):
     reads_lines: ClassVar[bool] = False
     keeps_columns: ClassVar[bool] = False
     compressible: ClassVar[bool] = True
+    takes_frames: ClassVar[bool] = False
     separable: ClassVar[bool] = False
     part_suffix: ClassVar[str] = ""
 
@@ -222,6 +224,22 @@ class Kind(ABC):
         if prompt is not None:
             raise ValueError(f"--prompt expects a model of text, got one that was fitted on other data ({self.name})")
         return None
+
+    def sampling_context(
+        self, model: AutoregressiveModel, n: int, label: int | None, frames: Path | None
+    ) -> tuple[Tensor | None, int | None]:
+        """The context of ``n`` samples, ``(n, ...)``, and the length that follows from it, if one does.
+
+        Args:
+            model: The run's model.
+            n: The number of samples.
+            label: The class that the user names.
+            frames: The file of frames that the user names.
+
+        Raises:
+            ValueError: If the model needs another context.
+        """
+        return one_class(model, label, n), None
 
     def bounds(self, conditions: str, model: AutoregressiveModel) -> Bounds:
         """The bounds of the variables of an example that meets ``conditions``, as ``sample --where`` gives them.

@@ -1,49 +1,34 @@
 """Recordings: sound files as samples in [-1, 1] of one channel.
 
 A folder, several files or several folders give an example for each file. One or two files, such as a long recording,
-are divided in time instead.
+are divided in time instead. Frames may stand beside them.
 """
 
 from __future__ import annotations
 
 import io
-import itertools
-import warnings
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from chainrule.atomic import write_atomically
-from chainrule.data.audio import AudioFormat, check_window, dataset, recordings
+from chainrule.data.audio import AudioFormat, check_window, dataset
 from chainrule.data.dataset import SPLITS, Dataset
+from chainrule.data.frames import FrameFormat
 from chainrule.data.read.folders import labels_of
-from chainrule.data.read.memory import check_fits
-from chainrule.data.read.sound_file import Samples, decode, package, read_header
-from chainrule.data.read.sound_files import FEW, SoundFiles, find_sound_files
+from chainrule.data.read.sound_file import package, read_header
+from chainrule.data.read.sound_files import SoundFiles, find_sound_files
+from chainrule.data.read.sound_frames import check_frames, frames_of, hop_of
+from chainrule.data.read.sounds import Levels, Sounds, common_rate, read_each, samples_of
 from chainrule.data.recordings import Recordings
-
-QUIET = 0.01
-"""Samples below this share of the loudest one (-40 dB) are silence at the ends of a recording."""
 
 PAUSE = 0.25
 """Seconds of silence between two clips in one file."""
-
-SHARES = (0.8, 0.9)
-"""The shares of a recording at which its training part and its validation part end."""
-
-PAST = 2**16
-"""Samples that a part of a recording is given as its past, at most."""
-
-LEAST = 10
-"""Samples of a recording that is divided in time, at least."""
-
-Levels = NDArray[np.uint16]
-T = TypeVar("T")
 
 
 def load_audio(
@@ -56,6 +41,8 @@ def load_audio(
     trim_silence: bool = False,
     window: int | None = None,
     skip_unreadable: bool = False,
+    frames: str | None = None,
+    frame_hop: int | None = None,
 ) -> Dataset:
     """The recordings of a file, of a folder and all folders in it, or of a pattern of names, in memory.
 
@@ -71,108 +58,105 @@ def load_audio(
         trim_silence: True to leave out silence at the ends of a recording.
         window: Samples that count in a training chunk; also the length of a sample by default.
         skip_unreadable: True to leave out files that can't be decoded, with a warning.
+        frames: A file of frames for one recording, or a folder with a file for each; see `FrameFormat`.
+        frame_hop: Samples of a frame; by default the number with which all frames fit.
 
     Raises:
-        ValueError: If there are no recordings, one cannot be read or is empty, or their rates differ.
+        ValueError: If there are no recordings, one cannot be read or is empty, their rates differ, or frames don't fit.
+        FileNotFoundError: If there is no such path.
     """
     window = check_window(window)
     if sample_rate is not None and sample_rate < 1:
         raise ValueError(f"sample_rate expects at least 1, got {sample_rate}")
     files = find_sound_files(path)
-    headers, no_header = _read_each(files.paths, read_header, skip_unreadable)
-    rate = sample_rate or _common_rate({file: header.samplerate for file, header in headers.items()})
+    headers, no_header = read_each(files.paths, read_header, skip_unreadable)
+    rate = sample_rate or common_rate({file: header.samplerate for file, header in headers.items()})
     audio = AudioFormat(rate, levels or 256, channel or "mono")
 
     def read(file: Path) -> Levels:
-        return audio.encode(_samples(file, audio, trim_silence))
+        return audio.encode(samples_of(file, audio, trim_silence))
 
-    encoded, damaged = _read_each(headers, read, skip_unreadable)
+    found, damaged = read_each(headers, read, skip_unreadable)
+    sounds = Sounds(found, {file: files.name(file) for file in found}, audio, {})
+    parts = _parts(files, sounds, seed)
     origin: dict[str, Any] = {"path": str(path.resolve())}
-    if files.is_few:
-        parts = {split: list(encoded) for split in SPLITS}
-        splits = _in_time(files, encoded, window, audio)
-    else:
-        parts = {split: [file for file in own if file in encoded] for split, own in files.parts(seed).items()}
-        splits = _by_file(files, parts, encoded, window, audio)
-        if files.roots["train"] == files.roots["valid"]:
-            origin["split_seed"] = seed
+    if not files.is_few and files.roots["train"] == files.roots["valid"]:
+        origin["split_seed"] = seed
+    if frames is not None:
+        beside = Path(frames).expanduser()
+        sounds = _with_frames(sounds, parts["train"], beside, frame_hop, trimmed=trim_silence)
+        origin["frames"] = str(beside.resolve())
+    elif frame_hop is not None:
+        raise ValueError(f"expected --frames, which --frame-hop is for, got --frame-hop {frame_hop} alone")
     if skipped := [files.name(file) for file in files.paths if file in (*no_header, *damaged)]:
         origin["skipped"] = skipped
+    spans = sounds.in_time() if files.is_few else {split: sounds.whole(own) for split, own in parts.items()}
+    splits = {split: sounds.examples(own, window) for split, own in spans.items()}
     labels, classes = labels_of(parts, files.roots)
-    name, seconds = path.resolve().name, sum(map(len, encoded.values())) / rate
-    description = f"{name}: {len(encoded)} recordings, {seconds:.0f} s at {rate} Hz"
-    notes = [*files.left_out(), *_notes(headers, audio, said=channel is not None, in_time=files.is_few)]
-    return dataset(name, description, splits, audio, origin, labels, classes, notes)
+    name, seconds = path.resolve().name, sum(map(len, found.values())) / rate
+    description = f"{name}: {len(found)} recordings, {seconds:.0f} s at {rate} Hz"
+    notes = [*files.left_out(), *_notes(headers, sounds.audio, said=channel is not None, in_time=files.is_few)]
+    return dataset(name, description, splits, sounds.audio, origin, labels, classes, notes)
 
 
-def read_all(path: Path, audio: AudioFormat, trim_silence: bool = False) -> tuple[Recordings, list[str]]:
+def read_all(
+    path: Path, audio: AudioFormat, trim_silence: bool = False, frames: Path | None = None
+) -> tuple[Recordings, list[str]]:
     """All recordings of a file, a folder or a pattern in the format ``audio``, at its rate, and their names.
 
+    Args:
+        path: The file, the folder or the pattern.
+        audio: The format.
+        trim_silence: True to leave out silence at the ends of a recording.
+        frames: Their frames, if the format has frames.
+
     Raises:
-        ValueError: If there are none, or one cannot be read or is empty.
+        ValueError: If there are none, one cannot be read or is empty, or frames are missing, needless or don't fit.
         FileNotFoundError: If there is no such path.
     """
+    if (frames is None) != (audio.frames is None):
+        expected, got = ("--frames", "none") if frames is None else ("no --frames", str(frames))
+        fitted = "with frames" if frames is None else "without frames"
+        raise ValueError(f"expected {expected}, as the run was fitted on recordings {fitted}, got {got}")
     files = find_sound_files(path)
-    names = [files.name(file) for file in files.paths]
-    levels = [audio.encode(_samples(file, audio, trim_silence)) for file in files.paths]
-    return recordings(levels, names, check_window(None), audio), names
+    found = {file: audio.encode(samples_of(file, audio, trim_silence)) for file in files.paths}
+    sounds = Sounds(found, {file: files.name(file) for file in found}, audio, {})
+    if frames is not None and audio.frames is not None:
+        sounds = replace(sounds, frames=frames_of(frames, sounds.names))
+        _check_frames(sounds, audio.frames)
+    return sounds.examples(sounds.whole(found), check_window(None)), list(sounds.names.values())
 
 
-def _read_each(paths: Iterable[Path], read: Callable[[Path], T], skip: bool) -> tuple[dict[Path, T], list[Path]]:
-    """What ``read`` gives for each file, and the files that are skipped, as they can't be decoded.
+def _parts(files: SoundFiles, sounds: Sounds, seed: int) -> dict[str, list[Path]]:
+    """The recordings of each split; all in each, if they are divided in time.
 
     Raises:
-        ValueError: If one can't be decoded and is not to be skipped, or none can.
+        ValueError: If a split has none.
     """
-    found, skipped = {}, []
-    for path in paths:
-        try:
-            found[path] = read(path)
-        except ValueError as error:
-            if not skip:
-                error.add_note("--skip-unreadable true leaves out files that can't be decoded")
-                raise
-            warnings.warn(f"skipped {error}", stacklevel=3)
-            skipped.append(path)
-    if not found:
-        raise ValueError("expected recordings, got files none of which can be decoded")
-    return found, skipped
-
-
-def _by_file(
-    files: SoundFiles, parts: dict[str, list[Path]], encoded: Mapping[Path, Levels], window: int, audio: AudioFormat
-) -> dict[str, Recordings]:
-    """The recordings of each split."""
-    splits = {}
-    for split, paths in parts.items():
-        if not paths:
+    if files.is_few:
+        return {split: list(sounds.levels) for split in SPLITS}
+    parts = {split: [file for file in own if file in sounds.levels] for split, own in files.parts(seed).items()}
+    for split, own in parts.items():
+        if not own:
             raise ValueError(f"expected recordings in {split}, got files none of which can be decoded")
-        splits[split] = recordings(
-            [encoded[path] for path in paths], [files.name(path) for path in paths], window, audio
-        )
-    return splits
+    return parts
 
 
-def _in_time(
-    files: SoundFiles, encoded: Mapping[Path, Levels], window: int, audio: AudioFormat
-) -> dict[str, Recordings]:
-    """The parts of each recording, one for each split, each given what comes before it as its past."""
-    for path, levels in encoded.items():
-        if len(levels) < LEAST:
-            raise ValueError(
-                f"{path}: expected at least {LEAST} samples to divide in time, got {len(levels)}: give a longer "
-                f"recording, or a folder of at least {FEW}"
-            )
-    names, splits = [files.name(path) for path in encoded], {}
-    for split, (begin, end) in zip(SPLITS, itertools.pairwise((0.0, *SHARES, 1.0)), strict=True):
-        spans = [(int(begin * len(levels)), int(end * len(levels))) for levels in encoded.values()]
-        before = [min(first, PAST) for first, _ in spans]
-        own = [
-            levels[first - past : last]
-            for levels, (first, last), past in zip(encoded.values(), spans, before, strict=True)
-        ]
-        splits[split] = recordings(own, names, window, audio, before, [first for first, _ in spans])
-    return splits
+def _with_frames(sounds: Sounds, train: list[Path], beside: Path, hop: int | None, *, trimmed: bool) -> Sounds:
+    """The recordings with their frames, which are standardised by those of ``train``."""
+    if trimmed:
+        raise ValueError("expected no --trim-silence with --frames, which stand for samples from the beginning on")
+    frames = frames_of(beside, sounds.names)
+    hop = hop or hop_of({path: len(levels) for path, levels in sounds.levels.items()}, frames)
+    form = FrameFormat.of([frames[path] for path in train], hop)
+    _check_frames(replace(sounds, frames=frames), form)
+    return replace(sounds, frames=frames, audio=replace(sounds.audio, frames=form))
+
+
+def _check_frames(sounds: Sounds, form: FrameFormat) -> None:
+    """Raise ``ValueError`` unless each recording has as many frames as its samples need, of as many numbers."""
+    for path, frames in sounds.frames.items():
+        check_frames(path, frames, len(sounds.levels[path]), form)
 
 
 def _notes(headers: Mapping[Path, Any], audio: AudioFormat, *, said: bool, in_time: bool) -> list[str]:
@@ -192,41 +176,6 @@ def _notes(headers: Mapping[Path, Any], audio: AudioFormat, *, said: bool, in_ti
     if in_time:
         notes.append("divided in time: the first 80 % train, the next 10 % validate, the last 10 % are the test")
     return notes
-
-
-def _common_rate(rates: dict[Path, int]) -> int:
-    """The sample rate of all files."""
-    files = defaultdict(list)
-    for path, rate in rates.items():
-        files[rate].append(path)
-    if len(files) > 1:
-        common = max(files, key=lambda rate: len(files[rate]))
-        few = [f"{path} has {rate} Hz" for rate in sorted(files) if rate != common for path in files[rate]]
-        more = f" and {len(few) - 3} more" if len(few) > 3 else ""
-        raise ValueError(
-            f"expected recordings of one sample rate, {common} Hz as most, got others: {', '.join(few[:3])}{more}; "
-            f"--sample-rate {common} resamples them"
-        )
-    return next(iter(files))
-
-
-def _samples(path: Path, audio: AudioFormat, trim_silence: bool) -> Samples:
-    """The samples of a file at the rate of ``audio``; with ``trim_silence`` without the silence at their ends."""
-    samples, own = decode(path, path, audio.channel)
-    rate = audio.sample_rate
-    if own != rate:
-        check_fits(path, f"its samples at {rate} Hz", 8 * len(samples) * rate // own)
-        samples = package("soxr").resample(samples, own, rate)
-        if len(samples) == 0:
-            raise ValueError(f"{path}: expected a recording of at least one sample at {rate} Hz, got one of {own} Hz")
-    if (peak := np.abs(samples).max()) > 1:
-        warnings.warn(f"{path}: clipped samples beyond [-1, 1], up to {peak:.3g}", stacklevel=2)
-    if trim_silence:
-        loud = np.flatnonzero(np.abs(samples) > QUIET * peak)
-        if len(loud) == 0:
-            raise ValueError(f"{path}: expected sound, as trim_silence leaves nothing else, got silence only")
-        samples = samples[loud[0] : loud[-1] + 1]
-    return samples
 
 
 def write_wav(path: Path, clips: Iterable[Tensor], audio: AudioFormat) -> None:
