@@ -22,7 +22,8 @@ from chainrule.cli import main
 from chainrule.conditionals import Categorical
 from chainrule.data import load
 from chainrule.data.audio import AudioFormat, recordings
-from chainrule.data.read.recordings import decode, write_wav
+from chainrule.data.read.recordings import write_wav
+from chainrule.data.read.sound_file import decode
 from chainrule.data.recordings import Recordings
 from chainrule.models import MADE, RNN, WaveNet
 from chainrule.sequence import history_of
@@ -132,7 +133,7 @@ def _lengths(examples: Any) -> dict[str, int]:
 
 
 def test_files_that_are_no_sound_are_named_or_skipped(folder: Path) -> None:
-    (folder / "a" / "broken.wav").write_bytes(b"no sound at all")
+    (folder / "a" / "broken.wav").write_bytes(b"\0no sound at all")
     with pytest.raises(ValueError, match=r"broken.wav: expected a recording, got a file that cannot be read"):
         load(folder)
     with pytest.warns(UserWarning, match="skipped .*broken.wav"):
@@ -164,7 +165,7 @@ def test_what_is_no_folder_of_recordings_is_refused(folder: Path, tmp_path: Path
     with pytest.raises(ValueError, match="window expects at least 1, got 0"):
         load(folder, window=0)
     (tmp_path / "none").mkdir()
-    with pytest.raises(ValueError, match=r"expected images .*recordings \(.wav .flac\)"):
+    with pytest.raises(ValueError, match=r"expected images .*recordings \(.wav .flac .mp3"):
         load(tmp_path / "none")
 
 
@@ -317,18 +318,6 @@ def test_commands_refuse_what_does_not_fit(folder: Path, tmp_path: Path, capsys:
     assert "recordings and series expect a model of sequences" in refused(
         capsys, "fit", "--model", "MADE", "--data", str(folder), "--out", str(tmp_path / "made")
     )
-    (tmp_path / "lines.txt").write_text("ab\nc\nba\nd\n")
-    assert "documents expect a model that can end them" in refused(
-        capsys,
-        "fit",
-        *model,
-        "--data",
-        str(tmp_path / "lines.txt"),
-        "--documents",
-        "true",
-        "--out",
-        str(tmp_path / "x"),
-    )
     assert "expected no sample_rate" in refused(
         capsys, "fit", "--model", "MADE", "--data", "digits", "--sample-rate", "8000", "--out", str(tmp_path / "made")
     )
@@ -369,11 +358,7 @@ def test_levels_have_bounds(levels: int) -> None:
         AudioFormat(RATE, levels)
 
 
-def test_frames_and_a_folder_of_nothing_readable_are_refused(tmp_path: Path) -> None:
-    data = of_lengths(5, 50)
-    model = WaveNet(event_shape=(20,), conditional=Categorical(4), layers=2, frame_size=1)
-    with pytest.raises(ValueError, match="recordings expect a model of classes or of none"):
-        chainrule.fit(model, data, data, max_epochs=1, verbose=False)
+def test_a_folder_of_nothing_readable_is_refused(tmp_path: Path) -> None:
     for i in range(3):
         (tmp_path / f"{i}.wav").write_bytes(b"nothing")
     with (

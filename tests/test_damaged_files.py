@@ -16,10 +16,11 @@ from command_line import refused
 from PIL import Image
 
 import chainrule.cli
+from chainrule.data.audio import AudioFormat
 from chainrule.data.formats import ImageFormat
 from chainrule.data.read import memory
 from chainrule.data.read.image_file import decode
-from chainrule.data.read.recordings import _samples
+from chainrule.data.read.sounds import samples_of
 from chainrule.data.read.table import read_frame
 from chainrule.data.shape import Shape
 from chainrule.data.write import formulas_quoted, write_frame
@@ -250,7 +251,7 @@ def test_a_recording_of_an_absurd_rate(tmp_path, monkeypatch, rate):
     monkeypatch.setattr(memory, "available_memory", lambda device: 10**7)
     soundfile.write(tmp_path / "a.wav", np.zeros(1000), rate)
     with pytest.raises(ValueError, match=r"a\.wav: expected (a recording of at least|its samples at 8000)"):
-        _samples(tmp_path / "a.wav", 8000, trim_silence=False)
+        samples_of(tmp_path / "a.wav", AudioFormat(8000), trim_silence=False)
 
 
 def test_one_amount_without_its_currency(tmp_path, capsys):

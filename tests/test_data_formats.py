@@ -74,7 +74,7 @@ def test_the_choices_are_those_of_load() -> None:
     [
         ({"documents": True}, "expected no documents, as digits is no text, got documents=True"),
         ({"window": 3}, "expected no window, as digits is no text and no recordings, got window=3"),
-        ({"sample_rate": 8000}, "expected no sample_rate, as digits is no folder of images or recordings"),
+        ({"sample_rate": 8000}, "expected no sample_rate, as digits is no folder of recordings"),
         ({"schema": "infer"}, "expected no schema, as digits is no table"),
         ({"series": "x"}, "series expects the file of a table, got digits"),
     ],

@@ -120,6 +120,7 @@ MODELS: dict[str, Callable[..., AutoregressiveModel]] = {
     ),
     "WaveNet, one layer": partial(WaveNet, residual_channels=12, skip_channels=5, layers=1),
     "WaveNet, frames": partial(WaveNet, residual_channels=6, skip_channels=7, layers=3, frame_size=2, hop=2),
+    "WaveNet, documents": partial(WaveNet, residual_channels=6, skip_channels=7, layers=3, end_symbol=1),
     "Ensemble of masks": made_ensemble,
     "Ensemble of models": mixed_ensemble,
     "Ensemble of orders": order_ensemble,

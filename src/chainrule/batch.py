@@ -72,6 +72,11 @@ class BatchSource(ABC):
     usual_batch_size: ClassVar[int] = 128
     """Rows of an optimiser step, by default."""
 
+    @property
+    def frame_size(self) -> int | None:
+        """The numbers of a frame, where examples bring frames that they are conditioned on; else None."""
+        return None
+
     @abstractmethod
     def __len__(self) -> int:
         """The number of examples."""

@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from chainrule.patterns import matching, root_of
+
 CHUNK = 2**20
 """Bytes that are read at once."""
 
@@ -35,13 +37,14 @@ def fingerprint(path: Path, without: Path | None = None) -> dict[str, Any]:
     ones the names, sizes and times of all files count, and the beginnings of some. Hidden files don't count.
 
     Args:
-        path: The file, the folder, or the pattern of the names of files, such as ``data/part-*.csv``.
+        path: The file, the folder, or the pattern of the names of files, such as ``data/part-*.csv``, or of folders.
         without: A folder in it that does not count, such as the run that is fitted on it.
     """
     if path.is_file():
         return {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
-    root = path if path.is_dir() else path.parent
-    files = sorted(_files(path, without) if path.is_dir() else root.glob(path.name))
+    root, named = (path, [path]) if path.is_dir() else (root_of(path), matching(path))
+    found = {file for each in named for file in (_files(each, without) if each.is_dir() else [each])}
+    files = sorted(found)
     sizes = [file.stat().st_size for file in files]
     whole = sum(sizes) <= WHOLE
     every = 1 if whole else max(1, len(files) // SAMPLED)

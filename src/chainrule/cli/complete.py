@@ -32,7 +32,7 @@ def run_complete(options: Options) -> None:
 
 def _complete_by_parts(options: Options) -> None:
     """Complete the examples of each part by a seed of its own."""
-    work = ByParts.of("complete", options, needs_all=("n", "quote_formulas"))
+    work = ByParts.of("complete", options, needs_all=("n", "frames", "quote_formulas"))
     work.kind.check_completing(options.typed)
     choices = _choices(options)
     if choices["observe"] is not None and Path(choices["observe"]).is_file():

@@ -32,7 +32,7 @@ def run_evaluate(options: Options) -> None:
 
 def _evaluate_by_parts(options: Options) -> None:
     """Evaluate each part, and add up."""
-    work = ByParts.of("evaluate", options)
+    work = ByParts.of("evaluate", options, needs_all=("frames",))
     records = work.of_data(batch_size=options["batch_size"])
     rows = [polars.read_parquet(work.out / record["file"]).row(0, named=True) for record in records]
     found = Tally.total([Tally(**row | {"member_means": tuple(row["member_means"])}) for row in rows]).evaluation()

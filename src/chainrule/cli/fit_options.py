@@ -38,7 +38,13 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "audio": {
         "--sample-rate": ("HZ", "resample recordings to this rate; by default all must have one"),
+        "--channel": ("NAME", "of recordings with several: left, right, or mono, their mean (default)"),
         "--trim-silence": ("BOOL", "true: leave out silence at the ends of recordings"),
+        "--frames": (
+            "PATH",
+            "condition a WaveNet on frames (F, k): .npy .npz .csv beside a recording; a folder of them",
+        ),
+        "--frame-hop": ("N", "samples of a frame (default: the number with which all frames fit)"),
     },
     "table": {
         "--schema": ("FILE", "the kinds of its columns: a file by `chainrule schema`, or infer"),

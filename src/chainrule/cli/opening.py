@@ -27,6 +27,8 @@ def opened_likelihood(options: dict[str, Any]) -> tuple[OpenRun, AutoregressiveM
     """The run that was asked for, and its model, which must have a likelihood."""
     run = opened(options)
     model = run.likelihood
+    if options.get("frames") is not None and not run.kind.takes_frames:
+        raise UsageError(f"--frames expects a run on recordings, got one on data of the kind {run.kind.name}")
     if options.get("label") is not None:
         if model.num_classes is None:
             raise UsageError(f"--class expects a model with num_classes, got one without, in {options['run']}")
@@ -70,11 +72,14 @@ def source_of(run: OpenRun, options: Options, limit: int | None = None) -> Sourc
         if not path.exists() and path.name == given and not (path.suffix or "*" in given):
             raise UsageError(f"expected a file, a folder or a named set, got {given!r}{suggestion(given, NAMES)}")
         options.refuse("split", expects=f"a named set or the run's own data, got {given}, all of which is read")
+    frames = options.get("frames")
+    if frames is not None and path is None:
+        raise UsageError(f"--frames expects DATA, the recordings that they stand beside, got {given or 'none'}")
     return Source(
         path=path,
         load=lambda: run.dataset(given if named else None),
         split=options["split"],
-        settings=run.settings,
+        settings=run.settings if path is None else run.settings | {"frames": frames},
         classes=run.class_names,
         class_counts=run.class_counts,
         label=options.get("label"),

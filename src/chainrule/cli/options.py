@@ -55,6 +55,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "metavar": "CONDITIONS",
         "help": "of a table: rows that meet all of them, such as 'sex=Female, age>=60, 10<=income<20'",
     },
+    "--frames": {
+        "type": Path,
+        "metavar": "PATH",
+        "help": "of recordings, for a run with frames: a file of frames for one, or a folder with a file for each",
+    },
     "--length": {"type": int, "help": "values to draw in a sequence (default: the model's event)"},
     "--precision": {"default": "32-true", "help": "32-true, or bf16-mixed: faster for many examples of a wide model"},
     "--scale": {
@@ -164,7 +169,7 @@ COMMANDS: dict[str, Command] = {
         "Mean negative log-likelihood of data under a fitted model.",
         "evaluate:run_evaluate",
         (
-            *RUN, *DATA, "--class", "--batch-size", "--json",
+            *RUN, *DATA, "--class", "--frames", "--batch-size", "--json",
             _out("with --engine: a folder for the figures of each part"), *PARTS,
         ),
     ),
@@ -180,6 +185,7 @@ COMMANDS: dict[str, Command] = {
             "--scale",
             "--prompt", "--where",
             ("--particles", {"default": 64, "help": "with --where: walks of a row that can't be exact (default 64)"}),
+            ("--frames", {"help": "for a run with frames: a file of them, all of whose samples are drawn"}),
             "--length", "--precision", *DRAWING, "--quote-formulas", *PARTS,
         ),
     ),
@@ -192,7 +198,7 @@ COMMANDS: dict[str, Command] = {
             "--background", "--group", "-n", "--explain",
             _out("scores: .csv .parquet (text, audio: default print). Surprise of each pixel of images, each value of "
                  "levels: .png .pdf .svg .npz .npy"),
-            "--class", "--color", "--json", "--quote-formulas", *PARTS,
+            "--class", "--frames", "--color", "--json", "--quote-formulas", *PARTS,
         ),
     ),
     "report": Command(
@@ -242,6 +248,7 @@ COMMANDS: dict[str, Command] = {
             "--data", "--split", ("-n", {"help": "how many examples (default 8; of a file all)"}), "--observe",
             "--point", "--mean", "--quantiles", "--particles", "--draws",
             ("--length", {"help": "values to append to text or a series (default of a series 24)"}),
+            "--frames",
             _out("the same files as sample writes", required=True), *DRAWING, "--quote-formulas", *PARTS,
         ),
     ),

@@ -42,13 +42,15 @@ def run_sample(options: Options) -> None:
         return
     options.refuse("particles", expects="--where, whose rows it draws")
     streamed = out is None and n == 1
+    classes = drawn_classes(model, options["label"], n, run.class_counts, options["seed"])
+    context, length = kind.sampling_context(n, classes, options["frames"])
     x = sample(
         model,
         n,
         prefix=prefix,
-        length=options["length"],
+        length=options["length"] if options["length"] is not None else length,
         watch=kind.printer(options["prompt"] or "") if streamed else None,
-        context=drawn_classes(model, options["label"], n, run.class_counts, options["seed"]),
+        context=context,
         precision=options["precision"],
         **drawing_of(options).settings(),
     ).cpu()
@@ -70,7 +72,7 @@ def _written(kind: Kind, x: Tensor, model: AutoregressiveModel, options: Options
 
 def _sample_by_parts(options: Options) -> None:
     """Draw the examples of each part by a seed of its own."""
-    needs_all = ("where", "particles", "quote_formulas", "scale")
+    needs_all = ("where", "particles", "frames", "quote_formulas", "scale")
     work = ByParts.of("sample", options, needs_all=needs_all)
     names = ("prompt", "length", "precision")
     count = options["n"] if options["n"] is not None else work.kind.num_samples

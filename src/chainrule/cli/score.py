@@ -63,7 +63,7 @@ def run_score(options: Options) -> None:
 
 def _score_by_parts(options: Options) -> None:
     """Write the scores of each part into a file of its own."""
-    needs_all = ("fdr", "group", "per", "explain", "color", "json", "calibrate", "n", "quote_formulas")
+    needs_all = ("fdr", "group", "per", "explain", "color", "json", "calibrate", "n", "frames", "quote_formulas")
     work, rule = ByParts.of("score", options, needs_all=needs_all), Rule(options["rate"])
     name = _score_name(work.kind, options, rule)
     background = options["background"]

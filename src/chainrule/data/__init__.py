@@ -47,7 +47,10 @@ def load(
     background: str | None = None,
     grey: bool | None = None,
     sample_rate: int | None = None,
+    channel: str | None = None,
     trim_silence: bool | None = None,
+    frames: str | None = None,
+    frame_hop: int | None = None,
     schema: str | dict[str, Any] | TableSchema | None = None,
     series: str | None = None,
     encoding: str | None = None,
@@ -57,8 +60,9 @@ def load(
 
     Args:
         spec: One of `NAMES`; or the path of a file (``.npz .npy .csv .tsv .data .csv.gz .parquet .txt``), of a folder
-            of files ``*.train.* *.valid.* *.test.*``, or of a folder of images or of recordings (``.wav .flac``). A
-            name wins over a file of that name; write ``./mnist`` for the file. Or a frame of polars or pandas.
+            of files ``*.train.* *.valid.* *.test.*``, or of a folder of images; of a recording (``.wav .flac .mp3`` and
+            others), or of a folder or a pattern (``calls/*.mp3``) of recordings. A name wins over a file of that name;
+            write ``./mnist`` for the file. Or a frame of polars or pandas.
         seed: Seed of the random split of a path that has no splits of its own. Named sets have fixed splits.
         levels: The number of values that a variable takes. By default a table's largest value + 1, and an image's 256;
             images are quantised to floor(value * levels / 256). Recordings have 256 by the mu-law; 65,536 are 16-bit
@@ -80,7 +84,11 @@ def load(
         background: The colour on which transparent parts of images are laid, ``"white"`` by default, or ``"#ff8800"``.
         grey: True to take colour images as grey.
         sample_rate: Samples a second, to which recordings of another rate are resampled; by default all must have one.
+        channel: The channel of recordings that have several: ``"left"``, ``"right"``, or ``"mono"``, the mean of all.
         trim_silence: True to leave out silence at the ends of recordings.
+        frames: A file (``.npy .npz .csv``) of frames beside a recording, or a folder with one for each, on which a
+            WaveNet is conditioned.
+        frame_hop: Samples of a frame; by default the number with which all frames fit.
         schema: The columns of a table, in a YAML file (`chainrule schema` writes one) or a mapping, or ``"infer"``. By
             default it is inferred where not all cells are levels. With this or ``header``, a file of any name
             is a table.
@@ -111,7 +119,10 @@ def load(
         "background": background,
         "grey": grey,
         "sample_rate": sample_rate,
+        "channel": channel,
         "trim_silence": trim_silence,
+        "frames": frames,
+        "frame_hop": frame_hop,
         "schema": schema,
         "series": series,
         "encoding": encoding,

@@ -10,7 +10,7 @@ or, with 65,536 levels, the level of its 16-bit integer.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,13 +19,22 @@ from torch import Tensor
 
 from chainrule.data.dataset import Dataset
 from chainrule.data.formats import checked
+from chainrule.data.frames import FrameFormat, Frames
 from chainrule.data.recordings import Recordings
+from chainrule.words import suggestion
 
 LINEAR = 65_536
 """Levels of 16-bit samples, which are taken as they are."""
 
 WINDOW = 4096
 """Samples that count in a training chunk; also the length of a sample by default."""
+
+
+CHANNELS = {"mono": slice(None), "left": slice(0, 1), "right": slice(1, 2)}
+"""The channels of a file whose mean is taken."""
+
+ENCODED = 2**20
+"""Samples that become levels at once."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,8 @@ class AudioFormat:
     Attributes:
         sample_rate: Samples a second.
         levels: The number of levels; 65,536 are 16-bit integers, fewer are spread by the mu-law.
+        channel: The channel of files that have several: ``left``, ``right``, or ``mono``, the mean of all.
+        frames: The format of the frames that recordings are conditioned on; None for none.
 
     >>> AudioFormat(8000).encode(np.array([-1.0, 0.0, 1.0])).tolist()
     [0, 128, 255]
@@ -45,17 +56,24 @@ class AudioFormat:
 
     sample_rate: int
     levels: int = 256
+    channel: str = "mono"
+    frames: FrameFormat | None = None
 
     def __post_init__(self) -> None:
         if not 2 <= self.levels <= LINEAR:
             raise ValueError(f"levels expects 2 to {LINEAR:,} for recordings, got {self.levels}")
         if self.sample_rate < 1:
             raise ValueError(f"sample_rate expects at least 1, got {self.sample_rate}")
+        if self.channel not in CHANNELS:
+            near = suggestion(self.channel, CHANNELS)
+            raise ValueError(f"channel expects {', '.join(CHANNELS)}, got {self.channel!r}{near}")
 
     @property
     def config(self) -> dict[str, Any]:
-        """Plain values that `from_config` takes."""
-        return asdict(self)
+        """Plain values that `from_config` takes: the rate, the levels, and what is not as usual."""
+        channel = {} if self.channel == "mono" else {"channel": self.channel}
+        frames = {} if self.frames is None else {"frames": self.frames.config}
+        return {"sample_rate": self.sample_rate, "levels": self.levels} | channel | frames
 
     @classmethod
     def from_config(cls, config: Any) -> AudioFormat:
@@ -64,7 +82,13 @@ class AudioFormat:
         Raises:
             ValueError: If it describes none.
         """
-        return cls(**checked(config, cls.kind, {"sample_rate": "int", "levels": "int"}))
+        given = config.keys() if isinstance(config, dict) else ()
+        types = {"sample_rate": "int", "levels": "int"}
+        types |= {name: kind for name, kind in {"channel": "str", "frames": "dict"}.items() if name in given}
+        own = dict(checked(config, cls.kind, types))
+        if "frames" in own:
+            own["frames"] = FrameFormat.from_config(own["frames"])
+        return cls(**own)
 
     @property
     def words(self) -> str:
@@ -73,6 +97,10 @@ class AudioFormat:
 
     def encode(self, samples: NDArray[Any]) -> NDArray[np.uint16]:
         """The levels of samples in [-1, 1]; samples outside are clipped."""
+        parts = [self._encode(samples[i : i + ENCODED]) for i in range(0, len(samples), ENCODED)]
+        return np.concatenate(parts) if parts else np.zeros(0, np.uint16)
+
+    def _encode(self, samples: NDArray[Any]) -> NDArray[np.uint16]:
         samples = np.clip(samples.astype(np.float64), -1.0, 1.0)
         if self.levels == LINEAR:
             return (np.clip(np.round(samples * 2**15), -(2**15), 2**15 - 1) + 2**15).astype(np.uint16)
@@ -91,13 +119,19 @@ class AudioFormat:
 
 
 def recordings(
-    arrays: Sequence[NDArray[np.integer[Any]]], names: Sequence[str], window: int, audio: AudioFormat
+    arrays: Sequence[NDArray[np.integer[Any]]],
+    names: Sequence[str],
+    window: int,
+    audio: AudioFormat,
+    before: int | Sequence[int] = 0,
+    offsets: int | Sequence[int] = 0,
+    frames: Frames | None = None,
 ) -> Recordings:
-    """The levels ``arrays`` of recordings as examples."""
+    """The levels ``arrays`` of recordings as examples; see `Recordings`."""
     ends = np.cumsum([len(array) for array in arrays]).astype(np.int64)
     smallest = np.min_scalar_type(audio.levels - 1)
     levels = np.concatenate(arrays).astype(smallest)
-    return Recordings(levels, ends, names, window, int(audio.encode(np.zeros(1))[0]))
+    return Recordings(levels, ends, names, window, int(audio.encode(np.zeros(1))[0]), before, offsets, frames)
 
 
 def dataset(
@@ -108,6 +142,7 @@ def dataset(
     origin: dict[str, Any],
     labels: dict[str, Tensor] | None,
     classes: Sequence[str],
+    notes: Sequence[str] = (),
 ) -> Dataset:
     """Recordings of three splits as a data set.
 
@@ -119,12 +154,12 @@ def dataset(
         origin: Plain values that say where they come from.
         labels: The class of each recording, per split, if there are classes.
         classes: The names of the classes.
+        notes: What became of parts of them, a line each.
     """
     samples = {split: examples.num_variables for split, examples in splits.items()}
     named = {"classes": list(classes)} if classes else {}
-    return Dataset(
-        name, f"{description}, {audio.words}", audio, splits, origin | {"samples_of_splits": samples} | named, labels
-    )
+    origin = origin | {"samples_of_splits": samples} | named
+    return Dataset(name, f"{description}, {audio.words}", audio, splits, origin, labels, notes)
 
 
 def check_window(window: int | None) -> int:

@@ -30,6 +30,12 @@ BY_SUFFIX = {
 }
 """The reader of the data sets in files of a suffix, in ``chainrule.data.read``."""
 
+COVERS = 3
+"""A folder with so many times more recordings than images is one of recordings: the images are covers."""
+
+SOUND_CHOICES = ("sample_rate", "channel", "trim_silence", "frames", "frame_hop")
+"""Choices of recordings only."""
+
 FOLDERS, IMAGES = "is no folder of images or recordings", "is no folder of images"
 REASONS = {
     "levels": "is text, whose vocabulary says how many",
@@ -38,8 +44,7 @@ REASONS = {
     "window": "is no text and no recordings",
     "skip_unreadable": FOLDERS,
     **dict.fromkeys(("size", "crop", "pad", "background", "grey"), IMAGES),
-    "sample_rate": FOLDERS,
-    "trim_silence": FOLDERS,
+    **dict.fromkeys(SOUND_CHOICES, "is no folder of recordings"),
     "schema": "is no table with columns of its own kinds",
     "series": "is no file of a table",
     "encoding": "is no table as text",
@@ -48,8 +53,8 @@ REASONS = {
 """The reasons for which a reader refuses a choice, unless it gives its own."""
 
 KINDS_OF_FILES = (
-    "a table (.csv .tsv .data .parquet), an array (.npy .npz), a text (.txt, or any name), or a folder of images "
-    "(.png .jpg and others) or of recordings (.wav .flac)"
+    "a table (.csv .tsv .data .parquet), an array (.npy .npz), a text (.txt, or any name), a folder of images "
+    "(.png .jpg and others); or recordings (.wav .flac .mp3 and others), one or a folder of them"
 )
 
 LOOK = 2**16
@@ -104,6 +109,8 @@ def _find(spec: str | Path, choices: Mapping[str, Any]) -> tuple[Reader, dict[st
     if isinstance(spec, str) and spec in NAMED:
         named = NAMED[spec]
         return partial(_function(f"named.{named.module}.load"), spec, named.description), {}
+    if not path.is_dir() and _function("read.sound_files.are_recordings")(path):
+        return partial(_function("read.recordings.load_audio"), path), {}
     several = not path.is_dir() and _function("read.open_table.table_parts")(path)
     if several or (path.is_file() and any(name in choices for name in TABLE_CHOICES)):
         return partial(_function("read.table.load_table"), path), {}
@@ -135,7 +142,7 @@ def _looks_like_text(path: Path) -> bool:
 
 def _folder_reader(folder: Path) -> tuple[Reader, dict[str, str]]:
     """The reader of a folder: of files that are named for splits, the files of a table, images, or recordings."""
-    from chainrule.data.read import image_file, images, recordings, rows, table
+    from chainrule.data.read import image_file, images, recordings, rows, sound_file, table
     from chainrule.data.read.folders import find_files, split_files
     from chainrule.data.read.open_table import table_parts
 
@@ -147,18 +154,18 @@ def _folder_reader(folder: Path) -> tuple[Reader, dict[str, str]]:
     if table_parts(folder):
         return partial(table.load_table, folder), dict.fromkeys(REASONS, "is a folder of tables")
     image_files = find_files(folder, image_file.SUFFIXES, image_file.looks_like_image)
-    recording_files = find_files(folder, recordings.SUFFIXES)
-    if image_files and recording_files:
+    sounds = find_files(folder, sound_file.SUFFIXES, sound_file.looks_like_sound)
+    if len(sounds) < COVERS * len(image_files) and sounds:
         raise ValueError(
-            f"{folder}: expected images or recordings, got both: {image_files[0]} and {recording_files[0]}"
+            f"{folder}: expected images or recordings, got both: {image_files[0]} and {sounds[0]}; a pattern names "
+            f"some, such as '{folder}/**/*{sounds[0].suffix}'"
         )
-    if recording_files:
+    if sounds or (not image_files and find_files(folder, sound_file.UNREAD)):
         return partial(recordings.load_audio, folder), {}
     only_images = "is a folder of images, not of recordings"
     return partial(images.load_images, folder), {
         "window": only_images,
-        "sample_rate": only_images,
-        "trim_silence": only_images,
+        **dict.fromkeys(SOUND_CHOICES, only_images),
     }
 
 

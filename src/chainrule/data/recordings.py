@@ -14,6 +14,7 @@ from torch import Tensor
 
 from chainrule.batch import Batch, Batches, check_length, epoch_generator
 from chainrule.data.examples import ArrayExamples, Examples, Rows
+from chainrule.data.frames import Frames
 from chainrule.data.sequences import carried_chunks
 
 SORTED = 16
@@ -49,7 +50,10 @@ class Recordings(Examples):
         names: The ``R`` names.
         window: Samples that count in a training chunk, at most.
         silence: The level of silence; for a series any of its values.
-        before: The number of samples at the beginning of each that are read only as the past of the others.
+        before: The number of samples at the beginning of each that are read only as the past of the others, one for
+            all or ``(R,)``.
+        offsets: The place in its file of the first sample of each that counts, ``(R,)``; by default 0.
+        frames: The frames that they are conditioned on, from the beginning of each; None for none.
     """
 
     ragged = True
@@ -62,13 +66,18 @@ class Recordings(Examples):
         names: Sequence[str],
         window: int,
         silence: float,
-        before: int = 0,
+        before: int | Sequence[int] | Rows = 0,
+        offsets: int | Sequence[int] | Rows = 0,
+        frames: Frames | None = None,
     ) -> None:
         super().__init__((window,))
         self.levels, self.ends, self.names = levels, ends, list(names)
         self.starts = np.concatenate([[0], ends[:-1]]).astype(np.int64)
         self.lengths = self.ends - self.starts
-        self.window, self.silence, self.before = window, silence, before
+        self.window, self.silence, self.frames = window, silence, frames
+        self.before, self.offsets = (
+            np.broadcast_to(np.asarray(own, dtype=np.int64), self.ends.shape) for own in (before, offsets)
+        )
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -78,13 +87,19 @@ class Recordings(Examples):
         return int(self.sizes.sum())
 
     @property
+    def frame_size(self) -> int | None:
+        return None if self.frames is None else self.frames.size
+
+    @property
     def sizes(self) -> NDArray[np.int64]:
         return self.lengths - self.before
 
     def subset(self, rows: Rows) -> Recordings:
         parts, names = [self.levels[self.starts[row] : self.ends[row]] for row in rows], [self.names[i] for i in rows]
         ends = self.lengths[rows].cumsum()
-        return Recordings(np.concatenate(parts), ends, names, self.window, self.silence, self.before)
+        before, offsets = self.before[rows], self.offsets[rows]
+        frames = None if self.frames is None else self.frames.subset(rows)
+        return Recordings(np.concatenate(parts), ends, names, self.window, self.silence, before, offsets, frames)
 
     def fewer(self, count: int) -> tuple[Recordings, Rows]:
         """``count`` of the recordings, evenly spaced, and their positions ``(count,)``; all if there are no more."""
@@ -92,7 +107,7 @@ class Recordings(Examples):
         return (self if len(rows) == len(self) else self.subset(rows)), rows
 
     def read(self, positions: Rows) -> Tensor:
-        return self._spans([(int(self.starts[i]) + self.before, int(self.ends[i])) for i in positions])
+        return self._spans([(int(self.starts[i] + self.before[i]), int(self.ends[i])) for i in positions])
 
     def each(self) -> Iterator[NDArray[Any]]:
         """The samples of one recording after the other, ``(m,)``, without those before."""
@@ -102,14 +117,14 @@ class Recordings(Examples):
         """All recordings, cut into equal chunks that count at most ``window`` samples; each sample counts once.
 
         Reading starts ``history`` samples before a chunk (``math.inf``: at the recording's beginning), so that its
-        conditionals are those of the whole recording.
+        conditionals are those of the whole recording. With frames it starts where one does.
         """
-        chunks = []
-        for recording, length in enumerate(self.sizes.tolist()):
+        chunks, grid = [], 1 if self.frames is None else self.frames.hop
+        for recording, (length, before) in enumerate(zip(self.sizes.tolist(), self.before.tolist(), strict=True)):
             count = math.ceil(length / self.window)
-            cuts = [self.before + length * i // count for i in range(count + 1)]
+            cuts = [before + length * i // count for i in range(count + 1)]
             for first, stop in itertools.pairwise(cuts):
-                chunks.append(Chunk(recording, int(max(0, first - history)), first, stop))
+                chunks.append(Chunk(recording, int(max(0, first - history)) // grid * grid, first, stop))
         return chunks
 
     def batches(
@@ -129,7 +144,7 @@ class Recordings(Examples):
         """
         if history is None:
             raise ValueError("recordings expect a model of sequences of any length, got history=None")
-        check_length(context, len(self))
+        self._check_context(context)
         chunks = self.chunks(history)
         lengths = torch.tensor([chunk.stop - chunk.begin for chunk in chunks])
         if seed is None:
@@ -148,21 +163,22 @@ class Recordings(Examples):
 
     def in_order(self, size: int, *, history: float | None = None, context: Tensor | None = None) -> Iterator[Batch]:
         """One recording after the other, in chunks whose state is carried on; whole if ``history`` is None."""
-        check_length(context, len(self))
+        self._check_context(context)
         for i, (start, stop) in enumerate(zip(self.starts, self.ends, strict=True)):
             item, own = torch.tensor([i]), None if context is None else context[i : i + 1]
+            own = own if self.frames is None else self.frames.of(i)
             if history is None:
                 yield Batch(self[[i]], own, item)
                 continue
             place = 0
             for batch in carried_chunks(self.levels[start:stop], item, own):
-                counted = torch.arange(place, place + batch.x.shape[1]) >= self.before
-                yield batch._replace(counted=counted.unsqueeze(0)) if self.before else batch
+                counted = torch.arange(place, place + batch.x.shape[1]) >= int(self.before[i])
+                yield batch._replace(counted=counted.unsqueeze(0)) if self.before[i] else batch
                 place += batch.x.shape[1]
 
     def single(self) -> ArrayExamples:
         """All samples as examples of one sample each."""
-        return ArrayExamples(np.concatenate(list(self.each())) if self.before else self.levels, (1,))
+        return ArrayExamples(np.concatenate(list(self.each())) if self.before.any() else self.levels, (1,))
 
     def _batch(self, chunks: Sequence[Chunk], context: Tensor | None) -> Batch:
         item = torch.tensor([chunk.recording for chunk in chunks], dtype=torch.long)
@@ -172,7 +188,17 @@ class Recordings(Examples):
         places = torch.arange(x.shape[1])
         edges = torch.tensor([(chunk.first - chunk.begin, chunk.stop - chunk.begin) for chunk in chunks]).view(-1, 2)
         counted = (places >= edges[:, :1]) & (places < edges[:, 1:])
-        return Batch(x, None if context is None else context[item], item, counted, continues=False)
+        own = None if context is None else context[item]
+        if self.frames is not None:
+            spans_of_frames = [self.frames.span(chunk.recording, chunk.begin, x.shape[1]) for chunk in chunks]
+            own = torch.stack(spans_of_frames)
+        return Batch(x, own, item, counted, continues=False)
+
+    def _check_context(self, context: Tensor | None) -> None:
+        """Raise ``ValueError`` unless ``context`` has an entry for each recording, and there are no frames beside."""
+        check_length(context, len(self))
+        if context is not None and self.frames is not None:
+            raise ValueError("recordings with frames expect no other context, got one")
 
     def _spans(self, spans: Sequence[tuple[int, int]], multiple: int = 1) -> Tensor:
         """The samples of each span ``(start, stop)``, ``(k, length)``, with silence after its end.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,9 @@ from chainrule.data.audio import LINEAR, AudioFormat
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.read.recordings import read_all, write_wav
+from chainrule.data.read.sound_frames import read_frames
+from chainrule.data.recordings import Recordings
+from chainrule.kinds.audio_explain import explain_recordings
 from chainrule.kinds.base import Kind
 from chainrule.kinds.families import family_of_levels, refuse_arguments
 from chainrule.kinds.items import Items, figures_per
@@ -26,6 +31,7 @@ from chainrule.kinds.sequence import SequenceKind, compressed_per_symbol, requir
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.plans import Plan
 from chainrule.plans.audio import audio_plan
+from chainrule.sequence import SequenceModel
 from chainrule.tasks.evaluate import Evaluation, log_prob
 from chainrule.tasks.independent import independent_nats
 from chainrule.tasks.sample import sample
@@ -47,6 +53,7 @@ class AudioKind(SequenceKind):
     completes_with = ("n", "observe", "draws")
     prints_scores = True
     separable = True
+    takes_frames = True
     format: AudioFormat
 
     def plan(self, dataset: Dataset, minutes: float, device: str) -> Plan:
@@ -61,27 +68,48 @@ class AudioKind(SequenceKind):
 
     def model_arguments(self, model: type[Model]) -> dict[str, Any]:
         require_sequence_model(model, "recordings")
-        return {}
+        frames = self.format.frames
+        if frames is None:
+            return {}
+        if "frame_size" not in inspect.signature(model).parameters:
+            raise ValueError(f"frames expect a model that is conditioned on them (WaveNet), got {model.__name__}")
+        return {"frame_size": frames.size, "hop": frames.hop}
 
     def independent_nats(self, dataset: Dataset, model: Model) -> float:
         return independent_nats(dataset.train.single(), dataset.valid.single(), self.format.levels)
 
     def reading(self, settings: Mapping[str, Any], *, named: bool) -> dict[str, Any]:
         reading = {"levels": self.format.levels, "window": settings.get("window")}
-        own = {"sample_rate": self.format.sample_rate, "trim_silence": settings.get("trim_silence")}
+        own = {name: getattr(self.format, name) for name in ("sample_rate", "channel")}
+        own["trim_silence"] = settings.get("trim_silence")
         return reading | ({} if named else own)
 
     def check_like(self, other: Kind, where: str) -> None:
         super().check_like(other, where)
-        if other.format != self.format:
-            got = f"{other.format.sample_rate} Hz, {other.format.words}"
-            raise ValueError(
-                f"--data expects recordings, {self.format.sample_rate} Hz, {self.format.words}, as the run was fitted "
-                f"on, got {got}"
+        if replace(other.format, channel=self.format.channel) != self.format:
+            expected, got = (
+                f"{form.sample_rate} Hz, {form.words}{' with frames' if form.frames else ''}"
+                for form in (self.format, other.format)
             )
+            raise ValueError(f"--data expects recordings, {expected}, as the run was fitted on, got {got}")
 
     def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
-        return read_all(path, self.format, trim_silence=bool(settings.get("trim_silence")))
+        frames = settings.get("frames")
+        trim_silence = bool(settings.get("trim_silence"))
+        return read_all(path, self.format, trim_silence, None if frames is None else Path(frames).expanduser())
+
+    def sampling_context(self, n: int, classes: Tensor | None, frames: Path | None) -> tuple[Tensor | None, int | None]:
+        form = self.format.frames
+        if form is None or frames is None:
+            if (form is None) != (frames is None):
+                expected = "no --frames" if form is None else f"--frames, a file of frames of {form.size} numbers"
+                raise ValueError(f"sample expects {expected}, as the run's model is conditioned so, got {frames}")
+            return super().sampling_context(n, classes, None)
+        read = read_frames(frames)
+        if read.shape[1] != form.size:
+            raise ValueError(f"{frames}: expected frames of {form.size} numbers, got {read.shape[1]}")
+        context = torch.from_numpy(form.encode(read))
+        return context.expand(n, *context.shape), len(context) * form.hop
 
     def check_out(self, path: Path) -> None:
         """Raise ``ValueError``, before any work is done, where recordings can't be written to ``path``."""
@@ -102,10 +130,18 @@ class AudioKind(SequenceKind):
         return f"{len(x)} recordings of {x.shape[1] / self.format.sample_rate:.2f} s"
 
     def leave_samples(self, model: AutoregressiveModel, dataset: Dataset, folder: Path) -> None:
-        context = None if model.num_classes is None else torch.arange(self.num_samples) % model.num_classes
-        write_wav(
-            folder / self.samples_file, sample(model, self.num_samples, seed=0, context=context).cpu(), self.format
-        )
+        path, count = folder / self.samples_file, self.num_samples
+        valid = dataset.valid
+        assert isinstance(valid, Recordings)
+        if valid.frames is None:
+            context = None if model.num_classes is None else torch.arange(count) % model.num_classes
+            write_wav(path, sample(model, count, seed=0, context=context).cpu(), self.format)
+            return
+        clips = []
+        for i, length in enumerate(valid.lengths[:count].tolist()):
+            length = min(model.num_variables, length)
+            clips.append(sample(model, 1, seed=i, context=valid.frames.of(i), length=length)[0].cpu())
+        write_wav(path, clips, self.format)
 
     def complete(self, model: AutoregressiveModel, request: Completing) -> list[str]:
         if request.observe is None:
@@ -118,6 +154,7 @@ class AudioKind(SequenceKind):
         self.check_out(request.out)
         given = self.given(request.source, model)
         recordings, draws = given.examples, request.draws or 1
+        assert isinstance(recordings, Recordings)
         count = request.source.count(recordings)
         for i in range(count):
             whole = recordings[i]
@@ -125,6 +162,8 @@ class AudioKind(SequenceKind):
             completed = torch.stack([whole] * draws)
             if known < len(whole):
                 context = None if given.context is None else given.context[i].expand(draws)
+                if recordings.frames is not None:
+                    context = recordings.frames.of(i).expand(draws, -1, -1)
                 settings = request.drawing.settings() | {"prefix": whole[:known], "length": len(whole) - known}
                 completed = sample(model, draws, context=context, **settings).cpu()
             name = Path(given.names[i] if given.names else str(i))
@@ -170,12 +209,22 @@ class AudioKind(SequenceKind):
                 compressed=lambda clips=clips: compressed_per_symbol(clips, self.format.levels),  # type: ignore[misc]
             )
 
+    def explain(self, model: AutoregressiveModel, source: Source, rows: int, out: Path | None) -> list[str]:
+        given = self.given(source, model)
+        return explain_recordings(model, given, source.count(given.examples), source.load(), rows, out)
+
     def calibration_log_probs(self, model: AutoregressiveModel, dataset: Dataset, split: str) -> Tensor:
         return self.example_log_probs(model, dataset, split, per_variable=True)
+
+    def reach(self, model: Model) -> list[str]:
+        field = model.receptive_field if isinstance(model, SequenceModel) else None
+        if field is None:
+            return []
+        milliseconds = 1e3 * field / self.format.sample_rate
+        digits = f"{milliseconds:,.0f}" if milliseconds >= 10 else f"{milliseconds:.2g}"
+        return [f"receptive field: {field:,} samples, {digits} ms"]
 
     def about(self, model: Model, receptive_field: int | None) -> tuple[list[str], dict[str, Any]]:
         if receptive_field is None:
             return [], {}
-        seconds = receptive_field / self.format.sample_rate
-        line = f"receptive field: {receptive_field:,} samples, {1e3 * seconds:.0f} ms"
-        return [line], {"receptive_field_seconds": seconds}
+        return self.reach(model), {"receptive_field_seconds": receptive_field / self.format.sample_rate}

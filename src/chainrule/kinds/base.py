@@ -58,6 +58,7 @@ class Kind(ABC):
         reads_lines: True if `items` takes lines that come in over time.
         keeps_columns: True if scores can be written beside columns of the data.
         compressible: True if a general compressor's size says how complex an item is.
+        takes_frames: True if examples may be conditioned on frames, which files beside them hold.
         separable: True if items of a file are independent, so that parts of it can be worked on by themselves.
         part_suffix: The suffix of samples and completions that are written part by part; empty if they can't be.
     """
@@ -79,6 +80,7 @@ class Kind(ABC):
     reads_lines: ClassVar[bool] = False
     keeps_columns: ClassVar[bool] = False
     compressible: ClassVar[bool] = True
+    takes_frames: ClassVar[bool] = False
     separable: ClassVar[bool] = False
     part_suffix: ClassVar[str] = ""
 
@@ -230,6 +232,19 @@ class Kind(ABC):
             raise ValueError(f"--prompt expects a model of text, got one that was fitted on other data ({self.name})")
         return None
 
+    def sampling_context(self, n: int, classes: Tensor | None, frames: Path | None) -> tuple[Tensor | None, int | None]:
+        """The context of ``n`` samples, ``(n, ...)``, and the length that follows from it, if one does.
+
+        Args:
+            n: The number of samples.
+            classes: Their classes ``(n,)``, where the model has any.
+            frames: The file of frames that the user names.
+
+        Raises:
+            ValueError: If the model needs another context.
+        """
+        return classes, None
+
     def bounds(self, conditions: str, model: AutoregressiveModel) -> Bounds:
         """The bounds of the variables of an example that meets ``conditions``, as ``sample --where`` gives them.
 
@@ -344,14 +359,15 @@ class Kind(ABC):
         """Explain the strangest ``rows`` items by the tail probability of each part, and return a sentence for some.
 
         A table's cells are given all others, see `chainrule.kinds.table_explain`; pixels, characters and values of a
-        series are given those before them, see `chainrule.tasks.explain_past`.
+        series are given those before them, see `chainrule.tasks.explain_past`, and so are the stretches of recordings,
+        see `chainrule.kinds.audio_explain`.
 
         Raises:
             ValueError: If this kind has no explanations, or writes no file with the suffix of ``out``.
         """
         raise ValueError(
-            "--explain expects a run on a table, images, rows of levels, text or a series, got one on data of the kind "
-            f"{self.name}"
+            "--explain expects a run on a table, images, rows of levels, text, recordings or a series, got one on data "
+            f"of the kind {self.name}"
         )
 
     def total(self, count: int, nats: float) -> str:
@@ -416,6 +432,10 @@ class Kind(ABC):
         from chainrule.kinds.drift import items_drift  # scipy takes half a second to import
 
         return items_drift(self, model, request)
+
+    def reach(self, model: Model) -> list[str]:
+        """How far back ``model`` sees, in a line, where this kind has a unit for that, such as milliseconds."""
+        return []
 
     def about(self, model: Model, receptive_field: int | None) -> tuple[list[str], dict[str, Any]]:
         """Further results of `describe` for a model of this kind: lines for a person, and values for JSON."""

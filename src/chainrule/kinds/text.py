@@ -85,7 +85,7 @@ class TextKind(SequenceKind):
             return {}
         ends = "end_symbol" in inspect.signature(model).parameters
         if issubclass(model, SequenceModel) and not ends:
-            raise ValueError(f"documents expect a model that can end them (RNN), got {model.__name__}")
+            raise ValueError(f"documents expect a model that can end them (RNN, WaveNet), got {model.__name__}")
         return {"end_symbol": self.format.vocabulary.end} if ends else {}
 
     def check_model(self, model: Model) -> None:

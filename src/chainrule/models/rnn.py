@@ -28,9 +28,11 @@ from torch.distributions import Distribution
 from chainrule.abilities import PartlyCounted
 from chainrule.batch import Batch
 from chainrule.conditionals import Conditional
+from chainrule.conditionals.certain import certain_parameters
 from chainrule.nn.checks import check_dropout
 from chainrule.nn.class_bias import ClassBias
 from chainrule.nn.conditional_tables import listed_values
+from chainrule.nn.ends import up_to_end
 from chainrule.nn.kneser_ney import KneserNey, best_share
 from chainrule.nn.outputs import start_output
 from chainrule.nn.recurrent import LockedDropout, Recurrent
@@ -130,7 +132,7 @@ class RNN(SequenceModel, PartlyCounted):
         self.class_start = ClassBias(num_classes, self.net.state_size)
         self.class_input = ClassBias(num_classes, input_size)
         self.end_symbol = end_symbol
-        self.register_buffer("_at_end", _certain(conditional, end_symbol), persistent=False)
+        self.register_buffer("_at_end", certain_parameters(conditional, end_symbol), persistent=False)
         if not 0 <= ngram_share <= 1:
             raise ValueError(f"ngram_share expects a number from 0 to 1, got {ngram_share}")
         self.ngram = None
@@ -145,8 +147,7 @@ class RNN(SequenceModel, PartlyCounted):
         if self.end_symbol is not None and x.dim() > 1:
             self.check_shape(x)
             sequence = x if self.any_length else self.order.flatten(x)
-            ends = sequence == self.end_symbol
-            x = sequence[ends.cumsum(1) - ends.long() == 0]  # the values up to the end
+            x = sequence[up_to_end(sequence, self.end_symbol)]
         weight, bias = self._output()
         keep = 0.0 if self.output is not None else TIED / max(float(weight.detach().norm(dim=1).max()), TIED)
         start_output(weight, bias, self._start_of_all(x), keep=keep)
@@ -229,8 +230,9 @@ class RNN(SequenceModel, PartlyCounted):
         sequence = x if self.any_length else self.order.flatten(x)
         _, hidden, class_input, _ = self.start(len(x), self.check_context(context, len(x)))
         states, _ = self.net(self._read(sequence, _over_time(class_input)), hidden)
-        ends = sequence == self.end_symbol if self.end_symbol is not None else torch.zeros_like(sequence)
-        counts = (ends.cumsum(1) - ends.long() == 0).to(states).unsqueeze(-1)
+        counts = torch.ones_like(states[..., :1])
+        if self.end_symbol is not None:
+            counts = up_to_end(sequence, self.end_symbol).to(states).unsqueeze(-1)
         return (states * counts).sum(1) / counts.sum(1)
 
     def _pass(self, state: State, previous: Tensor | None, x: Tensor) -> tuple[Tensor, State]:
@@ -305,8 +307,7 @@ class RNN(SequenceModel, PartlyCounted):
         sequences = x if self.any_length else self.order.flatten(x)
         if self.end_symbol is None:
             return sequences.unbind(0)
-        ends = (sequences == self.end_symbol).long()
-        return [row[: int((before == 0).sum())] for row, before in zip(sequences, ends.cumsum(1) - ends, strict=True)]
+        return [row[own] for row, own in zip(sequences, up_to_end(sequences, self.end_symbol), strict=True)]
 
     def _ended(self, parameters: Tensor, ended: Tensor) -> Tensor:
         if self.end_symbol is None:
@@ -316,14 +317,3 @@ class RNN(SequenceModel, PartlyCounted):
 
 def _over_time(class_input: Tensor | None) -> Tensor | None:
     return None if class_input is None else class_input.unsqueeze(1)
-
-
-def _certain(conditional: Conditional, value: int | None) -> Tensor | None:
-    """The parameters of the conditional that has ``value`` with probability 1."""
-    if value is None:
-        return None
-    if conditional.values is None or not 0 <= value < len(conditional.values):
-        raise ValueError(f"end_symbol expects a value of {conditional!r}, got {value}")
-    log_probs = torch.full((len(conditional.values),), -torch.inf)
-    log_probs[value] = 0.0
-    return conditional.parameters_of(log_probs)

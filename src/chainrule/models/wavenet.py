@@ -22,9 +22,11 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from chainrule.conditionals import Categorical, Conditional
+from chainrule.conditionals.certain import certain_parameters
 from chainrule.nn.checks import check_counts, check_frames
 from chainrule.nn.class_bias import ClassBias
 from chainrule.nn.dilated import DilatedLayers
+from chainrule.nn.ends import up_to_end
 from chainrule.nn.fast_dilated import FastStep, usable
 from chainrule.nn.outputs import start_output
 from chainrule.order import OrderSpec
@@ -69,9 +71,11 @@ class WaveNet(SequenceModel):
         frame_size: Numbers of a frame, to condition on a sequence of frames ``(B, F, frame_size)`` instead (local
             conditioning). Features that do not change along an example are frames that repeat.
         hop: Variables that each frame stands for: the conditional of x_t reads frame floor(t / hop).
+        end_symbol: The value that ends an example: all after it have this value, with probability 1.
 
     Raises:
-        ValueError: If a size is below 1, a kernel has one tap only, or both classes and frames are asked for.
+        ValueError: If a size is below 1, a kernel has one tap only, both classes and frames are asked for, or
+            ``end_symbol`` is no value.
 
     >>> from chainrule.conditionals import Categorical
     >>> model = WaveNet(event_shape=(8000,), conditional=Categorical(256), layers=10, blocks=2)
@@ -82,6 +86,8 @@ class WaveNet(SequenceModel):
     """
 
     growth = "constant in n"
+
+    _at_end: Tensor
 
     def __init__(
         self,
@@ -97,6 +103,7 @@ class WaveNet(SequenceModel):
         num_classes: int | None = None,
         frame_size: int | None = None,
         hop: int = 1,
+        end_symbol: int | None = None,
     ) -> None:
         super().__init__(event_shape=event_shape, conditional=conditional, order=order, num_classes=num_classes)
         check_counts(
@@ -108,7 +115,8 @@ class WaveNet(SequenceModel):
             check_counts(frame_size=frame_size)
             if num_classes is not None:
                 raise ValueError("frame_size expects no num_classes, got both: a class may be a part of every frame")
-        self.frame_size, self.hop = frame_size, hop
+        self.frame_size, self.hop, self.end_symbol = frame_size, hop, end_symbol
+        self.register_buffer("_at_end", certain_parameters(conditional, end_symbol), persistent=False)
         self.input = nn.Linear(conditional.num_features + 1, residual_channels)
         self.net = DilatedLayers(residual_channels, skip_channels, layers, blocks, kernel_size)
         gates = len(self.net.layers) * 2 * residual_channels
@@ -127,11 +135,15 @@ class WaveNet(SequenceModel):
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
         sequence = x if self.any_length else self.order.flatten(x)
-        skips, _ = self._pass(self.start(len(x), context), None, sequence)
-        parameters = self.output(skips)
+        skips, ended, _ = self._pass(self.start(len(x), context), None, sequence)
+        parameters = self._write(skips, ended)
         return self.conditional.distribution(parameters if self.any_length else self.order.unflatten(parameters))
 
     def start_at(self, x: Tensor) -> None:
+        if self.end_symbol is not None and x.dim() > 1:
+            self.check_shape(x)
+            sequence = x if self.any_length else self.order.flatten(x)
+            x = sequence[up_to_end(sequence, self.end_symbol)]
         last = self.output[-1]
         assert isinstance(last, nn.Linear)
         start_output(last.weight, last.bias, self._start_of_all(x))
@@ -143,44 +155,50 @@ class WaveNet(SequenceModel):
         condition = None
         if gates is not None:
             condition = gates.view(batch_size, -1, len(self.net.layers), 2 * self.net.channels)
-        return (Shared(0), self.empty(batch_size, self.net.reach, self.net.channels)), condition, None
+        ended = None
+        if self.end_symbol is not None:
+            ended = torch.zeros(batch_size, dtype=torch.bool, device=self.device)
+        return (Shared(0), self.empty(batch_size, self.net.reach, self.net.channels)), condition, None, ended
 
     def advance(self, state: State, previous: Tensor | None, x: Tensor) -> tuple[Distribution, State]:
-        skips, state = self._pass(state, previous, x)
-        return self.conditional.distribution(self.output(skips)), state
+        skips, ended, state = self._pass(state, previous, x)
+        return self.conditional.distribution(self._write(skips, ended)), state
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
-        layers, condition, shared = self._prepare(state)
+        layers, condition, shared, ended = self._prepare(state)
         prepared = shared.value
+        if ended is not None and previous is not None:
+            ended = ended | (previous == self.end_symbol)
         x = self._read(prepared, previous, len(layers[1]))
         own = None if condition is None else condition[:, self._frame(layers[0].value, condition.shape[1])]
         if prepared.fast is None:
             skips, layers = self.net.step(x, layers, own)
-            parameters = self.output(skips)
+            parameters = self._write(skips, ended)
         else:
             parameters, layers = prepared.fast(x, layers, own)
-        return self.conditional.distribution(parameters), (layers, condition, shared)
+            parameters = self._ended(parameters, ended)
+        return self.conditional.distribution(parameters), (layers, condition, shared, ended)
 
     def draw(self, state: State, previous: Tensor | None, steps: int) -> tuple[Tensor, State]:
-        layers, condition, shared = state = self._prepare(state)
-        prepared = shared.value
-        if prepared.fast is None or prepared.rows is None or not isinstance(self.conditional, Categorical):
+        layers, condition, shared, ended = state = self._prepare(state)
+        prepared, listed = shared.value, isinstance(self.conditional, Categorical)
+        if prepared.fast is None or prepared.rows is None or not listed or ended is not None:
             return super().draw(state, previous, steps)
         if condition is not None:
             self._frame(layers[0].value + steps - 1, condition.shape[1])
         x = self._read(prepared, previous, len(layers[1]))
         values, layers = prepared.fast.draw(x, layers, condition, self.hop, prepared.rows, steps)
-        return values.to(self.dtype), (layers, condition, shared)
+        return values.to(self.dtype), (layers, condition, shared, ended)
 
-    def _prepare(self, state: State) -> tuple[Any, Tensor | None, Shared[_Prepared]]:
+    def _prepare(self, state: State) -> tuple[Any, Tensor | None, Shared[_Prepared], Tensor | None]:
         """``state`` with the weights that all of its steps share, as they are at the first."""
-        layers, condition, shared = state
+        layers, condition, shared, ended = state
         if shared is None:
             values, buffer = self.conditional.values, layers[1]
             listed = values is not None and len(values) <= MOST_READ
             rows = self.input(self._encode(values.to(buffer))) if values is not None and listed else None
             shared = Shared(_Prepared(rows, FastStep(self.net, self.output) if usable(buffer) else None))
-        return layers, condition, shared
+        return layers, condition, shared, ended
 
     def _read(self, prepared: _Prepared, previous: Tensor | None, batch_size: int) -> Tensor:
         """The input of the layers ``(B, channels)`` for the value before."""
@@ -204,22 +222,43 @@ class WaveNet(SequenceModel):
     def features(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         x = self.check(x)
         sequence = x if self.any_length else self.order.flatten(x)
-        skips, _ = self._pass(self.start(len(x), self.check_context(context, len(x))), None, sequence)
-        return skips.mean(1)
+        skips, ended, _ = self._pass(self.start(len(x), self.check_context(context, len(x))), None, sequence)
+        if ended is None:
+            return skips.mean(1)
+        counts = (~ended).to(skips).unsqueeze(-1)
+        return (skips * counts).sum(1) / counts.sum(1)
 
-    def _pass(self, state: State, previous: Tensor | None, x: Tensor) -> tuple[Tensor, State]:
-        """The sum of the skips ``(B, k, skip_channels)``, and the state at the last of k variables."""
-        layers, condition, _ = state
+    def _pass(self, state: State, previous: Tensor | None, x: Tensor) -> tuple[Tensor, Tensor | None, State]:
+        """The skips of k variables ``(B, k, skip_channels)``, which follow an end ``(B, k)``, and the last's state."""
+        layers, condition, shared, ended = state
         first = x[:, :1] if previous is None else previous.unsqueeze(1)
-        encoded = self._encode(torch.cat([first, x[:, :-1]], dim=1))
+        past = torch.cat([first, x[:, :-1]], dim=1)
+        encoded = self._encode(past)
         if previous is None:
             encoded = torch.cat([torch.zeros_like(encoded[:, :1]), encoded[:, 1:]], dim=1)
         if condition is not None and self.frame_gates is not None:
             first_time = layers[0].value
             frames = [self._frame(t, condition.shape[1]) for t in range(first_time, first_time + x.shape[1])]
             condition = condition[:, frames]
+        after = None
+        if self.end_symbol is not None:
+            ends = past.eq(self.end_symbol)
+            if previous is None:  # nothing stands before the first
+                ends = torch.cat([torch.zeros_like(ends[:, :1]), ends[:, 1:]], dim=1)
+            after = ended.unsqueeze(1) | (ends.cumsum(1) > 0)
+            ended = after[:, -1]
         skips, layers = self.net(self.input(encoded), layers, condition)
-        return skips, (layers, *state[1:])
+        return skips, after, (layers, state[1], shared, ended)
+
+    def _write(self, skips: Tensor, ended: Tensor | None) -> Tensor:
+        parameters: Tensor = self.output(skips)
+        return self._ended(parameters, ended)
+
+    def _ended(self, parameters: Tensor, ended: Tensor | None) -> Tensor:
+        """The parameters, or those of the end symbol alone where an example has ended."""
+        return (
+            parameters if ended is None else torch.where(ended.unsqueeze(-1), self._at_end.to(parameters), parameters)
+        )
 
     def _encode(self, x: Tensor) -> Tensor:
         """The features of values and a one; a value before the beginning is read as zeros instead."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars
 
-from chainrule.data.read import image_file, recordings
+from chainrule.data.read import image_file, sound_file
 from chainrule.data.read.folders import find_files
 from chainrule.data.read.layout import FileChoices
 from chainrule.data.read.open_table import open_table
@@ -20,7 +20,7 @@ from chainrule.data.read.table_file import suffix_of
 from chainrule.foreign import decoding
 
 PARQUET = ".parquet"
-FILES = (*image_file.SUFFIXES, *recordings.SUFFIXES)
+FILES = (*image_file.SUFFIXES, *sound_file.SUFFIXES)
 """Files that are an example each."""
 
 

@@ -33,11 +33,14 @@ if TYPE_CHECKING:
     from chainrule.plots.images import sample_grid as sample_grid
     from chainrule.plots.images import side_by_side as side_by_side
     from chainrule.plots.sound import spectrograms as spectrograms
+    from chainrule.plots.surprise import Clip as Clip
+    from chainrule.plots.surprise import surprise_over_time as surprise_over_time
     from chainrule.plots.tables import association_picture as association_picture
     from chainrule.plots.tables import chunks_picture as chunks_picture
     from chainrule.plots.tables import column_picture as column_picture
 
 _HOMES = {
+    "Clip": "chainrule.plots.surprise",
     "UNOBSERVED": "chainrule.plots.images",
     "association_picture": "chainrule.plots.tables",
     "cell_picture": "chainrule.plots.cells",
@@ -54,6 +57,7 @@ _HOMES = {
     "sample_growth": "chainrule.plots.growth",
     "side_by_side": "chainrule.plots.images",
     "spectrograms": "chainrule.plots.sound",
+    "surprise_over_time": "chainrule.plots.surprise",
     "surprisal_map": "chainrule.plots.heat",
     "tail_map": "chainrule.plots.heat",
     "training_curve": "chainrule.plots.curves",

@@ -37,7 +37,7 @@ OBJECTS = {"Conditional": conditionals.Conditional, "Model": Model, "Autoregress
 OPTIONAL = (*READING, *CONDITIONAL, *ENSEMBLE)
 """Settings of which null stands for the default."""
 
-DATA = {"path": "str", "levels": "int", "fingerprint": "dict", "splits": "dict", "changes": "list"}
+DATA = {"path": "str", "levels": "int", "fingerprint": "dict", "splits": "dict", "changes": "list", "frames": "str"}
 """Values in the record of the data that are not its kind's own, and their types."""
 
 

@@ -98,10 +98,13 @@ class OpenRun:
         """The data that the run was fitted on, and how they were read."""
         if "data" not in self.settings:
             raise ValueError(f"expected --data, for the run in {self.folder} does not say what it was fitted on")
-        spec = self.settings["data"]
-        if spec not in data.NAMES:  # the record has the absolute path: this process may run in another folder
-            spec = self.config.get("data", {}).get("path", spec)
-        return spec, {name: self.settings.get(name) for name in data.READING}
+        spec, reading = self.settings["data"], {name: self.settings.get(name) for name in data.READING}
+        record = self.config.get("data", {})  # it has absolute paths: this process may run in another folder
+        if spec not in data.NAMES:
+            spec = record.get("path", spec)
+        if "frames" in record:
+            reading["frames"] = record["frames"]
+        return spec, reading
 
     def calibration(self, split: str) -> Calibration:
         """Log p of the examples of ``split``, valid or train, that it was calibrated with.

@@ -40,12 +40,14 @@ class Planned:
         plan: The settings, the user's included, and those that are tried first.
         model: The model in words: its class, its variables and their family.
         cost: What a training of one model takes; None for a model that counts.
+        reach: How far back the model sees, in a line, where its kind has a unit for that.
     """
 
     dataset: Dataset
     plan: Plan
     model: str
     cost: Cost | None
+    reach: tuple[str, ...] = ()
 
     @property
     def settings(self) -> Settings:
@@ -62,7 +64,7 @@ class Planned:
         if self.plan.candidates:
             tried = "; ".join(_changes(candidate) for candidate in self.plan.candidates)
             lines.append(f"tried first, the best by validation is kept: {tried}")
-        lines += self.plan.reasons
+        lines += [*self.plan.reasons, *self.reach]
         if self.cost is not None:
             lines.append(f"cost: {self.cost}")
         return "\n".join(lines)
@@ -76,6 +78,7 @@ class Planned:
             "settings": self.settings,
             "candidates": list(self.plan.candidates),
             "reasons": list(self.plan.reasons),
+            "reach": list(self.reach),
             "cost": cost,
         }
 
@@ -114,7 +117,7 @@ def plan(data: str | Path | Any, **given: Any) -> Planned:
         cost = cost_of(model, dataset.train, train_context=context, **training_settings(planned.settings))
     shape = f"{model.num_variables} variables {model.event_shape}"
     words = f"{type(model).__name__} of {shape}, {model.conditional}"
-    return Planned(dataset, planned, words, cost)
+    return Planned(dataset, planned, words, cost, tuple(kind.reach(model)))
 
 
 def name_of(data: Any) -> str:

@@ -44,9 +44,10 @@ class Loader:
         devices: int = 1,
     ) -> None:
         self.history = history_of(model, ragged=examples.ragged)
-        if examples.ragged and frame_size_of(model) is not None:
+        if examples.ragged and frame_size_of(model) != examples.frame_size:
             raise ValueError(
-                "recordings expect a model of classes or of none, got one of frames, which chunks don't have"
+                f"recordings {_with_frames(examples.frame_size)} expect a model that takes such, got one "
+                f"{_with_frames(frame_size_of(model))}"
             )
         self.examples, self.context, self.size, self.seed = examples, context, size, seed
         epoch = self._epoch(0, (0, devices))
@@ -73,6 +74,10 @@ class Loader:
         return self.examples.batches(
             self.size, seed=self.seed, epoch=epoch, history=self.history, context=self.context, part=part
         )
+
+
+def _with_frames(size: int | None) -> str:
+    return "without frames" if size is None else f"with frames of {size} numbers"
 
 
 Data = Dataset[Any] | Tensor

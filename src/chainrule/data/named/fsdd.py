@@ -19,7 +19,7 @@ from chainrule.data.audio import AudioFormat, check_window, dataset, recordings
 from chainrule.data.dataset import Dataset
 from chainrule.data.named import files
 from chainrule.data.read.memory import check_fits
-from chainrule.data.read.recordings import decode
+from chainrule.data.read.sound_file import decode
 from chainrule.foreign import decoding
 
 URL = "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/v1.0.10.zip"

@@ -23,7 +23,7 @@ from torch import Tensor
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples, Rows
 from chainrule.data.formats import ImageFormat
-from chainrule.data.read import rows
+from chainrule.data.read import rows, sound_file
 from chainrule.data.read.folders import files_of, labels_of, parts_of, roots_of
 from chainrule.data.read.image_file import SUFFIXES, Header, decode, is_transparent, looks_like_image, read_header
 from chainrule.words import suggestion
@@ -100,8 +100,9 @@ def load_images(
         ValueError: If there are no images, one cannot be read, or a choice is none of these.
     """
     roots = roots_of(folder)
-    tables = f", recordings (.wav .flac) or the files *.train.*, *.valid.* and *.test.* ({' '.join(rows.SUFFIXES)})"
-    parts = parts_of(roots, seed, SUFFIXES, "images", tables, looks_like_image)
+    tables = f"the files *.train.*, *.valid.* and *.test.* ({' '.join(rows.SUFFIXES)})"
+    others = f", recordings ({sound_file.NAMED}) or {tables}"
+    parts = parts_of(roots, seed, SUFFIXES, "images", others, looks_like_image)
     skipped: list[Path] = []
     if skip_unreadable:
         parts, skipped = _readable(parts)

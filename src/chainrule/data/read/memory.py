@@ -7,11 +7,11 @@ from pathlib import Path
 from chainrule.devices import available_memory
 
 
-def check_fits(path: Path, what: str, size: int) -> None:
+def check_fits(path: Path | str, what: str, size: int) -> None:
     """Raise ``ValueError`` if ``what`` of a file takes more memory than is free.
 
     Args:
-        path: The file.
+        path: The file, or its name.
         what: The part of it that is held in memory at once.
         size: Its bytes in memory.
     """

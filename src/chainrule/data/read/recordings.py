@@ -1,182 +1,181 @@
-"""Recordings: ``.wav`` and ``.flac`` files, as samples in [-1, 1] of one channel."""
+"""Recordings: sound files as samples in [-1, 1] of one channel.
+
+A folder, several files or several folders give an example for each file. One or two files, such as a long recording,
+are divided in time instead. Frames may stand beside them.
+"""
 
 from __future__ import annotations
 
-import importlib
 import io
-import warnings
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from chainrule.atomic import write_atomically
-from chainrule.data.audio import AudioFormat, check_window, dataset, recordings
-from chainrule.data.dataset import Dataset
-from chainrule.data.read.folders import files_of, labels_of, parts_of, roots_of
-from chainrule.data.read.memory import check_fits
+from chainrule.data.audio import AudioFormat, check_window, dataset
+from chainrule.data.dataset import SPLITS, Dataset
+from chainrule.data.frames import FrameFormat
+from chainrule.data.read.folders import labels_of
+from chainrule.data.read.sound_file import package, read_header
+from chainrule.data.read.sound_files import SoundFiles, find_sound_files
+from chainrule.data.read.sound_frames import check_frames, frames_of, hop_of
+from chainrule.data.read.sounds import Levels, Sounds, common_rate, read_each, samples_of
 from chainrule.data.recordings import Recordings
-from chainrule.errors import MissingPackageError
-from chainrule.foreign import decoding
-
-SUFFIXES = (".wav", ".flac")
-
-QUIET = 0.01
-"""Samples below this share of the loudest one (-40 dB) are silence at the ends of a recording."""
 
 PAUSE = 0.25
 """Seconds of silence between two clips in one file."""
 
-Samples = NDArray[np.float64]
-
 
 def load_audio(
-    folder: Path,
+    path: Path,
     *,
     seed: int = 0,
     levels: int | None = None,
     sample_rate: int | None = None,
+    channel: str | None = None,
     trim_silence: bool = False,
     window: int | None = None,
     skip_unreadable: bool = False,
+    frames: str | None = None,
+    frame_hop: int | None = None,
 ) -> Dataset:
-    """The recordings of ``folder`` and of all folders in it, in memory.
+    """The recordings of a file, of a folder and all folders in it, or of a pattern of names, in memory.
 
-    Splits and classes are those of folders, as of images. Channels are averaged.
+    Splits and classes are those of folders, as of images. One or two recordings are divided in time: the first 80 %
+    train, the next 10 % validate, the last 10 % are the test.
 
     Args:
-        folder: The folder of the files.
+        path: The file, the folder or the pattern.
         seed: Seed of the random split.
         levels: The number of levels of a sample; 256 (mu-law) by default.
         sample_rate: Samples a second, to which files of another rate are resampled; by default all must have one.
+        channel: ``"mono"``, the mean of all channels, by default; or ``"left"`` or ``"right"``.
         trim_silence: True to leave out silence at the ends of a recording.
         window: Samples that count in a training chunk; also the length of a sample by default.
         skip_unreadable: True to leave out files that can't be decoded, with a warning.
+        frames: A file of frames for one recording, or a folder with a file for each; see `FrameFormat`.
+        frame_hop: Samples of a frame; by default the number with which all frames fit.
 
     Raises:
-        ValueError: If there are no recordings, one cannot be read or is empty, or their rates differ.
+        ValueError: If there are no recordings, one cannot be read or is empty, their rates differ, or frames don't fit.
+        FileNotFoundError: If there is no such path.
     """
     window = check_window(window)
     if sample_rate is not None and sample_rate < 1:
         raise ValueError(f"sample_rate expects at least 1, got {sample_rate}")
-    roots = roots_of(folder)
-    parts = parts_of(roots, seed, SUFFIXES, "recordings", "")
-    rates, skipped = _rates(sorted({path for paths in parts.values() for path in paths}), skip_unreadable)
-    if not rates:
-        raise ValueError(f"{folder}: expected recordings, got files none of which can be decoded")
-    audio = AudioFormat(sample_rate or _common_rate(rates), levels or 256)
-    encoded = {path: audio.encode(_samples(path, audio.sample_rate, trim_silence)) for path in rates}
-    parts = {split: [path for path in paths if path in encoded] for split, paths in parts.items()}
-    splits = {}
-    for split, paths in parts.items():
-        if not paths:
-            raise ValueError(f"expected recordings in {split}, got files none of which can be decoded")
-        names = [str(path.relative_to(folder)) for path in paths]
-        splits[split] = recordings([encoded[path] for path in paths], names, window, audio)
-    labels, classes = labels_of(parts, roots)
-    origin: dict[str, Any] = {"path": str(folder.resolve())}
-    if roots["train"] == roots["valid"]:
+    files = find_sound_files(path)
+    headers, no_header = read_each(files.paths, read_header, skip_unreadable)
+    rate = sample_rate or common_rate({file: header.samplerate for file, header in headers.items()})
+    audio = AudioFormat(rate, levels or 256, channel or "mono")
+
+    def read(file: Path) -> Levels:
+        return audio.encode(samples_of(file, audio, trim_silence))
+
+    found, damaged = read_each(headers, read, skip_unreadable)
+    sounds = Sounds(found, {file: files.name(file) for file in found}, audio, {})
+    parts = _parts(files, sounds, seed)
+    origin: dict[str, Any] = {"path": str(path.resolve())}
+    if not files.is_few and files.roots["train"] == files.roots["valid"]:
         origin["split_seed"] = seed
-    if skipped:
-        origin["skipped"] = [str(path.relative_to(folder)) for path in skipped]
-    name, seconds = folder.resolve().name, sum(map(len, encoded.values())) / audio.sample_rate
-    description = f"{name}: {len(encoded)} recordings, {seconds:.0f} s at {audio.sample_rate} Hz"
-    return dataset(name, description, splits, audio, origin, labels, classes)
+    if frames is not None:
+        beside = Path(frames).expanduser()
+        sounds = _with_frames(sounds, parts["train"], beside, frame_hop, trimmed=trim_silence)
+        origin["frames"] = str(beside.resolve())
+    elif frame_hop is not None:
+        raise ValueError(f"expected --frames, which --frame-hop is for, got --frame-hop {frame_hop} alone")
+    if skipped := [files.name(file) for file in files.paths if file in (*no_header, *damaged)]:
+        origin["skipped"] = skipped
+    spans = sounds.in_time() if files.is_few else {split: sounds.whole(own) for split, own in parts.items()}
+    splits = {split: sounds.examples(own, window) for split, own in spans.items()}
+    labels, classes = labels_of(parts, files.roots)
+    name, seconds = path.resolve().name, sum(map(len, found.values())) / rate
+    description = f"{name}: {len(found)} recordings, {seconds:.0f} s at {rate} Hz"
+    notes = [*files.left_out(), *_notes(headers, sounds.audio, said=channel is not None, in_time=files.is_few)]
+    return dataset(name, description, splits, sounds.audio, origin, labels, classes, notes)
 
 
-def read_all(path: Path, audio: AudioFormat, trim_silence: bool = False) -> tuple[Recordings, list[str]]:
-    """All recordings of a file or a folder in the format ``audio``, resampled to its rate, and their names.
+def read_all(
+    path: Path, audio: AudioFormat, trim_silence: bool = False, frames: Path | None = None
+) -> tuple[Recordings, list[str]]:
+    """All recordings of a file, a folder or a pattern in the format ``audio``, at its rate, and their names.
+
+    Args:
+        path: The file, the folder or the pattern.
+        audio: The format.
+        trim_silence: True to leave out silence at the ends of a recording.
+        frames: Their frames, if the format has frames.
 
     Raises:
-        ValueError: If there are none, or one cannot be read or is empty.
+        ValueError: If there are none, one cannot be read or is empty, or frames are missing, needless or don't fit.
         FileNotFoundError: If there is no such path.
     """
-    paths, names = files_of(path, SUFFIXES, "recordings")
-    levels = [audio.encode(_samples(found, audio.sample_rate, trim_silence)) for found in paths]
-    return recordings(levels, names, check_window(None), audio), names
+    if (frames is None) != (audio.frames is None):
+        expected, got = ("--frames", "none") if frames is None else ("no --frames", str(frames))
+        fitted = "with frames" if frames is None else "without frames"
+        raise ValueError(f"expected {expected}, as the run was fitted on recordings {fitted}, got {got}")
+    files = find_sound_files(path)
+    found = {file: audio.encode(samples_of(file, audio, trim_silence)) for file in files.paths}
+    sounds = Sounds(found, {file: files.name(file) for file in found}, audio, {})
+    if frames is not None and audio.frames is not None:
+        sounds = replace(sounds, frames=frames_of(frames, sounds.names))
+        _check_frames(sounds, audio.frames)
+    return sounds.examples(sounds.whole(found), check_window(None)), list(sounds.names.values())
 
 
-def decode(file: Path | io.BytesIO, name: Path | str) -> tuple[Samples, int]:
-    """The samples of a file, its channels averaged, and its sample rate.
+def _parts(files: SoundFiles, sounds: Sounds, seed: int) -> dict[str, list[Path]]:
+    """The recordings of each split; all in each, if they are divided in time.
 
     Raises:
-        ValueError: If it cannot be decoded, is empty or has values that are no numbers.
-        ImportError: If the package soundfile is missing.
+        ValueError: If a split has none.
     """
-    soundfile = _import("soundfile")
-    with decoding(name, "a recording"):
-        samples, rate = soundfile.read(file, dtype="float64", always_2d=True)
-    if len(samples) == 0:
-        raise ValueError(f"{name}: expected a recording, got one without samples")
-    if not np.isfinite(samples).all():
-        raise ValueError(f"{name}: expected samples that are finite numbers, got others")
-    return samples.mean(axis=1), rate
+    if files.is_few:
+        return {split: list(sounds.levels) for split in SPLITS}
+    parts = {split: [file for file in own if file in sounds.levels] for split, own in files.parts(seed).items()}
+    for split, own in parts.items():
+        if not own:
+            raise ValueError(f"expected recordings in {split}, got files none of which can be decoded")
+    return parts
 
 
-def _header(path: Path) -> Any:
-    soundfile = _import("soundfile")
-    with decoding(path, "a recording"):
-        return soundfile.info(path)
+def _with_frames(sounds: Sounds, train: list[Path], beside: Path, hop: int | None, *, trimmed: bool) -> Sounds:
+    """The recordings with their frames, which are standardised by those of ``train``."""
+    if trimmed:
+        raise ValueError("expected no --trim-silence with --frames, which stand for samples from the beginning on")
+    frames = frames_of(beside, sounds.names)
+    hop = hop or hop_of({path: len(levels) for path, levels in sounds.levels.items()}, frames)
+    form = FrameFormat.of([frames[path] for path in train], hop)
+    _check_frames(replace(sounds, frames=frames), form)
+    return replace(sounds, frames=frames, audio=replace(sounds.audio, frames=form))
 
 
-def _rates(paths: Sequence[Path], skip: bool) -> tuple[dict[Path, int], list[Path]]:
-    """The sample rate of each file, by its header, and the files that are skipped, as they can't be decoded."""
-    rates, skipped = {}, []
-    for path in paths:
-        try:
-            rates[path] = decode(path, path)[1] if skip else _header(path).samplerate
-        except ValueError as error:
-            if not skip:
-                raise
-            warnings.warn(f"skipped {error}", stacklevel=2)
-            skipped.append(path)
-    return rates, skipped
+def _check_frames(sounds: Sounds, form: FrameFormat) -> None:
+    """Raise ``ValueError`` unless each recording has as many frames as its samples need, of as many numbers."""
+    for path, frames in sounds.frames.items():
+        check_frames(path, frames, len(sounds.levels[path]), form)
 
 
-def _common_rate(rates: dict[Path, int]) -> int:
-    """The sample rate of all files."""
-    files = defaultdict(list)
-    for path, rate in rates.items():
-        files[rate].append(path)
-    if len(files) > 1:
-        common = max(files, key=lambda rate: len(files[rate]))
-        few = [f"{path} has {rate} Hz" for rate in sorted(files) if rate != common for path in files[rate]]
-        more = f" and {len(few) - 3} more" if len(few) > 3 else ""
-        raise ValueError(
-            f"expected recordings of one sample rate, {common} Hz as most, got others: {', '.join(few[:3])}{more}; "
-            f"give a sample_rate to resample them"
-        )
-    return next(iter(files))
-
-
-def _samples(path: Path, rate: int, trim_silence: bool) -> Samples:
-    """The samples of a file at ``rate``; with ``trim_silence`` without the silence at their ends."""
-    samples, own = decode(path, path)
-    if own != rate:
-        check_fits(path, f"its samples at {rate} Hz", 8 * len(samples) * rate // own)
-        samples = _import("soxr").resample(samples, own, rate)
-        if len(samples) == 0:
-            raise ValueError(f"{path}: expected a recording of at least one sample at {rate} Hz, got one of {own} Hz")
-    if (peak := np.abs(samples).max()) > 1:
-        warnings.warn(f"{path}: clipped samples beyond [-1, 1], up to {peak:.3g}", stacklevel=2)
-    if trim_silence:
-        loud = np.flatnonzero(np.abs(samples) > QUIET * peak)
-        if len(loud) == 0:
-            raise ValueError(f"{path}: expected sound, as trim_silence leaves nothing else, got silence only")
-        samples = samples[loud[0] : loud[-1] + 1]
-    return samples
-
-
-def _import(name: str) -> Any:
-    """The package ``name`` of the extra ``audio``."""
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        raise MissingPackageError(f"audio needs the package {name}: pip install 'chainrule[audio]'") from None
+def _notes(headers: Mapping[Path, Any], audio: AudioFormat, *, said: bool, in_time: bool) -> list[str]:
+    """What became of the files, in lines; ``said`` if the user names the channel."""
+    notes, count = [], len(headers)
+    several = sum(header.channels > 1 for header in headers.values())
+    if several and audio.channel == "mono":
+        more = "" if said else ": --channel left or right takes one"
+        notes.append(f"{several} of {count} recordings have several channels, which are averaged{more}")
+    elif audio.channel != "mono":
+        single = f"; {count - several} have one, which is taken" if several < count else ""
+        notes.append(f"the {audio.channel} channel is taken of {several} of {count} recordings{single}")
+    others = Counter(header.samplerate for header in headers.values() if header.samplerate != audio.sample_rate)
+    if others:
+        rates = ", ".join(f"{number} of {rate} Hz" for rate, number in sorted(others.items()))
+        notes.append(f"recordings are resampled to {audio.sample_rate} Hz: {rates}")
+    if in_time:
+        notes.append("divided in time: the first 80 % train, the next 10 % validate, the last 10 % are the test")
+    return notes
 
 
 def write_wav(path: Path, clips: Iterable[Tensor], audio: AudioFormat) -> None:
@@ -184,5 +183,5 @@ def write_wav(path: Path, clips: Iterable[Tensor], audio: AudioFormat) -> None:
     pause = np.zeros(round(PAUSE * audio.sample_rate), dtype=np.float32)
     parts = [part for clip in clips for part in (pause, audio.decode(clip))][1:]
     buffer = io.BytesIO()
-    _import("soundfile").write(buffer, np.concatenate(parts), audio.sample_rate, format="WAV", subtype="PCM_16")
+    package("soundfile").write(buffer, np.concatenate(parts), audio.sample_rate, format="WAV", subtype="PCM_16")
     write_atomically(path, buffer.getvalue())

@@ -1,0 +1,102 @@
+"""Finds the recordings that a path stands for: a file, a folder, or a pattern of the names of files and folders."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from chainrule.data.dataset import SPLITS, split_rows
+from chainrule.data.read.folders import find_files, parts_of, roots_of
+from chainrule.data.read.sound_file import CONVERT, NAMED, SUFFIXES, UNREAD, looks_like_sound
+from chainrule.patterns import is_pattern, matching, root_of
+
+FEW = 3
+"""Fewer recordings can't be divided into three parts."""
+
+
+@dataclass(frozen=True)
+class SoundFiles:
+    """The recordings that a path stands for.
+
+    Attributes:
+        path: The path.
+        roots: The folder that the recordings of each split are in.
+        paths: The recordings, by their names.
+        others: Other files there, which are left out.
+    """
+
+    path: Path
+    roots: dict[str, Path]
+    paths: list[Path]
+    others: list[Path]
+
+    @property
+    def shares_folder(self) -> bool:
+        """True if no folder is named for a split, so that the recordings are divided at random, or in time."""
+        return len(set(self.roots.values())) == 1
+
+    @property
+    def is_few(self) -> bool:
+        """True if they are too few to be divided."""
+        return self.shares_folder and len(self.paths) < FEW
+
+    def name(self, path: Path) -> str:
+        """The name of a recording, as scores give it."""
+        root = self.path if self.path.is_dir() else self.roots["train"]
+        return str(path.relative_to(root))
+
+    def parts(self, seed: int) -> dict[str, list[Path]]:
+        """The recordings of each split; those of one folder are divided at random."""
+        if self.path.is_dir():
+            return parts_of(self.roots, seed, SUFFIXES, "recordings", "", looks_like_sound)
+        rows = split_rows(len(self.paths), seed, str(self.path))
+        return {split: [self.paths[row] for row in rows[split]] for split in SPLITS}
+
+    def left_out(self) -> list[str]:
+        """A line that says which files are no recordings that can be read, if there are any."""
+        if not self.others:
+            return []
+        kinds = Counter(path.suffix.lower() or "without a suffix" for path in self.others)
+        named = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(4))
+        more = ", ..." if len(kinds) > 4 else ""
+        unread = [kind for kind in kinds if kind in UNREAD]
+        advice = f"; {' '.join(unread)} are sounds that are not read: {CONVERT}" if unread else ""
+        return [f"left out {len(self.others)} files that are no recordings: {named}{more}{advice}"]
+
+
+def find_sound_files(path: Path) -> SoundFiles:
+    """The recordings that ``path`` stands for.
+
+    Raises:
+        ValueError: If there are none.
+        FileNotFoundError: If there is no such path.
+    """
+    if path.is_dir():
+        roots, named = roots_of(path), [path]
+    elif is_pattern(path):
+        roots, named = dict.fromkeys(SPLITS, root_of(path)), matching(path)
+    else:
+        roots, named = dict.fromkeys(SPLITS, path.parent), [path]
+    if not named or not named[0].exists():
+        raise FileNotFoundError(f"expected a file or a folder of recordings, found no {path}")
+    every = {file for each in named for file in (find_files(each, ("",)) if each.is_dir() else [each])}
+    paths = {file for file in every if _is_sound(file)}
+    if not paths:
+        left_out = "; ".join(["", *SoundFiles(path, roots, [], sorted(every)).left_out()])
+        raise ValueError(f"{path}: expected recordings ({NAMED}), found none{left_out}")
+    return SoundFiles(path, roots, sorted(paths, key=lambda file: file.parts), sorted(every - paths))
+
+
+def are_recordings(path: Path) -> bool:
+    """True if ``path`` is a recording, or a pattern that some recordings match, or the folders of some."""
+    if not is_pattern(path):
+        return path.is_file() and path.suffix.lower() in (*SUFFIXES, *UNREAD)
+    return any(
+        bool(find_files(each, SUFFIXES)) if each.is_dir() else each.suffix.lower() in SUFFIXES
+        for each in matching(path)
+    )
+
+
+def _is_sound(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES or (not path.suffix and looks_like_sound(path))
