@@ -138,7 +138,7 @@ class Measured:
 
     def run(self, name: str, *flags: str, out: str = "", data: str = "", **kill: Any) -> None:
         """Score the table, or ``data``, in one way, compare, and keep the report under ``name``."""
-        folder = self.work / f"{data or self.data}-{out or name.replace(' ', '-')}"
+        folder = self.work / f"{Path(data or self.data).stem}-{out or name.replace(' ', '-')}"
         whole = polars.read_parquet(self._whole)
         report = Command(self.work / "run", self.work / (data or self.data), folder, *flags).wait(**kill)
         files = sorted(folder.glob("part-*.parquet"))
@@ -176,7 +176,7 @@ class Measured:
         flags = [*RAY, "2", "--part-size", str(rows // 10)]
         self.run("ray, a worker killed", *flags, data=FEWER, kill=_last_worker, after=5)
         self.run("ray, the driver killed", *flags, **killed, kill=lambda command: command.process.pid, after=5)
-        kept = {path: path.stat().st_mtime_ns for path in (self.work / f"{FEWER}-killed").glob("part-*")}
+        kept = {path: path.stat().st_mtime_ns for path in (self.work / f"{Path(FEWER).stem}-killed").glob("part-*")}
         self.run("ray, gone on", *flags, **killed)
         same = sum(path.stat().st_mtime_ns == time for path, time in kept.items())
         self.found["ray, gone on"]["parts_kept"] = same
