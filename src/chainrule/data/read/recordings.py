@@ -95,7 +95,10 @@ def load_audio(
     labels, classes = labels_of(parts, files.roots)
     name, seconds = path.resolve().name, sum(map(len, found.values())) / rate
     description = f"{name}: {len(found)} recordings, {seconds:.0f} s at {rate} Hz"
-    notes = [*files.left_out(), *_notes(headers, sounds.audio, said=channel is not None, in_time=files.is_few)]
+    notes = [
+        *files.left_out(),
+        *_notes({file: headers[file] for file in found}, sounds.audio, said=channel is not None, in_time=files.is_few),
+    ]
     return dataset(name, description, splits, sounds.audio, origin, labels, classes, notes)
 
 
