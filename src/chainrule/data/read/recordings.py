@@ -176,6 +176,11 @@ def _notes(headers: Mapping[Path, Any], audio: AudioFormat, *, said: bool, in_ti
     if others:
         rates = ", ".join(f"{number} of {rate} Hz" for rate, number in sorted(others.items()))
         notes.append(f"recordings are resampled to {audio.sample_rate} Hz: {rates}")
+    if audio.frames is not None:
+        milliseconds = 1e3 * audio.frames.hop / audio.sample_rate
+        notes.append(
+            f"frames have {audio.frames.size} numbers, for {audio.frames.hop} samples each: {milliseconds:.3g} ms"
+        )
     if in_time:
         notes.append("divided in time: the first 80 % train, the next 10 % validate, the last 10 % are the test")
     return notes
