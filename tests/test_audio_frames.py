@@ -61,6 +61,7 @@ def test_frames_are_read_fitted_and_standardised(folder: Path) -> None:
     assert form.frames is not None
     assert (form.frames.hop, form.frames.size) == (HOP, 3)  # found, as one number fits all
     assert data.train.frame_size == 3
+    assert data.notes == ["frames have 3 numbers, for 40 samples each: 5 ms"]
     every = np.concatenate(data.train.frames.arrays)
     assert every.mean(axis=0) == pytest.approx([0, 0, 0], abs=1e-5)
     assert every.std(axis=0) == pytest.approx([1, 1, 0], abs=1e-5)
@@ -200,6 +201,8 @@ def test_the_hop_is_found_where_one_fits() -> None:
         hop(a=(8000, 32))
     with pytest.raises(ValueError, match=r"b: expected frames of .* samples, as of other recordings, got 40"):
         hop(a=(8000, 32), b=(8000, 40))
+    with pytest.raises(ValueError, match="whole number of samples, got 686 for 11,424 samples, about 16.65 each"):
+        hop(a=(11_424, 686))
 
 
 def test_models_and_recordings_agree_on_frames() -> None:

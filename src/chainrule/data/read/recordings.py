@@ -95,7 +95,10 @@ def load_audio(
     labels, classes = labels_of(parts, files.roots)
     name, seconds = path.resolve().name, sum(map(len, found.values())) / rate
     description = f"{name}: {len(found)} recordings, {seconds:.0f} s at {rate} Hz"
-    notes = [*files.left_out(), *_notes(headers, sounds.audio, said=channel is not None, in_time=files.is_few)]
+    notes = [
+        *files.left_out(),
+        *_notes({file: headers[file] for file in found}, sounds.audio, said=channel is not None, in_time=files.is_few),
+    ]
     return dataset(name, description, splits, sounds.audio, origin, labels, classes, notes)
 
 
@@ -173,6 +176,11 @@ def _notes(headers: Mapping[Path, Any], audio: AudioFormat, *, said: bool, in_ti
     if others:
         rates = ", ".join(f"{number} of {rate} Hz" for rate, number in sorted(others.items()))
         notes.append(f"recordings are resampled to {audio.sample_rate} Hz: {rates}")
+    if audio.frames is not None:
+        milliseconds = 1e3 * audio.frames.hop / audio.sample_rate
+        notes.append(
+            f"frames have {audio.frames.size} numbers, for {audio.frames.hop} samples each: {milliseconds:.3g} ms"
+        )
     if in_time:
         notes.append("divided in time: the first 80 % train, the next 10 % validate, the last 10 % are the test")
     return notes

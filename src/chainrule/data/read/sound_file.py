@@ -37,8 +37,12 @@ SIGNATURES = re.compile(rb"(?s)RIFF....WAVE|RF64|fLaC|OggS|FORM....AIF[FC]|\.snd
 FRAMES = 2**20
 """Samples of each channel that are decoded at once."""
 
-SHORTENED = re.compile(r"(\d+) \(?should be (\d+)")
-"""The sizes that a header says and that the file has, in the log of libsndfile."""
+SIZES = "RIFF|riff|Riff size|FORM|data|SSND|BODY|Data Size|Data length"
+SHORTENED = re.compile(rf"(?m)^ *({SIZES})[ :]+(\d+) \(?should be (\d+)")
+"""The sizes of a whole file and of its samples that a header says and that there are, in the log of libsndfile."""
+
+WHOLE, MISCOUNTED = ("RIFF", "riff", "Riff size", "FORM"), 64
+"""The sizes of a whole file, and the bytes by which some writers get them wrong, at most."""
 
 SLACK = 0.01
 """The share of the samples that a header says which may be missing: of an MP3 that was edited it is an estimate."""
@@ -46,8 +50,8 @@ SLACK = 0.01
 UNKNOWN_SIZE = 2**31 - 2**16
 """Headers of sounds that were written into a pipe say this size or a larger one."""
 
-LOOK = 1024
-"""First bytes of a file that tell text from sound. (The header of .sph is text, but 1,024 bytes long.)"""
+LOOK = 2**14
+"""First bytes of a file that tell text from sound. The header of NIST's files is 1,024 bytes of text."""
 
 TAIL = 2**17
 """The last bytes of an Ogg file, in which its last page begins."""
@@ -140,8 +144,8 @@ def _incomplete(name: Path | str, expected: int, found: int, unit: str) -> str:
 def _shortened(log: str) -> tuple[int, int] | None:
     """The bytes that the header says and those that the file has, if these are fewer."""
     for found in SHORTENED.finditer(log):
-        said, real = map(int, found.groups())
-        if real < said < UNKNOWN_SIZE:
+        said, real = int(found[2]), int(found[3])
+        if real + (MISCOUNTED if found[1] in WHOLE else 0) < said < UNKNOWN_SIZE:
             return said, real
     return None
 

@@ -62,7 +62,8 @@ class SoundFiles:
         more = ", ..." if len(kinds) > 4 else ""
         unread = [kind for kind in kinds if kind in UNREAD]
         advice = f"; {' '.join(unread)} are sounds that are not read: {CONVERT}" if unread else ""
-        return [f"left out {len(self.others)} files that are no recordings: {named}{more}{advice}"]
+        files = f"{len(self.others)} files" if len(self.others) > 1 else "a file"
+        return [f"left out {files} that can't be read as recordings: {named}{more}{advice}"]
 
 
 def find_sound_files(path: Path) -> SoundFiles:

@@ -96,6 +96,11 @@ def hop_of(lengths: Mapping[Path, int], frames: Mapping[Path, Array]) -> int:
     for path, count in lengths.items():
         found = len(frames[path])
         least, most = count // (found + 1) + 1, count // (found - 1) if found > 1 else high
+        if least > most:
+            raise ValueError(
+                f"{path}: expected frames of a whole number of samples, got {found} for {count:,} samples, about "
+                f"{count / found:.2f} each: make frames of the recordings at the rate that --sample-rate names"
+            )
         if max(least, low) > min(most, high):
             raise ValueError(
                 f"{path}: expected frames of {_range(low, high)} samples, as of other recordings, got {found} for "

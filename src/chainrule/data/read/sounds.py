@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -98,7 +98,7 @@ class Sounds:
         return recordings(own, names, window, self.audio, before, offsets, frames)
 
 
-def read_each(paths: Iterable[Path], read: Callable[[Path], T], skip: bool) -> tuple[dict[Path, T], list[Path]]:
+def read_each(paths: Collection[Path], read: Callable[[Path], T], skip: bool) -> tuple[dict[Path, T], list[Path]]:
     """What ``read`` gives for each file, and the files that are skipped, as they can't be decoded.
 
     Raises:
@@ -110,7 +110,8 @@ def read_each(paths: Iterable[Path], read: Callable[[Path], T], skip: bool) -> t
             found[path] = read(path)
         except ValueError as error:
             if not skip:
-                error.add_note("--skip-unreadable true leaves out files that can't be decoded")
+                if len(paths) > 1:
+                    error.add_note("--skip-unreadable true leaves out files that can't be decoded")
                 raise
             warnings.warn(f"skipped {error}", stacklevel=3)
             skipped.append(path)
