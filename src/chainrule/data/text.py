@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chainrule.data.dataset import SPLITS, Dataset, split_rows
+from chainrule.data.documents import Documents
 from chainrule.data.examples import Examples
 from chainrule.data.formats import checked
 from chainrule.data.read.text import boundary, check_text, lines_of, read_text, symbols_of
-from chainrule.data.sequences import Documents, Stream
+from chainrule.data.sequences import Stream
 from chainrule.data.vocabulary import KINDS, Vocabulary
 
 WINDOW = 128

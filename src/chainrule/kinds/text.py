@@ -23,7 +23,7 @@ from chainrule.data.read.text import check_text
 from chainrule.data.sequences import CHUNK
 from chainrule.data.text import TextFormat, read_all
 from chainrule.devices import cores_of, multiplies_in_half
-from chainrule.kinds.base import SYMBOLS
+from chainrule.kinds.base import SYMBOLS, VALUES
 from chainrule.kinds.families import family_of_levels, refuse_arguments
 from chainrule.kinds.items import Items, figures_per
 from chainrule.kinds.lines import Part, scored_lines, scored_stream, stream_lines, symbol_texts
@@ -68,7 +68,7 @@ class TextKind(SequenceKind):
             valid_symbols=dataset.valid.num_variables,
             vocabulary=len(self.format.vocabulary),
             minutes=minutes,
-            document_length=dataset.event_shape[0] if self.format.documents else None,
+            document_length=dataset.train.num_variables / len(dataset.train) if self.format.documents else None,
             cores=cores_of(device),
             half=multiplies_in_half(device),
         )
@@ -97,7 +97,8 @@ class TextKind(SequenceKind):
         train, valid = dataset.train, dataset.valid
         if reads_streams(model) and not self.format.documents:
             train, valid = train.single(), valid.single()
-        return independent_nats(train, valid, len(self.format.vocabulary))
+        size = max(1, VALUES // dataset.event_shape[0])
+        return independent_nats(train, valid, len(self.format.vocabulary), batch_size=min(1024, size))
 
     def reading(self, settings: Mapping[str, Any], *, named: bool) -> dict[str, Any]:
         vocabulary, documents = self.format.vocabulary, self.format.documents or None

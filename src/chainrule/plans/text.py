@@ -47,7 +47,7 @@ def text_plan(
         valid_symbols: Symbols of the validation part.
         vocabulary: Different symbols.
         minutes: Wall clock of the training.
-        document_length: Symbols of a document, its end and padding included; None for one stream.
+        document_length: Symbols of a document on average, its end included; None for one stream.
         cores: Cores of the processor.
         half: True if the processor multiplies in bfloat16.
     """
