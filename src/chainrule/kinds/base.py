@@ -50,6 +50,8 @@ class Kind(ABC):
         num_samples: The number of examples that `sample` draws by default.
         prints_samples: True if samples can be printed instead of written into a file.
         prints_scores: True if scores can be printed, a JSON object for each item, instead of written into a file.
+        usual_score: The score that `score` gives by default: ``"nll"``, or ``"pvalue"`` if a run has enough examples to
+            compare with.
         has_ensembles: True if an ensemble can be fitted.
         event_dims: The number of dimensions of a model's event.
         has_parts: The names that ``score --per`` takes, that of a whole item first.
@@ -71,6 +73,7 @@ class Kind(ABC):
     num_samples: ClassVar[int] = 64
     prints_samples: ClassVar[bool] = False
     prints_scores: ClassVar[bool] = False
+    usual_score: ClassVar[str] = "nll"
     has_ensembles: ClassVar[bool] = True
     event_dims: ClassVar[int] = 1
     has_parts: ClassVar[tuple[str, ...]] = ()
@@ -342,6 +345,13 @@ class Kind(ABC):
     def calibration_log_probs(self, model: AutoregressiveModel, dataset: Dataset, split: str) -> Tensor:
         """Log p of items of a split, as `items` gives it, float64 ``(N,)``: new items are compared with these."""
         return self.example_log_probs(model, dataset, split, per_variable=False)
+
+    def calibration_ways(self, model: AutoregressiveModel, dataset: Dataset, split: str) -> Tensor | None:
+        """The ways in which the same items may be strange ``(N, K)``, as `items` gives them; the first is log p.
+
+        None if p-values of this kind compare log p alone.
+        """
+        return None
 
     def example_log_probs(
         self, model: AutoregressiveModel, dataset: Dataset, split: str, *, per_variable: bool

@@ -6,7 +6,6 @@ import codecs
 import inspect
 import itertools
 import json
-import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -18,15 +17,14 @@ from torch import Tensor
 from chainrule.atomic import write_atomically
 from chainrule.conditionals import Categorical, Conditional
 from chainrule.data.dataset import Dataset
-from chainrule.data.examples import Examples
-from chainrule.data.read.text import check_text
-from chainrule.data.sequences import CHUNK
-from chainrule.data.text import TextFormat, read_all
+from chainrule.data.documents import Documents
+from chainrule.data.examples import Examples, chosen
+from chainrule.data.text import TextFormat, plain_of, read_all
 from chainrule.devices import cores_of, multiplies_in_half
-from chainrule.kinds.base import SYMBOLS, VALUES
+from chainrule.kinds.base import EXAMPLES, SYMBOLS, VALUES
 from chainrule.kinds.families import family_of_levels, refuse_arguments
 from chainrule.kinds.items import Items, figures_per
-from chainrule.kinds.lines import Part, scored_lines, scored_stream, stream_lines, symbol_texts
+from chainrule.kinds.lines import Part, scored_lines, scored_stream, split_lines, texts_of
 from chainrule.kinds.requests import Completing, Source, one_class
 from chainrule.kinds.sequence import SequenceKind, compressed_per_symbol
 from chainrule.kinds.text_explain import explain_lines
@@ -52,6 +50,7 @@ class TextKind(SequenceKind):
 
     name = "text"
     formats = TextFormat
+    usual_score = "pvalue"
     files = "a .txt file"
     suffixes = (".txt",)
     samples_file = "samples.txt"
@@ -102,10 +101,16 @@ class TextKind(SequenceKind):
 
     def reading(self, settings: Mapping[str, Any], *, named: bool) -> dict[str, Any]:
         vocabulary, documents = self.format.vocabulary, self.format.documents or None
-        return {"vocabulary": vocabulary, "documents": documents, "window": settings.get("window")}
+        encoding = None if named else settings.get("encoding")
+        return {
+            "vocabulary": vocabulary,
+            "documents": documents,
+            "window": settings.get("window"),
+            "encoding": encoding,
+        }
 
     def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
-        return read_all(path, self.format, model.num_variables)
+        return read_all(path, self.format, model.num_variables, settings.get("encoding"))
 
     def prefix(self, prompt: str | None) -> Tensor | None:
         if not prompt:
@@ -153,8 +158,8 @@ class TextKind(SequenceKind):
             )
         if request.out.suffix != ".txt":
             raise ValueError(f"--out expects a file ending in .txt, got {request.out}")
-        check_text(path)
-        text = path.read_text(errors="surrogateescape")
+        with plain_of(path, self.format, request.source.settings.get("encoding")) as plain:
+            text = plain.path.read_bytes().decode(errors="surrogateescape")
         beginnings = [line for line in text.splitlines() if line] if self.format.documents else [text]
         beginnings = beginnings[: request.source.limit]
         draws = request.draws or 1
@@ -201,13 +206,18 @@ class TextKind(SequenceKind):
 
     def _items_of(self, parts: list[Part]) -> Items:
         vocabulary, symbols = self.format.vocabulary, [part.symbols for part in parts]
+        spans = [part.span for part in parts]
         return Items(
             names={
                 "line": [part.line for part in parts],
                 "column": [part.column for part in parts],
                 "symbols": [len(part.symbols) for part in parts],
-                "text": [vocabulary.decode(part.symbols).removesuffix("\n") for part in parts],
+                "text": [vocabulary.text(part.points).removesuffix("\n") for part in parts],
+                "greatest": [float(part.nats.max()) for part in parts],
+                "span_column": [part.column + start for part, (start, _) in zip(parts, spans, strict=True)],
+                "span": [vocabulary.text(part.points[slice(*span)]) for part, span in zip(parts, spans, strict=True)],
             },
+            ways=torch.tensor([part.ways for part in parts], dtype=torch.float64),
             log_probs=torch.tensor([-part.nats.mean() for part in parts], dtype=torch.float64),
             sizes=torch.tensor([len(part.symbols) for part in parts]),
             notes=Counter({UNKNOWN: sum(map(self.count_unknown, symbols))}),
@@ -215,19 +225,18 @@ class TextKind(SequenceKind):
         )
 
     def lines(self, model: AutoregressiveModel, source: Source) -> Iterator[Part]:
-        """The lines of a file with -log p of their symbols, one after the other.
+        """The lines of a file, or of a split, with -log p of their symbols, one after the other.
 
         Raises:
-            ValueError: If no file is given, or the model reads no sequences.
+            ValueError: If the model reads no sequences.
         """
         if not reads_streams(model):
             raise ValueError("score expects the run of one model of sequences, such as RNN, that was fitted on text")
         if source.stream is not None:
             return scored_stream(model, self.format, source.stream)
         if source.path is None:
-            raise ValueError("score expects a file of text as DATA, as the run was fitted on text")
-        check_text(source.path)
-        return scored_lines(model, self.format, source.path)
+            return split_lines(model, self.format, source.load().split(source.split))
+        return scored_lines(model, self.format, source.path, source.settings.get("encoding"))
 
     def printed(self, row: dict[str, Any]) -> dict[str, Any]:
         return {("length" if name == "symbols" else name): value for name, value in row.items()}
@@ -239,7 +248,7 @@ class TextKind(SequenceKind):
         for part in itertools.islice(self.lines(model, source), source.limit):
             total, count = total + part.nats.sum(), count + len(part.nats)
             unknown += self.count_unknown(part.symbols)
-            texts = symbol_texts(self.format.vocabulary, part.symbols)
+            texts = texts_of(self.format.vocabulary, part.points)
             if per == "color":
                 print("".join(map(_coloured, texts, part.nats)), end="", flush=True)
             else:
@@ -248,10 +257,12 @@ class TextKind(SequenceKind):
         return [self.total(count, total), *([UNKNOWN.format(unknown)] if unknown else [])]
 
     def explain(self, model: AutoregressiveModel, source: Source, rows: int, out: Path | None) -> list[str]:
+        if source.path is None:
+            raise ValueError("--explain expects a file of text as DATA, as the run was fitted on text")
         lines = itertools.islice(self.lines(model, source), source.limit)
         assert isinstance(model, SequenceModel)  # as lines has found
-        assert source.path is not None
-        return explain_lines(model, self.format, lines, source.path, rows, out)
+        with plain_of(source.path, self.format, source.settings.get("encoding")) as plain:
+            return explain_lines(model, self.format, lines, plain.path, rows, out)
 
     def count_unknown(self, symbols: Any) -> int:
         """The number of ``symbols`` that stand for characters which the vocabulary lacks."""
@@ -259,11 +270,21 @@ class TextKind(SequenceKind):
         return 0 if unknown is None else int((symbols == unknown).sum())
 
     def calibration_log_probs(self, model: AutoregressiveModel, dataset: Dataset, split: str) -> Tensor:
-        if self.format.documents or not reads_streams(model):
-            return self.example_log_probs(model, dataset, split, per_variable=model.any_length)
-        chunks = itertools.islice(dataset.split(split).in_order(1, history=math.inf), SYMBOLS // CHUNK)
-        lines = stream_lines(model, self.format.vocabulary, (batch.x[0].numpy() for batch in chunks))
-        return torch.tensor([-line.nats.mean() for line in lines], dtype=torch.float64)
+        ways = self.calibration_ways(model, dataset, split)
+        return self.example_log_probs(model, dataset, split, per_variable=False) if ways is None else ways[:, 0]
+
+    def calibration_ways(self, model: AutoregressiveModel, dataset: Dataset, split: str) -> Tensor | None:
+        if not reads_streams(model):
+            return None
+        examples = dataset.split(split)
+        if self.format.documents:
+            rows = chosen(len(examples), EXAMPLES)
+            rows = rows[: 1 + int(examples.sizes[rows].cumsum().searchsorted(SYMBOLS))]
+            some = examples.subset(rows)
+            assert isinstance(some, Documents)
+            examples = some
+        lines = split_lines(model, self.format, examples, SYMBOLS)
+        return torch.tensor([line.ways for line in lines], dtype=torch.float64)
 
 
 def _coloured(symbol: str, nats: float) -> str:
