@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 import chainrule
 from chainrule.conditionals import Categorical
 from chainrule.data import Vocabulary
+from chainrule.data.documents import Documents
 from chainrule.data.read import text as text_file
 from chainrule.data.read.text import lines_of, read_symbols, read_text
-from chainrule.data.documents import Documents
 from chainrule.data.sequences import Stream
 from chainrule.data.text import TextFormat
 from chainrule.models import MADE, RNN

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from chainrule.cli.by_parts import ByParts, is_by_parts
 from chainrule.cli.opening import drawing_of, opened_likelihood, quoting_formulas, say
 from chainrule.cli.parser import Options, UsageError
 from chainrule.kinds import Kind
 from chainrule.kinds.requests import one_class
 from chainrule.model import AutoregressiveModel
+from chainrule.runs.opened import OpenRun
 from chainrule.tasks.sample import sample
 from chainrule.tasks.where import sample_where
 
 ROUGH = 4
 """Rows whose effective sample size is below this are called rough."""
 
-FREE = ("prompt", "length", "precision", "temperature", "top_k", "top_p", "greedy")
+FREE = ("prompt", "prompt_file", "stop", "length", "precision", "temperature", "top_k", "top_p", "greedy")
 """Options of samples without conditions."""
 
 
@@ -26,7 +29,8 @@ def run_sample(options: Options) -> None:
         return
     run, model = opened_likelihood(options)
     kind, out = run.kind, options["out"]
-    prefix = kind.prefix(options["prompt"])
+    prompt = _prompt(run, options)
+    prefix = kind.prefix(prompt)
     if out is not None:
         kind.check_out(out)
     elif not kind.prints_samples:
@@ -36,28 +40,39 @@ def run_sample(options: Options) -> None:
         _sample_where(kind, model, n, options)
         return
     options.refuse("particles", expects="--where, whose rows it draws")
-    streamed = out is None and n == 1
-    x = sample(
+    drawn = partial(
+        sample,
         model,
         n,
         prefix=prefix,
         length=options["length"],
-        watch=kind.printer(options["prompt"] or "") if streamed else None,
         context=one_class(model, options["label"], n),
         precision=options["precision"],
         **drawing_of(options).settings(),
-    ).cpu()
-    if streamed:
-        print()
-    elif out is None:
+    )
+    if out is None and n == 1:
+        with kind.printer(prompt or "", options["stop"]) as watch:
+            drawn(watch=watch)
+        return
+    x = kind.stopped(drawn().cpu(), 0 if prefix is None else len(prefix), options["stop"])
+    if out is None:
         kind.print(x)
     else:
         say([f"wrote {kind.write(x, out)} to {out}"])
 
 
+def _prompt(run: OpenRun, options: Options) -> str | None:
+    """The beginning of every sample: the words of ``--prompt``, or the content of ``--prompt-file``."""
+    prompt: str | None = options["prompt"]
+    if options["prompt_file"] is None:
+        return prompt
+    options.refuse("prompt", expects="no --prompt-file, which has the prompt")
+    return run.kind.read_prompt(options["prompt_file"], run.settings)
+
+
 def _sample_by_parts(options: Options) -> None:
     """Draw the examples of each part by a seed of its own."""
-    needs_all = ("where", "particles", "quote_formulas")
+    needs_all = ("where", "particles", "quote_formulas", "prompt_file", "stop")
     work = ByParts.of("sample", options, needs_all=needs_all)
     names = ("prompt", "length", "precision")
     count = options["n"] if options["n"] is not None else work.kind.num_samples

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -226,6 +227,15 @@ class Kind(ABC):
             raise ValueError(f"--prompt expects a model of text, got one that was fitted on other data ({self.name})")
         return None
 
+    def read_prompt(self, path: Path, settings: Mapping[str, Any]) -> str:
+        """The prompt in a file; ``settings`` are those of the run.
+
+        Raises:
+            ValueError: If this kind takes no prompt, or the file is no text.
+            FileNotFoundError: If there is no such file.
+        """
+        raise ValueError(f"--prompt-file expects a model of text, got one that was fitted on other data ({self.name})")
+
     def bounds(self, conditions: str, model: AutoregressiveModel) -> Bounds:
         """The bounds of the variables of an example that meets ``conditions``, as ``sample --where`` gives them.
 
@@ -238,8 +248,20 @@ class Kind(ABC):
         """Raise ``ValueError``, before any work is done, if samples can't be written to ``path``."""
         check_suffix(path, self.suffixes)
 
-    def printer(self, prompt: str) -> Callable[[Tensor], None]:
-        """Return a function that prints the prompt, and then the values of one example as they are drawn."""
+    def stopped(self, x: Tensor, known: int, stop: str | None) -> Any:
+        """Samples ``(N, *event_shape)``, each until the text ``stop``, which is left out, after ``known`` variables.
+
+        They are in a form that `print` and `write` take.
+
+        Raises:
+            ValueError: If a text is given and this kind has none.
+        """
+        if stop is not None:
+            raise ValueError(f"--stop expects a model of text, got one that was fitted on other data ({self.name})")
+        return x
+
+    def printer(self, prompt: str, stop: str | None = None) -> AbstractContextManager[Callable[[Tensor], None]]:
+        """Print the prompt, and, in its block, the values of one example by a function that is called with each."""
         raise ValueError(f"sample expects --out, {self.files}")
 
     def print(self, x: Tensor) -> None:

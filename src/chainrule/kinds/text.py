@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import codecs
 import inspect
 import itertools
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from chainrule.atomic import write_atomically
@@ -28,6 +30,7 @@ from chainrule.kinds.lines import Part, scored_lines, scored_stream, split_lines
 from chainrule.kinds.requests import Completing, Source, one_class
 from chainrule.kinds.sequence import SequenceKind, compressed_per_symbol
 from chainrule.kinds.text_explain import explain_lines
+from chainrule.kinds.text_print import coloured, printing
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.plans import Plan
 from chainrule.plans.text import text_plan
@@ -38,9 +41,6 @@ from chainrule.tasks.sample import sample
 
 LINES = 1024
 """Lines whose scores are given at once."""
-
-COLOURS = (231, 230, 229, 228, 222, 216, 210, 203, 197)
-"""xterm's colours from white to red, one a nat."""
 
 UNKNOWN = "{} characters are new to the model, and read as one unknown symbol"
 
@@ -119,30 +119,29 @@ class TextKind(SequenceKind):
             raise ValueError(f"--prompt expects one line, as the model was fitted on documents, got {prompt!r}")
         return torch.from_numpy(self.format.vocabulary.encode(prompt, strict=True)).float()
 
-    def write(self, x: Tensor, path: Path) -> str:
-        write_atomically(path, self.format.join(x.cpu()) + b"\n")
+    def read_prompt(self, path: Path, settings: Mapping[str, Any]) -> str:
+        """The content of a file; for documents without the end of its line."""
+        with plain_of(path, self.format, settings.get("encoding")) as plain:
+            text = plain.path.read_bytes().decode(errors="surrogateescape")
+        return text.rstrip("\r\n") if self.format.documents else text
+
+    def write(self, x: Tensor | Sequence[Tensor], path: Path) -> str:
+        write_atomically(path, self.format.join(row.cpu() for row in x) + b"\n")
         return f"{len(x)} texts"
 
-    def print(self, x: Tensor) -> None:
+    def print(self, x: Tensor | Sequence[Tensor]) -> None:
         """Print texts on standard output."""
-        print((self.format.join(x.cpu()) + b"\n").decode(errors="replace"), end="")
+        print((self.format.join(row.cpu() for row in x) + b"\n").decode(errors="replace"), end="")
 
-    def printer(self, prompt: str) -> Callable[[Tensor], None]:
-        """Print the prompt, and then each symbol as it is drawn; a document stops at its end."""
-        vocabulary, ended = self.format.vocabulary, False
-        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    def printer(self, prompt: str, stop: str | None = None) -> AbstractContextManager[Callable[[Tensor], None]]:
+        """Print the prompt, and then each symbol as it is drawn, until a document ends, or any text at ``stop``."""
+        return printing(self.format, prompt, stop)
 
-        def show(values: Tensor) -> None:
-            nonlocal ended, prompt
-            symbol = int(values[0])
-            print(prompt, end="")
-            prompt = ""
-            ended = ended or (self.format.documents and symbol == vocabulary.end)
-            if not ended:
-                text = decoder.decode(bytes([symbol])) if vocabulary.characters is None else vocabulary.decode([symbol])
-                print(text, end="", flush=True)
-
-        return show
+    def stopped(self, x: Tensor, known: int, stop: str | None) -> Sequence[Tensor]:
+        if not stop:
+            return list(x)
+        symbols = self.format.vocabulary.encode(stop, strict=True)
+        return [row[: _first(row[known:].long().numpy(), symbols, known)] for row in x.cpu()]
 
     def leave_samples(self, model: AutoregressiveModel, dataset: Dataset, folder: Path) -> None:
         context = None if model.num_classes is None else torch.arange(self.num_samples) % model.num_classes
@@ -158,8 +157,7 @@ class TextKind(SequenceKind):
             )
         if request.out.suffix != ".txt":
             raise ValueError(f"--out expects a file ending in .txt, got {request.out}")
-        with plain_of(path, self.format, request.source.settings.get("encoding")) as plain:
-            text = plain.path.read_bytes().decode(errors="surrogateescape")
+        text = self.read_prompt(path, request.source.settings)
         beginnings = [line for line in text.splitlines() if line] if self.format.documents else [text]
         beginnings = beginnings[: request.source.limit]
         draws = request.draws or 1
@@ -250,7 +248,7 @@ class TextKind(SequenceKind):
             unknown += self.count_unknown(part.symbols)
             texts = texts_of(self.format.vocabulary, part.points)
             if per == "color":
-                print("".join(map(_coloured, texts, part.nats)), end="", flush=True)
+                print("".join(map(coloured, texts, part.nats)), end="", flush=True)
             else:
                 for column, (text, nats) in enumerate(zip(texts, part.nats, strict=True), part.column):
                     print(json.dumps({"line": part.line, "column": column, "text": text, "nats": round(nats, 4)}))
@@ -287,10 +285,11 @@ class TextKind(SequenceKind):
         return torch.tensor([line.ways for line in lines], dtype=torch.float64)
 
 
-def _coloured(symbol: str, nats: float) -> str:
-    """``symbol`` on a background whose colour says how surprising it is."""
-    colour = COLOURS[min(int(nats), len(COLOURS) - 1)]
-    return f"\x1b[30;48;5;{colour}m{symbol.removesuffix(chr(10))}\x1b[0m" + ("\n" if symbol == "\n" else "")
+def _first(values: NDArray[Any], symbols: NDArray[Any], known: int) -> int:
+    """Where ``symbols`` first come in ``values``, plus ``known``; the end if they don't."""
+    windows = np.lib.stride_tricks.sliding_window_view(values, min(len(symbols), len(values)))
+    found = np.flatnonzero((windows == symbols).all(1)) if len(symbols) <= len(values) else []
+    return known + (int(found[0]) if len(found) else len(values))
 
 
 def _batched(parts: Iterator[Part], size: int) -> Iterator[list[Part]]:
