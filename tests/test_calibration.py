@@ -266,5 +266,5 @@ class TestSeveralWays:
         combined = Combined.of(ways)
         strange = torch.tensor([[0.0, 0.0, -9.0], [-9.0, 0.0, 0.0], [0.0, 0.0, 0.0]]).double()
         pvalues = combined.least.pvalues(combined.statistics(strange))
-        assert pvalues[:2].max() < 0.01
+        assert pvalues[:2].max() < 0.02
         assert pvalues[2] > 0.5

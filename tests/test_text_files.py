@@ -9,7 +9,7 @@ import pytest
 import chainrule
 from chainrule.data import Dataset
 from chainrule.data.documents import Documents
-from chainrule.data.text import TextFormat, load_text
+from chainrule.data.text import load_text
 
 pytestmark = pytest.mark.quick
 
@@ -18,9 +18,12 @@ TEXT = "".join(f"{line}\n" for line in LINES * 5)
 
 
 def seen(data: Dataset) -> set[str]:
-    """The lines of documents, as the model reads them."""
-    assert isinstance(data.format, TextFormat)
-    return {data.format.decode(x) for split in ("train", "valid", "test") for x in data.split(split)[:]}
+    """The lines of documents."""
+    found = set()
+    for examples in (data.train, data.valid, data.test):
+        assert isinstance(examples, Documents)
+        found |= {examples.text(i) for i in range(len(examples))}
+    return found
 
 
 @pytest.mark.parametrize("name", ["some.log", "script.py", "README", "notes.md", "rows.jsonl", "a.b.c"])
@@ -81,7 +84,7 @@ def test_a_packed_log_is_unpacked(tmp_path: Path) -> None:
         (b"\x7fELF\0\0\1\2" * 40, {"documents": True}, "got a binary file: --vocabulary bytes takes any file"),
         (TEXT.encode("latin-1"), {}, r"got an invalid byte at offset 2 .* may be --encoding latin-1, .* is 'ü'"),
         (TEXT.encode(), {"encoding": "utf-7x"}, "encoding expects the name of one, such as utf-8, latin-1"),
-        (TEXT.encode(), {"encoding": "ascii"}, "got an invalid byte at offset 2"),
+        (TEXT.encode("latin-1"), {"encoding": "utf-8"}, "got an invalid byte at offset 2"),
         (TEXT.encode("utf-16-le"), {}, "got what may be --encoding utf-16-le"),
         (TEXT.encode("utf-16"), {"vocabulary": "bytes", "encoding": "utf-16"}, "encoding expects a vocabulary of char"),
         (b"one line", {"documents": True}, "expected at least 3 examples to split into train, valid and test, got 1"),

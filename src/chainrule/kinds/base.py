@@ -369,7 +369,7 @@ class Kind(ABC):
         return self.example_log_probs(model, dataset, split, per_variable=False)
 
     def calibration_ways(self, model: AutoregressiveModel, dataset: Dataset, split: str) -> Tensor | None:
-        """The ways in which the same items may be strange ``(N, K)``, as `items` gives them; the first is log p.
+        """The ways in which the same items may be strange ``(N, K)``, as `items` gives them; the last is log p.
 
         None if p-values of this kind compare log p alone.
         """

@@ -68,11 +68,11 @@ class Part:
     def ways(self) -> tuple[float, float, float]:
         """The ways in which a line may be strange, less for stranger ones.
 
-        They are the mean of log p over its symbols, the least log tail probability of a symbol, and that of the end:
-        a line that is cut off is strange by its end alone.
+        They are the least log tail probability of its symbols, that of its end, as a line that is cut off is strange
+        by its end alone, and the mean of log p.
         """
         end = self.tails[-1] if self.points[-1] == LINE_END else 0.0
-        return -float(self.nats.mean()), -float(self.tails.max()), -float(end)
+        return -float(self.tails.max()), -float(end), -float(self.nats.mean())
 
     @property
     def span(self) -> tuple[int, int]:

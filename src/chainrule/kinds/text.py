@@ -269,7 +269,7 @@ class TextKind(SequenceKind):
 
     def calibration_log_probs(self, model: AutoregressiveModel, dataset: Dataset, split: str) -> Tensor:
         ways = self.calibration_ways(model, dataset, split)
-        return self.example_log_probs(model, dataset, split, per_variable=False) if ways is None else ways[:, 0]
+        return self.example_log_probs(model, dataset, split, per_variable=False) if ways is None else ways[:, -1]
 
     def calibration_ways(self, model: AutoregressiveModel, dataset: Dataset, split: str) -> Tensor | None:
         if not reads_streams(model):

@@ -30,7 +30,7 @@ def calibrate(model: AutoregressiveModel, dataset: Dataset) -> dict[str, Calibra
     kind, found = kind_of(dataset), dict[str, Calibration]()
     for split in SPLITS:
         ways = kind.calibration_ways(model, dataset, split)
-        log_probs = kind.calibration_log_probs(model, dataset, split) if ways is None else ways[:, 0]
+        log_probs = kind.calibration_log_probs(model, dataset, split) if ways is None else ways[:, -1]
         found[split] = Calibration.of(log_probs, ways)
     return found
 

@@ -3,15 +3,22 @@
 Each example has K statistics s_1(x), ..., s_K(x), less for stranger ones. Each has a p-value of its own, p_k(x), by the
 calibration examples; an example is as strange as in its strangest way:
 
-    s(x) = min_k log p_k(x)
+    s(x) = min_k log (p_k(x) / w_k)
 
 and its p-value is that of s(x) among those of the calibration examples. The least of K p-values is small more often
 than each of them; but so it is for the calibration examples, so that the p-value of x keeps the promise of
 `chainrule.tasks.calibration`, up to 1 / N, which ranks among N examples can tell.
+
+The first way is the main one, with w_1 = 1. The others have w_k = `OTHERS`: an example that is strange in another way
+only comes to the front if it is far more so, and else each of them would add false alarms as many as the first.
+
+Reference:
+    False discovery control with p-value weighting (Genovese, Roeder and Wasserman, 2006)
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +26,10 @@ import torch
 from torch import Tensor
 
 from chainrule.tasks.calibration import Calibration
+
+
+OTHERS = 0.1
+"""The weight of each way but the first."""
 
 
 @dataclass(frozen=True)
@@ -50,5 +61,6 @@ class Combined:
 
 
 def _least(each: Sequence[Calibration], ways: Tensor) -> Tensor:
-    logs = [calibration.log_pvalues(own) for calibration, own in zip(each, ways.T, strict=True)]
-    return torch.stack(logs).amin(0)
+    logs = torch.stack([calibration.log_pvalues(own) for calibration, own in zip(each, ways.T, strict=True)])
+    logs[1:] -= math.log(OTHERS)
+    return logs.amin(0)

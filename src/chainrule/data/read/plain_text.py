@@ -165,16 +165,9 @@ def looks_like_text(file: Path, encoding: str | None = None) -> bool:
         head = head_of(file)
     except (ValueError, OSError):
         return False
-    marked = any(head.startswith(mark) for mark in BYTE_ORDER_MARKS)
-    if marked or encoding is not None or utf16_of(head):
-        name = encoding_of(head, encoding or utf16_of(head))
-        try:
-            text = codecs.getincrementaldecoder(name)().decode(head)
-        except UnicodeDecodeError:
-            return False
-        return _share_of_controls(text) <= CONTROLS
+    name = encoding_of(head, encoding or utf16_of(head))
     try:
-        text = codecs.getincrementaldecoder("utf-8")().decode(head)
+        text = codecs.getincrementaldecoder(name)().decode(head)
     except UnicodeDecodeError:
         return _share_of_controls(head.decode("latin-1")) <= FOREIGN_CONTROLS
     return _share_of_controls(text) <= CONTROLS
