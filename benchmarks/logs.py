@@ -167,7 +167,7 @@ def main() -> None:
     if options.long:
         long_line(options)
         return
-    cells = [(name, seed, form) for name in LOGS for form in FORMS for seed in range(options.seeds)]
+    cells = [(name, seed, form) for form in FORMS for name in LOGS for seed in range(options.seeds)]
     Report("logs", options.out).fill(cells, partial(measured, options), again=options.again)
 
 

@@ -27,7 +27,6 @@ from torch import Tensor
 
 from chainrule.tasks.calibration import Calibration
 
-
 OTHERS = 0.1
 """The weight of each way but the first."""
 
