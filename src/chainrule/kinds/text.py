@@ -288,7 +288,7 @@ class TextKind(SequenceKind):
 def _first(values: NDArray[Any], symbols: NDArray[Any], known: int) -> int:
     """Where ``symbols`` first come in ``values``, plus ``known``; the end if they don't."""
     windows = np.lib.stride_tricks.sliding_window_view(values, min(len(symbols), len(values)))
-    found = np.flatnonzero((windows == symbols).all(1)) if len(symbols) <= len(values) else []
+    found = np.flatnonzero((windows == symbols).all(1)) if len(symbols) <= len(values) else np.zeros(0, int)
     return known + (int(found[0]) if len(found) else len(values))
 
 
