@@ -144,3 +144,12 @@ def test_a_long_line_pads_none_of_the_others(tmp_path: Path) -> None:
     parts = [[b.item.tolist() for b in long.batches(16, seed=1, history=float("inf"), part=(r, 2))] for r in (0, 1)]
     whole = [b.item.tolist() for b in long.batches(16, seed=1, history=float("inf"))]
     assert [sorted(a + b) for a, b in zip(*parts, strict=True)] == [sorted(each) for each in whole]
+
+
+def test_a_short_text_has_a_short_window(tmp_path: Path) -> None:
+    path = tmp_path / "TODO"
+    path.write_text("a note of one line, which is longer than most lines are, and yet a text like any other\n")
+    data = chainrule.data.load(path)
+    assert data.event_shape == (9,), "the length of its validation part"
+    planned = chainrule.plan(path, minutes=0.1)
+    assert planned.settings["window"] == 9

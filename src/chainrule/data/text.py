@@ -21,8 +21,8 @@ from chainrule.data.read.text import boundary, count_lines, lines_of, read_text,
 from chainrule.data.sequences import Stream
 from chainrule.data.vocabulary import KINDS, Vocabulary
 
-WINDOW = 128
-"""Symbols of an example of a stream."""
+WINDOW, LEAST_WINDOW = 128, 8
+"""Symbols of an example of a stream, by default: fewer where a part has fewer, down to the least."""
 
 
 @dataclass(frozen=True)
@@ -111,8 +111,7 @@ def load_text(
         raise ValueError(f"vocabulary expects {' or '.join(KINDS)}, got {vocabulary!r}")
     if documents and window is not None:
         raise ValueError(f"window expects a stream, got {window} for documents, whose examples are lines")
-    window = WINDOW if window is None else window
-    if window < 1:
+    if window is not None and window < 1:
         raise ValueError(f"window expects at least 1, got {window}")
     as_bytes = not _of_characters(vocabulary)
     with plain_text(path, encoding, as_bytes=as_bytes) as plain:
@@ -127,7 +126,7 @@ def load_text(
         origin["split_seed"] = seed
     total = sum(counts[split] for split in SPLITS if split != "test" or splits["test"] is not splits["valid"])
     found = f"{path.name}: text in {plain.words}, {lines:,} lines, {total:,} {symbols.kind}"
-    form = "each line an example" if documents else f"one stream, in windows of {window}"
+    form = "each line an example" if documents else f"one stream, in windows of {splits['train'].event_shape[0]}"
     notes = plain.notes
     if documents is None and lines > 1:
         notes = (*notes, "it is read as one stream; with --documents each line is an example of its own")
@@ -177,25 +176,27 @@ def _of_characters(vocabulary: str | Vocabulary) -> bool:
 
 
 def _stream(
-    path: Path, origin: Path, vocabulary: str | Vocabulary, window: int, parts: tuple[float, float]
+    path: Path, origin: Path, vocabulary: str | Vocabulary, window: int | None, parts: tuple[float, float]
 ) -> tuple[dict[str, Examples], Vocabulary]:
     size = path.stat().st_size
     characters = _of_characters(vocabulary)
     cuts = [0, *(int(part * size) for part in parts), size]
     cuts = [boundary(path, cut) for cut in cuts] if characters else cuts
     symbols = vocabulary if isinstance(vocabulary, Vocabulary) else _vocabulary(path, vocabulary, cuts[1])
-    streams: dict[str, Examples] = {}
-    for split, start, stop in zip(SPLITS, cuts, cuts[1:], strict=False):
-        if start == stop and split == "test":
-            streams[split] = streams["valid"]
-            continue
-        streams[split] = Stream(symbols_of(path, symbols, start, stop) if stop > start else np.zeros(0, int), window)
-        if len(streams[split]) < 1:
+    found = {
+        split: symbols_of(path, symbols, start, stop) if stop > start else np.zeros(0, int)
+        for split, start, stop in zip(SPLITS, cuts, cuts[1:], strict=False)
+        if split != "test" or stop > start
+    }
+    window = window or max(LEAST_WINDOW, min(WINDOW, *map(len, found.values())))
+    for split, part in found.items():
+        if len(part) < window:
             raise ValueError(
                 f"{origin}: expected a {split} part of at least {window} {symbols.kind}, the window, "
-                f"got {streams[split].num_variables}: lower the window, or give a longer text"
+                f"got {len(part)}: lower the window, or give a longer text"
             )
-    return streams, symbols
+    streams: dict[str, Examples] = {split: Stream(part, window) for split, part in found.items()}
+    return {split: streams.get(split, streams["valid"]) for split in SPLITS}, symbols
 
 
 def _vocabulary(path: Path, kind: str, stop: int) -> Vocabulary:

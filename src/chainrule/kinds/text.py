@@ -68,6 +68,7 @@ class TextKind(SequenceKind):
             vocabulary=len(self.format.vocabulary),
             minutes=minutes,
             document_length=dataset.train.num_variables / len(dataset.train) if self.format.documents else None,
+            longest_window=None if self.format.documents else dataset.event_shape[0],
             cores=cores_of(device),
             half=multiplies_in_half(device),
         )

@@ -19,7 +19,7 @@ class EndedError(Exception):
 
 
 class Printer:
-    """Prints a prompt, and then each symbol as it is drawn.
+    """Prints a prompt and each symbol as it is drawn; the prompt with the first, as the drawing may be refused.
 
     Args:
         text: The format of the text.
@@ -28,9 +28,8 @@ class Printer:
     """
 
     def __init__(self, text: TextFormat, prompt: str, stop: str | None = None) -> None:
-        self.text, self.stop, self.held = text, stop, ""
+        self.text, self.prompt, self.stop, self.held = text, prompt, stop, ""
         self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        print(prompt, end="", flush=True)
 
     def __call__(self, values: Tensor) -> None:
         """Print the only one of ``values`` ``(1,)``.
@@ -38,6 +37,8 @@ class Printer:
         Raises:
             EndedError: If the text is complete.
         """
+        print(self.prompt, end="", flush=True)
+        self.prompt = ""
         vocabulary, symbol = self.text.vocabulary, int(values[0])
         if self.text.documents and symbol == vocabulary.end:
             self.flush()
