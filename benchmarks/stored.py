@@ -33,4 +33,8 @@ class Report:
                 print(table, seed, method, json.dumps(found), flush=True)
                 report = self.read()
                 report["sets"].setdefault(table, {}).setdefault(str(seed), {})[method] = found
-                write_atomically(self.path, (json.dumps(report, indent=2) + "\n").encode())
+                self.write(report)
+
+    def write(self, report: dict[str, Any]) -> None:
+        """Write all of the report."""
+        write_atomically(self.path, (json.dumps(report, indent=2) + "\n").encode())

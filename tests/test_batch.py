@@ -16,9 +16,10 @@ import chainrule.data
 from chainrule.batch import BatchSource, as_source
 from chainrule.conditionals import Bernoulli, Categorical
 from chainrule.data.audio import AudioFormat, recordings
+from chainrule.data.documents import Documents
 from chainrule.data.examples import ArrayExamples
 from chainrule.data.recordings import Recordings
-from chainrule.data.sequences import Documents, Stream
+from chainrule.data.sequences import Stream
 from chainrule.models import MADE, RNN, Ensemble, WaveNet
 from chainrule.sequence import history_of
 from chainrule.tasks.score import surprisals_in_order

@@ -18,6 +18,7 @@ from torch import Tensor
 from chainrule.cli import main
 from chainrule.runs import read_calibration
 from chainrule.tasks.calibration import Calibration, discoveries
+from chainrule.tasks.combined import Combined
 
 Draw = Callable[[int], Tensor]
 SHAPES: dict[str, Draw] = {
@@ -245,3 +246,25 @@ class TestCommand:
             ("--calibrate", str(few)): "--calibrate expects --score pvalue or typicality",
         }.items():
             assert message in refused(capsys, "score", str(run), str(few), *arguments, *out), arguments
+
+
+class TestSeveralWays:
+    """P-values of examples that may be strange in several ways."""
+
+    @pytest.mark.parametrize("count", [40, 500])
+    def test_of_ordinary_examples_few_have_small_pvalues(self, count: int) -> None:
+        generator, alarms = torch.Generator().manual_seed(0), []
+        for _ in range(2000 // count * 8):
+            mixed = torch.randn(count + 200, 3, generator=generator).double()
+            mixed[:, 1] += mixed[:, 0]
+            combined = Combined.of(mixed[:count])
+            alarms.append((combined.least.pvalues(combined.statistics(mixed[count:])) <= 0.1).double().mean().item())
+        assert sum(alarms) / len(alarms) == pytest.approx(0.1, abs=0.025)
+
+    def test_one_way_is_enough_to_be_strange(self) -> None:
+        ways = torch.randn(500, 3, generator=torch.Generator().manual_seed(1)).double()
+        combined = Combined.of(ways)
+        strange = torch.tensor([[0.0, 0.0, -9.0], [-9.0, 0.0, 0.0], [0.0, 0.0, 0.0]]).double()
+        pvalues = combined.least.pvalues(combined.statistics(strange))
+        assert pvalues[:2].max() < 0.02
+        assert pvalues[2] > 0.5

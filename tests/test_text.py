@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 import chainrule
 from chainrule.conditionals import Categorical
 from chainrule.data import Vocabulary
+from chainrule.data.documents import Documents
 from chainrule.data.read import text as text_file
 from chainrule.data.read.text import lines_of, read_symbols, read_text
-from chainrule.data.sequences import Documents, Stream
+from chainrule.data.sequences import Stream
 from chainrule.data.text import TextFormat
 from chainrule.models import MADE, RNN
 from chainrule.runs import evaluate_split
@@ -121,7 +122,7 @@ def test_lines_are_those_between_their_ends(pieces: list[bytes], chunk: int) -> 
     ("content", "options", "message"),
     [
         ("", {}, "expected text, got an empty file"),
-        ("short", {}, "expected a train part of at least 128 characters, the window, got 4"),
+        ("short", {}, "expected a train part of at least 8 characters, the window, got 4"),
         ("a\nb\n", {"documents": True}, "expected at least 3 examples to split"),
         ("text", {"window": 0}, "window expects at least 1, got 0"),
         ("text", {"vocabulary": "words"}, "vocabulary expects characters or bytes, got 'words'"),

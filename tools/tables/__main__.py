@@ -64,6 +64,8 @@ TABLES = {
     "strange": anomalies.strange,
     "alarms": anomalies.alarms,
     "planted": anomalies.planted,
+    "logs": texts.logs,
+    "longline": texts.long_line,
     "drift": anomalies.drift,
     "cells": anomalies.cells,
     "attacks": anomalies.attacks,

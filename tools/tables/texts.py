@@ -1,5 +1,6 @@
 """Text: likelihoods, samples and speed."""
 
+from statistics import fmean
 from typing import Any
 
 from markdown import table
@@ -83,4 +84,32 @@ def textspeed(results: list[dict[str, Any]]) -> str:
         f"read at {limits['read_gigabytes_per_second']:.0f} GB/s (more where they stay in a cache). Scoring "
         f"{memory['bytes'] / 1e9:.1f} GB of text took {memory['largest_resident_gigabytes']:.2f} GB of memory, at "
         f"{memory['characters_per_second'] / 1e6:.1f} million characters/s on {memory['machine']['threads']} thread."
+    )
+
+
+def logs(results: list[dict[str, Any]]) -> str:
+    """How well changed lines of logs are told from others."""
+    (report,) = [result for result in results if result.get("benchmark") == "logs"]
+    rows = []
+    for name, by_seed in report["sets"].items():
+        for form in sorted({form for own in by_seed.values() for form in own}, reverse=True):
+            found = [own[form] for own in by_seed.values() if form in own]
+            cells = [name, form, f"{found[0]['lines']:,}", f"{found[0]['minutes']:g}"]
+            for change in found[0]["changes"]:
+                auc, mean = (fmean(one["changes"][change][key] for one in found) for key in ("auc", "auc_of_mean"))
+                cells.append(f"{auc:.3f} ({mean:.3f})")
+            alarms = fmean(change["alarms"] for one in found for change in one["changes"].values())
+            rows.append([*cells, f"{alarms:.1%}"])
+    header = ["log", "read as", "lines", "minutes", "one character", "a word", "cut off", "alarms"]
+    return table(header, rows)
+
+
+def long_line(results: list[dict[str, Any]]) -> str:
+    """The cost of one long line among names."""
+    (report,) = [result for result in results if result.get("benchmark") == "logs"]
+    own = report["long_line"]
+    names, more = (own[name]["cpu_seconds"] for name in ("names", "with_a_long_line"))
+    return (
+        f"An epoch on 32,000 names, with the fit around it, takes {names:.0f} CPU seconds, and with one line of 5,000 "
+        f"characters among them {more:.0f}."
     )

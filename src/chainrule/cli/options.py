@@ -51,6 +51,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--top-p": {"type": float, "help": "draw from the most probable values of this total probability only"},
     "--greedy": {"action": "store_true", "help": "take the most probable value of every variable"},
     "--prompt": {"help": "the beginning of every example of text"},
+    "--prompt-file": {"type": Path, "metavar": "FILE", "help": "a file with the beginning of every example of text"},
+    "--stop": {"metavar": "TEXT", "help": "of text: end every example before this text"},
     "--where": {
         "metavar": "CONDITIONS",
         "help": "of a table: rows that meet all of them, such as 'sex=Female, age>=60, 10<=income<20'",
@@ -77,7 +79,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--particles": {"type": int, "default": 16, "help": "walks of each completion that can't be exact (default 16)"},
     "--draws": {"type": int, "help": "completions of each example (default 1; behind estimates or of a series 100)"},
     "--repeats": {"type": int, "default": 8, "help": "estimates, whose spread gives the standard error (default 8)"},
-    "--score": {"metavar": "NAME", "help": f"anomaly score: {', '.join(SCORES)} (default nll)"},
+    "--score": {"metavar": "NAME", "help": f"anomaly score: {', '.join(SCORES)} (default nll; of lines pvalue)"},
     "--background": {"type": Path, "metavar": "RUN0", "help": "for the score ratio, the background run"},
     "--calibration": {"default": "valid", "help": "split that p-values compare with: valid or train (default valid)"},
     "--keep": {"metavar": "COLUMNS", "help": "of a table: columns to write beside the scores, as in 'id,time'"},
@@ -183,7 +185,7 @@ COMMANDS: dict[str, Command] = {
                  ".png .npz .npy .csv. Table, series: .csv .parquet. Text: .txt (default: print). Audio: .wav or a "
                  "folder"),
             "--scale",
-            "--prompt", "--where",
+            "--prompt", "--prompt-file", "--stop", "--where",
             ("--particles", {"default": 64, "help": "with --where: walks of a row that can't be exact (default 64)"}),
             ("--frames", {"help": "for a run with frames: a file of them, all of whose samples are drawn"}),
             "--length", "--precision", *DRAWING, "--quote-formulas", *PARTS,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from torch import Tensor
 
 from chainrule.cli.by_parts import ByParts, is_by_parts
@@ -17,7 +19,7 @@ from chainrule.tasks.where import sample_where
 ROUGH = 4
 """Rows whose effective sample size is below this are called rough."""
 
-FREE = ("prompt", "length", "precision", "temperature", "top_k", "top_p", "greedy")
+FREE = ("prompt", "prompt_file", "stop", "length", "precision", "temperature", "top_k", "top_p", "greedy")
 """Options of samples without conditions."""
 
 
@@ -31,7 +33,8 @@ def run_sample(options: Options) -> None:
         return
     run, model = opened_likelihood(options)
     kind, out = run.kind, options["out"]
-    prefix = kind.prefix(options["prompt"])
+    prompt = _prompt(run, options)
+    prefix = kind.prefix(prompt)
     if out is not None:
         kind.check_out(out)
     elif not kind.prints_samples:
@@ -41,22 +44,24 @@ def run_sample(options: Options) -> None:
         _sample_where(run, model, n, options)
         return
     options.refuse("particles", expects="--where, whose rows it draws")
-    streamed = out is None and n == 1
     classes = drawn_classes(model, options["label"], n, run.class_counts, options["seed"])
     context, length = kind.sampling_context(n, classes, options["frames"])
-    x = sample(
+    drawn = partial(
+        sample,
         model,
         n,
         prefix=prefix,
         length=options["length"] if options["length"] is not None else length,
-        watch=kind.printer(options["prompt"] or "") if streamed else None,
         context=context,
         precision=options["precision"],
         **drawing_of(options).settings(),
-    ).cpu()
-    if streamed:
-        print()
-    elif out is None:
+    )
+    if out is None and n == 1:
+        with kind.printer(prompt or "", options["stop"]) as watch:
+            drawn(watch=watch)
+        return
+    x = kind.stopped(drawn().cpu(), 0 if prefix is None else len(prefix), options["stop"])
+    if out is None:
         kind.print(x)
     else:
         say([f"wrote {_written(kind, x, model, options)} to {out}"])
@@ -70,9 +75,18 @@ def _written(kind: Kind, x: Tensor, model: AutoregressiveModel, options: Options
     return kind.write(x if scale is None else kind.enlarged(x, scale), out)
 
 
+def _prompt(run: OpenRun, options: Options) -> str | None:
+    """The beginning of every sample: the words of ``--prompt``, or the content of ``--prompt-file``."""
+    prompt: str | None = options["prompt"]
+    if options["prompt_file"] is None:
+        return prompt
+    options.refuse("prompt", expects="no --prompt-file, which has the prompt")
+    return run.kind.read_prompt(options["prompt_file"], run.settings)
+
+
 def _sample_by_parts(options: Options) -> None:
     """Draw the examples of each part by a seed of its own."""
-    needs_all = ("where", "particles", "frames", "quote_formulas", "scale")
+    needs_all = ("where", "particles", "frames", "quote_formulas", "scale", "prompt_file", "stop")
     work = ByParts.of("sample", options, needs_all=needs_all)
     names = ("prompt", "length", "precision")
     count = options["n"] if options["n"] is not None else work.kind.num_samples

@@ -97,6 +97,8 @@ def _score_items(options: Options, run: OpenRun, model: AutoregressiveModel, sou
     """Write or print the score of every item."""
     kind, out, rule = run.kind, options["out"], Rule(options["rate"], options["fdr"])
     name = _score_name(kind, options, rule)
+    if options["score"] is None and rule == Rule():
+        name = run.usual_score
     if out is None and not kind.prints_scores and not options["json"] and source.stream is None:
         raise UsageError(
             "score expects --out, a .csv or .parquet file, or --json, as the run was not fitted on text or recordings"
@@ -235,7 +237,9 @@ def _calibration(run: OpenRun, model: AutoregressiveModel, options: Options) -> 
         source = source_of(run, Options({**options, "file": None, "data": file}, typed=()))
         parts = list(run.kind.items(model, source))
         whole = [each.log_probs if each.partial is None else each.log_probs[~each.partial] for each in parts]
-        calibration, where = Calibration.of(torch.cat(whole)), f"--calibrate {file}"
+        ways = [each.ways for each in parts if each.ways is not None]
+        calibration = Calibration.of(torch.cat(whole), torch.cat(ways) if ways else None)
+        where = f"--calibrate {file}"
     if (count := len(calibration.log_probs)) < LEAST:
         raise ValueError(
             f"p-values expect at least {LEAST} examples to compare with, got {count} ({where}): "

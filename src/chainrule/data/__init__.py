@@ -60,16 +60,16 @@ def load(
 
     Args:
         spec: One of `NAMES`; or the path of a file (``.npz .npy .csv .tsv .data .csv.gz .parquet .txt``), of a folder
-            of files ``*.train.* *.valid.* *.test.*``, or of a folder of images; of a recording (``.wav .flac .mp3`` and
-            others), or of a folder or a pattern (``calls/*.mp3``) of recordings. A name wins over a file of that name;
-            write ``./mnist`` for the file. Or a frame of polars or pandas.
+            of files ``*.train.* *.valid.* *.test.*``, or of a folder of images or of texts; of a recording (``.wav
+            .flac .mp3`` and others), or of a folder or a pattern (``calls/*.mp3``) of recordings. A file of any other
+            name is text if it looks like one. A name wins over a file of that name; write ``./mnist`` for the file. Or
+            a frame of polars or pandas.
         seed: Seed of the random split of a path that has no splits of its own. Named sets have fixed splits.
         levels: The number of values that a variable takes. By default a table's largest value + 1, and an image's 256;
             images are quantised to floor(value * levels / 256). Recordings have 256 by the mu-law; 65,536 are 16-bit
             samples.
-        documents: True to take every line of a text as an example (with an end symbol, padded to the longest);
-            by default a text is one stream, whose examples are windows. With this, ``vocabulary`` or ``window``, a
-            file of any name is text.
+        documents: True to take every line of a text as an example (with an end symbol); by default a text is one
+            stream, whose examples are windows. With this, ``vocabulary`` or ``window``, a file of any name is text.
         vocabulary: The symbols of a text: ``"characters"`` (those of its training part; the default), ``"bytes"``, or
             a `Vocabulary`.
         window: Symbols of an example of a text stream, 128 by default. Samples of a recording (4,096 by default), or
@@ -93,8 +93,8 @@ def load(
             default it is inferred where not all cells are levels. With this or ``header``, a file of any name
             is a table.
         series: The column of a table to take as one long sequence, a time series, instead of rows as examples.
-        encoding: The encoding of a table as text, such as ``"latin-1"``. By default that of its byte order mark, or
-            UTF-8.
+        encoding: The encoding of a text, or of a table as text, such as ``"latin-1"``. By default that of its byte
+            order mark, or UTF-8.
         header: Whether the first line of a table as text names the columns; by default its cells tell.
 
     Raises:

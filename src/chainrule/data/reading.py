@@ -5,7 +5,6 @@ A reader is a function that returns a `Dataset`. Its keyword arguments are the c
 
 from __future__ import annotations
 
-import codecs
 import inspect
 import os
 from collections.abc import Callable, Mapping
@@ -17,6 +16,7 @@ from typing import Any
 from chainrule.data.dataset import Dataset
 from chainrule.data.named import NAMED
 from chainrule.data.read.table_file import SUFFIXES, suffix_of
+from chainrule.patterns import is_pattern, matching
 from chainrule.words import suggestion
 
 Reader = Callable[..., Dataset]
@@ -47,18 +47,15 @@ REASONS = {
     **dict.fromkeys(SOUND_CHOICES, "is no folder of recordings"),
     "schema": "is no table with columns of its own kinds",
     "series": "is no file of a table",
-    "encoding": "is no table as text",
+    "encoding": "is neither text nor a table as text",
     "header": "is no table as text",
 }
 """The reasons for which a reader refuses a choice, unless it gives its own."""
 
 KINDS_OF_FILES = (
-    "a table (.csv .tsv .data .parquet), an array (.npy .npz), a text (.txt, or any name), a folder of images "
-    "(.png .jpg and others); or recordings (.wav .flac .mp3 and others), one or a folder of them"
+    "a table (.csv .tsv .data .parquet), an array (.npy .npz), a text (.txt .log .md .py or any other name), a folder "
+    "of images (.png .jpg and others) or of texts; or recordings (.wav .flac .mp3 and others), one or a folder of them"
 )
-
-LOOK = 2**16
-"""Bytes of a file of an unknown name that are looked at."""
 
 TEXT_CHOICES = ("documents", "vocabulary", "window")
 """Choices that make any file a text."""
@@ -111,12 +108,16 @@ def _find(spec: str | Path, choices: Mapping[str, Any]) -> tuple[Reader, dict[st
         return partial(_function(f"named.{named.module}.load"), spec, named.description), {}
     if not path.is_dir() and _function("read.sound_files.are_recordings")(path):
         return partial(_function("read.recordings.load_audio"), path), {}
+    if _are_texts(path, choices):
+        return partial(_function("text.load_text"), path), {}
     several = not path.is_dir() and _function("read.open_table.table_parts")(path)
     if several or (path.is_file() and any(name in choices for name in TABLE_CHOICES)):
         return partial(_function("read.table.load_table"), path), {}
     asked = path.is_file() and any(name in choices for name in TEXT_CHOICES)
     is_text = path.suffix.lower() == TEXT_SUFFIX and not path.is_dir()
-    if is_text or asked or (suffix not in BY_SUFFIX and path.is_file() and _looks_like_text(path)):
+    unknown = suffix not in BY_SUFFIX and path.is_file()
+    looks_like_text = _function("read.plain_text.looks_like_text")
+    if is_text or asked or (unknown and looks_like_text(path, choices.get("encoding"))):
         return partial(_function("text.load_text"), path), {}
     if path.is_dir():
         return _folder_reader(path)
@@ -124,20 +125,34 @@ def _find(spec: str | Path, choices: Mapping[str, Any]) -> tuple[Reader, dict[st
         raise ValueError(f"data expects a name ({', '.join(NAMED)}) or a path, got {spec!r}{suggestion(spec, NAMED)}")
     if path.is_file() and suffix not in BY_SUFFIX:
         ending = f"ending in {path.suffix}" if path.suffix else "without a suffix"
-        raise ValueError(f"{path}: expected {KINDS_OF_FILES}, got a file {ending} that is no text")
+        got = f"a file {ending} that is no text" if path.stat().st_size else "an empty file"
+        raise ValueError(f"{path}: expected {KINDS_OF_FILES}, got {got}")
     _function("read.rows.check_is_file")(path, tuple(BY_SUFFIX))
     return partial(_function(f"read.{BY_SUFFIX[suffix]}"), path), {}
 
 
-def _looks_like_text(path: Path) -> bool:
-    """True if the beginning of a file is UTF-8 without control characters, other than white space."""
-    with path.open("rb") as file:
-        beginning = file.read(LOOK)
-    try:
-        text = codecs.getincrementaldecoder("utf-8")().decode(beginning)
-    except UnicodeDecodeError:
+def _are_texts(path: Path, choices: Mapping[str, Any]) -> bool:
+    """True if a folder, or the pattern of the names of several files, stands for texts.
+
+    It does if a choice says so; if all files of the pattern look like texts and none has the suffix of other data; and
+    if a folder has more files that look like texts than images and recordings, and no tables or arrays.
+    """
+    from chainrule.data.read import image_file, plain_text, sound_file
+
+    pattern = is_pattern(path)
+    if not (pattern or path.is_dir()):
         return False
-    return bool(text) and not any(character < " " and not character.isspace() for character in text)
+    if "documents" in choices or "vocabulary" in choices:
+        return True
+    files = list(filter(Path.is_file, matching(path))) if pattern else plain_text.files_in(path)
+    if any(suffix_of(file) in BY_SUFFIX for file in files):
+        return False
+    pictured = (*image_file.SUFFIXES, *sound_file.SUFFIXES)
+    unknown = [file for file in files if not file.name.lower().endswith(pictured)]
+    if len(unknown) <= len(files) - len(unknown):
+        return False
+    texts = sum(map(plain_text.looks_like_text, unknown))
+    return texts == len(files) if pattern else texts > len(files) - len(unknown)
 
 
 def _folder_reader(folder: Path) -> tuple[Reader, dict[str, str]]:

@@ -1,9 +1,8 @@
-"""Texts as examples: one stream of symbols, or documents of any length."""
+"""Long sequences, such as a text in one stream, as examples."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,6 @@ from torch import Tensor
 
 from chainrule.batch import Batch, Batches, check_length, epoch_generator
 from chainrule.data.examples import Examples, Rows
-from chainrule.data.vocabulary import Vocabulary
 
 LEAST_WINDOWS = 8
 """The least number of windows in a lane: fewer give a short text few steps an epoch and hardly a state to carry."""
@@ -114,54 +112,6 @@ class Stream(Examples):
     def single(self) -> Stream:
         """The same symbols as examples of one symbol each."""
         return Stream(self.symbols, 1)
-
-
-class Documents(Examples):
-    """Lines of a file; each is an example, padded with its end symbol to the length of the longest.
-
-    Args:
-        path: The file.
-        vocabulary: Its symbols.
-        lines: Where each line begins and ends, ``(N, 2)`` bytes.
-        lengths: The number of symbols of each line, without its end, ``(N,)``.
-        longest: Symbols of the longest line of all splits, with its end.
-    """
-
-    def __init__(
-        self, path: Path, vocabulary: Vocabulary, lines: NDArray[np.int64], lengths: NDArray[np.int64], longest: int
-    ) -> None:
-        super().__init__((longest,))
-        self.path, self.vocabulary = path, vocabulary
-        self.lines, self.lengths = lines, lengths
-        self.bytes = np.memmap(path, np.uint8, "r")
-
-    def __len__(self) -> int:
-        return len(self.lines)
-
-    @property
-    def num_variables(self) -> int:
-        """The number of symbols of all documents, with their ends, without their padding."""
-        return int(self.sizes.sum())
-
-    @property
-    def sizes(self) -> NDArray[np.int64]:
-        return self.lengths + 1
-
-    def counted(self, item: Tensor) -> Tensor:
-        """True at the symbols of each document and at its end, False at its padding."""
-        return torch.arange(self.event_shape[0]) < torch.from_numpy(self.sizes[item.numpy()])[:, None]
-
-    def text(self, position: int) -> str:
-        """A line, without its end."""
-        start, stop = self.lines[position]
-        return self.bytes[start:stop].tobytes().decode(errors="surrogateescape")
-
-    def read(self, positions: Rows) -> Tensor:
-        x = torch.full((len(positions), *self.event_shape), float(self.vocabulary.end))
-        for row, position in zip(x, positions, strict=True):
-            symbols = self.vocabulary.encode(self.text(int(position)))
-            row[: len(symbols)] = torch.from_numpy(symbols.astype(np.float32))
-        return x
 
 
 def carried_chunks(values: NDArray[Any], item: Tensor, context: Tensor | None) -> Iterator[Batch]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,14 +13,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chainrule.data.dataset import SPLITS, Dataset, split_rows
+from chainrule.data.documents import Documents
 from chainrule.data.examples import Examples
 from chainrule.data.formats import checked
-from chainrule.data.read.text import boundary, check_text, lines_of, read_text, symbols_of
-from chainrule.data.sequences import Documents, Stream
+from chainrule.data.read.plain_text import PlainText, plain_text
+from chainrule.data.read.text import boundary, count_lines, lines_of, read_text, symbols_of
+from chainrule.data.sequences import Stream
 from chainrule.data.vocabulary import KINDS, Vocabulary
 
-WINDOW = 128
-"""Symbols of an example of a stream."""
+WINDOW, LEAST_WINDOW = 128, 8
+"""Symbols of an example of a stream, by default: fewer where a part has fewer, down to the least."""
 
 
 @dataclass(frozen=True)
@@ -77,99 +80,123 @@ def load_text(
     path: Path,
     *,
     seed: int = 0,
-    documents: bool = False,
+    documents: bool | None = None,
     vocabulary: str | Vocabulary = "characters",
     window: int | None = None,
+    encoding: str | None = None,
     parts: tuple[float, float] = (0.8, 0.9),
     name: str | None = None,
     description: str | None = None,
 ) -> Dataset:
-    """The text of a file as a data set.
+    """The text of a file, or of several, one after another, as a data set.
 
     Args:
-        path: A file in UTF-8, or, with a vocabulary of bytes, any file.
+        path: A file of text, a folder of such files, or the pattern of their names; with a vocabulary of bytes, any
+            files.
         seed: Seed of the random split of documents.
         documents: True for an example a line, without empty lines, instead of one stream.
         vocabulary: ``"characters"`` (those of the training part), ``"bytes"``, or a given one.
         window: Symbols of an example of a stream.
+        encoding: The encoding of files without a byte order mark; UTF-8 by default.
         parts: The shares of a stream at which the training and the validation part end; the rest is the test part. If
             the validation part goes to the end, it is the test part also.
         name: The data set's name, if not the file's.
         description: One line, if not the file's.
 
     Raises:
-        ValueError: If the file is empty, no UTF-8, or too short.
+        ValueError: If the file is empty, no text in its encoding, or too short.
         FileNotFoundError: If there is no such file.
     """
-    check_text(path)
     if isinstance(vocabulary, str) and vocabulary not in KINDS:
         raise ValueError(f"vocabulary expects {' or '.join(KINDS)}, got {vocabulary!r}")
     if documents and window is not None:
         raise ValueError(f"window expects a stream, got {window} for documents, whose examples are lines")
-    window = WINDOW if window is None else window
-    if window < 1:
+    if window is not None and window < 1:
         raise ValueError(f"window expects at least 1, got {window}")
-    if documents:
-        splits, symbols = _documents(path, seed, vocabulary)
-    else:
-        splits, symbols = _stream(path, vocabulary, window, parts)
-    text = TextFormat(symbols, documents)
-    kind = "documents, one a line" if documents else f"one stream, in windows of {window}"
+    as_bytes = not _of_characters(vocabulary)
+    with plain_text(path, encoding, as_bytes=as_bytes) as plain:
+        if documents:
+            splits, symbols = _documents(plain.path, path, seed, vocabulary)
+        else:
+            splits, symbols = _stream(plain.path, path, vocabulary, window, parts)
+        lines = count_lines(plain.path)
     counts = {split: examples.num_variables for split, examples in splits.items()}
     origin: dict[str, Any] = {"path": str(path.resolve()), f"{symbols.kind}_of_splits": counts}
     if documents:
         origin["split_seed"] = seed
     total = sum(counts[split] for split in SPLITS if split != "test" or splits["test"] is not splits["valid"])
+    found = f"{path.name}: text in {plain.words}, {lines:,} lines, {total:,} {symbols.kind}"
+    form = "each line an example" if documents else f"one stream, in windows of {splits['train'].event_shape[0]}"
+    notes = plain.notes
+    if documents is None and lines > 1:
+        notes = (*notes, "it is read as one stream; with --documents each line is an example of its own")
     return Dataset(
         name or path.resolve().name,
-        description or f"{path.name}: {total} {symbols.kind}, {kind}",
-        text,
+        description or f"{found}, {form}",
+        TextFormat(symbols, bool(documents)),
         splits,
         origin,
+        notes=() if description else notes,
     )
 
 
-def read_all(path: Path, text: TextFormat, window: int = WINDOW) -> tuple[Examples, None]:
-    """All of a file as examples of a known format: lines, or the windows of one stream.
+def read_all(path: Path, text: TextFormat, window: int = WINDOW, encoding: str | None = None) -> tuple[Examples, None]:
+    """All of a file, or of several, as examples of a known format: lines, or the windows of one stream.
 
     Args:
-        path: The file.
+        path: The file, the folder, or the pattern of names.
         text: The format.
         window: The length of a window, and the least length to which lines are padded.
+        encoding: The encoding of files without a byte order mark; UTF-8 by default.
 
     Raises:
-        ValueError: If the file is empty, or no UTF-8, where the vocabulary is of characters.
+        ValueError: If the file is empty, or no text in its encoding, where the vocabulary is of characters.
         FileNotFoundError: If there is no such file.
     """
-    check_text(path)
-    if not text.documents:
-        return Stream(symbols_of(path, text.vocabulary, 0, path.stat().st_size), window), None
-    lines = lines_of(path)
-    lines = lines[lines[:, 1] > lines[:, 0]]
-    lengths, _ = _line_lengths(path, lines, text.vocabulary.characters is not None, np.zeros(len(lines), bool))
-    return Documents(path, text.vocabulary, lines, lengths, max(window, int(lengths.max(initial=0)) + 1)), None
+    vocabulary = text.vocabulary
+    with plain_of(path, text, encoding) as plain:
+        if not text.documents:
+            return Stream(symbols_of(plain.path, vocabulary, 0, plain.path.stat().st_size), window), None
+        lines = lines_of(plain.path)
+        lines = lines[lines[:, 1] > lines[:, 0]]
+        training = np.zeros(len(lines), bool)
+        lengths, _ = _line_lengths(plain.path, lines, vocabulary.characters is not None, training)
+        longest = max(window, int(lengths.max(initial=0)) + 1)
+        return Documents(plain.path, vocabulary, lines, lengths, longest), None
+
+
+def plain_of(path: Path, text: TextFormat, encoding: str | None) -> AbstractContextManager[PlainText]:
+    """The text at ``path`` as one file whose symbols are those of a known format; see `plain_text`."""
+    as_bytes = text.vocabulary.characters is None
+    return plain_text(path, None if as_bytes else encoding, as_bytes=as_bytes)
+
+
+def _of_characters(vocabulary: str | Vocabulary) -> bool:
+    return vocabulary != "bytes" if isinstance(vocabulary, str) else vocabulary.characters is not None
 
 
 def _stream(
-    path: Path, vocabulary: str | Vocabulary, window: int, parts: tuple[float, float]
+    path: Path, origin: Path, vocabulary: str | Vocabulary, window: int | None, parts: tuple[float, float]
 ) -> tuple[dict[str, Examples], Vocabulary]:
     size = path.stat().st_size
-    characters = vocabulary != "bytes" if isinstance(vocabulary, str) else vocabulary.characters is not None
+    characters = _of_characters(vocabulary)
     cuts = [0, *(int(part * size) for part in parts), size]
     cuts = [boundary(path, cut) for cut in cuts] if characters else cuts
     symbols = vocabulary if isinstance(vocabulary, Vocabulary) else _vocabulary(path, vocabulary, cuts[1])
-    streams: dict[str, Examples] = {}
-    for split, start, stop in zip(SPLITS, cuts, cuts[1:], strict=False):
-        if start == stop and split == "test":
-            streams[split] = streams["valid"]
-            continue
-        streams[split] = Stream(symbols_of(path, symbols, start, stop) if stop > start else np.zeros(0, int), window)
-        if len(streams[split]) < 1:
+    found = {
+        split: symbols_of(path, symbols, start, stop) if stop > start else np.zeros(0, int)
+        for split, start, stop in zip(SPLITS, cuts, cuts[1:], strict=False)
+        if split != "test" or stop > start
+    }
+    window = window or max(LEAST_WINDOW, min(WINDOW, *map(len, found.values())))
+    for split, part in found.items():
+        if len(part) < window:
             raise ValueError(
-                f"{path}: expected a {split} part of at least {window} {symbols.kind}, the window, "
-                f"got {streams[split].num_variables}: lower the window, or give a longer text"
+                f"{origin}: expected a {split} part of at least {window} {symbols.kind}, the window, "
+                f"got {len(part)}: lower the window, or give a longer text"
             )
-    return streams, symbols
+    streams: dict[str, Examples] = {split: Stream(part, window) for split, part in found.items()}
+    return {split: streams.get(split, streams["valid"]) for split in SPLITS}, symbols
 
 
 def _vocabulary(path: Path, kind: str, stop: int) -> Vocabulary:
@@ -182,11 +209,13 @@ def _vocabulary(path: Path, kind: str, stop: int) -> Vocabulary:
     return Vocabulary(found)
 
 
-def _documents(path: Path, seed: int, vocabulary: str | Vocabulary) -> tuple[dict[str, Examples], Vocabulary]:
+def _documents(
+    path: Path, origin: Path, seed: int, vocabulary: str | Vocabulary
+) -> tuple[dict[str, Examples], Vocabulary]:
     lines = lines_of(path)
     lines = lines[lines[:, 1] > lines[:, 0]]
-    rows = split_rows(len(lines), seed, f"{path}, documents")
-    characters = vocabulary != "bytes" if isinstance(vocabulary, str) else vocabulary.characters is not None
+    rows = split_rows(len(lines), seed, f"{origin}, lines as documents")
+    characters = _of_characters(vocabulary)
     training = np.zeros(len(lines), dtype=bool)
     training[rows["train"]] = True
     lengths, found = _line_lengths(path, lines, characters, training)

@@ -77,26 +77,43 @@ class Vocabulary:
         Raises:
             ValueError: If a character is not in the vocabulary.
         """
-        if self.characters is None:
-            return np.frombuffer(text.encode(errors="surrogateescape"), np.uint8).astype(np.int64)
-        points = np.frombuffer(text.encode("utf-32-le", errors="surrogatepass"), np.uint32)
-        unknown = len(self._known)
-        places = np.searchsorted(self._known, points)
-        found = np.append(self._known, 0)[places] == points if unknown else np.zeros(len(points), bool)
-        symbols = np.where(found & (places < unknown), places, unknown)
-        if strict and (symbols == unknown).any():
-            at = int(np.argmax(symbols == unknown))
+        symbols = self.symbols(self.points(text))
+        if strict and self.unknown is not None and (symbols == self.unknown).any():
+            at = int(np.argmax(symbols == self.unknown))
             raise ValueError(
                 f"expected characters of the training text ({self.summary}), got {text[at]!r} at character {at}"
             )
-        return symbols.astype(np.int64)
+        return symbols
+
+    def points(self, text: str) -> NDArray[np.integer[Any]]:
+        """``text`` as numbers, one for each symbol: the code points of its characters, or its bytes in UTF-8."""
+        if self.characters is None:
+            return np.frombuffer(text.encode(errors="surrogateescape"), np.uint8)
+        return np.frombuffer(text.encode("utf-32-le", errors="surrogatepass"), np.uint32)
+
+    def text(self, points: NDArray[Any]) -> str:
+        """The text of `points`; bytes that are no UTF-8 become `UNKNOWN`."""
+        if self.characters is None:
+            return points.astype(np.uint8).tobytes().decode(errors="replace")
+        return points.astype("<u4").tobytes().decode("utf-32-le", errors="surrogatepass")
+
+    def symbols(self, points: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+        """The symbols of `points`; a character that the vocabulary lacks becomes `UNKNOWN`."""
+        if self.characters is None:
+            return points.astype(np.int64)
+        unknown = len(self._known)
+        places = np.searchsorted(self._known, points)
+        found = np.append(self._known, 0)[places] == points if unknown else np.zeros(len(points), bool)
+        return np.where(found & (places < unknown), places, unknown).astype(np.int64)
 
     def decode(self, symbols: Iterable[int]) -> str:
         """The text that ``symbols`` spell; bytes that are no UTF-8 become `UNKNOWN`."""
         numbers = np.asarray(symbols if isinstance(symbols, np.ndarray) else list(symbols), dtype=np.int64)
-        if self.characters is None:
-            return numbers.astype(np.uint8).tobytes().decode(errors="replace")
-        return self._points[numbers].tobytes().decode("utf-32-le", errors="surrogatepass")
+        return self.text(self.points_of(numbers))
+
+    def points_of(self, symbols: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
+        """The points of a text with these symbols."""
+        return symbols if self.characters is None else self._points[symbols]
 
     @property
     def summary(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -50,6 +51,8 @@ class Kind(ABC):
         num_samples: The number of examples that `sample` draws by default.
         prints_samples: True if samples can be printed instead of written into a file.
         prints_scores: True if scores can be printed, a JSON object for each item, instead of written into a file.
+        usual_score: The score that `score` gives by default: ``"nll"``, or ``"pvalue"`` if a run has enough examples to
+            compare with.
         has_ensembles: True if an ensemble can be fitted.
         event_dims: The number of dimensions of a model's event.
         has_parts: The names that ``score --per`` takes, that of a whole item first.
@@ -72,6 +75,7 @@ class Kind(ABC):
     num_samples: ClassVar[int] = 64
     prints_samples: ClassVar[bool] = False
     prints_scores: ClassVar[bool] = False
+    usual_score: ClassVar[str] = "nll"
     has_ensembles: ClassVar[bool] = True
     event_dims: ClassVar[int] = 1
     has_parts: ClassVar[tuple[str, ...]] = ()
@@ -245,6 +249,15 @@ class Kind(ABC):
         """
         return classes, None
 
+    def read_prompt(self, path: Path, settings: Mapping[str, Any]) -> str:
+        """The prompt in a file; ``settings`` are those of the run.
+
+        Raises:
+            ValueError: If this kind takes no prompt, or the file is no text.
+            FileNotFoundError: If there is no such file.
+        """
+        raise ValueError(f"--prompt-file expects a model of text, got one that was fitted on other data ({self.name})")
+
     def bounds(self, conditions: str, model: AutoregressiveModel) -> Bounds:
         """The bounds of the variables of an example that meets ``conditions``, as ``sample --where`` gives them.
 
@@ -257,8 +270,20 @@ class Kind(ABC):
         """Raise ``ValueError``, before any work is done, if samples can't be written to ``path``."""
         check_suffix(path, self.suffixes)
 
-    def printer(self, prompt: str) -> Callable[[Tensor], None]:
-        """Return a function that prints the prompt, and then the values of one example as they are drawn."""
+    def stopped(self, x: Tensor, known: int, stop: str | None) -> Any:
+        """Samples ``(N, *event_shape)``, each until the text ``stop``, which is left out, after ``known`` variables.
+
+        They are in a form that `print` and `write` take.
+
+        Raises:
+            ValueError: If a text is given and this kind has none.
+        """
+        if stop is not None:
+            raise ValueError(f"--stop expects a model of text, got one that was fitted on other data ({self.name})")
+        return x
+
+    def printer(self, prompt: str, stop: str | None = None) -> AbstractContextManager[Callable[[Tensor], None]]:
+        """Print the prompt, and, in its block, the values of one example by a function that is called with each."""
         raise ValueError(f"sample expects --out, {self.files}")
 
     def print(self, x: Tensor) -> None:
@@ -381,6 +406,13 @@ class Kind(ABC):
     def calibration_log_probs(self, model: AutoregressiveModel, dataset: Dataset, split: str) -> Tensor:
         """Log p of items of a split, as `items` gives it, float64 ``(N,)``: new items are compared with these."""
         return self.example_log_probs(model, dataset, split, per_variable=False)
+
+    def calibration_ways(self, model: AutoregressiveModel, dataset: Dataset, split: str) -> Tensor | None:
+        """The ways in which the same items may be strange ``(N, K)``, as `items` gives them; the last is log p.
+
+        None if p-values of this kind compare log p alone.
+        """
+        return None
 
     def example_log_probs(
         self, model: AutoregressiveModel, dataset: Dataset, split: str, *, per_variable: bool

@@ -24,6 +24,8 @@ class Items:
         notes: Sentences for the user, each with ``{}`` where its count goes; counts of all items are added up.
         partial: True for items that are scored only in part and so can't be compared with whole ones, ``(k,)``.
         compressed: Computes the size of each item under a general compressor, in nats; None if that means nothing.
+        ways: The K ways in which each item may be strange, ``(k, K)``, less for stranger ones, which p-values compare;
+            None if they compare log p. See `chainrule.tasks.combined`.
     """
 
     names: dict[str, list[Any]]
@@ -32,6 +34,7 @@ class Items:
     notes: Counter[str] = field(default_factory=Counter)
     partial: Tensor | None = None
     compressed: Callable[[], Tensor] | None = None
+    ways: Tensor | None = None
 
 
 def figures_per(unit: str, evaluation: Evaluation, *, perplexity: bool = False) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from chainrule.data.read.text import lines_of, read_symbols, read_text
-from chainrule.data.text import TextFormat
+from chainrule.data.examples import Examples
+from chainrule.data.read.text import lines_of, read_points, read_text
+from chainrule.data.sequences import CHUNK as BATCH
+from chainrule.data.text import TextFormat, plain_of
 from chainrule.data.vocabulary import Vocabulary
 from chainrule.sequence import SequenceModel
-from chainrule.tasks.score import stream_surprisals, surprisals
+from chainrule.tasks.batches import evaluation_mode
+from chainrule.tasks.score import stream_surprisals, surprisals_and_tails
 from chainrule.walk import CHUNK
 
 DOCUMENTS = 256
@@ -31,6 +35,11 @@ READ_BYTES = 1 << 20
 LONGEST = 1 << 16
 """A longer line is given in chunks of about this many symbols."""
 
+LINE_END = ord("\n")
+
+SURPRISING = float(np.log(10))
+"""A symbol that is less probable than a tenth is surprising: a span grows as long as its symbols are, on average."""
+
 Symbols = NDArray[Any]
 """The symbols of a line, or a number for each."""
 
@@ -42,56 +51,147 @@ class Part:
     Attributes:
         line: The number of the line in the file, from 1.
         column: The place of the first symbol in the line, from 1.
-        symbols: The symbols, with the end symbol.
+        points: The text, see `chainrule.data.vocabulary.Vocabulary.points`, with the end of the line.
+        symbols: Its symbols, with the end symbol.
         nats: -log p of each, given those before it.
+        tails: -log of the tail probability of each; see `chainrule.tasks.score.surprisals_and_tails`.
     """
 
     line: int
     column: int
+    points: Symbols
     symbols: Symbols
     nats: Symbols
+    tails: Symbols
+
+    @property
+    def ways(self) -> tuple[float, float, float]:
+        """The ways in which a line may be strange, less for stranger ones.
+
+        They are the least log tail probability of its symbols, that of its end, as a line that is cut off is strange
+        by its end alone, and the mean of log p.
+        """
+        end = self.tails[-1] if self.points[-1] == LINE_END else 0.0
+        return -float(self.tails.max()), -float(end), -float(self.nats.mean())
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """The most surprising span: where it begins and ends, among the symbols.
+
+        It is that of the greatest sum of ``nats - SURPRISING``; if no symbol is so surprising, the most surprising one.
+
+        >>> line = np.array([0.1, 4.0, 1.0, 5.0, 0.1, 3.0])
+        >>> Part(1, 1, line, line, line, line).span
+        (1, 4)
+        """
+        sums = np.concatenate([[0.0], np.cumsum(self.nats - SURPRISING)])
+        least = np.minimum.accumulate(sums[:-1])
+        stop = int(np.argmax(sums[1:] - least)) + 1
+        return int(np.argmin(sums[:stop])), stop
 
 
-def scored_lines(model: SequenceModel, text: TextFormat, path: Path) -> Iterator[Part]:
+def scored_lines(model: SequenceModel, text: TextFormat, path: Path, encoding: str | None = None) -> Iterator[Part]:
     """The lines of a file; documents are scored each by itself, without blank lines, a stream given all before."""
-    if text.documents:
-        return _documents(model, text.vocabulary, path)
-    return stream_lines(model, text.vocabulary, read_symbols(path, text.vocabulary))
+    with plain_of(path, text, encoding) as plain:
+        if text.documents:
+            yield from scored_documents(model, text.vocabulary, _ended_lines(text.vocabulary, plain.path))
+        else:
+            yield from stream_lines(model, text.vocabulary, read_points(plain.path, text.vocabulary))
 
 
 def scored_stream(model: SequenceModel, text: TextFormat, batches: Iterable[list[str]]) -> Iterator[Part]:
     """The lines of ``batches``, which come in over time, as soon as they are there; see `scored_lines`."""
     vocabulary = text.vocabulary
     if not text.documents:
-        yield from stream_lines(model, vocabulary, (vocabulary.encode("".join(lines)) for lines in batches))
+        yield from stream_lines(model, vocabulary, (vocabulary.points("".join(lines)) for lines in batches))
         return
     numbered = (
         (number, line.rstrip("\r\n")) for number, line in enumerate(itertools.chain.from_iterable(batches), start=1)
     )
     for number, line in numbered:
         if line:
-            yield from _scored_together(model, [(number, vocabulary.encode(line + "\n"))])
+            yield from _scored_together(model, vocabulary, [(number, vocabulary.points(line + "\n"))])
+
+
+def split_lines(model: SequenceModel, text: TextFormat, examples: Examples, most: int | None = None) -> Iterator[Part]:
+    """The lines of a split, numbered from its first on; of a stream at most about ``most`` symbols."""
+    vocabulary = text.vocabulary
+    if text.documents:
+        lines = enumerate(map(vocabulary.points_of, examples.each()), start=1)
+        return scored_documents(model, vocabulary, lines)
+    batches = itertools.islice(examples.in_order(1, history=math.inf), None if most is None else most // BATCH)
+    return stream_lines(model, vocabulary, (vocabulary.points_of(batch.x[0].long().numpy()) for batch in batches))
 
 
 def stream_lines(model: SequenceModel, vocabulary: Vocabulary, chunks: Iterable[Symbols]) -> Iterator[Part]:
-    """The lines of a stream whose symbols come in ``chunks`` ``(m,)``."""
-    end = vocabulary.end if vocabulary.characters is None or "\n" in vocabulary.characters else -1
+    """The lines of a stream whose points come in ``chunks`` ``(m,)``."""
     small, again = itertools.tee(
-        symbols[start : start + CHUNK] for symbols in chunks for start in range(0, len(symbols), CHUNK)
+        points[start : start + CHUNK] for points in chunks for start in range(0, len(points), CHUNK)
     )
-    scored = zip(again, stream_surprisals(model, small), strict=True)
+    scored = zip(again, _measured(model, map(vocabulary.symbols, small)), strict=True)
     number, column = 1, 1
-    for symbols, nats in _lines((np.stack([chunk, values.numpy()]) for chunk, values in scored), end):
-        yield Part(number, column, symbols, nats)
-        number, column = (number + 1, 1) if symbols[-1] == end else (number, column + len(symbols))
+    for points, nats, tails in _lines(np.stack([chunk, *measured]) for chunk, measured in scored):
+        part = _part(vocabulary, number, column, points, nats, tails)
+        yield part
+        ended = points[-1] == LINE_END
+        number, column = (number + 1, 1) if ended else (number, column + len(points))
 
 
-def _lines(chunks: Iterable[Symbols], end: int) -> Iterator[Symbols]:
-    """The lines ``(k, n)`` of a stream that comes in ``chunks`` ``(k, m)``: each ends with ``end`` in the first row."""
+def scored_documents(
+    model: SequenceModel, vocabulary: Vocabulary, lines: Iterable[tuple[int, Symbols]]
+) -> Iterator[Part]:
+    """The parts of documents, each given by its number and its points with the end."""
+    batch: list[tuple[int, Symbols]] = []
+    longest = 0
+    for number, points in lines:
+        alone = len(points) > SYMBOLS // 10
+        longest = max(longest, len(points))
+        if alone or len(batch) == DOCUMENTS or (len(batch) + 1) * longest > SYMBOLS:
+            yield from _scored_together(model, vocabulary, batch)
+            batch, longest = [], len(points)
+        if alone:
+            parts = [points[start : start + LONGEST] for start in range(0, len(points), LONGEST)]
+            for index, (part, measured) in enumerate(
+                zip(parts, _measured(model, map(vocabulary.symbols, parts)), strict=True)
+            ):
+                yield _part(vocabulary, number, index * LONGEST + 1, part, *measured)
+            longest = 0
+        else:
+            batch.append((number, points))
+    yield from _scored_together(model, vocabulary, batch)
+
+
+def texts_of(vocabulary: Vocabulary, points: Symbols) -> list[str]:
+    """Each of the points as text; a byte that is no ASCII as its number."""
+    if vocabulary.characters is None:
+        return [chr(int(byte)) if byte < 128 else f"\\x{int(byte):02x}" for byte in points]
+    return list(vocabulary.text(points))
+
+
+def symbol_texts(vocabulary: Vocabulary, symbols: Symbols) -> list[str]:
+    """Each symbol as text; a byte that is no ASCII as its number."""
+    if vocabulary.characters is None:
+        return texts_of(vocabulary, symbols)
+    return [vocabulary.decode([symbol]) for symbol in symbols]
+
+
+def _part(vocabulary: Vocabulary, line: int, column: int, points: Symbols, nats: Symbols, tails: Symbols) -> Part:
+    points = points.astype(np.uint32)
+    return Part(line, column, points, vocabulary.symbols(points), nats, tails)
+
+
+def _measured(model: SequenceModel, chunks: Iterable[Symbols]) -> Iterator[Symbols]:
+    """The surprisals and the tails ``(2, m)`` of the chunks ``(m,)`` of one long sequence."""
+    measure = surprisals_and_tails(model.conditional)
+    return (measured.numpy().T for measured in stream_surprisals(model, chunks, measure=measure))
+
+
+def _lines(chunks: Iterable[Symbols]) -> Iterator[Symbols]:
+    """The lines ``(k, n)`` of a stream that comes in ``chunks`` ``(k, m)``, whose first row is the points."""
     rest = None
     for chunk in chunks:
         chunk = chunk if rest is None else np.concatenate([rest, chunk], axis=1)
-        *whole, rest = np.split(chunk, np.flatnonzero(chunk[0] == end) + 1, axis=1)
+        *whole, rest = np.split(chunk, np.flatnonzero(chunk[0] == LINE_END) + 1, axis=1)
         yield from whole
         if rest.shape[1] >= LONGEST:
             yield rest
@@ -100,27 +200,8 @@ def _lines(chunks: Iterable[Symbols], end: int) -> Iterator[Symbols]:
         yield rest
 
 
-def _documents(model: SequenceModel, vocabulary: Vocabulary, path: Path) -> Iterator[Part]:
-    batch: list[tuple[int, Symbols]] = []
-    longest = 0
-    for number, symbols in _ended_lines(vocabulary, path):
-        alone = len(symbols) > SYMBOLS // 10
-        longest = max(longest, len(symbols))
-        if alone or len(batch) == DOCUMENTS or (len(batch) + 1) * longest > SYMBOLS:
-            yield from _scored_together(model, batch)
-            batch, longest = [], len(symbols)
-        if alone:
-            parts = [symbols[start : start + LONGEST] for start in range(0, len(symbols), LONGEST)]
-            for index, (part, nats) in enumerate(zip(parts, stream_surprisals(model, parts), strict=True)):
-                yield Part(number, index * LONGEST + 1, part, nats.numpy())
-            longest = 0
-        else:
-            batch.append((number, symbols))
-    yield from _scored_together(model, batch)
-
-
 def _ended_lines(vocabulary: Vocabulary, path: Path) -> Iterator[tuple[int, Symbols]]:
-    """The number and the symbols (with the end symbol) of every line that is not blank."""
+    """The number and the points (with the end) of every line that is not blank."""
     if vocabulary.characters is not None:
         for _ in read_text(path):  # raises at a byte that is no UTF-8
             pass
@@ -135,24 +216,21 @@ def _ended_lines(vocabulary: Vocabulary, path: Path) -> Iterator[tuple[int, Symb
             raw = file.read(chunk[-1, 1])
             numbers = np.flatnonzero(chunk[:, 1] > chunk[:, 0])
             texts = [raw[first:last] for first, last in chunk[numbers]]
-            # Many lines are encoded together, because that costs about as much as one line.
-            symbols = vocabulary.encode((b"\n".join(texts) + b"\n").decode(errors="surrogateescape"))
-            ends = np.flatnonzero(symbols == vocabulary.end) + 1
-            yield from zip((numbers + begin + 1).tolist(), np.split(symbols, ends[:-1]), strict=bool(texts))
+            # Many lines are decoded together, because that costs about as much as one line.
+            points = vocabulary.points((b"\n".join(texts) + b"\n").decode(errors="surrogateescape"))
+            ends = np.flatnonzero(points == LINE_END) + 1
+            yield from zip((numbers + begin + 1).tolist(), np.split(points, ends[:-1]), strict=bool(texts))
             begin = stop
 
 
-def _scored_together(model: SequenceModel, batch: list[tuple[int, Symbols]]) -> Iterator[Part]:
+def _scored_together(model: SequenceModel, vocabulary: Vocabulary, batch: list[tuple[int, Symbols]]) -> Iterator[Part]:
     if not batch:
         return
-    lines = [torch.from_numpy(symbols).float() for _, symbols in batch]
-    x = torch.nn.utils.rnn.pad_sequence(lines, batch_first=True, padding_value=float(batch[0][1][-1]))
-    for (number, symbols), nats in zip(batch, surprisals(model, x).cpu(), strict=True):
-        yield Part(number, 1, symbols, nats[: len(symbols)].double().numpy())
-
-
-def symbol_texts(vocabulary: Vocabulary, symbols: Symbols) -> list[str]:
-    """Each symbol as text; a byte that is no ASCII as its number."""
-    if vocabulary.characters is None:
-        return [chr(int(symbol)) if symbol < 128 else f"\\x{int(symbol):02x}" for symbol in symbols]
-    return [vocabulary.decode([symbol]) for symbol in symbols]
+    lines = [torch.from_numpy(vocabulary.symbols(points)).float() for _, points in batch]
+    # Padding with the end symbol adds nothing, because after the end it is certain.
+    x = torch.nn.utils.rnn.pad_sequence(lines, batch_first=True, padding_value=vocabulary.end)
+    x = model.check(x.to(model.device))
+    with evaluation_mode(model), torch.no_grad():
+        measured = surprisals_and_tails(model.conditional)(model(x), x).cpu().numpy()
+    for (number, points), own in zip(batch, measured, strict=True):
+        yield _part(vocabulary, number, 1, points, *own[: len(points)].T)

@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-import codecs
 import inspect
 import itertools
 import json
-import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from chainrule.atomic import write_atomically
 from chainrule.conditionals import Categorical, Conditional
 from chainrule.data.dataset import Dataset
-from chainrule.data.examples import Examples
-from chainrule.data.read.text import check_text
-from chainrule.data.sequences import CHUNK
-from chainrule.data.text import TextFormat, read_all
+from chainrule.data.documents import Documents
+from chainrule.data.examples import Examples, chosen
+from chainrule.data.text import TextFormat, plain_of, read_all
 from chainrule.devices import cores_of, multiplies_in_half
-from chainrule.kinds.base import SYMBOLS
+from chainrule.kinds.base import EXAMPLES, SYMBOLS, VALUES
 from chainrule.kinds.families import family_of_levels, refuse_arguments
 from chainrule.kinds.items import Items, figures_per
-from chainrule.kinds.lines import Part, scored_lines, scored_stream, stream_lines, symbol_texts
+from chainrule.kinds.lines import Part, scored_lines, scored_stream, split_lines, texts_of
 from chainrule.kinds.requests import Completing, Source, one_class
 from chainrule.kinds.sequence import SequenceKind, compressed_per_symbol
 from chainrule.kinds.text_explain import explain_lines
+from chainrule.kinds.text_print import coloured, printing
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.plans import Plan
 from chainrule.plans.text import text_plan
@@ -41,9 +42,6 @@ from chainrule.tasks.sample import sample
 LINES = 1024
 """Lines whose scores are given at once."""
 
-COLOURS = (231, 230, 229, 228, 222, 216, 210, 203, 197)
-"""xterm's colours from white to red, one a nat."""
-
 UNKNOWN = "{} characters are new to the model, and read as one unknown symbol"
 
 
@@ -52,6 +50,7 @@ class TextKind(SequenceKind):
 
     name = "text"
     formats = TextFormat
+    usual_score = "pvalue"
     files = "a .txt file"
     suffixes = (".txt",)
     samples_file = "samples.txt"
@@ -68,7 +67,8 @@ class TextKind(SequenceKind):
             valid_symbols=dataset.valid.num_variables,
             vocabulary=len(self.format.vocabulary),
             minutes=minutes,
-            document_length=dataset.event_shape[0] if self.format.documents else None,
+            document_length=dataset.train.num_variables / len(dataset.train) if self.format.documents else None,
+            longest_window=None if self.format.documents else dataset.event_shape[0],
             cores=cores_of(device),
             half=multiplies_in_half(device),
         )
@@ -97,14 +97,21 @@ class TextKind(SequenceKind):
         train, valid = dataset.train, dataset.valid
         if reads_streams(model) and not self.format.documents:
             train, valid = train.single(), valid.single()
-        return independent_nats(train, valid, len(self.format.vocabulary))
+        size = max(1, VALUES // dataset.event_shape[0])
+        return independent_nats(train, valid, len(self.format.vocabulary), batch_size=min(1024, size))
 
     def reading(self, settings: Mapping[str, Any], *, named: bool) -> dict[str, Any]:
         vocabulary, documents = self.format.vocabulary, self.format.documents or None
-        return {"vocabulary": vocabulary, "documents": documents, "window": settings.get("window")}
+        encoding = None if named else settings.get("encoding")
+        return {
+            "vocabulary": vocabulary,
+            "documents": documents,
+            "window": settings.get("window"),
+            "encoding": encoding,
+        }
 
     def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
-        return read_all(path, self.format, model.num_variables)
+        return read_all(path, self.format, model.num_variables, settings.get("encoding"))
 
     def prefix(self, prompt: str | None) -> Tensor | None:
         if not prompt:
@@ -113,30 +120,29 @@ class TextKind(SequenceKind):
             raise ValueError(f"--prompt expects one line, as the model was fitted on documents, got {prompt!r}")
         return torch.from_numpy(self.format.vocabulary.encode(prompt, strict=True)).float()
 
-    def write(self, x: Tensor, path: Path) -> str:
-        write_atomically(path, self.format.join(x.cpu()) + b"\n")
+    def read_prompt(self, path: Path, settings: Mapping[str, Any]) -> str:
+        """The content of a file; for documents without the end of its line."""
+        with plain_of(path, self.format, settings.get("encoding")) as plain:
+            text = plain.path.read_bytes().decode(errors="surrogateescape")
+        return text.rstrip("\r\n") if self.format.documents else text
+
+    def write(self, x: Tensor | Sequence[Tensor], path: Path) -> str:
+        write_atomically(path, self.format.join(row.cpu() for row in x) + b"\n")
         return f"{len(x)} texts"
 
-    def print(self, x: Tensor) -> None:
+    def print(self, x: Tensor | Sequence[Tensor]) -> None:
         """Print texts on standard output."""
-        print((self.format.join(x.cpu()) + b"\n").decode(errors="replace"), end="")
+        print((self.format.join(row.cpu() for row in x) + b"\n").decode(errors="replace"), end="")
 
-    def printer(self, prompt: str) -> Callable[[Tensor], None]:
-        """Print the prompt, and then each symbol as it is drawn; a document stops at its end."""
-        vocabulary, ended = self.format.vocabulary, False
-        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    def printer(self, prompt: str, stop: str | None = None) -> AbstractContextManager[Callable[[Tensor], None]]:
+        """Print the prompt, and then each symbol as it is drawn, until a document ends, or any text at ``stop``."""
+        return printing(self.format, prompt, stop)
 
-        def show(values: Tensor) -> None:
-            nonlocal ended, prompt
-            symbol = int(values[0])
-            print(prompt, end="")
-            prompt = ""
-            ended = ended or (self.format.documents and symbol == vocabulary.end)
-            if not ended:
-                text = decoder.decode(bytes([symbol])) if vocabulary.characters is None else vocabulary.decode([symbol])
-                print(text, end="", flush=True)
-
-        return show
+    def stopped(self, x: Tensor, known: int, stop: str | None) -> Sequence[Tensor]:
+        if not stop:
+            return list(x)
+        symbols = self.format.vocabulary.encode(stop, strict=True)
+        return [row[: _first(row[known:].long().numpy(), symbols, known)] for row in x.cpu()]
 
     def leave_samples(self, model: AutoregressiveModel, dataset: Dataset, folder: Path) -> None:
         context = None if model.num_classes is None else torch.arange(self.num_samples) % model.num_classes
@@ -152,8 +158,7 @@ class TextKind(SequenceKind):
             )
         if request.out.suffix != ".txt":
             raise ValueError(f"--out expects a file ending in .txt, got {request.out}")
-        check_text(path)
-        text = path.read_text(errors="surrogateescape")
+        text = self.read_prompt(path, request.source.settings)
         beginnings = [line for line in text.splitlines() if line] if self.format.documents else [text]
         beginnings = beginnings[: request.source.limit]
         draws = request.draws or 1
@@ -200,13 +205,18 @@ class TextKind(SequenceKind):
 
     def _items_of(self, parts: list[Part]) -> Items:
         vocabulary, symbols = self.format.vocabulary, [part.symbols for part in parts]
+        spans = [part.span for part in parts]
         return Items(
             names={
                 "line": [part.line for part in parts],
                 "column": [part.column for part in parts],
                 "symbols": [len(part.symbols) for part in parts],
-                "text": [vocabulary.decode(part.symbols).removesuffix("\n") for part in parts],
+                "text": [vocabulary.text(part.points).removesuffix("\n") for part in parts],
+                "greatest": [float(part.nats.max()) for part in parts],
+                "span_column": [part.column + start for part, (start, _) in zip(parts, spans, strict=True)],
+                "span": [vocabulary.text(part.points[slice(*span)]) for part, span in zip(parts, spans, strict=True)],
             },
+            ways=torch.tensor([part.ways for part in parts], dtype=torch.float64),
             log_probs=torch.tensor([-part.nats.mean() for part in parts], dtype=torch.float64),
             sizes=torch.tensor([len(part.symbols) for part in parts]),
             notes=Counter({UNKNOWN: sum(map(self.count_unknown, symbols))}),
@@ -214,19 +224,18 @@ class TextKind(SequenceKind):
         )
 
     def lines(self, model: AutoregressiveModel, source: Source) -> Iterator[Part]:
-        """The lines of a file with -log p of their symbols, one after the other.
+        """The lines of a file, or of a split, with -log p of their symbols, one after the other.
 
         Raises:
-            ValueError: If no file is given, or the model reads no sequences.
+            ValueError: If the model reads no sequences.
         """
         if not reads_streams(model):
             raise ValueError("score expects the run of one model of sequences, such as RNN, that was fitted on text")
         if source.stream is not None:
             return scored_stream(model, self.format, source.stream)
         if source.path is None:
-            raise ValueError("score expects a file of text as DATA, as the run was fitted on text")
-        check_text(source.path)
-        return scored_lines(model, self.format, source.path)
+            return split_lines(model, self.format, source.load().split(source.split))
+        return scored_lines(model, self.format, source.path, source.settings.get("encoding"))
 
     def printed(self, row: dict[str, Any]) -> dict[str, Any]:
         return {("length" if name == "symbols" else name): value for name, value in row.items()}
@@ -238,19 +247,21 @@ class TextKind(SequenceKind):
         for part in itertools.islice(self.lines(model, source), source.limit):
             total, count = total + part.nats.sum(), count + len(part.nats)
             unknown += self.count_unknown(part.symbols)
-            texts = symbol_texts(self.format.vocabulary, part.symbols)
+            texts = texts_of(self.format.vocabulary, part.points)
             if per == "color":
-                print("".join(map(_coloured, texts, part.nats)), end="", flush=True)
+                print("".join(map(coloured, texts, part.nats)), end="", flush=True)
             else:
                 for column, (text, nats) in enumerate(zip(texts, part.nats, strict=True), part.column):
                     print(json.dumps({"line": part.line, "column": column, "text": text, "nats": round(nats, 4)}))
         return [self.total(count, total), *([UNKNOWN.format(unknown)] if unknown else [])]
 
     def explain(self, model: AutoregressiveModel, source: Source, rows: int, out: Path | None) -> list[str]:
+        if source.path is None:
+            raise ValueError("--explain expects a file of text as DATA, as the run was fitted on text")
         lines = itertools.islice(self.lines(model, source), source.limit)
         assert isinstance(model, SequenceModel)  # as lines has found
-        assert source.path is not None
-        return explain_lines(model, self.format, lines, source.path, rows, out)
+        with plain_of(source.path, self.format, source.settings.get("encoding")) as plain:
+            return explain_lines(model, self.format, lines, plain.path, rows, out)
 
     def count_unknown(self, symbols: Any) -> int:
         """The number of ``symbols`` that stand for characters which the vocabulary lacks."""
@@ -258,17 +269,28 @@ class TextKind(SequenceKind):
         return 0 if unknown is None else int((symbols == unknown).sum())
 
     def calibration_log_probs(self, model: AutoregressiveModel, dataset: Dataset, split: str) -> Tensor:
-        if self.format.documents or not reads_streams(model):
-            return self.example_log_probs(model, dataset, split, per_variable=model.any_length)
-        chunks = itertools.islice(dataset.split(split).in_order(1, history=math.inf), SYMBOLS // CHUNK)
-        lines = stream_lines(model, self.format.vocabulary, (batch.x[0].numpy() for batch in chunks))
-        return torch.tensor([-line.nats.mean() for line in lines], dtype=torch.float64)
+        ways = self.calibration_ways(model, dataset, split)
+        return self.example_log_probs(model, dataset, split, per_variable=False) if ways is None else ways[:, -1]
+
+    def calibration_ways(self, model: AutoregressiveModel, dataset: Dataset, split: str) -> Tensor | None:
+        if not reads_streams(model):
+            return None
+        examples = dataset.split(split)
+        if self.format.documents:
+            rows = chosen(len(examples), EXAMPLES)
+            rows = rows[: 1 + int(examples.sizes[rows].cumsum().searchsorted(SYMBOLS))]
+            some = examples.subset(rows)
+            assert isinstance(some, Documents)
+            examples = some
+        lines = split_lines(model, self.format, examples, SYMBOLS)
+        return torch.tensor([line.ways for line in lines], dtype=torch.float64)
 
 
-def _coloured(symbol: str, nats: float) -> str:
-    """``symbol`` on a background whose colour says how surprising it is."""
-    colour = COLOURS[min(int(nats), len(COLOURS) - 1)]
-    return f"\x1b[30;48;5;{colour}m{symbol.removesuffix(chr(10))}\x1b[0m" + ("\n" if symbol == "\n" else "")
+def _first(values: NDArray[Any], symbols: NDArray[Any], known: int) -> int:
+    """Where ``symbols`` first come in ``values``, plus ``known``; the end if they don't."""
+    windows = np.lib.stride_tricks.sliding_window_view(values, min(len(symbols), len(values)))
+    found = np.flatnonzero((windows == symbols).all(1)) if len(symbols) <= len(values) else np.zeros(0, int)
+    return known + (int(found[0]) if len(found) else len(values))
 
 
 def _batched(parts: Iterator[Part], size: int) -> Iterator[list[Part]]:

@@ -37,6 +37,7 @@ def text_plan(
     vocabulary: int,
     minutes: float,
     document_length: float | None = None,
+    longest_window: int | None = None,
     cores: int = 1,
     half: bool = True,
 ) -> Plan:
@@ -47,7 +48,8 @@ def text_plan(
         valid_symbols: Symbols of the validation part.
         vocabulary: Different symbols.
         minutes: Wall clock of the training.
-        document_length: Symbols of a document, its end and padding included; None for one stream.
+        document_length: Symbols of a document on average, its end included; None for one stream.
+        longest_window: Symbols of a window of a stream, at most, where a part is short; None for no limit.
         cores: Cores of the processor.
         half: True if the processor multiplies in bfloat16.
     """
@@ -58,6 +60,7 @@ def text_plan(
     size = fits[0] if fits else LEAST_SIZE
     passes = min(0.85 * microseconds / _cost(size, vocabulary, half) / symbols, MOST_PASSES)
     window = 64 if symbols > 20_000 else 32
+    window = window if longest_window is None else min(window, longest_window)
     lanes = max(4, min(16, symbols // (40 * window)))
     batch = lanes if document_length is None else max(8, round(lanes * window / document_length))
     of_a_step = lanes * window if document_length is None else batch * document_length

@@ -16,7 +16,7 @@ from chainrule.model import AutoregressiveModel, Model
 from chainrule.runs.calibration import read_calibration
 from chainrule.runs.folder import CONFIG, load, read_config
 from chainrule.runs.provenance import check_unchanged, record_of
-from chainrule.tasks.calibration import Calibration
+from chainrule.tasks.calibration import LEAST, Calibration
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,13 @@ class OpenRun:
         if "frames" in record:
             reading["frames"] = record["frames"]
         return spec, reading
+
+    @property
+    def usual_score(self) -> str:
+        """The score that is given by default: that of the kind, or ``"nll"`` if there are too few to compare with."""
+        known = self.config.get("calibration", {})
+        enough = "ways" in known and known["examples"] >= LEAST
+        return self.kind.usual_score if enough else "nll"
 
     def calibration(self, split: str) -> Calibration:
         """Log p of the examples of ``split``, valid or train, that it was calibrated with.

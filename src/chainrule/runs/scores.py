@@ -16,6 +16,7 @@ from torch import Tensor
 from chainrule.kinds.items import Items
 from chainrule.tasks.anomaly import anomaly_scores
 from chainrule.tasks.calibration import Calibration, check_rate, discoveries
+from chainrule.tasks.combined import Combined
 
 Pairs = Iterator[tuple[Items, Items | None]]
 """Items, and the same items under a background model, if there is one."""
@@ -69,12 +70,30 @@ class Rule:
         return [f"anomalous: {anomalous} of {count}; {share}"]
 
 
-def _scorer(name: str, calibration: Calibration | None) -> Score:
+def compared(name: str, calibration: Calibration | None) -> tuple[Calibration | None, Callable[[Items], Tensor]]:
+    """The calibration that the score ``name`` compares with, and what it compares of items: log p, or all their ways.
+
+    Args:
+        name: The score.
+        calibration: The calibration of log p, with the ways of its examples if they have several.
+    """
+    if name == "pvalue" and calibration is not None and calibration.ways is not None:
+        combined = Combined.of(calibration.ways)
+        return combined.least, lambda items: combined.statistics(_ways(items))
+    return calibration, lambda items: items.log_probs
+
+
+def _ways(items: Items) -> Tensor:
+    assert items.ways is not None  # their kind gave those of the calibration, too
+    return items.ways
+
+
+def _scorer(name: str, calibration: Calibration | None, of: Callable[[Items], Tensor]) -> Score:
 
     def score(items: Items, background: Items | None) -> Tensor:
         scores = anomaly_scores(
             name,
-            items.log_probs,
+            of(items),
             calibration=calibration,
             background=None if background is None else background.log_probs,
             complexity=items.compressed() if name == "complexity" and items.compressed is not None else None,
@@ -96,13 +115,14 @@ def score_tables(
         notes: The notes on all items are added up here.
     """
     first = 1
-    score = _scorer(name, calibration)
+    calibration, of = compared(name, calibration)
+    score = _scorer(name, calibration, of)
     for items, background in pairs:
         scores = score(items, background)
         notes.update(items.notes)
         notes[EMPTY] += int(scores.isnan().sum())
         if name == "pvalue" and calibration is not None:
-            beyond = calibration.beyond(items.log_probs) & ~scores.isnan()
+            beyond = calibration.beyond(of(items)) & ~scores.isnan()
             notes[BEYOND % (len(calibration.log_probs), calibration.tail)] += int(beyond.sum())
         columns: dict[str, Any] = {"number": range(first, first + len(scores)), **items.names}
         if items.sizes is not None:

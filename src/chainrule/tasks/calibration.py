@@ -24,6 +24,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import scipy  # whose parts are imported when they are first used
@@ -115,12 +116,15 @@ class Calibration:
 
     Attributes:
         log_probs: Log p of these examples, ascending, ``(N,)`` float64.
+        ways: The K ways in which each of them may be strange, in any order, ``(N, K)``, less for stranger ones; None
+            for examples of which only log p is known. See `Combined`.
 
     Raises:
         ValueError: If there are none, or they don't ascend; see `of`.
     """
 
     log_probs: Tensor
+    ways: Tensor | None = None
 
     def __post_init__(self) -> None:
         values = self.log_probs
@@ -128,12 +132,14 @@ class Calibration:
             raise ValueError("a calibration expects ascending log-probabilities of at least one example, got others")
 
     @classmethod
-    def of(cls, log_probs: Tensor) -> Calibration:
-        """Build it from log p of examples ``(N,)`` in any order."""
-        return cls(log_probs.double().flatten().sort().values.cpu())
+    def of(cls, log_probs: Tensor, ways: Tensor | None = None) -> Self:
+        """Build it from log p of examples ``(N,)`` in any order, and their ways ``(N, K)``."""
+        return cls(log_probs.double().flatten().sort().values.cpu(), ways)
 
     def joined(self, log_probs: Tensor) -> Calibration:
         """This one with log p of further examples ``(M,)``."""
+        if len(log_probs) == 0:
+            return self
         return self.of(torch.cat([self.log_probs, log_probs.double().flatten().cpu()]))
 
     @cached_property

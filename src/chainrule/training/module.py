@@ -39,8 +39,8 @@ class MaximumLikelihood(lightning.LightningModule):
         self._loaded: list[Tensor] = []
         self._loss, self._surprisals = model.loss, self._parallel_surprisals
         if settings.compile:
-            # Whole examples come in two shapes at most: the last batch of an epoch may be smaller.
-            self._loss = torch.compile(self._loss, dynamic=False)
+            # Whole examples of one length come in two shapes at most: the last batch of an epoch may be smaller.
+            self._loss = torch.compile(self._loss, dynamic=model.any_length)
             self._surprisals = torch.compile(self._surprisals, dynamic=True)
 
     def losses(self, batch: Batch) -> Tensor:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.data.read.text_file import likely_encoding
 from chainrule.data.vocabulary import Vocabulary
 
 CHUNK = 1 << 20
@@ -54,12 +55,27 @@ def read_symbols(
     path: Path, vocabulary: Vocabulary, start: int = 0, stop: int | None = None
 ) -> Iterator[NDArray[np.integer[Any]]]:
     """The symbols of the bytes ``start`` to ``stop`` of a file, a chunk at a time."""
+    return map(vocabulary.symbols, read_points(path, vocabulary, start, stop))
+
+
+def read_points(
+    path: Path, vocabulary: Vocabulary, start: int = 0, stop: int | None = None
+) -> Iterator[NDArray[np.integer[Any]]]:
+    """The points, see `Vocabulary.points`, of the bytes ``start`` to ``stop`` of a file, a chunk at a time."""
     if vocabulary.characters is None:
         for chunk in read_bytes(path, start, stop):
             yield np.frombuffer(chunk, np.uint8)
     else:
         for text in read_text(path, start, stop):
-            yield vocabulary.encode(text)
+            yield vocabulary.points(text)
+
+
+def count_lines(path: Path) -> int:
+    """The number of lines of a file; what follows the last line end is one, too."""
+    count, last = 0, b"\n"
+    for chunk in read_bytes(path):
+        count, last = count + chunk.count(b"\n"), chunk[-1:]
+    return count + (last != b"\n")
 
 
 def lines_of(path: Path) -> NDArray[np.int64]:
@@ -106,16 +122,8 @@ def boundary(path: Path, position: int) -> int:
     return position + next((i for i, byte in enumerate(following) if byte & 0xC0 != 0x80), 0)
 
 
-def check_text(path: Path) -> None:
-    """Raise ``ValueError`` if the file is empty, ``FileNotFoundError`` if it is missing."""
-    if not path.is_file():
-        raise FileNotFoundError(f"expected a file of text, found no {path}")
-    if path.stat().st_size == 0:
-        raise ValueError(f"{path}: expected text, got an empty file")
-
-
 def _no_text(path: Path, position: int, error: UnicodeDecodeError) -> ValueError:
     return ValueError(
-        f"{path}: expected UTF-8, got an invalid byte at offset {position} ({error.reason}): "
-        "a model with --vocabulary bytes reads any file"
+        f"{path}: expected UTF-8, got an invalid byte at offset {position} ({error.reason}): name its encoding, "
+        f"{likely_encoding(error)}; a model with --vocabulary bytes reads any file"
     )

@@ -66,9 +66,7 @@ class TextFile:
         self.path = path
         try:
             head = self._head()
-            self.encoding = next(
-                (name for mark, name in BYTE_ORDER_MARKS.items() if head.startswith(mark)), _known(encoding)
-            )
+            self.encoding = encoding_of(head, encoding)
             _check_head(path, head, self.encoding, named=encoding is not None)
             self._check_all()
         except (OSError, EOFError, zlib.error) as error:
@@ -81,8 +79,7 @@ class TextFile:
             return file.read(HEAD)
 
     def _open(self) -> IO[bytes]:
-        compressed = self.path.suffix.lower() == ".gz"
-        return cast(IO[bytes], gzip.open(self.path) if compressed else self.path.open("rb"))
+        return open_bytes(self.path)
 
     def open(self) -> IO[str]:
         """The text, with its line ends as they are, as the csv module expects."""
@@ -104,8 +101,7 @@ class TextFile:
     @cached_property
     def _old_line_ends(self) -> bool:
         """True if lines end in a carriage return only, as on the Macs of the last century."""
-        head = self._head()
-        return b"\r" in head and b"\n" not in head
+        return has_old_line_ends(self._head())
 
     def _check_all(self) -> None:
         """Raise ``ValueError`` at the first byte that is no text, with its line."""
@@ -119,7 +115,8 @@ class TextFile:
             try:
                 text = decoder.decode(block, last)
             except UnicodeDecodeError as error:
-                raise self._undecodable(error, self.lines + error.object[: error.start].count(b"\n")) from None
+                line = self.lines + error.object[: error.start].count(b"\n")
+                raise undecodable(self.path, line, self.encoding, error) from None
             if "\0" in text:
                 line = self.lines + text[: text.index("\0")].count("\n")
                 raise ValueError(f"{self.path}: line {line}: expected text, got a NUL character")
@@ -130,18 +127,50 @@ class TextFile:
             self.literal_quotes = self.literal_quotes or literal
         self.odd_quotes = spaced or self.quotes % 2 == 1
 
-    def _undecodable(self, error: UnicodeDecodeError, line: int) -> ValueError:
-        place = f"{self.path}: line {line}: expected text in {self.encoding.removesuffix('-sig').upper()}"
-        if error.reason in ("unexpected end of data", "truncated data"):
-            return ValueError(f"{place}, got a file that ends within a character: it seems to be cut off")
-        if self.encoding not in UTF8:
-            return ValueError(f"{place}, got the byte 0x{error.object[error.start]:02x}: name another --encoding")
-        byte = error.object[error.start]
-        likely = "windows-1252" if any(0x80 <= other < 0xA0 for other in error.object[error.start :]) else "latin-1"
-        return ValueError(
-            f"{place}, got the byte 0x{byte:02x}: name its encoding, which may be --encoding {likely}, where the byte "
-            f"is {bytes([byte]).decode(likely, 'replace')!r}"
-        )
+
+def open_bytes(path: Path) -> IO[bytes]:
+    """The bytes of a file, unpacked where it is compressed by gzip."""
+    return cast(IO[bytes], gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb"))
+
+
+def encoding_of(head: bytes, encoding: str | None) -> str:
+    """The encoding of a file that begins with ``head``: that of its byte order mark, else the one named, else UTF-8.
+
+    Raises:
+        ValueError: If there is no encoding of the name ``encoding``.
+    """
+    return next((name for mark, name in BYTE_ORDER_MARKS.items() if head.startswith(mark)), _known(encoding))
+
+
+def has_old_line_ends(head: bytes) -> bool:
+    """True if lines end in a carriage return only, as on the Macs of the last century."""
+    return b"\r" in head and b"\n" not in head
+
+
+def undecodable(path: Path, line: int, encoding: str, error: UnicodeDecodeError) -> ValueError:
+    """The error of a file that is no text in ``encoding``, which says what may help."""
+    place = f"{path}: line {line}: expected text in {encoding.removesuffix('-sig').upper()}"
+    if error.reason in ("unexpected end of data", "truncated data"):
+        return ValueError(f"{place}, got a file that ends within a character: it seems to be cut off")
+    byte = error.object[error.start]
+    if encoding not in UTF8:
+        return ValueError(f"{place}, got the byte 0x{byte:02x}: name another --encoding")
+    return ValueError(f"{place}, got the byte 0x{byte:02x}: name its encoding, {likely_encoding(error)}")
+
+
+def likely_encoding(error: UnicodeDecodeError) -> str:
+    """Which --encoding may be that of a text that is no UTF-8, in words."""
+    byte = error.object[error.start]
+    likely = "windows-1252" if any(0x80 <= other < 0xA0 for other in error.object[error.start :]) else "latin-1"
+    return f"which may be --encoding {likely}, where the byte is {bytes([byte]).decode(likely, 'replace')!r}"
+
+
+def utf16_of(head: bytes) -> str | None:
+    """The encoding of a file in UTF-16 without a byte order mark that begins with ``head``; None if it is none."""
+    for start, name in ((1, "utf-16-le"), (0, "utf-16-be")):
+        if head[start::2].count(0) > 0.4 * len(head):
+            return name
+    return None
 
 
 def _known(encoding: str | None) -> str:
@@ -167,9 +196,8 @@ def _check_head(path: Path, head: bytes, encoding: str, *, named: bool) -> None:
         raise ValueError(
             f"{path}: expected a table as text in UTF-8, got a spreadsheet or a zip file: export it as .csv"
         )
-    for start, name in ((1, "utf-16-le"), (0, "utf-16-be")):
-        if not named and head[start::2].count(0) > 0.4 * len(head):
-            raise ValueError(f"{path}: expected a table as text in UTF-8, got what may be --encoding {name}")
+    if not named and (name := utf16_of(head)):
+        raise ValueError(f"{path}: expected a table as text in UTF-8, got what may be --encoding {name}")
     if any(byte < 0x20 and byte not in b"\0\t\n\v\f\r\x1c\x1d\x1e\x1f" for byte in head):
         raise ValueError(f"{path}: expected a table as text in UTF-8, got other bytes")
 

@@ -1,0 +1,138 @@
+"""The command line on logs and other lines: the default score, spans, encodings, prompts and stops."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars
+import pytest
+from command_line import refused
+
+from chainrule.cli import main
+from chainrule.runs import read_calibration
+
+pytestmark = pytest.mark.quick
+
+SMALL = ["--model", "RNN", "--model.cell", "gru", "--model.hidden_size", "8", "--model.ngram_order", "6", "--max_steps"]
+NAMES = ("anna", "bert", "cléo", "dora")
+
+
+def log_lines(count: int) -> list[str]:
+    """Lines of a log, whose values are drawn without a generator."""
+    levels, words = ("WARN", *["INFO"] * 6), "10:{:02d}:{:02d} {} user {} took {} ms"
+    return [words.format(i // 60, i % 60, levels[i % 7], NAMES[i * 7 % 4], i * 37 % 90 + 10) for i in range(count)]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs on a log in Latin-1, as one stream and as lines."""
+    folder = tmp_path_factory.mktemp("lines")
+    (folder / "old.log").write_bytes("".join(f"{line}\n" for line in log_lines(1500)).encode("latin-1"))
+    for name, more in {"stream": ["--window", "16"], "lines": ["--documents"]}.items():
+        words = ["fit", str(folder / "old.log"), "--encoding", "latin-1", *SMALL, "3", *more]
+        assert main([*words, "--out", str(folder / name)]) == 0
+    return folder
+
+
+def scored(folder: Path, run: str, lines: list[str], *more: str) -> list[dict[str, Any]]:
+    (folder / "new.log").write_bytes("".join(f"{line}\n" for line in lines).encode("latin-1"))
+    out = folder / "scores.parquet"
+    assert main(["score", str(folder / run), str(folder / "new.log"), "--out", str(out), *more]) == 0
+    return polars.read_parquet(out).to_dicts()
+
+
+@pytest.mark.parametrize("run", ["stream", "lines"])
+def test_the_default_score_finds_what_is_wrong_in_a_line(folder: Path, run: str) -> None:
+    ordinary = log_lines(300)[100:200]
+    wrong = {20, 41, 60}
+    lines = list(ordinary)
+    lines[20] = lines[20].replace("user", "u§er")
+    lines[41] = lines[41].replace("INFO", "FATAL")
+    lines[60] = lines[60].partition(" took")[0]
+    rows = scored(folder, run, lines)
+    assert [row["text"] for row in rows] == lines, "as they are in the file, and not as the model reads them"
+    assert {"pvalue", "log_prob", "greatest", "span", "span_column", "score"} <= rows[0].keys()
+    strangest = sorted(range(len(rows)), key=lambda i: -rows[i]["score"])[:3]
+    assert set(strangest) == wrong
+    assert all(rows[i]["pvalue"] < 0.01 for i in wrong)
+    assert rows[20]["span"].startswith("§")
+    assert rows[20]["span_column"] == lines[20].index("§") + 1
+    assert "F" in rows[41]["span"]
+    assert rows[60]["span"] == "\n", "its end"
+    assert rows[60]["span_column"] == len(lines[60]) + 1
+
+
+def test_the_score_of_old_runs_and_of_few_lines_is_nll(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    few = folder / "few.txt"
+    few.write_text("one two three\n" * 30)
+    assert main(["fit", str(few), "--documents", *SMALL, "1", "--out", str(folder / "few")]) == 0
+    capsys.readouterr()
+    assert main(["score", str(folder / "few"), str(few), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["score"] == "nll"
+    assert read_calibration(folder / "lines", "valid").ways is not None
+
+
+@pytest.mark.parametrize("run", ["stream", "lines"])
+def test_score_without_a_file_takes_the_test_part(folder: Path, capsys: pytest.CaptureFixture[str], run: str) -> None:
+    capsys.readouterr()
+    assert main(["score", str(folder / run)]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert main(["evaluate", str(folder / run), "--json"]) == 0
+    known = json.loads(capsys.readouterr().out)
+    assert sum(row["nats"] for row in rows) == pytest.approx(known["nats"] * known["examples"], rel=1e-4)
+    assert rows[0]["line"] == 1
+    assert len(rows) in (150, 151)
+
+
+def test_the_encoding_of_a_run_is_that_of_what_it_is_shown(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    new = folder / "more.log"
+    new.write_bytes("".join(f"{line}\n" for line in log_lines(400)[300:]).encode("latin-1"))
+    capsys.readouterr()
+    assert main(["evaluate", str(folder / "lines"), str(new), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["unknown_characters"] == 0
+    assert main(["score", str(folder / "stream"), str(new), "--explain", "2"]) == 0
+    start = folder / "start.txt"
+    start.write_bytes("10:00:01 INFO user cléo".encode("latin-1"))
+    out = folder / "done.txt"
+    assert main(["complete", str(folder / "lines"), str(start), "--length", "20", "--out", str(out)]) == 0
+    assert out.read_text().startswith("10:00:01 INFO user cléo")
+    marked = folder / "marked.log"
+    marked.write_bytes(new.read_bytes().decode("latin-1").encode("utf-16"))
+    assert main(["evaluate", str(folder / "lines"), str(marked), "--json"]) == 0, "a mark is more than a choice"
+
+
+def test_prompts_from_files_and_stops(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stream, prompt = str(folder / "stream"), folder / "prompt.txt"
+    prompt.write_bytes("10:00:01 INFO user cléo".encode("latin-1"))
+    capsys.readouterr()
+    assert main(["sample", stream, "--prompt-file", str(prompt), "--length", "200", "--stop", " ms\n"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("10:00:01 INFO user cléo")
+    assert " ms\n" not in printed
+    out = folder / "samples.txt"
+    words = ["sample", stream, "--prompt", "10:00:01 INFO", "--length", "300", "-n", "3", "--stop", "\n"]
+    assert main([*words, "--out", str(out)]) == 0
+    assert len(out.read_text().split("\n\n")) == 3
+    assert all("\n" not in text for text in out.read_text().rstrip("\n").split("\n\n"))
+    assert main(["sample", str(folder / "lines"), "--length", "500", "--stop", "INFO"]) == 0
+    assert "INFO" not in capsys.readouterr().out
+
+
+def test_what_is_typed_wrong_is_said_in_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str], digits_run: Path
+) -> None:
+    stream, lines, prompt = str(folder / "stream"), str(folder / "lines"), folder / "bad.txt"
+    prompt.write_bytes(b"10:00:01 #")
+    assert "got '#' at character 9" in refused(capsys, "sample", stream, "--prompt-file", str(prompt))
+    assert "no --prompt-file, which has the prompt" in refused(
+        capsys, "sample", stream, "--prompt-file", str(prompt), "--prompt", "1"
+    )
+    assert "found no" in refused(capsys, "sample", stream, "--prompt-file", str(folder / "none.txt"))
+    assert "expects a model of text" in refused(capsys, "sample", str(digits_run), "--stop", "a", "--out", "a.png")
+    assert "got '#'" in refused(capsys, "sample", stream, "--stop", "#", "-n", "2")
+    empty = folder / "empty.log"
+    empty.touch()
+    for command in ("score", "evaluate"):
+        assert "got an empty file" in refused(capsys, command, lines, str(empty))
+    assert "a FILE of beginnings" in refused(capsys, "complete", lines, "--out", "a.txt")
+    assert "no text" in refused(capsys, "fit", "/bin/sh")
