@@ -50,6 +50,7 @@ def load(
     trim_silence: bool | None = None,
     schema: str | dict[str, Any] | TableSchema | None = None,
     series: str | None = None,
+    group: str | None = None,
     encoding: str | None = None,
     header: bool | None = None,
 ) -> Dataset:
@@ -85,6 +86,7 @@ def load(
             default it is inferred where not all cells are levels. With this or ``header``, a file of any name
             is a table.
         series: The column of a table to take as one long sequence, a time series, instead of rows as examples.
+        group: The column that tells several series of one file apart; each is an example of its own.
         encoding: The encoding of a table as text, such as ``"latin-1"``. By default that of its byte order mark, or
             UTF-8.
         header: Whether the first line of a table as text names the columns; by default its cells tell.
@@ -114,6 +116,7 @@ def load(
         "trim_silence": trim_silence,
         "schema": schema,
         "series": series,
+        "group": group,
         "encoding": encoding,
         "header": header,
     }

@@ -42,6 +42,7 @@ REASONS = {
     "trim_silence": FOLDERS,
     "schema": "is no table with columns of its own kinds",
     "series": "is no file of a table",
+    "group": "is no time series, which --series COLUMN takes",
     "encoding": "is no table as text",
     "header": "is no table as text",
 }

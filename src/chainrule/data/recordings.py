@@ -49,7 +49,8 @@ class Recordings(Examples):
         names: The ``R`` names.
         window: Samples that count in a training chunk, at most.
         silence: The level of silence; for a series any of its values.
-        before: The number of samples at the beginning of each that are read only as the past of the others.
+        before: The number of samples at the beginning of each that are read only as the past of the others: a
+            number, or one for each, ``(R,)``.
     """
 
     ragged = True
@@ -62,13 +63,14 @@ class Recordings(Examples):
         names: Sequence[str],
         window: int,
         silence: float,
-        before: int = 0,
+        before: int | Rows = 0,
     ) -> None:
         super().__init__((window,))
         self.levels, self.ends, self.names = levels, ends, list(names)
         self.starts = np.concatenate([[0], ends[:-1]]).astype(np.int64)
         self.lengths = self.ends - self.starts
-        self.window, self.silence, self.before = window, silence, before
+        self.window, self.silence = window, silence
+        self.before = np.broadcast_to(np.asarray(before, dtype=np.int64), self.ends.shape)
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -84,7 +86,7 @@ class Recordings(Examples):
     def subset(self, rows: Rows) -> Recordings:
         parts, names = [self.levels[self.starts[row] : self.ends[row]] for row in rows], [self.names[i] for i in rows]
         ends = self.lengths[rows].cumsum()
-        return Recordings(np.concatenate(parts), ends, names, self.window, self.silence, self.before)
+        return Recordings(np.concatenate(parts), ends, names, self.window, self.silence, self.before[rows])
 
     def fewer(self, count: int) -> tuple[Recordings, Rows]:
         """``count`` of the recordings, evenly spaced, and their positions ``(count,)``; all if there are no more."""
@@ -92,7 +94,7 @@ class Recordings(Examples):
         return (self if len(rows) == len(self) else self.subset(rows)), rows
 
     def read(self, positions: Rows) -> Tensor:
-        return self._spans([(int(self.starts[i]) + self.before, int(self.ends[i])) for i in positions])
+        return self._spans([(int(self.starts[i] + self.before[i]), int(self.ends[i])) for i in positions])
 
     def each(self) -> Iterator[NDArray[Any]]:
         """The samples of one recording after the other, ``(m,)``, without those before."""
@@ -107,7 +109,7 @@ class Recordings(Examples):
         chunks = []
         for recording, length in enumerate(self.sizes.tolist()):
             count = math.ceil(length / self.window)
-            cuts = [self.before + length * i // count for i in range(count + 1)]
+            cuts = [int(self.before[recording]) + length * i // count for i in range(count + 1)]
             for first, stop in itertools.pairwise(cuts):
                 chunks.append(Chunk(recording, int(max(0, first - history)), first, stop))
         return chunks
@@ -156,13 +158,13 @@ class Recordings(Examples):
                 continue
             place = 0
             for batch in carried_chunks(self.levels[start:stop], item, own):
-                counted = torch.arange(place, place + batch.x.shape[1]) >= self.before
-                yield batch._replace(counted=counted.unsqueeze(0)) if self.before else batch
+                counted = torch.arange(place, place + batch.x.shape[1]) >= int(self.before[i])
+                yield batch._replace(counted=counted.unsqueeze(0)) if self.before[i] else batch
                 place += batch.x.shape[1]
 
     def single(self) -> ArrayExamples:
         """All samples as examples of one sample each."""
-        return ArrayExamples(np.concatenate(list(self.each())) if self.before else self.levels, (1,))
+        return ArrayExamples(np.concatenate(list(self.each())) if self.before.any() else self.levels, (1,))
 
     def _batch(self, chunks: Sequence[Chunk], context: Tensor | None) -> Batch:
         item = torch.tensor([chunk.recording for chunk in chunks], dtype=torch.long)

@@ -2,7 +2,10 @@
 
 With y_t the place of x_t on the line of its conditional, d_t = y_t - y_{t-1} and u the usual size of d_t,
 
-d_t / u ~ w . phi_t,    phi_t = (1, level y_{t-1}, d_{t-1} / u, ..., d_{t-p} / u),    w ~ N(0, diag(v))
+d_t / u ~ w . phi_t,    phi_t = (1, level y_{t-1}, d_{t-1} / u, ..., d_{t-p} / u, seasons of t),    w ~ N(0, diag(v))
+
+The seasons are sin(2 pi k t / P) and cos(2 pi k t / P) for each period P and k = 1, ..., `HARMONICS`: with the level
+they draw values back to what is usual in the season.
 
 The state is the posterior of the weights w given all earlier values (recursive least squares), so that p(x_t | x_<t) is
 exact, and the model goes on learning wherever it reads. A priori w = 0, a random walk; the weight of lag k has the
@@ -12,6 +15,10 @@ log s_t = log u + g_0 log(1 + phi_t^T V_t phi_t) + g_1 log a_t + g_2 log b_t + g
 
 where V_t is the posterior covariance of w, and a_t and b_t are the size of the recent errors, of a short and a long
 memory. By maximum likelihood are fitted only the shape of the mixture, g, and the first conditional.
+
+Where values may be missing (`WithMissing`), the prediction takes the place of a missing value and nothing is learned
+from it. After m of them in a row, log s_t has also h log(1 + m), and a value is missing with the probability
+sigmoid(c + e [m > 0]); h, c and e are fitted too.
 
 References:
     Time series analysis: forecasting and control (Box and Jenkins, 1970)
@@ -24,6 +31,7 @@ References:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -46,6 +54,9 @@ USUAL = 2.0
 LEVEL_PRIOR = 0.1
 """The prior deviation of the weights of the constant and of the level."""
 
+HARMONICS, SEASON_PRIOR = 3, 0.1
+"""The sines and cosines of each period, and the prior deviation of their weights."""
+
 FLOOR = 0.01
 """Added to the running squares, so that values that repeat don't make the scale zero."""
 
@@ -61,13 +72,14 @@ class _Learned:
     """The model's knowledge after some values; D regressors are a one, the level, and p differences.
 
     Attributes:
-        seen: The number of values.
+        seen: The number of values, and of missing ones.
         last: The place of the last value, ``(B, 1)``.
         regressors: phi of the next value, ``(B, D)``; before the first value, all values were the same.
         weights: The posterior mean of the weights, ``(B, D)``.
         covariance: Their posterior covariance V, ``(B, D, D)``.
         doubts: V phi, ``(B, D)``.
         squares: The running sums of squared errors, ``(B, len(MEMORIES))``.
+        missing: The number of missing values after the last that was there, ``(B, 1)``.
     """
 
     seen: Shared[int]
@@ -77,6 +89,7 @@ class _Learned:
     covariance: Tensor
     doubts: Tensor
     squares: Tensor
+    missing: Tensor
 
 
 class BayesianAR(SequenceModel):
@@ -88,13 +101,16 @@ class BayesianAR(SequenceModel):
     Args:
         event_shape: Shape of one example. A sequence ``(n,)`` in raster order may also be shorter or longer.
         conditional: The family of p(x_t | x_<t), of locations and scales: a `Gaussian`, a `GaussianMixture`, a
-            `LogisticMixture`, a `DiscretizedLogisticMixture`, or one of them in other units.
+            `LogisticMixture`, a `DiscretizedLogisticMixture`, a `Curved`, or one of them in other units; `WithMissing`
+            where values may be missing.
         lags: Differences p that the prediction reads.
         prior: The prior standard deviation of the weight of the last difference.
+        periods: The lengths P of seasons in values, such as 12 of monthly ones.
         order: The sequence in which the variables are generated.
 
     Raises:
-        ValueError: If the conditional has no locations, ``lags`` is below 1 or ``prior`` not positive.
+        ValueError: If the conditional has no locations, ``lags`` is below 1, ``prior`` not positive, or a
+            period at most 1.
 
     >>> from chainrule.conditionals import Gaussian
     >>> model = BayesianAR(event_shape=(100,), conditional=Gaussian(), lags=2)
@@ -119,23 +135,31 @@ class BayesianAR(SequenceModel):
         conditional: Conditional,
         lags: int = 26,
         prior: float = 0.3,
+        periods: Sequence[float] = (),
         order: OrderSpec = "raster",
     ) -> None:
         super().__init__(event_shape=event_shape, conditional=conditional, order=order)
         check_counts(lags=lags)
         if not prior > 0:
             raise ValueError(f"prior expects a positive number, got {prior}")
-        self.lags = lags
+        if not all(period > 1 for period in periods):
+            raise ValueError(f"periods expects numbers of values above 1, got {list(periods)}")
+        self.lags, self.periods = lags, tuple(float(period) for period in periods)
+        self.may_be_missing = conditional.atoms is not None and bool(conditional.atoms.isnan().any())
         _, means, _ = conditional.components_of(torch.zeros(conditional.num_parameters))
         alike, apart = torch.zeros_like(means), torch.linspace(0, 1, len(means))
         self.register_buffer("first", conditional.of_components(alike, alike, alike))
         # Most errors are below the usual size, and few are far larger.
         self.error = nn.Parameter(conditional.of_components(-2 * apart, alike, 1.2 * apart - 0.3 * (len(means) > 1)))
         self.scale_weights = nn.Parameter(torch.tensor([0.5, *[0.5] * len(MEMORIES), 0.0]))
+        if self.may_be_missing:
+            self.missing_weights = nn.Parameter(torch.tensor([1.0, 0.0, 0.0]))
         for name, value in {"centre": 0.0, "spread": 1.0, "unit": 1.0}.items():
             self.register_buffer(name, torch.tensor(value))
         of_lags = prior**2 / torch.arange(1, lags + 1)
-        self.register_buffer("_prior", torch.cat([torch.full((2,), LEVEL_PRIOR**2), of_lags]), persistent=False)
+        of_seasons = torch.full((2 * HARMONICS * len(self.periods),), SEASON_PRIOR**2)
+        every = torch.cat([torch.full((2,), LEVEL_PRIOR**2), of_lags, of_seasons])
+        self.register_buffer("_prior", every, persistent=False)
 
     @torch.no_grad()
     def start_at(self, x: Tensor) -> None:
@@ -147,13 +171,26 @@ class BayesianAR(SequenceModel):
         if x.dim() > 1 and not self.any_length:
             x = self.order.flatten(x)
         places = self.conditional.on_line(x).double()
-        spread = places.std(correction=0)
-        least = 1e-6 * (1 + places.abs().max())
-        self.centre.copy_(places.mean())
+        there = places[~places.isnan()]
+        spread = there.std(correction=0)
+        least = 1e-6 * (1 + there.abs().max())
+        self.centre.copy_(there.mean())
         self.spread.copy_(spread.maximum(least))
         steps = places.diff(dim=-1)
+        steps = steps[~steps.isnan()]
+        if self.may_be_missing:
+            self._start_missing(places.isnan())
         usual = steps.square().mean().sqrt() if steps.numel() else spread
         self.unit.copy_(usual.maximum(1e-3 * spread).maximum(least))
+
+    def _start_missing(self, missing: Tensor) -> None:
+        """Set how often a value is missing, after one that is there and after a missing one, to their frequencies."""
+        before, now = missing[..., :-1], missing[..., 1:]
+        odds = []
+        for after in (~before, before):
+            hits, count = (now & after).sum(), after.sum()
+            odds.append(((hits + 0.5) / (count - hits + 0.5)).log())
+        self.missing_weights[1:] = torch.stack([odds[0], odds[1] - odds[0]]).to(self.missing_weights)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
         sequence = x if self.any_length else self.order.flatten(x)
@@ -165,7 +202,7 @@ class BayesianAR(SequenceModel):
         nothing = torch.zeros(batch_size, len(prior), dtype=torch.double, device=prior.device)
         squares = nothing.new_full((batch_size, len(MEMORIES)), USUAL)
         covariance = prior.diag().repeat(batch_size, 1, 1)
-        return _Learned(Shared(0), nothing[:, :1], nothing, nothing, covariance, nothing, squares)
+        return _Learned(Shared(0), nothing[:, :1], nothing, nothing, covariance, nothing, squares, nothing[:, :1])
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
         state = state if previous is None else self._learn(state, previous)
@@ -184,20 +221,41 @@ class BayesianAR(SequenceModel):
 
     def _learn(self, state: _Learned, value: Tensor) -> _Learned:
         """The state after one more value ``(B,)``: a step of recursive least squares."""
-        place = self.conditional.on_line(value).double().unsqueeze(1)
-        difference = (place - state.last) / self.unit if state.seen.value else torch.zeros_like(place)
+        seen = state.seen.value
+        place, gap = self._place(state, value)
+        difference = (place - state.last) / self.unit if seen else torch.zeros_like(place)
         difference = difference.clamp(-FARTHEST, FARTHEST)
         weights, covariance, squares = state.weights, state.covariance, state.squares
-        if state.seen.value:
+        if seen:
             error = difference - _dot(state.regressors, weights)
-            gain = state.doubts / (1 + _dot(state.regressors, state.doubts))
+            gain = (state.doubts / (1 + _dot(state.regressors, state.doubts))).masked_fill(gap, 0.0)
             weights = weights + gain * error
             covariance = covariance - gain.unsqueeze(2) * state.doubts.unsqueeze(1)
-            squares = squares * squares.new_tensor(MEMORIES) + error.square()
+            usual = squares * _counts(squares, seen) / _counts(squares, seen - 1)
+            squares = torch.where(gap, usual, squares * squares.new_tensor(MEMORIES) + error.square())
         level = ((place - self.centre) / self.spread).clamp(-FARTHEST, FARTHEST)
-        regressors = torch.cat([torch.ones_like(level), level, difference, state.regressors[:, 2:-1]], dim=1)
+        lags = [difference, state.regressors[:, 2 : 1 + self.lags]]
+        regressors = torch.cat([torch.ones_like(level), level, *lags, self._seasons(seen + 1, level)], dim=1)
         doubts = (covariance @ regressors.unsqueeze(2)).squeeze(2)
-        return _Learned(Shared(state.seen.value + 1), place, regressors, weights, covariance, doubts, squares)
+        missing = (state.missing + 1).masked_fill(~gap, 0.0)
+        return _Learned(Shared(seen + 1), place, regressors, weights, covariance, doubts, squares, missing)
+
+    def _place(self, state: _Learned, value: Tensor) -> tuple[Tensor, Tensor]:
+        """The place ``(B, 1)`` of a value ``(B,)``, the expected one of a missing value; and whether it is missing."""
+        place = self.conditional.on_line(value).double().unsqueeze(1)
+        if not self.may_be_missing:
+            return place, torch.zeros_like(place, dtype=torch.bool)
+        gap = place.isnan()
+        expected = self.centre.double().expand_as(place)
+        if state.seen.value:
+            expected = state.last + self.unit * _dot(state.regressors, state.weights)
+        return torch.where(gap, expected, place), gap
+
+    def _seasons(self, t: int, like: Tensor) -> Tensor:
+        """The sines and cosines of the value at place ``t``, ``(B, 2 * HARMONICS * len(periods))``."""
+        angles = [2 * math.pi * k * t / period for period in self.periods for k in range(1, HARMONICS + 1)]
+        waves = [wave(angle) for angle in angles for wave in (math.sin, math.cos)]
+        return like.new_tensor(waves).expand(len(like), -1)
 
     def _after(self, states: Sequence[_Learned]) -> Tensor:
         """Parameters ``(B, k, num_parameters)`` of the conditionals after each of ``states``."""
@@ -211,20 +269,32 @@ class BayesianAR(SequenceModel):
 
     def _regression(self, states: Sequence[_Learned]) -> Tensor:
         """As `_after`, of states that have seen a value."""
-        last, phi, weights, doubts, squares = (
+        last, phi, weights, doubts, squares, missing = (
             torch.stack([getattr(state, name) for state in states], dim=1)
-            for name in ("last", "regressors", "weights", "doubts", "squares")
+            for name in ("last", "regressors", "weights", "doubts", "squares", "missing")
         )
-        decays = squares.new_tensor(MEMORIES)
         errors = states[0].seen.value - 1 + torch.arange(len(states), device=last.device).unsqueeze(1)
-        counts = USUAL * decays**errors + (1 - decays**errors) / (1 - decays)
-        sizes = (squares / counts + FLOOR).log() / 2
+        sizes = (squares / _counts(squares, errors) + FLOOR).log() / 2
         features = torch.cat([_dot(phi, doubts).clamp(min=0).log1p(), sizes, phi[..., 1:2]], dim=-1).to(self.dtype)
-        change = (features @ self.scale_weights).clamp(-LOG_SCALES, LOG_SCALES).unsqueeze(-1)
+        change = features @ self.scale_weights
+        if self.may_be_missing:
+            missing = missing.squeeze(-1).to(self.dtype)
+            change = change + self.missing_weights[0] * missing.log1p()
+        change = change.clamp(-LOG_SCALES, LOG_SCALES).unsqueeze(-1)
         log_scale = self.unit.log() + change
         means = (last + self.unit * _dot(phi, weights)).to(self.dtype)
         logits, own, log_deviations = self.conditional.components_of(self.error.expand(*phi.shape[:2], -1))
-        return self.conditional.of_components(logits, means + log_scale.exp() * own, log_deviations + log_scale)
+        parameters = self.conditional.of_components(logits, means + log_scale.exp() * own, log_deviations + log_scale)
+        if not self.may_be_missing:
+            return parameters
+        logit = self.missing_weights[1] + self.missing_weights[2] * (missing > 0)
+        return torch.cat([parameters[..., :-1], logit.unsqueeze(-1)], dim=-1)
+
+
+def _counts(squares: Tensor, errors: Tensor | int) -> Tensor:
+    """The sums of the weights that each running square has after so many errors."""
+    decays = squares.new_tensor(MEMORIES)
+    return USUAL * decays**errors + (1 - decays**errors) / (1 - decays)
 
 
 def _dot(vectors: Tensor, others: Tensor) -> Tensor:

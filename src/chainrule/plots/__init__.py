@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from chainrule.plots.classes import progressive_classes as progressive_classes
     from chainrule.plots.curves import lines as lines
     from chainrule.plots.curves import training_curve as training_curve
+    from chainrule.plots.forecast import PANELS as PANELS
+    from chainrule.plots.forecast import Panel as Panel
+    from chainrule.plots.forecast import forecast_picture as forecast_picture
     from chainrule.plots.heat import receptive_fields as receptive_fields
     from chainrule.plots.heat import surprisal_map as surprisal_map
     from chainrule.plots.heat import tail_map as tail_map
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
     from chainrule.plots.tables import column_picture as column_picture
 
 _HOMES = {
+    "PANELS": "chainrule.plots.forecast",
+    "Panel": "chainrule.plots.forecast",
     "UNOBSERVED": "chainrule.plots.images",
     "association_picture": "chainrule.plots.tables",
     "cell_picture": "chainrule.plots.cells",
@@ -45,6 +50,7 @@ _HOMES = {
     "completions": "chainrule.plots.images",
     "conditionals_figure": "chainrule.plots.images",
     "data_beside_samples": "chainrule.plots.images",
+    "forecast_picture": "chainrule.plots.forecast",
     "histograms": "chainrule.plots.histogram",
     "lines": "chainrule.plots.curves",
     "progressive_classes": "chainrule.plots.classes",
