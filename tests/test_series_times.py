@@ -151,7 +151,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str | None, str]] = {
     "another name": ({"day": DAYS, "wind": VALUES}, "wnid", None, "did you mean wind"),
     "no group": ({"day": DAYS, "wind": VALUES}, "wind", "city", "expected the column 'city'"),
     "group of values": ({"day": DAYS, "wind": VALUES}, "wind", "wind", "--group expects another column"),
-    "no time": ({"day": [*DAYS[:-1], None], "wind": VALUES}, "wind", None, "row 48: expected a time, got an empty cell"),
+    "no time": ({"day": [*DAYS[:-1], None], "wind": VALUES}, "wind", None, "row 48: expected a time"),
     "no date": ({"date": [*map(str, DAYS[:-1]), "soon"], "wind": VALUES}, "wind", None, "got 'soon' in row 48"),
     "twice": ({"day": [DAYS[i // 2] for i in range(N)], "wind": VALUES}, "wind", None, "keep one row of each time"),
     "growing steps": (

@@ -56,7 +56,14 @@ class SeriesKind(SequenceKind):
     format: SeriesFormat
 
     def plan(self, dataset: Dataset, minutes: float, device: str) -> Plan:
-        return series_plan(dataset.train.num_variables, minutes, categories=self.format.categories)
+        return series_plan(
+            dataset.train.num_variables,
+            minutes,
+            categories=self.format.categories,
+            atoms=self.format.curved and bool(self.format.column.shape.atoms),
+            periods=() if self.format.axis is None else self.format.axis.frequency.periods,
+            curved=self.format.curved,
+        )
 
     def conditional(self, family: str | None, arguments: Mapping[str, Any]) -> Conditional:
         if family is not None:

@@ -5,7 +5,7 @@ With y_t the place of x_t on the line of its conditional, d_t = y_t - y_{t-1} an
 d_t / u ~ w . phi_t,    phi_t = (1, level y_{t-1}, d_{t-1} / u, ..., d_{t-p} / u, seasons of t),    w ~ N(0, diag(v))
 
 The seasons are sin(2 pi k t / P) and cos(2 pi k t / P) for each period P and k = 1, ..., `HARMONICS`: with the level
-they draw values back to what is usual in the season.
+they draw values back to what is usual in the season. The mixture then has the mean 0, for another would move the usual.
 
 The state is the posterior of the weights w given all earlier values (recursive least squares), so that p(x_t | x_<t) is
 exact, and the model goes on learning wherever it reads. A priori w = 0, a random walk; the weight of lag k has the
@@ -54,14 +54,18 @@ USUAL = 2.0
 LEVEL_PRIOR = 0.1
 """The prior deviation of the weights of the constant and of the level."""
 
-HARMONICS, SEASON_PRIOR = 3, 0.1
-"""The sines and cosines of each period, and the prior deviation of their weights."""
+HARMONICS, SEASON_PRIOR = 2, 0.3
+"""The sines and cosines of each period, and the prior deviation of their weights; beside them that of the constant and
+of the level is the same."""
 
 FLOOR = 0.01
 """Added to the running squares, so that values that repeat don't make the scale zero."""
 
 FARTHEST = 1e3
 """Regressors and errors are cut off at this many usual sizes: weights would lose their digits after larger ones."""
+
+REMEMBERED = 2
+"""Batches whose readings a model remembers: those of training and of validation."""
 
 LOG_SCALES = 9.0
 """The bound of the change of log s, which has no effect on sensible data, and keeps extreme weights finite."""
@@ -154,11 +158,13 @@ class BayesianAR(SequenceModel):
         self.scale_weights = nn.Parameter(torch.tensor([0.5, *[0.5] * len(MEMORIES), 0.0]))
         if self.may_be_missing:
             self.missing_weights = nn.Parameter(torch.tensor([1.0, 0.0, 0.0]))
+        self._memory: list[tuple[Tensor, Tensor, Tensor]] = []
         for name, value in {"centre": 0.0, "spread": 1.0, "unit": 1.0}.items():
             self.register_buffer(name, torch.tensor(value))
         of_lags = prior**2 / torch.arange(1, lags + 1)
         of_seasons = torch.full((2 * HARMONICS * len(self.periods),), SEASON_PRIOR**2)
-        every = torch.cat([torch.full((2,), LEVEL_PRIOR**2), of_lags, of_seasons])
+        of_level = torch.full((2,), (SEASON_PRIOR if self.periods else LEVEL_PRIOR) ** 2)
+        every = torch.cat([of_level, of_lags, of_seasons])
         self.register_buffer("_prior", every, persistent=False)
 
     @torch.no_grad()
@@ -194,8 +200,25 @@ class BayesianAR(SequenceModel):
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
         sequence = x if self.any_length else self.order.flatten(x)
-        parameters, _ = self._pass(self.start(len(x), context), None, sequence)
+        parameters = self._parameters_after(self._remembered(sequence))
+        parameters = torch.cat([self.first.expand(len(x), 1, -1), parameters], dim=1)
         return self.conditional.distribution(parameters if self.any_length else self.order.unflatten(parameters))
+
+    def _remembered(self, x: Tensor) -> Tensor:
+        """The readings ``(B, k - 1, ...)`` of sequences, from memory for the last few of them.
+
+        They don't depend on what is trained, so a training, each of whose steps reads the same series, learns it once.
+        """
+        if x.requires_grad or torch.compiler.is_compiling():
+            return self._pass(self.start(len(x)), None, x)[0]
+        units = torch.stack([self.centre, self.spread, self.unit])
+        for known, before, readings in self._memory:
+            if _same(known, x) and _same(before, units):
+                return readings
+        with torch.inference_mode(False), torch.no_grad():
+            readings, _ = self._pass(self.start(len(x)), None, x)
+            self._memory = [(x.clone(), units.clone(), readings), *self._memory[: REMEMBERED - 1]]
+        return readings
 
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
         prior = self._prior.double()
@@ -206,18 +229,28 @@ class BayesianAR(SequenceModel):
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
         state = state if previous is None else self._learn(state, previous)
-        return self.conditional.distribution(self._after([state])[:, 0]), state
+        if state.seen.value == 0:
+            return self.conditional.distribution(self.first.expand(len(state.last), -1)), state
+        parameters = self._parameters_after(self._readings([_known(state)], state.seen.value))
+        return self.conditional.distribution(parameters[:, 0]), state
 
     def advance(self, state: State, previous: Tensor | None, x: Tensor) -> tuple[Distribution, State]:
-        parameters, state = self._pass(state, previous, x)
+        begins = previous is None and state.seen.value == 0
+        readings, state = self._pass(state, previous, x)
+        parameters = self._parameters_after(readings)
+        if begins:
+            parameters = torch.cat([self.first.expand(len(x), 1, -1), parameters], dim=1)
         return self.conditional.distribution(parameters), state
 
     def _pass(self, state: _Learned, previous: Tensor | None, x: Tensor) -> tuple[Tensor, _Learned]:
-        """Parameters ``(B, k, num_parameters)`` of the next conditionals, and the state at the last of them."""
-        states = [state if previous is None else self._learn(state, previous)]
+        """Readings of the next values but the very first ``(B, k, ...)``, and the state at the last of them."""
+        state = state if previous is None else self._learn(state, previous)
+        known = [_known(state)] if state.seen.value else []
+        first = max(1, state.seen.value)
         for value in x[:, :-1].unbind(1):
-            states.append(self._learn(states[-1], value))
-        return self._after(states), states[-1]
+            state = self._learn(state, value)
+            known.append(_known(state))
+        return self._readings(known, first, len(x)), state
 
     def _learn(self, state: _Learned, value: Tensor) -> _Learned:
         """The state after one more value ``(B,)``: a step of recursive least squares."""
@@ -257,38 +290,52 @@ class BayesianAR(SequenceModel):
         waves = [wave(angle) for angle in angles for wave in (math.sin, math.cos)]
         return like.new_tensor(waves).expand(len(like), -1)
 
-    def _after(self, states: Sequence[_Learned]) -> Tensor:
-        """Parameters ``(B, k, num_parameters)`` of the conditionals after each of ``states``."""
-        parts = []
-        if states[0].seen.value == 0:
-            parts.append(self.first.expand(len(states[0].last), 1, -1))
-            states = states[1:]
-        if states:
-            parts.append(self._regression(states))
-        return torch.cat(parts, dim=1)
+    def _readings(self, known: Sequence[tuple[Tensor, ...]], first: int, batch: int = 0) -> Tensor:
+        """The numbers ``(B, k, 4 + len(MEMORIES))`` that decide the conditionals after each of k states.
 
-    def _regression(self, states: Sequence[_Learned]) -> Tensor:
-        """As `_after`, of states that have seen a value."""
-        last, phi, weights, doubts, squares, missing = (
-            torch.stack([getattr(state, name) for state in states], dim=1)
-            for name in ("last", "regressors", "weights", "doubts", "squares", "missing")
-        )
-        errors = states[0].seen.value - 1 + torch.arange(len(states), device=last.device).unsqueeze(1)
+        They are the expected place, the doubt, the size of recent errors by each memory, the level, and the number of
+        missing values.
+
+        Args:
+            known: What `_known` says of the states.
+            first: The number of values that the first of them has seen, at least 1.
+            batch: The number B, where there are no states.
+        """
+        if not known:  # of the first value alone
+            return self._prior.new_empty(batch, 0, 4 + len(MEMORIES))
+        last, phi, weights, doubts, squares, missing = (torch.stack(parts, dim=1) for parts in zip(*known, strict=True))
+        errors = first - 1 + torch.arange(len(known), device=last.device).unsqueeze(1)
         sizes = (squares / _counts(squares, errors) + FLOOR).log() / 2
-        features = torch.cat([_dot(phi, doubts).clamp(min=0).log1p(), sizes, phi[..., 1:2]], dim=-1).to(self.dtype)
-        change = features @ self.scale_weights
+        places = last + self.unit * _dot(phi, weights)
+        return torch.cat([places, _dot(phi, doubts).clamp(min=0).log1p(), sizes, phi[..., 1:2], missing], dim=-1)
+
+    def _parameters_after(self, readings: Tensor) -> Tensor:
+        """The parameters ``(B, k, num_parameters)`` of the conditionals after ``readings``."""
+        places, features, missing = readings.to(self.dtype).tensor_split([1, readings.shape[-1] - 1], dim=-1)
+        change = (features @ self.scale_weights).unsqueeze(-1)
         if self.may_be_missing:
-            missing = missing.squeeze(-1).to(self.dtype)
             change = change + self.missing_weights[0] * missing.log1p()
-        change = change.clamp(-LOG_SCALES, LOG_SCALES).unsqueeze(-1)
-        log_scale = self.unit.log() + change
-        means = (last + self.unit * _dot(phi, weights)).to(self.dtype)
-        logits, own, log_deviations = self.conditional.components_of(self.error.expand(*phi.shape[:2], -1))
-        parameters = self.conditional.of_components(logits, means + log_scale.exp() * own, log_deviations + log_scale)
+        log_scale = self.unit.log() + change.clamp(-LOG_SCALES, LOG_SCALES)
+        logits, own, log_deviations = self.conditional.components_of(self.error.expand(*readings.shape[:2], -1))
+        if self.periods:
+            own = own - (logits.softmax(-1) * own).sum(-1, keepdim=True)
+        parameters = self.conditional.of_components(logits, places + log_scale.exp() * own, log_deviations + log_scale)
         if not self.may_be_missing:
             return parameters
         logit = self.missing_weights[1] + self.missing_weights[2] * (missing > 0)
-        return torch.cat([parameters[..., :-1], logit.unsqueeze(-1)], dim=-1)
+        return torch.cat([parameters[..., :-1], logit], dim=-1)
+
+
+def _known(state: _Learned) -> tuple[Tensor, ...]:
+    """The parts of a state that its readings are of."""
+    return state.last, state.regressors, state.weights, state.doubts, state.squares, state.missing
+
+
+def _same(known: Tensor, x: Tensor) -> bool:
+    """True if two tensors have the same values, NaN included."""
+    if known.shape != x.shape or known.dtype != x.dtype or known.device != x.device:
+        return False
+    return torch.equal(known.isnan(), x.isnan()) and torch.equal(known.nan_to_num(), x.nan_to_num())
 
 
 def _counts(squares: Tensor, errors: Tensor | int) -> Tensor:
