@@ -33,7 +33,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -41,15 +40,10 @@ from torch.distributions import Distribution
 
 from chainrule.conditionals import Conditional
 from chainrule.nn.checks import check_counts
+from chainrule.nn.least_squares import MEMORIES, USUAL, Learned, counts_of, dot, same
 from chainrule.order import OrderSpec
 from chainrule.sequence import SequenceModel
 from chainrule.state import Shared, State
-
-MEMORIES = (0.7, 0.95)
-"""Decays of the running squares of the errors."""
-
-USUAL = 2.0
-"""Errors of the usual size that each running square counts at the start."""
 
 LEVEL_PRIOR = 0.1
 """The prior deviation of the weights of the constant and of the level."""
@@ -69,31 +63,6 @@ REMEMBERED = 2
 
 LOG_SCALES = 9.0
 """The bound of the change of log s, which has no effect on sensible data, and keeps extreme weights finite."""
-
-
-@dataclass(frozen=True)
-class _Learned:
-    """The model's knowledge after some values; D regressors are a one, the level, and p differences.
-
-    Attributes:
-        seen: The number of values, and of missing ones.
-        last: The place of the last value, ``(B, 1)``.
-        regressors: phi of the next value, ``(B, D)``; before the first value, all values were the same.
-        weights: The posterior mean of the weights, ``(B, D)``.
-        covariance: Their posterior covariance V, ``(B, D, D)``.
-        doubts: V phi, ``(B, D)``.
-        squares: The running sums of squared errors, ``(B, len(MEMORIES))``.
-        missing: The number of missing values after the last that was there, ``(B, 1)``.
-    """
-
-    seen: Shared[int]
-    last: Tensor
-    regressors: Tensor
-    weights: Tensor
-    covariance: Tensor
-    doubts: Tensor
-    squares: Tensor
-    missing: Tensor
 
 
 class BayesianAR(SequenceModel):
@@ -213,7 +182,7 @@ class BayesianAR(SequenceModel):
             return self._pass(self.start(len(x)), None, x)[0]
         units = torch.stack([self.centre, self.spread, self.unit])
         for known, before, readings in self._memory:
-            if _same(known, x) and _same(before, units):
+            if same(known, x) and same(before, units):
                 return readings
         with torch.inference_mode(False), torch.no_grad():
             readings, _ = self._pass(self.start(len(x)), None, x)
@@ -225,13 +194,13 @@ class BayesianAR(SequenceModel):
         nothing = torch.zeros(batch_size, len(prior), dtype=torch.double, device=prior.device)
         squares = nothing.new_full((batch_size, len(MEMORIES)), USUAL)
         covariance = prior.diag().repeat(batch_size, 1, 1)
-        return _Learned(Shared(0), nothing[:, :1], nothing, nothing, covariance, nothing, squares, nothing[:, :1])
+        return Learned(Shared(0), nothing[:, :1], nothing, nothing, covariance, nothing, squares, nothing[:, :1])
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
         state = state if previous is None else self._learn(state, previous)
         if state.seen.value == 0:
             return self.conditional.distribution(self.first.expand(len(state.last), -1)), state
-        parameters = self._parameters_after(self._readings([_known(state)], state.seen.value))
+        parameters = self._parameters_after(self._readings([state.decisive], state.seen.value))
         return self.conditional.distribution(parameters[:, 0]), state
 
     def advance(self, state: State, previous: Tensor | None, x: Tensor) -> tuple[Distribution, State]:
@@ -242,17 +211,17 @@ class BayesianAR(SequenceModel):
             parameters = torch.cat([self.first.expand(len(x), 1, -1), parameters], dim=1)
         return self.conditional.distribution(parameters), state
 
-    def _pass(self, state: _Learned, previous: Tensor | None, x: Tensor) -> tuple[Tensor, _Learned]:
+    def _pass(self, state: Learned, previous: Tensor | None, x: Tensor) -> tuple[Tensor, Learned]:
         """Readings of the next values but the very first ``(B, k, ...)``, and the state at the last of them."""
         state = state if previous is None else self._learn(state, previous)
-        known = [_known(state)] if state.seen.value else []
+        known = [state.decisive] if state.seen.value else []
         first = max(1, state.seen.value)
         for value in x[:, :-1].unbind(1):
             state = self._learn(state, value)
-            known.append(_known(state))
+            known.append(state.decisive)
         return self._readings(known, first, len(x)), state
 
-    def _learn(self, state: _Learned, value: Tensor) -> _Learned:
+    def _learn(self, state: Learned, value: Tensor) -> Learned:
         """The state after one more value ``(B,)``: a step of recursive least squares."""
         seen = state.seen.value
         place, gap = self._place(state, value)
@@ -260,20 +229,20 @@ class BayesianAR(SequenceModel):
         difference = difference.clamp(-FARTHEST, FARTHEST)
         weights, covariance, squares = state.weights, state.covariance, state.squares
         if seen:
-            error = difference - _dot(state.regressors, weights)
-            gain = (state.doubts / (1 + _dot(state.regressors, state.doubts))).masked_fill(gap, 0.0)
+            error = difference - dot(state.regressors, weights)
+            gain = (state.doubts / (1 + dot(state.regressors, state.doubts))).masked_fill(gap, 0.0)
             weights = weights + gain * error
             covariance = covariance - gain.unsqueeze(2) * state.doubts.unsqueeze(1)
-            usual = squares * _counts(squares, seen) / _counts(squares, seen - 1)
+            usual = squares * counts_of(squares, seen) / counts_of(squares, seen - 1)
             squares = torch.where(gap, usual, squares * squares.new_tensor(MEMORIES) + error.square())
         level = ((place - self.centre) / self.spread).clamp(-FARTHEST, FARTHEST)
         lags = [difference, state.regressors[:, 2 : 1 + self.lags]]
         regressors = torch.cat([torch.ones_like(level), level, *lags, self._seasons(seen + 1, level)], dim=1)
         doubts = (covariance @ regressors.unsqueeze(2)).squeeze(2)
         missing = (state.missing + 1).masked_fill(~gap, 0.0)
-        return _Learned(Shared(seen + 1), place, regressors, weights, covariance, doubts, squares, missing)
+        return Learned(Shared(seen + 1), place, regressors, weights, covariance, doubts, squares, missing)
 
-    def _place(self, state: _Learned, value: Tensor) -> tuple[Tensor, Tensor]:
+    def _place(self, state: Learned, value: Tensor) -> tuple[Tensor, Tensor]:
         """The place ``(B, 1)`` of a value ``(B,)``, the expected one of a missing value; and whether it is missing."""
         place = self.conditional.on_line(value).double().unsqueeze(1)
         if not self.may_be_missing:
@@ -281,7 +250,7 @@ class BayesianAR(SequenceModel):
         gap = place.isnan()
         expected = self.centre.double().expand_as(place)
         if state.seen.value:
-            expected = state.last + self.unit * _dot(state.regressors, state.weights)
+            expected = state.last + self.unit * dot(state.regressors, state.weights)
         return torch.where(gap, expected, place), gap
 
     def _seasons(self, t: int, like: Tensor) -> Tensor:
@@ -297,7 +266,7 @@ class BayesianAR(SequenceModel):
         missing values.
 
         Args:
-            known: What `_known` says of the states.
+            known: The `decisive` parts of each state.
             first: The number of values that the first of them has seen, at least 1.
             batch: The number B, where there are no states.
         """
@@ -305,9 +274,9 @@ class BayesianAR(SequenceModel):
             return self._prior.new_empty(batch, 0, 4 + len(MEMORIES))
         last, phi, weights, doubts, squares, missing = (torch.stack(parts, dim=1) for parts in zip(*known, strict=True))
         errors = first - 1 + torch.arange(len(known), device=last.device).unsqueeze(1)
-        sizes = (squares / _counts(squares, errors) + FLOOR).log() / 2
-        places = last + self.unit * _dot(phi, weights)
-        return torch.cat([places, _dot(phi, doubts).clamp(min=0).log1p(), sizes, phi[..., 1:2], missing], dim=-1)
+        sizes = (squares / counts_of(squares, errors) + FLOOR).log() / 2
+        places = last + self.unit * dot(phi, weights)
+        return torch.cat([places, dot(phi, doubts).clamp(min=0).log1p(), sizes, phi[..., 1:2], missing], dim=-1)
 
     def _parameters_after(self, readings: Tensor) -> Tensor:
         """The parameters ``(B, k, num_parameters)`` of the conditionals after ``readings``."""
@@ -324,26 +293,3 @@ class BayesianAR(SequenceModel):
             return parameters
         logit = self.missing_weights[1] + self.missing_weights[2] * (missing > 0)
         return torch.cat([parameters[..., :-1], logit], dim=-1)
-
-
-def _known(state: _Learned) -> tuple[Tensor, ...]:
-    """The parts of a state that its readings are of."""
-    return state.last, state.regressors, state.weights, state.doubts, state.squares, state.missing
-
-
-def _same(known: Tensor, x: Tensor) -> bool:
-    """True if two tensors have the same values, NaN included."""
-    if known.shape != x.shape or known.dtype != x.dtype or known.device != x.device:
-        return False
-    return torch.equal(known.isnan(), x.isnan()) and torch.equal(known.nan_to_num(), x.nan_to_num())
-
-
-def _counts(squares: Tensor, errors: Tensor | int) -> Tensor:
-    """The sums of the weights that each running square has after so many errors."""
-    decays = squares.new_tensor(MEMORIES)
-    return USUAL * decays**errors + (1 - decays**errors) / (1 - decays)
-
-
-def _dot(vectors: Tensor, others: Tensor) -> Tensor:
-    """The products ``(..., 1)`` of vectors ``(..., D)``."""
-    return (vectors * others).sum(-1, keepdim=True)
