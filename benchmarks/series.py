@@ -72,7 +72,7 @@ def main() -> None:
     for name in options.names:
         found = measured(SETS[name], options.runs / name, options.minutes)
         report = json.loads(path.read_text()) if path.is_file() else {"sets": {}}
-        report |= {"machine": machine(), "versions": versions()}
+        report |= {"benchmark": "series", "machine": machine(), "versions": versions()}
         report["sets"][name] = found
         write_atomically(path, json.dumps(report, indent=2).encode() + b"\n")
         print(name, json.dumps(found), flush=True)

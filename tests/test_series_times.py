@@ -29,6 +29,7 @@ WAYS: dict[str, tuple[list[Any], str]] = {
     "days first": ([f"{day:%d/%m/%Y}" for day in DAYS], "daily"),
     "months first": ([f"{day:%m/%d/%Y}" for day in DAYS], "daily"),
     "names of months": ([f"{day:%b %d %Y}" for day in DAYS], "daily"),
+    "names of months with dashes": ([f"{day:%b-%d-%Y}" for day in DAYS], "daily"),
     "eight digits": ([f"{day:%Y%m%d}" for day in DAYS], "daily"),
     "a time zone": ([f"{day:%Y-%m-%d}T00:00:00Z" for day in DAYS], "daily"),
     "months": ([f"{month:%Y-%m}" for month in MONTHS], "monthly"),
@@ -153,6 +154,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str | None, str]] = {
     "group of values": ({"day": DAYS, "wind": VALUES}, "wind", "wind", "--group expects another column"),
     "no time": ({"day": [*DAYS[:-1], None], "wind": VALUES}, "wind", None, "row 48: expected a time"),
     "no date": ({"date": [*map(str, DAYS[:-1]), "soon"], "wind": VALUES}, "wind", None, "got 'soon' in row 48"),
+    "no format": ({"date": [f"day {i}" for i in range(N)], "wind": VALUES}, "wind", None, "got 'day 0', whose format"),
     "twice": ({"day": [DAYS[i // 2] for i in range(N)], "wind": VALUES}, "wind", None, "keep one row of each time"),
     "growing steps": (
         {"day": [DAYS[0] + timedelta(days=i * i) for i in range(N)], "wind": VALUES},

@@ -18,6 +18,9 @@ NAMES = (
 )  # fmt: skip
 """Names of columns that are meant as times."""
 
+DATES = ("date", "datetime", "timestamp")
+"""Names of columns that hold nothing else."""
+
 YEARS = (1000, 2500)
 """Numbers between these may be years, also in parts such as 1959.25."""
 
@@ -63,7 +66,7 @@ def find_time_columns(frame: polars.DataFrame, but: str) -> TimeColumns | None:
         but: The column of the values, which are no times.
 
     Raises:
-        ValueError: If most cells of a column named as times are times, and one is none.
+        ValueError: If a column is named as times, and one of its cells is none.
     """
     others = [column for column in frame if column.name != but]
     if (found := _year_and_part(others)) is not None:
@@ -208,7 +211,7 @@ def _year_and_part(columns: Sequence[polars.Series]) -> TimeColumns | None:
 
 
 def _refuse_stray(column: polars.Series) -> None:
-    """Raise ``ValueError`` if most cells of a column named as times are times, in the format of its first cells."""
+    """Raise ``ValueError`` if a column of text is named as times or dates, and not all of its cells are."""
     if column.dtype != polars.String or column.name.lower() not in NAMES:
         return
     there = column.drop_nulls()
@@ -223,3 +226,8 @@ def _refuse_stray(column: polars.Series) -> None:
                 f"column {column.name!r} expects times as {found[1].format}, as most of its cells are, "
                 f"got {stray[0][:30]!r} in row {row:,}: correct it, or leave out its row"
             )
+    if len(there) and column.name.lower() in DATES:
+        raise ValueError(
+            f"column {column.name!r} expects dates or times, got {there[0][:30]!r}, whose format is unknown: write it "
+            "as 2020-01-31 or 2020-01-31 12:30, or name the column otherwise"
+        )
