@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from torch import Tensor
 from chainrule.conditionals import (
     Categorical,
     Conditional,
+    Curved,
     DiscretizedLogisticMixture,
     Gaussian,
     GaussianMixture,
@@ -134,13 +136,70 @@ def test_components_are_those_of_the_distribution(family: Conditional) -> None:
         assert torch.allclose(family.on_line(family.distribution(parameters).mean), mean, atol=1e-5)
 
 
-@pytest.mark.parametrize("family", [Categorical(40), WithMissing(Gaussian())], ids=repr)
+@pytest.mark.parametrize("family", [Categorical(40), WithMissing(Categorical(4))], ids=repr)
 def test_a_family_without_locations_is_refused(family: Conditional) -> None:
     with pytest.raises(ValueError, match="expected a conditional of locations and scales"):
         BayesianAR(event_shape=(9,), conditional=family)
 
 
+def test_a_missing_value_is_bridged() -> None:
+    model = BayesianAR(event_shape=(200,), conditional=WithMissing(Gaussian()), lags=3)
+    x = process(200)
+    x[0, [0, 50, 51, 52, 120]] = math.nan
+    model.start_at(x[0])
+    distribution = model(x)
+    log_probs = distribution.log_prob(x)
+    assert log_probs.isfinite().all()
+    deviations = distribution.present.stddev[0]
+    assert deviations[50] < deviations[51] < deviations[52]  # the longer the gap, the less is known
+    assert log_probs[0, 51] > log_probs[0, 50] + 1  # gaps come in runs
+    state, previous = model.start(1), None
+    for value in x.unbind(1):
+        one, state = model.step(state, previous)
+        previous = value
+    assert torch.allclose(one.log_prob(previous), log_probs[:, -1], atol=1e-5)
+
+
+def test_nothing_is_learned_from_a_missing_value() -> None:
+    family = WithMissing(Gaussian())
+    model = BayesianAR(event_shape=(30,), conditional=family, lags=2)
+    x = process(30)
+    x[0, 20:] = math.nan
+    state, previous = model.start(1), None
+    weights = []
+    for value in x.unbind(1):
+        _, state = model.step(state, previous)
+        weights.append(state.weights)
+        previous = value
+    assert torch.equal(weights[20], weights[29])
+    assert not torch.equal(weights[19], weights[20])
+
+
+def test_seasons_are_followed() -> None:
+    wave = 5 * torch.sin(2 * math.pi * torch.arange(400.0) / 40)
+    x = (wave + 0.5 * torch.randn(400, generator=torch.Generator().manual_seed(0)))[None]
+    errors = []
+    for periods in ((), (40.0,)):
+        model = BayesianAR(event_shape=(400,), conditional=Gaussian(), lags=2, periods=periods)
+        model.start_at(x[0])
+        errors.append((model(x).mean - x)[0, 200:].square().mean().item())
+    assert errors[1] < 0.8 * errors[0]
+
+
+@pytest.mark.parametrize(
+    "family", [WithMissing(Gaussian()), Curved([0.0, 5.0, 20.0], [-1.0, 0.0, 1.0], lower=-0.5, cells=True)], ids=repr
+)
+def test_values_that_are_missing_or_on_a_curve_have_places(family: Conditional) -> None:
+    x = torch.tensor([[1.0, 3.0, 4.0, 9.0, 2.0, 0.0]])
+    model = BayesianAR(event_shape=(6,), conditional=family, lags=2)
+    model.start_at(x[0])
+    assert model.log_prob(x).isfinite().all()
+    assert family.on_line(x).diff().sign().tolist() == x.diff().sign().tolist()
+
+
 def test_wrong_sizes_are_refused() -> None:
+    with pytest.raises(ValueError, match="periods expects numbers of values above 1, got \\[1\\]"):
+        BayesianAR(event_shape=(9,), conditional=Gaussian(), periods=[1])
     with pytest.raises(ValueError, match="lags expects at least 1, got 0"):
         BayesianAR(event_shape=(9,), conditional=Gaussian(), lags=0)
     with pytest.raises(ValueError, match="prior expects a positive number, got 0"):

@@ -20,7 +20,8 @@ def test_steps_and_lags_follow_the_number_of_values() -> None:
     short, middle, long = (series_plan(values, 3.0).settings for values in (80, 1000, LONGEST))
     assert [plan["model"] for plan in (short, middle, long)] == ["BayesianAR"] * 3
     assert (short["model.lags"], middle["model.lags"]) == (10, MOST_LAGS)
-    assert short["max_steps"] == MOST_STEPS > long["max_steps"] >= LEAST_STEPS
+    assert short["max_steps"] == MOST_STEPS >= long["max_steps"] >= LEAST_STEPS
+    assert series_plan(LONGEST, 0.5).settings["max_steps"] < MOST_STEPS
     assert series_plan(10, 0.01).settings["model.lags"] >= 2
     assert all(plan["validate_every"] * 10 <= plan["max_steps"] for plan in (short, middle, long))
 
@@ -31,6 +32,16 @@ def test_long_series_and_few_integers_have_networks() -> None:
     assert few.settings["model"] == "RNN"
     assert "conditional" not in few.settings
     assert "7 integers" in few.reasons[0]
+    assert series_plan(200, 3.0, atoms=True).settings["model"] == "RNN"
+
+
+def test_seasons_and_families_are_tried_where_there_is_a_choice() -> None:
+    assert series_plan(200, 3.0).candidates == ()
+    days = series_plan(1000, 3.0, periods=(7.0, 365.25)).candidates
+    assert [candidate["model.periods"] for candidate in days] == [[], [7.0, 365.25], [365.25]]
+    assert series_plan(500, 3.0, periods=(365.25,)).candidates == ()  # a year and a half says little of a year
+    curved = series_plan(200, 3.0, curved=True).candidates
+    assert [candidate.get("conditional") for candidate in curved] == [None, "GaussianMixture"]
 
 
 @pytest.mark.parametrize("integers", [False, True])

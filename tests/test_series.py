@@ -68,7 +68,8 @@ def test_the_parts_of_a_series_follow_each_other(table: Path) -> None:
 def test_a_forecast_goes_on_with_the_wave(run: Path, table: Path, tmp_path: Path) -> None:
     assert main(["complete", str(run), str(table), "--length", "12", "--out", str(tmp_path / "forecast.csv")]) == 0
     forecast = polars.read_csv(tmp_path / "forecast.csv")
-    assert forecast.columns == ["step", "mean", "5%", "25%", "50%", "75%", "95%"]
+    assert forecast.columns == ["day", "step", "mean", "5%", "25%", "50%", "75%", "95%"]
+    assert forecast["day"].to_list() == [f"2021-02-{day:02}" for day in range(4, 16)]
     truth = 20 + 5 * np.sin(np.arange(LENGTH, LENGTH + 12) / 3)
     error = np.abs(forecast["50%"].to_numpy() - truth)
     assert error[:3].mean() < 1.0  # of a wave whose amplitude is 5
@@ -95,8 +96,10 @@ def test_score_and_evaluate_agree(run: Path, tmp_path: Path) -> None:
 
 def test_samples_are_columns(run: Path, tmp_path: Path) -> None:
     assert main(["sample", str(run), "-n", "3", "--length", "20", "--out", str(tmp_path / "x.csv")]) == 0
-    assert polars.read_csv(tmp_path / "x.csv").shape == (20, 3)
-    assert polars.read_csv(run / "samples.csv").shape == (64, 8)
+    assert polars.read_csv(tmp_path / "x.csv").shape == (20, 4)
+    samples = polars.read_csv(run / "samples.csv")
+    assert samples.shape == (64, 9)
+    assert samples["day"].head(2).to_list() == ["2020-01-01", "2020-01-02"]
 
 
 def test_integers_are_levels_of_any_sequence_model(table: Path, tmp_path: Path) -> None:
@@ -113,12 +116,15 @@ def test_what_is_refused(run: Path, table: Path, tmp_path: Path, capsys: pytest.
     assert "series expect a model of sequences" in refused(capsys, *fit, "wave", "--model", "MADE")
     assert "column 'day' expects numbers, got Date" in refused(capsys, *fit, "day", "--model", "WaveNet")
     frame = polars.read_csv(table, try_parse_dates=True)
-    frame.reverse().write_csv(tmp_path / "back.csv")
-    with pytest.raises(ValueError, match="rows in the sequence of time, got 'day' unsorted"):
-        chainrule.data.load(tmp_path / "back.csv", series="wave")
     frame.with_columns(wave=polars.when(polars.int_range(LENGTH) != 7).then("wave")).write_csv(tmp_path / "gap.csv")
-    with pytest.raises(ValueError, match="column 'wave', row 8: expected a number, got an empty cell"):
-        chainrule.data.load(tmp_path / "gap.csv", series="wave")
+    score = refused(capsys, "score", str(run), str(tmp_path / "gap.csv"), "--out", str(tmp_path / "x.csv"))
+    assert "column 'wave', 2020-01-08: expected a number, got a gap" in score
+    frame.drop("day").write_csv(tmp_path / "timeless.csv")
+    score = refused(capsys, "score", str(run), str(tmp_path / "timeless.csv"), "--out", str(tmp_path / "x.csv"))
+    assert "expected daily times, as in 'day', got no column of times" in score
+    frame.gather_every(2).write_csv(tmp_path / "second.csv")
+    score = refused(capsys, "score", str(run), str(tmp_path / "second.csv"), "--out", str(tmp_path / "x.csv"))
+    assert "a gap, and the run was fitted on a series without any" in score
     out = ["--out", str(tmp_path / "x.csv")]
     assert "no --observe" in refused(capsys, "complete", str(run), "--observe", "0.5", *out)
     assert "length expects at least 1" in refused(capsys, "complete", str(run), "--length", "0", *out)

@@ -29,13 +29,32 @@ WORKING = [day for day in (date(2020, 1, 1) + timedelta(days=i) for i in range(2
         [f"{day:%Y-%m}" for day in MONTHS],
         list(range(1900, 1900 + N)),
         [1959 + i / 4 for i in range(N)],
+        [f"{1959 + i // 4}Q{1 + i % 4}" for i in range(N)],
+        [1_600_000_000 + 3600 * i for i in range(N)],
+        [*DAYS[:30], *DAYS[31:], DAYS[-1] + timedelta(days=1)],
     ],
-    ids=["days", "months", "quarters", "working days", "hours", "months as text", "years", "quarters as numbers"],
+    ids=[
+        "days",
+        "months",
+        "quarters",
+        "working days",
+        "hours",
+        "months as text",
+        "years",
+        "quarters as numbers",
+        "quarters as text",
+        "seconds since 1970",
+        "days with a gap",
+    ],
 )
 def test_a_series_is_recognised(times: list[Any]) -> None:
     frame = polars.DataFrame({"when": times, "price": VALUES})
     assert series_column(frame) == "price"
     assert series_column(frame[["price", "when"]]) == "price"
+
+
+def test_a_series_may_have_empty_cells() -> None:
+    assert series_column(frame_of(DAYS, price=[*VALUES[:-1], None])) == "price"
 
 
 def frame_of(times: list[Any], **columns: Any) -> polars.DataFrame:
@@ -49,7 +68,6 @@ def frame_of(times: list[Any], **columns: Any) -> polars.DataFrame:
         frame_of([DAYS[i // 2] for i in range(N)]),
         frame_of([DAYS[0] + timedelta(days=i * i) for i in range(N)]),
         frame_of(DAYS, price=VALUES, volume=VALUES),
-        frame_of(DAYS, price=[*VALUES[:-1], None]),
         frame_of(DAYS, price=[3.0] * N),
         frame_of(DAYS, city=["Bern"] * N),
         frame_of(list(range(N))),
@@ -59,7 +77,7 @@ def frame_of(times: list[Any], **columns: Any) -> polars.DataFrame:
         frame_of([*DAYS[:-1], None]),
     ],
     ids=[
-        "backwards", "repeated times", "growing steps", "two columns of numbers", "a gap", "a constant", "text",
+        "backwards", "repeated times", "growing steps", "two columns of numbers", "a constant", "text",
         "numbers from 0", "no months", "ten rows", "years of birth", "a missing time",
     ],
 )  # fmt: skip

@@ -25,6 +25,7 @@ import large
 import outliers
 import sampled
 import scale
+import series
 import speed
 import tasks
 import texts
@@ -52,6 +53,7 @@ TABLES = {
     "audio": audio.bits,
     "listening": audio.listening,
     "audiospeed": audio.speed,
+    "series": series.series,
     "wine": columns.wine,
     "foldswon": columns.folds_won,
     "winerecipes": columns.recipes,

@@ -49,6 +49,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "table": {
         "--schema": ("FILE", "the kinds of its columns: a file by `chainrule schema`, or infer"),
         "--series": ("COLUMN", "take this column as one long sequence, a time series"),
+        "--group": ("COLUMN", "with --series: this column tells several series apart; each is an example"),
         "--encoding": (
             "NAME",
             "of a text file: latin-1, windows-1252, utf-16, ... (default: by its first bytes, or utf-8)",

@@ -256,6 +256,15 @@ class Curved(Conditional):
         """Equally probable components at quantiles of z, narrow where values are dense."""
         return self.mixture_of_scores.initial_parameters(self.units.z(x.float() if self.cells else x))
 
+    def on_line(self, x: Tensor) -> Tensor:
+        return self.units.z(x)
+
+    def components_of(self, parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return self.mixture_of_scores.components_of(parameters)
+
+    def of_components(self, logits: Tensor, means: Tensor, log_deviations: Tensor) -> Tensor:
+        return self.mixture_of_scores.of_components(logits, means, log_deviations)
+
     @property
     def group(self) -> str:
         return f"Curved({self.cells}, {self.mixture_of_scores!r})"

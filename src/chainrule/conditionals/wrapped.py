@@ -289,6 +289,18 @@ class WithMissing(Conditional):
             inner = self.conditional.initial_parameters(given)
         return torch.cat([inner, share.logit().to(inner).unsqueeze(0)])
 
+    def on_line(self, x: Tensor) -> Tensor:
+        """The places of the values that are there; NaN for a missing one."""
+        missing = x.isnan()
+        return self.conditional.on_line(torch.where(missing, self.fill.to(x), x)).masked_fill(missing, math.nan)
+
+    def components_of(self, parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return self.conditional.components_of(parameters[..., :-1])
+
+    def of_components(self, logits: Tensor, means: Tensor, log_deviations: Tensor) -> Tensor:
+        """The parameters of these components, with a logit of 0 of a missing value."""
+        return F.pad(self.conditional.of_components(logits, means, log_deviations), (0, 1))
+
     @property
     def group(self) -> str:
         return f"WithMissing({self.conditional.group})"

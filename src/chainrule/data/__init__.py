@@ -53,6 +53,7 @@ def load(
     frame_hop: int | None = None,
     schema: str | dict[str, Any] | TableSchema | None = None,
     series: str | None = None,
+    group: str | None = None,
     encoding: str | None = None,
     header: bool | None = None,
 ) -> Dataset:
@@ -93,6 +94,7 @@ def load(
             default it is inferred where not all cells are levels. With this or ``header``, a file of any name
             is a table.
         series: The column of a table to take as one long sequence, a time series, instead of rows as examples.
+        group: The column that tells several series of one file apart; each is an example of its own.
         encoding: The encoding of a text, or of a table as text, such as ``"latin-1"``. By default that of its byte
             order mark, or UTF-8.
         header: Whether the first line of a table as text names the columns; by default its cells tell.
@@ -125,6 +127,7 @@ def load(
         "frame_hop": frame_hop,
         "schema": schema,
         "series": series,
+        "group": group,
         "encoding": encoding,
         "header": header,
     }

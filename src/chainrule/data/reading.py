@@ -47,6 +47,7 @@ REASONS = {
     **dict.fromkeys(SOUND_CHOICES, "is no folder of recordings"),
     "schema": "is no table with columns of its own kinds",
     "series": "is no file of a table",
+    "group": "is no time series, which --series COLUMN takes",
     "encoding": "is neither text nor a table as text",
     "header": "is no table as text",
 }

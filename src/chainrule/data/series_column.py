@@ -6,26 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import polars
-from numpy.typing import NDArray
 
 from chainrule.data.read.column_types import with_types
 from chainrule.data.read.layout import FileChoices
 from chainrule.data.read.open_table import open_table
 from chainrule.data.read.table import frame_of
 from chainrule.data.read.table_file import SUFFIXES, Table, suffix_of
+from chainrule.data.series_frequency import find_frequency
+from chainrule.data.series_time_columns import read_times
 
 LEAST = 24
 """A table of fewer rows is not taken for a series."""
-
-YEARS = (1000, 2500)
-"""Numbers between these may be years, also in parts such as 1959.25."""
-
-MONTH = r"^\d{4}-\d{2}$"
-"""Months without a day."""
-
-EQUAL, WITHIN, LONGEST_GAP = 0.5, 0.15, 5.0
-"""Times are evenly spaced if so large a share of their steps differs by at most 15 % from the median, as months and
-quarters do, and none is longer than five medians, as there is a weekend and a holiday between working days."""
 
 
 def series_column_of(path: Path, encoding: str | None = None, header: bool | None = None) -> str | None:
@@ -54,8 +45,8 @@ def _begins_as_series(table: Table) -> bool:
 def series_column(frame: polars.DataFrame) -> str | None:
     """The name of the numeric column, if the table is a time series; else None.
 
-    It is one if it has two columns, one of which are times that increase, evenly spaced, and the other numbers, not
-    all the same, without gaps.
+    It is one if it has two columns, one of which are times of one frequency that increase, and the other numbers, not
+    all the same. Times may be missing, and so may numbers.
 
     >>> series_column(polars.DataFrame({"year": range(1900, 1950), "flow": [float(i % 7) for i in range(50)]}))
     'flow'
@@ -66,32 +57,14 @@ def series_column(frame: polars.DataFrame) -> str | None:
         return None
     first, second = frame
     for times, values in ((first, second), (second, first)):
-        if _are_numbers(values) and _evenly_spaced(_as_times(times)):
+        if values.dtype.is_numeric() and values.drop_nulls().n_unique() > 1 and _are_evenly_spaced(times):
             return values.name
     return None
 
 
-def _are_numbers(values: polars.Series) -> bool:
-    return values.dtype.is_numeric() and values.null_count() == 0 and values.n_unique() > 1
-
-
-def _as_times(column: polars.Series) -> NDArray[np.float64] | None:
-    """The column as numbers along time, if it may hold times."""
-    if column.null_count():
-        return None
-    if column.dtype == polars.String and bool(column.str.contains(MONTH).all()):
-        column = (column + "-01").str.to_date("%Y-%m-%d", strict=False)
-    if column.dtype in (polars.Date, polars.Datetime) and column.null_count() == 0:
-        return column.cast(polars.Datetime("us")).cast(polars.Float64).to_numpy()
-    if column.dtype.is_numeric() and bool(column.is_between(*YEARS).all()):
-        return column.cast(polars.Float64).to_numpy()
-    return None
-
-
-def _evenly_spaced(times: NDArray[np.float64] | None) -> bool:
-    if times is None:
+def _are_evenly_spaced(times: polars.Series) -> bool:
+    found = read_times(times)
+    if found is None or found.moments.null_count():
         return False
-    steps = np.diff(times)
-    usual = np.median(steps)
-    near = np.abs(steps - usual) <= WITHIN * usual
-    return bool(steps.min() > 0 and near.mean() >= EQUAL and steps.max() <= LONGEST_GAP * usual)
+    moments = found.moments.to_numpy()
+    return bool((np.diff(moments).astype(np.int64) > 0).all()) and find_frequency([moments]) is not None

@@ -93,8 +93,8 @@ class Shape:
         plain: dict[str, Any] = {name: tuple(own) if isinstance(own, list) else own for name, own in config.items()}
         return cls(**plain)
 
-    def conditional(self, *, missing: bool) -> Conditional:
-        """The family of such numbers, in their own units.
+    def conditional(self, *, missing: bool, components: int = 10) -> Conditional:
+        """The family of such numbers, in their own units; ``components`` are those of its mixture.
 
         On a grid of cells the density of a value is the probability of its cell, divided by the step: that of integers
         is their probability. Elsewhere an atom has a probability, which has no unit, and other values a density.
@@ -107,6 +107,7 @@ class Shape:
             lower=self._place(0.0) - half if self.lower == 0 else None,
             upper=self._place(0.0) + half if self.upper == 0 else None,
             cells=self.cells,
+            components=components,
         )
         if self.atoms:
             family = WithAtoms(family, [self._place(value) for value in self.atoms])

@@ -1,7 +1,8 @@
-"""Time series: a column of a table as one long sequence."""
+"""Time series: a column of a table as one long sequence, or one of each group."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,18 +13,18 @@ import polars
 import torch
 from torch import Tensor
 
-from chainrule.conditionals import Conditional, GaussianMixture
+from chainrule.conditionals import Conditional
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.read.layout import FILE_CHOICES, FileChoices
-from chainrule.data.read.table import read_frame
-from chainrule.data.recordings import Recordings
 from chainrule.data.schema import TableSchema
-from chainrule.data.series import SeriesFormat, draws_frame, read_all
-from chainrule.data.write import FRAMES, check_suffix, write_frame
+from chainrule.data.series import SeriesFormat, read_all, samples_frame
+from chainrule.data.series_examples import SeriesExamples
+from chainrule.data.write import FRAMES, write_frame
 from chainrule.kinds.base import SYMBOLS
 from chainrule.kinds.explained import check_table, explained_parts, rounded, sentences_of, written
 from chainrule.kinds.families import family_of_reals, refuse_arguments
+from chainrule.kinds.forecast import check_forecast, write_forecasts
 from chainrule.kinds.items import Items, figures_per
 from chainrule.kinds.requests import Completing, Source
 from chainrule.kinds.sequence import SequenceKind, require_sequence_model
@@ -36,11 +37,8 @@ from chainrule.tasks.explain_past import explain_stream
 from chainrule.tasks.sample import sample
 from chainrule.tasks.score import surprisals_in_order
 
-QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-FORECASTS = 100
-"""Draws of a forecast by default."""
-LENGTH = 24
-"""Values that are forecast by default."""
+TAKEN = ("number", "value", "nats", "log_prob", "pvalue", "score", "anomalous")
+"""Columns of scores, beside which those of the file have other names."""
 
 
 class SeriesKind(SequenceKind):
@@ -58,30 +56,38 @@ class SeriesKind(SequenceKind):
     format: SeriesFormat
 
     def plan(self, dataset: Dataset, minutes: float, device: str) -> Plan:
-        return series_plan(dataset.train.num_variables, minutes, categories=self.format.categories)
+        return series_plan(
+            dataset.train.num_variables,
+            minutes,
+            categories=self.format.categories,
+            atoms=self.format.curved and bool(self.format.column.shape.atoms),
+            periods=() if self.format.axis is None else self.format.axis.frequency.periods,
+            curved=self.format.curved,
+        )
 
     def conditional(self, family: str | None, arguments: Mapping[str, Any]) -> Conditional:
         if family is not None:
             return self.format.conditional(family_of_reals(family, arguments))
         refuse_arguments(arguments)
-        return self.format.conditional(GaussianMixture())
+        return self.format.conditional()
 
     def model_arguments(self, model: type[Model]) -> dict[str, Any]:
         require_sequence_model(model, "a series")
         return {}
 
     def independent_nats(self, dataset: Dataset, model: Model) -> float:
-        train, valid = (_series(part)[:, None].float().numpy() for part in (dataset.train, dataset.valid))
+        train, valid = (_values(part)[:, None].float().numpy() for part in (dataset.train, dataset.valid))
         return TableSchema((self.format.column,)).independent_nats(train, valid)
 
     def reading(self, settings: Mapping[str, Any], *, named: bool) -> dict[str, Any]:
-        return {"series": self.format.column.name} | {name: settings.get(name) for name in ("window", *FILE_CHOICES)}
+        own = {"series": self.format.column.name, "group": self.format.group}
+        return own | {name: settings.get(name) for name in ("window", *FILE_CHOICES)}
 
     def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
         return read_all(path, self.format, FileChoices.of(settings))
 
     def write(self, x: Tensor, path: Path) -> str:
-        write_frame(draws_frame(x.cpu(), self.format.column), path)
+        write_frame(samples_frame(x.cpu(), self.format), path)
         return f"{len(x)} series of {x.shape[1]} values"
 
     def leave_samples(self, model: AutoregressiveModel, dataset: Dataset, folder: Path) -> None:
@@ -90,21 +96,8 @@ class SeriesKind(SequenceKind):
         )
 
     def complete(self, model: AutoregressiveModel, request: Completing) -> list[str]:
-        check_suffix(request.out, FRAMES)
-        examples = self.given(request.source, model).examples
-        assert isinstance(examples, Recordings)
-        past = torch.from_numpy(examples.levels).to(model.dtype)
-        length, count = request.length if request.length is not None else LENGTH, request.draws or FORECASTS
-        drawn = sample(model, count, prefix=past, length=length, **request.drawing.settings())
-        draws = drawn[:, len(past) :].double().cpu() + self.format.origin
-        columns = {"step": np.arange(1, length + 1), "mean": draws.mean(0).numpy()}
-        for share in QUANTILES:
-            columns[f"{share:.0%}"] = draws.quantile(share, dim=0).numpy()
-        write_frame(polars.DataFrame(columns), request.out)
-        return [
-            f"wrote the mean and quantiles of {count} draws of the {length} values after the {len(past)} known to "
-            f"{request.out}; exact draws: what is known comes first"
-        ]
+        check_forecast(request)
+        return write_forecasts(model, self._examples(model, request.source), self.format, request)
 
     @property
     def unit(self) -> str:
@@ -114,17 +107,22 @@ class SeriesKind(SequenceKind):
         return {"nats_per_value": figures_per(self.unit, evaluation)["nats_per_value"]}
 
     def items(self, model: AutoregressiveModel, source: Source) -> Iterator[Items]:
+        examples = self._examples(model, source)
+        values, nats = _values(examples)[: source.limit], _nats(model, examples)[: source.limit]
+        rows = examples.rows[: len(nats)].with_columns(polars.selectors.temporal().cast(polars.String))
+        names = {f"{name} of the file" if name in TAKEN else name: rows[name].to_list() for name in rows.columns}
+        numbers = [None if math.isnan(value) else value for value in (values + self.format.origin).tolist()]
+        yield Items(names | {"value": numbers}, -nats, sizes=torch.ones(len(nats), dtype=torch.long))
+
+    def _examples(self, model: Model, source: Source) -> SeriesExamples:
         examples = self.given(source, model).examples
-        values = _series(examples)[: source.limit]
-        nats = _nats(model, examples)[: source.limit]
-        yield Items(
-            {"value": (values + self.format.origin).tolist()}, -nats, sizes=torch.ones(len(nats), dtype=torch.long)
-        )
+        assert isinstance(examples, SeriesExamples)
+        return examples
 
     def explain(self, model: AutoregressiveModel, source: Source, rows: int, out: Path | None) -> list[str]:
         check_table(out)
-        examples = self.given(source, model).examples
-        nats = _nats(model, examples)[: source.limit]
+        examples = self._examples(model, source)
+        nats = _nats(model, examples)[: source.limit].masked_fill(_values(examples)[: source.limit].isnan(), -math.inf)
         strangest = nats.argsort(descending=True, stable=True)[:rows]
         places = strangest.sort().values
         one = sequence_model(model)
@@ -132,8 +130,8 @@ class SeriesKind(SequenceKind):
         found = explain_stream(one, batches, places).map(lambda part: part[strangest.argsort().argsort()])
         if self.format.column.kind != "integer":
             found = replace(found, quantiles=rounded(found.quantiles))
-        rows_of = {"row": (strangest + 1).tolist()} | self._times(source, strangest)
-        parts = explained_parts("row", rows_of, _series(examples)[strangest], found, self._words, ordered=True)
+        rows_of = {"row": (strangest + 1).tolist()} | self._times(examples, strangest)
+        parts = explained_parts("row", rows_of, _values(examples)[strangest], found, self._words, ordered=True)
         lines = sentences_of(parts, "row", lambda part: f"row {part['row']}" + _at(part))
         return lines + written(parts, out, f"the {len(parts)} strangest values")
 
@@ -141,13 +139,14 @@ class SeriesKind(SequenceKind):
         column = self.format.column
         return column.codec.words(column.shape.within(values.double().numpy()))
 
-    def _times(self, source: Source, rows: Tensor) -> dict[str, list[str]]:
-        """The times of these rows, where one column of the file has dates or times."""
-        if source.path is None:
+    def _times(self, examples: SeriesExamples, rows: Tensor) -> dict[str, list[str]]:
+        """The times of these values, and their groups, as the file writes them."""
+        axis = examples.table.axis
+        names = [] if axis is None else list(axis.times.columns)
+        if not names:
             return {}
-        frame = read_frame(source.path, choices=FileChoices.of(source.settings))
-        times = [column for column in frame if column.dtype.is_temporal()]
-        return {"time": times[0].gather(rows.numpy()).cast(polars.String).to_list()} if len(times) == 1 else {}
+        cells = examples.rows[rows.numpy()].select([*filter(None, [self.format.group]), *names])
+        return {"time": cells.select(polars.concat_str(polars.all(), separator=" ")).to_series().to_list()}
 
     def calibration_log_probs(self, model: AutoregressiveModel, dataset: Dataset, split: str) -> Tensor:
         return -_nats(model, dataset.split(split))[-SYMBOLS:]
@@ -157,11 +156,11 @@ def _at(part: dict[str, Any]) -> str:
     return f", {part['time']}," if "time" in part else ""
 
 
-def _series(examples: Examples) -> Tensor:
-    """The values of a series ``(N,)``, in double precision."""
-    return torch.from_numpy(next(examples.each()))
+def _values(examples: Examples) -> Tensor:
+    """The values of all series that count ``(N,)``, in double precision."""
+    return torch.from_numpy(np.concatenate(list(examples.each())))
 
 
 def _nats(model: AutoregressiveModel, examples: Examples) -> Tensor:
-    """-log p(x_t | x_<t) in nats of all values of a series, float64 ``(N,)``."""
+    """-log p(x_t | x_<t) in nats of all values of all series, float64 ``(N,)``."""
     return torch.cat([nats for _, nats in surprisals_in_order(model, examples)])

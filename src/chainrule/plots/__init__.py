@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from chainrule.plots.classes import progressive_classes as progressive_classes
     from chainrule.plots.curves import lines as lines
     from chainrule.plots.curves import training_curve as training_curve
+    from chainrule.plots.forecast import PANELS as PANELS
+    from chainrule.plots.forecast import Panel as Panel
+    from chainrule.plots.forecast import forecast_picture as forecast_picture
     from chainrule.plots.growth import sample_growth as sample_growth
     from chainrule.plots.heat import receptive_fields as receptive_fields
     from chainrule.plots.heat import surprisal_map as surprisal_map
@@ -41,6 +44,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Clip": "chainrule.plots.surprise",
+    "PANELS": "chainrule.plots.forecast",
+    "Panel": "chainrule.plots.forecast",
     "UNOBSERVED": "chainrule.plots.images",
     "association_picture": "chainrule.plots.tables",
     "cell_picture": "chainrule.plots.cells",
@@ -49,6 +54,7 @@ _HOMES = {
     "completions": "chainrule.plots.images",
     "conditionals_figure": "chainrule.plots.images",
     "data_beside_samples": "chainrule.plots.images",
+    "forecast_picture": "chainrule.plots.forecast",
     "histograms": "chainrule.plots.histogram",
     "lines": "chainrule.plots.curves",
     "progressive_classes": "chainrule.plots.classes",

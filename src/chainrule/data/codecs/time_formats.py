@@ -11,7 +11,7 @@ import polars
 DATES = (
     "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d %b %Y",
     "%d-%b-%Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%b-%y",
-    "%Y-%m", "%b %Y",
+    "%Y-%m", "%b %Y", "%b-%d-%Y", "%b-%Y",
 )  # fmt: skip
 """Formats of dates. Where days and months could both come first, days do, unless that reading is less regular."""
 

@@ -1,0 +1,199 @@
+"""Reads the series of a table: their times, in order and without gaps, and which rows belong to which series."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars
+from numpy.typing import NDArray
+
+from chainrule.data.read.column_types import with_type
+from chainrule.data.read.layout import FileChoices
+from chainrule.data.read.table import read_cells
+from chainrule.data.series_frequency import Frequency, Moments, find_frequency
+from chainrule.data.series_groups import check_order, groups_of
+from chainrule.data.series_time_columns import TimeColumns, find_time_columns
+from chainrule.data.series_times import Times
+from chainrule.words import suggestion
+
+
+@dataclass(frozen=True)
+class TimeAxis:
+    """The times of a series, which are on a grid.
+
+    Attributes:
+        times: The columns of times, and their style.
+        frequency: The grid.
+        first: The first time of the training data.
+    """
+
+    times: Times
+    frequency: Frequency
+    first: np.datetime64
+
+
+@dataclass(frozen=True)
+class SeriesTable:
+    """One or more series, one after another, each in the order of time and with a row for each time of its grid.
+
+    Attributes:
+        values: The numbers ``(N,)``, NaN where one is missing.
+        ends: Where each series ends, ``(R,)``.
+        names: The ``R`` groups; one series is named after its column.
+        rows: The other columns of the file, as they are, ``N`` rows; empty cells in rows that the file lacks.
+        axis: The times; None if the table has none.
+        moments: The time of each row ``(N,)``; None if the table has none.
+        notes: What a person should know about how the table was read.
+    """
+
+    values: NDArray[np.float64]
+    ends: NDArray[np.int64]
+    names: list[str]
+    rows: polars.DataFrame
+    axis: TimeAxis | None = None
+    moments: Moments | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def starts(self) -> NDArray[np.int64]:
+        """Where each series begins, ``(R,)``."""
+        return np.concatenate([[0], self.ends[:-1]]).astype(np.int64)
+
+
+def read_series(
+    path: Path,
+    column: str,
+    *,
+    group: str | None = None,
+    known: Frequency | None = None,
+    choices: FileChoices | None = None,
+) -> SeriesTable:
+    """The series in a column of a table.
+
+    Args:
+        path: The table.
+        column: The column of the values.
+        group: The column that tells several series apart; None for one series.
+        known: The frequency, where that is known; by default it is inferred.
+        choices: How a text table is read.
+
+    Raises:
+        ValueError: If there is no such column, its cells are no numbers, its times repeat or are irregular, or a time
+            is missing.
+    """
+    frame = read_cells(path, choices).frame
+    for name in filter(None, (column, group)):
+        if name not in frame.columns:
+            near = suggestion(name, frame.columns)
+            raise ValueError(f"{path}: expected the column {name!r}, got none of this name{near}")
+    if group == column:
+        raise ValueError(f"{path}: --group expects another column than that of the values, got {group!r}")
+    values = _numbers(frame[column], frame, path)
+    try:
+        found = find_time_columns(frame.drop(group) if group else frame, column)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    groups = groups_of(frame, group, path)
+    others = frame.drop(column)
+    if found is None:
+        rows = np.concatenate([own for _, own in groups])
+        ends = np.cumsum([len(own) for _, own in groups])
+        note = "time: no column of dates or times, so rows are taken as evenly spaced, in their sequence"
+        names = [name or column for name, _ in groups]
+        return SeriesTable(values[rows], ends, names, others[rows], notes=(note,))
+    return _on_grid(values, others, found, check_order(frame, found, groups, column, group, path), known, path, column)
+
+
+def _numbers(cells: polars.Series, frame: polars.DataFrame, path: Path) -> NDArray[np.float64]:
+    """The values, NaN where a cell is empty."""
+    typed = with_type(cells) if cells.dtype == polars.String else cells
+    if typed.dtype.is_numeric():
+        return np.array(typed.cast(polars.Float64).fill_null(np.nan))
+    got = str(typed.dtype)
+    if typed.dtype == polars.String:
+        stray = typed.drop_nulls().filter(typed.drop_nulls().cast(polars.Float64, strict=False).is_null())
+        got = f"{stray[0][:30]!r} in row {int((typed == stray[0]).arg_true()[0]) + 1:,}" if len(stray) else "text"
+    numeric = [name for name in frame.columns if with_type(frame[name].head(1000)).dtype.is_numeric()]
+    others = f"; columns of numbers: {', '.join(numeric[:6])}" if numeric else ""
+    raise ValueError(f"{path}: column {cells.name!r} expects numbers, got {got}{others}")
+
+
+def _on_grid(
+    values: NDArray[np.float64],
+    others: polars.DataFrame,
+    found: TimeColumns,
+    groups: Sequence[tuple[str | None, NDArray[np.int64]]],
+    known: Frequency | None,
+    path: Path,
+    column: str,
+) -> SeriesTable:
+    """The series with a row for each time of the grid."""
+    moments, times = found.moments.to_numpy(), found.times
+    parts = [moments[rows] for _, rows in groups]
+    frequency = known or find_frequency([part for part in parts if len(part) > 1] or parts)
+    if frequency is None:
+        steps = np.concatenate([np.diff(part) for part in parts])
+        raise ValueError(
+            f"{path}: expected times of one frequency in {times.name}, got steps from {_days(steps.min())} to "
+            f"{_days(steps.max())}: resample to a frequency first, such as the mean of each day or hour"
+        )
+    rows, grid, ends = [], [], []
+    for (name, own), part in zip(groups, parts, strict=True):
+        places = frequency.places(part, part[0])
+        beside = np.flatnonzero((places != np.round(places)) | (np.diff(places, prepend=-1) <= 0))
+        if len(beside):
+            of = f" of {name!r}" if name else ""
+            raise ValueError(
+                f"{path}: expected {frequency.words} times in {times.name}, got {times.words(part[beside[0]])}{of} "
+                f"after {times.words(part[max(beside[0] - 1, 0)])}: resample to this frequency first"
+            )
+        filled = np.full(int(places[-1]) + 1, -1)
+        filled[places.astype(np.int64)] = own
+        rows.append(filled)
+        grid.append(np.concatenate([part[:1], frequency.moments(part[0], len(filled) - 1)]))
+        grid[-1][filled >= 0] = part
+        ends.append(len(filled))
+    every, all_moments = np.concatenate(rows), np.concatenate(grid)
+    frame = _with_times(others, every, times, all_moments)
+    values = np.where(every >= 0, values[every], np.nan)
+    names = [name or column for name, _ in groups]
+    axis = TimeAxis(times, frequency, all_moments[0])
+    notes = (_said(axis, all_moments, values, every),)
+    return SeriesTable(values, np.cumsum(ends), names, frame, axis, all_moments, notes)
+
+
+def _with_times(others: polars.DataFrame, rows: NDArray[np.int64], times: Times, moments: Moments) -> polars.DataFrame:
+    """The rows of a table; those that it lacks, of index -1, have a time and empty cells."""
+    lacks = rows < 0
+    frame = others[np.where(lacks, 0, rows)]
+    if not lacks.any():
+        return frame
+    gap = polars.Series(lacks)
+    frame = frame.with_columns(polars.when(~gap).then(polars.all()))
+    for cells in times.write(moments):
+        own = cells.cast(others[cells.name].dtype, strict=False)
+        frame = frame.with_columns(polars.when(gap).then(own).otherwise(polars.col(cells.name)).alias(cells.name))
+    return frame
+
+
+def _said(axis: TimeAxis, moments: Moments, values: NDArray[np.float64], rows: NDArray[np.int64]) -> str:
+    """The times in a line."""
+    first, last = axis.times.words(moments.min()), axis.times.words(moments.max())
+    plural = "s" if len(axis.times.columns) > 1 else ""
+    line = f"time: column{plural} {axis.times.name}, {axis.frequency.words} from {first} to {last}"
+    lacking, empty = int((rows < 0).sum()), int(np.isnan(values).sum())
+    if not empty:
+        return line
+    return f"{line}; missing values: {empty:,} of {len(values):,}, {lacking:,} of them times without a row"
+
+
+def _days(step: np.timedelta64) -> str:
+    """A step in words."""
+    seconds = step.astype("timedelta64[us]").astype(np.int64) / 1e6
+    for name, size in {"days": 86_400, "hours": 3600, "minutes": 60}.items():
+        if seconds >= size:
+            return f"{seconds / size:.4g} {name}"
+    return f"{seconds:.4g} seconds"

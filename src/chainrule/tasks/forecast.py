@@ -1,0 +1,55 @@
+"""Forecasts: draw the values that follow a known sequence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from chainrule.model import AutoregressiveModel
+from chainrule.sequence import sequence_model
+from chainrule.state import select
+from chainrule.tasks.sample import drawer, drawing
+from chainrule.walk import CHUNK
+
+
+def forecast(
+    model: AutoregressiveModel, past: Tensor, n: int, length: int, *, seed: int | None = None, **choices: Any
+) -> Tensor:
+    """Draw ``n`` continuations ``(n, length)`` of a sequence ``(k,)``, which is read once for all of them.
+
+    The draws are exact, and those of `sample` with the ``prefix`` ``past``, up to rounding.
+
+    Args:
+        model: A model of sequences of any length.
+        past: The known values, at least one.
+        n: The number of continuations.
+        length: The number of values to draw.
+        seed: See `sample`.
+        choices: ``temperature``, ``top_k``, ``top_p`` and ``greedy`` of `sample`.
+
+    Raises:
+        ValueError: If the model takes no sequences of any length, or a number is below 1.
+    """
+    for name, number in {"n": n, "length": length, "past": len(past)}.items():
+        if number < 1:
+            raise ValueError(f"{name} expects at least 1, got {number}")
+    sequences, choose = sequence_model(model), drawer(model, **choices)
+    known = past.to(device=model.device, dtype=model.dtype)[None]
+    model.conditional.check(known)
+    with drawing(model, seed):
+        state, previous = sequences.start(1), None
+        for chunk in known.split(CHUNK, dim=1):
+            _, state = sequences.advance(state, previous, chunk)
+            previous = chunk[:, -1]
+        assert previous is not None
+        state, previous = select(state, torch.zeros(n, dtype=torch.long, device=model.device), 1), previous.expand(n)
+        if choose is None:
+            return sequences.draw(state, previous, length)[0].clone()
+        values = []
+        for t in range(len(past), len(past) + length):
+            distribution, state = sequences.step(state, previous)
+            previous = choose(t, distribution).to(model.dtype)
+            values.append(previous)
+        return torch.stack(values, dim=1).clone()

@@ -1,0 +1,192 @@
+"""The times of series: usual ways of writing them, their frequency, several series in a file, and gaps."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars
+import pytest
+
+import chainrule.data
+from chainrule.data.series import SeriesFormat
+from chainrule.data.series_frequency import Frequency, find_frequency
+from chainrule.data.series_table import read_series
+from chainrule.data.series_time_columns import find_time_columns
+
+N = 48
+DAYS = [date(2020, 1, 1) + timedelta(days=i) for i in range(N)]
+MONTHS = [date(1959 + i // 12, 1 + i % 12, 1) for i in range(N)]
+QUARTERS = [(1959 + i // 4, 1 + i % 4) for i in range(N)]
+NAMES = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+VALUES = [round(float(value), 2) for value in np.random.RandomState(0).normal(size=N)]
+
+WAYS: dict[str, tuple[list[Any], str]] = {
+    "ISO dates": ([f"{day:%Y-%m-%d}" for day in DAYS], "daily"),
+    "days first": ([f"{day:%d/%m/%Y}" for day in DAYS], "daily"),
+    "months first": ([f"{day:%m/%d/%Y}" for day in DAYS], "daily"),
+    "names of months": ([f"{day:%b %d %Y}" for day in DAYS], "daily"),
+    "names of months with dashes": ([f"{day:%b-%d-%Y}" for day in DAYS], "daily"),
+    "eight digits": ([f"{day:%Y%m%d}" for day in DAYS], "daily"),
+    "a time zone": ([f"{day:%Y-%m-%d}T00:00:00Z" for day in DAYS], "daily"),
+    "months": ([f"{month:%Y-%m}" for month in MONTHS], "monthly"),
+    "quarters": ([f"{year}Q{quarter}" for year, quarter in QUARTERS], "quarterly"),
+    "quarters first": ([f"Q{quarter} {year}" for year, quarter in QUARTERS], "quarterly"),
+    "weeks": ([f"{date(2020, 1, 6) + timedelta(days=7 * i):%G-W%V}" for i in range(N)], "weekly"),
+    "years": ([str(1900 + i) for i in range(N)], "yearly"),
+    "quarters as decimals": ([str(1959 + i / 4) for i in range(N)], "quarterly"),
+    "months as decimals": ([f"{1959 + i / 12:.4f}" for i in range(N)], "monthly"),
+    "seconds since 1970": ([str(1_600_000_000 + 600 * i) for i in range(N)], "every 10 minutes"),
+    "milliseconds since 1970": ([str(1_600_000_000_000 + 3_600_000 * i) for i in range(N)], "hourly"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_times_are_read_in_any_usual_way_and_written_in_it(way: str) -> None:
+    cells, words = WAYS[way]
+    found = find_time_columns(polars.DataFrame({"date": cells, "value": VALUES}), "value")
+    assert found is not None
+    moments = found.moments.to_numpy()
+    frequency = find_frequency([moments])
+    assert frequency is not None
+    assert frequency.words == words
+    later = found.times.write(frequency.moments(moments[0], N - 1))[0].cast(polars.String)
+    if "decimals" in way:
+        assert np.allclose(later.cast(polars.Float64), [float(cell) for cell in cells[1:]], atol=1e-3)
+    else:
+        assert later.to_list() == cells[1:]
+
+
+def test_a_year_and_its_months_or_quarters_may_have_columns_of_their_own() -> None:
+    for name, cells in {"month": [NAMES[i % 12] for i in range(N)], "Month": [1 + i % 12 for i in range(N)]}.items():
+        frame = polars.DataFrame({"year": [1949 + i // 12 for i in range(N)], name: cells, "value": VALUES})
+        found = find_time_columns(frame, "value")
+        assert found is not None
+        assert found.moments.dt.date().to_list() == [month.replace(year=month.year - 10) for month in MONTHS]
+        written = found.times.write(found.moments.to_numpy())
+        assert [column.to_list() for column in written] == [frame["year"].to_list(), cells]
+
+
+def test_hours_on_the_clock_that_come_twice_are_read_in_utc() -> None:
+    hours = polars.datetime_range(
+        datetime(2020, 10, 24, tzinfo=UTC), datetime(2020, 10, 26, tzinfo=UTC), "1h", eager=True
+    ).dt.convert_time_zone("Europe/Berlin")
+    found = find_time_columns(polars.DataFrame({"when": hours, "value": range(len(hours))}), "value")
+    assert found is not None
+    frequency = find_frequency([found.moments.to_numpy()])
+    assert frequency is not None
+    assert frequency.words == "hourly"
+
+
+def test_working_days_and_ends_of_months_are_frequencies() -> None:
+    days = np.arange("2020-01-01", "2020-06-01", dtype="datetime64[D]")
+    working = days[np.is_busday(days)].astype("datetime64[us]")
+    assert find_frequency([np.delete(working, [30, 31])]) == Frequency("working days", 1)
+    ends = [np.datetime64(f"2020-{month:02}", "M") + 1 for month in range(1, 12)]
+    last = (np.array(ends).astype("datetime64[D]") - 1).astype("datetime64[us]")
+    assert find_frequency([last]) == Frequency("months", 1)
+    following = Frequency("months", 1).moments(last[-1], 4).astype("datetime64[D]").astype(str).tolist()
+    assert following == ["2020-12-31", "2021-01-31", "2021-02-28", "2021-03-31"]
+
+
+def written(folder: Path, **columns: Any) -> Path:
+    path = folder / "series.csv"
+    polars.DataFrame(columns).write_csv(path)
+    return path
+
+
+def test_the_frequency_is_said_in_one_line(tmp_path: Path) -> None:
+    data = chainrule.data.load(written(tmp_path, day=DAYS, other=["x"] * N, wave=VALUES), series="wave")
+    assert data.notes == ("time: column 'day', daily from 2020-01-01 to 2020-02-17",)
+    format = data.format
+    assert isinstance(format, SeriesFormat)
+    assert SeriesFormat.from_config(format.config) == format
+
+
+def test_gaps_and_empty_cells_are_missing_values(tmp_path: Path) -> None:
+    days = [*DAYS[:10], *DAYS[13:]]
+    values = [*VALUES[:3], None, *VALUES[4:10], *VALUES[13:]]
+    table = read_series(written(tmp_path, day=days, city=["Bern"] * 45, wave=values), "wave")
+    assert len(table.values) == N
+    assert np.flatnonzero(np.isnan(table.values)).tolist() == [3, 10, 11, 12]
+    assert table.rows["day"].to_list() == [str(day) for day in DAYS]
+    assert table.notes[0].endswith("missing values: 4 of 48, 3 of them times without a row")
+    format = chainrule.data.load(tmp_path / "series.csv", series="wave").format
+    assert isinstance(format, SeriesFormat)
+    assert format.column.missing
+
+
+def test_rows_from_the_newest_to_the_oldest_are_turned_round(tmp_path: Path) -> None:
+    table = read_series(written(tmp_path, day=DAYS[::-1], wave=VALUES[::-1]), "wave")
+    assert table.values.tolist() == VALUES
+
+
+SHARES = {"symbol": ["A"] * N + ["B"] * N, "day": DAYS * 2, "volume": [float(i) for i in range(2 * N)]}
+
+
+def test_several_series_are_named_and_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, **SHARES, price=VALUES * 2)
+    with pytest.raises(ValueError, match=r"2020-01-01 2 times: there are 2 series, told apart by 'symbol' \(A, B\)"):
+        read_series(path, "price")
+    later = [day + timedelta(days=-400) for day in DAYS]
+    path = written(tmp_path, **SHARES | {"day": DAYS + later}, price=VALUES * 2)
+    with pytest.raises(ValueError, match="2018-11-27 after 2020-02-17 in row 49: there are 2 series"):
+        read_series(path, "price")
+
+
+def test_each_group_is_a_series_of_its_own_length_split_in_its_time(tmp_path: Path) -> None:
+    frame = polars.DataFrame(SHARES | {"price": VALUES * 2})[: N + 30]
+    frame.sample(fraction=1.0, shuffle=True, seed=0).write_csv(tmp_path / "shares.csv")
+    data = chainrule.data.load(tmp_path / "shares.csv", series="price", group="symbol")
+    lengths = {split: sorted(part.sizes.tolist()) for split, part in data.splits.items()}
+    assert lengths == {"train": [24, 38], "valid": [3, 5], "test": [3, 5]}
+    tests = sorted(part.tolist() for part in data.test.each())
+    assert tests == sorted([VALUES[43:48], VALUES[27:30]])
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str, str | None, str]] = {
+    "words": ({"day": DAYS, "sky": ["rain"] * N}, "sky", None, "expects numbers, got 'rain' in row 1"),
+    "another name": ({"day": DAYS, "wind": VALUES}, "wnid", None, "did you mean wind"),
+    "no group": ({"day": DAYS, "wind": VALUES}, "wind", "city", "expected the column 'city'"),
+    "group of values": ({"day": DAYS, "wind": VALUES}, "wind", "wind", "--group expects another column"),
+    "no time": ({"day": [*DAYS[:-1], None], "wind": VALUES}, "wind", None, "row 48: expected a time"),
+    "no date": ({"date": [*map(str, DAYS[:-1]), "soon"], "wind": VALUES}, "wind", None, "got 'soon' in row 48"),
+    "no format": ({"date": [f"day {i}" for i in range(N)], "wind": VALUES}, "wind", None, "got 'day 0', whose format"),
+    "twice": ({"day": [DAYS[i // 2] for i in range(N)], "wind": VALUES}, "wind", None, "keep one row of each time"),
+    "growing steps": (
+        {"day": [DAYS[0] + timedelta(days=i * i) for i in range(N)], "wind": VALUES},
+        "wind", None, "got steps from 1 days to 93 days: resample",
+    ),
+    "one value of a group": (
+        {"g": ["a"] * (N - 1) + ["b"], "day": DAYS, "wind": VALUES},
+        "wind", "g", "the group 'b' of 'g' expects at least 10 values, got 1: leave out its rows",
+    ),
+    "no name of a group": (
+        {"g": ["a"] * (N - 1) + [None], "day": DAYS, "wind": VALUES},
+        "wind", "g", "column 'g', row 48: expected the name of a group",
+    ),
+    "a constant": ({"day": DAYS, "wind": [3.0] * N}, "wind", None, "expects at least two values, got"),
+    "few": ({"day": DAYS[:5], "wind": VALUES[:5]}, "wind", None, "column 'wind' expects at least 10 values, got 5"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_refused(tmp_path: Path, case: str) -> None:
+    columns, series, group, message = REFUSED[case]
+    with pytest.raises(ValueError, match=f"^[^\n]*{re.escape(message)}[^\n]*$"):
+        chainrule.data.load(written(tmp_path, **columns), series=series, group=group)
+
+
+def test_jittered_times_are_irregular(tmp_path: Path) -> None:
+    seconds = np.random.RandomState(0).randint(3600, size=N)
+    times = [datetime(2020, 1, 1) + timedelta(days=i, seconds=int(more)) for i, more in enumerate(seconds)]
+    with pytest.raises(ValueError, match="expected times of one frequency in 'time', got steps from .* hours to"):
+        read_series(written(tmp_path, time=times, wave=VALUES), "wave")
+
+
+def test_a_file_without_times_is_taken_in_its_sequence_and_says_so(tmp_path: Path) -> None:
+    data = chainrule.data.load(written(tmp_path, wave=VALUES, other=VALUES), series="wave")
+    assert data.notes == ("time: no column of dates or times, so rows are taken as evenly spaced, in their sequence",)
