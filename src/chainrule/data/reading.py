@@ -135,21 +135,22 @@ def _find(spec: str | Path, choices: Mapping[str, Any]) -> tuple[Reader, dict[st
 def _are_texts(path: Path, choices: Mapping[str, Any]) -> bool:
     """True if a folder, or the pattern of the names of several files, stands for texts.
 
-    It does if a choice says so; if all files of the pattern look like texts and none has the suffix of other data; and
-    if a folder has more files that look like texts than images and recordings, and no tables or arrays.
+    It does if a choice says so, unless all are images and recordings; if all files of the pattern look like texts and
+    none has the suffix of other data; and if a folder has more files that look like texts than images and recordings,
+    and no tables or arrays.
     """
     from chainrule.data.read import image_file, plain_text, sound_file
 
     pattern = is_pattern(path)
     if not (pattern or path.is_dir()):
         return False
-    if "documents" in choices or "vocabulary" in choices:
-        return True
     files = list(filter(Path.is_file, matching(path))) if pattern else plain_text.files_in(path)
-    if any(suffix_of(file) in BY_SUFFIX for file in files):
-        return False
     pictured = (*image_file.SUFFIXES, *sound_file.SUFFIXES)
     unknown = [file for file in files if not file.name.lower().endswith(pictured)]
+    if "documents" in choices or "vocabulary" in choices:
+        return bool(unknown)
+    if any(suffix_of(file) in BY_SUFFIX for file in files):
+        return False
     if len(unknown) <= len(files) - len(unknown):
         return False
     texts = sum(map(plain_text.looks_like_text, unknown))
