@@ -6,8 +6,10 @@ from markdown import table
 
 
 def series(results: list[dict[str, Any]]) -> str:
-    """Default fits of series: nats per value of the last tenth, forecasts, and their goals."""
-    (report,) = [result for result in results if result.get("benchmark") == "series"]
+    """Default fits of series: nats per value of the last tenth, forecasts, and their goals; empty if not measured."""
+    report = next((result for result in results if result.get("benchmark") == "series"), None)
+    if report is None:
+        return ""
     rows = []
     for name, found in report["sets"].items():
         settings, forecast = found["settings"], ""
