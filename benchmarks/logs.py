@@ -7,7 +7,6 @@ changed against unchanged lines that the change could be made to; beside it that
 and the share of the unchanged lines whose p-value is at most 0.05.
 
 The logs are that of this machine's package manager, which nobody made for this, and that of a service, drawn by a seed.
-``--long`` measures instead what one line of 5,000 characters among names costs, in CPU seconds of an epoch.
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import polars
-from default_sets import SHARED
 from defaults import commanded
 from sklearn.metrics import roc_auc_score
 from stored import Report
@@ -35,7 +33,6 @@ from chainrule.runs.folder import versions
 HELD_OUT = 5
 RATE = 0.05
 SERVICE_LINES = 6000
-LONG_LINE = 5000
 
 MESSAGES = {
     "INFO": (
@@ -139,34 +136,14 @@ def scored(folder: Path, run: Path, ordinary: list[str], word: str, change: str,
     }
 
 
-def long_line(options: argparse.Namespace) -> None:
-    """Measure an epoch on names, with and without one long line among them."""
-    names = (SHARED / "text" / "names.txt").read_text()
-    found: dict[str, Any] = {"machine": machine() | {"threads": 1}, "versions": versions()}
-    for name, more in {"names": "", "with_a_long_line": "x" * LONG_LINE + "\n"}.items():
-        folder = options.work / name
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        (folder / "names.txt").write_text(names + more)
-        small = ["--model", "RNN", "--model.hidden_size", "128", "--batch-size", "64", "--max-epochs", "1"]
-        words = ["fit", str(folder / "names.txt"), "--documents", *small, "--minutes", "60", "--patience", "1000"]
-        _, found[name] = commanded([*words, "--out", str(folder / "run"), "--json"])
-    report = Report("logs", options.out)
-    report.write(report.read() | {"long_line": found})
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("runs/logs"), help="where logs and runs are")
     parser.add_argument("--out", type=Path, default=Path("results"))
     parser.add_argument("--minutes", type=float, default=3.0, help="minutes of each fit (default 3, as of fit)")
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--long", action="store_true", help="measure what one long line costs")
     parser.add_argument("--again", action="store_true", help="measure anew what was measured")
     options = parser.parse_args()
-    if options.long:
-        long_line(options)
-        return
     cells = [(name, seed, form) for form in FORMS for name in LOGS for seed in range(options.seeds)]
     Report("logs", options.out).fill(cells, partial(measured, options), again=options.again)
 

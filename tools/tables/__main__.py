@@ -67,7 +67,6 @@ TABLES = {
     "alarms": anomalies.alarms,
     "planted": anomalies.planted,
     "logs": texts.logs,
-    "longline": texts.long_line,
     "drift": anomalies.drift,
     "cells": anomalies.cells,
     "attacks": anomalies.attacks,

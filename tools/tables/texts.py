@@ -104,16 +104,3 @@ def logs(results: list[dict[str, Any]]) -> str:
             rows.append([*cells, f"{alarms:.1%}"])
     header = ["log", "read as", "lines", "minutes", "one character", "a word", "cut off", "alarms"]
     return table(header, rows)
-
-
-def long_line(results: list[dict[str, Any]]) -> str:
-    """The cost of one long line among names."""
-    report = next((result for result in results if result.get("benchmark") == "logs"), None)
-    if report is None:
-        return ""
-    own = report["long_line"]
-    names, more = (own[name]["cpu_seconds"] for name in ("names", "with_a_long_line"))
-    return (
-        f"An epoch on 32,000 names, with the fit around it, takes {names:.0f} CPU seconds, and with one line of 5,000 "
-        f"characters among them {more:.0f}."
-    )
