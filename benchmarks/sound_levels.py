@@ -51,14 +51,12 @@ def measured(levels: int, folder: Path, steps: int) -> dict[str, Any]:
     found = chainrule.evaluate(run.likelihood, data.test)
     samples = np.concatenate(list(data.test.each()))
     more = 0.0 if levels == LINEAR else coarse_bits(samples, data.format)
-    training = run.config["training"]
     return {
         "levels": levels,
         "bits_per_sample": found.bits_per_dim,
         "bits_per_sample_of_16_bits": found.bits_per_dim + more,
         "samples": found.variables,
         "parameters": run.model.num_parameters,
-        "minutes": training["minutes"],
     }
 
 

@@ -51,6 +51,7 @@ TABLES = {
     "imagemean": images.mean,
     "imagespeed": images.speed,
     "audio": audio.bits,
+    "soundlevels": audio.levels,
     "listening": audio.listening,
     "audiospeed": audio.speed,
     "series": series.series,

@@ -29,6 +29,22 @@ def bits(results: list[dict[str, Any]]) -> str:
     return table(["", "samples", "bits per sample", "parameters", "minutes", "recipe"], rows)
 
 
+def levels(results: list[dict[str, Any]]) -> str:
+    """Bits per sample of one network on mu-law and on linear levels, after as many steps."""
+    (report,) = [result for result in results if result.get("benchmark") == "sound-levels"]
+    rows = [
+        [
+            f"`--levels {row['levels']}`",
+            f"{row['bits_per_sample']:.3f}",
+            f"**{row['bits_per_sample_of_16_bits']:.3f}**",
+            f"{row['parameters']:,}",
+        ]
+        for row in report["rows"]
+    ]
+    header = [f"{report['steps']:,} steps", "bits of its levels", "bits of a 16-bit sample", "parameters"]
+    return table(header, rows)
+
+
 def listening(results: list[dict[str, Any]]) -> str:
     """The accuracy of a recogniser on samples."""
     (report,) = [result for result in results if result.get("benchmark") == "listening"]
