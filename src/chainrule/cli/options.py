@@ -77,7 +77,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--mean": {"action": "store_true", "help": "the same as --point mean"},
     "--quantiles": {"metavar": "SHARES", "help": "of a table: columns with quantiles of filled numbers, 0.05,0.5,0.95"},
     "--particles": {"type": int, "default": 16, "help": "walks of each completion that can't be exact (default 16)"},
-    "--draws": {"type": int, "help": "completions of each example (default 1; behind estimates or of a series 100)"},
+    "--draws": {"type": int, "help": "completions of each example (default 1; behind estimates 100, of a series 400)"},
     "--repeats": {"type": int, "default": 8, "help": "estimates, whose spread gives the standard error (default 8)"},
     "--score": {"metavar": "NAME", "help": f"anomaly score: {', '.join(SCORES)} (default nll; of lines pvalue)"},
     "--background": {"type": Path, "metavar": "RUN0", "help": "for the score ratio, the background run"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +104,12 @@ def read_series(
         note = "time: no column of dates or times, so rows are taken as evenly spaced, in their sequence"
         names = [name or column for name, _ in groups]
         return SeriesTable(values[rows], ends, names, others[rows], notes=(note,))
-    return _on_grid(values, others, found, check_order(frame, found, groups, column, group, path), known, path, column)
+    ordered = check_order(frame, found, groups, column, group, path)
+    table = _on_grid(values, others, found, ordered, known, path, column)
+    if group is None:
+        return table
+    labels = polars.Series(group, np.repeat(table.names, table.ends - table.starts).tolist(), dtype=polars.String)
+    return replace(table, rows=table.rows.with_columns(labels.cast(table.rows[group].dtype)))
 
 
 def _numbers(cells: polars.Series, frame: polars.DataFrame, path: Path) -> NDArray[np.float64]:
