@@ -75,7 +75,8 @@ def test_scores_carry_the_columns_of_the_file_and_agree_with_evaluate(
 def test_a_forecast_is_plotted(weather: Path, tmp_path: Path) -> None:
     run, file, out = str(weather / "run"), str(weather / "weather.csv"), tmp_path / "forecast.png"
     assert main(["complete", run, file, "--length", "7", "--draws", "20", "--out", str(out)]) == 0
-    width, height = Image.open(out).size
+    with Image.open(out) as picture:
+        width, height = picture.size
     assert width > 500
     assert height > 500  # two panels
 

@@ -15,7 +15,7 @@ def series(results: list[dict[str, Any]]) -> str:
         settings, forecast = found["settings"], ""
         if "pinball" in found:
             forecast = f"{found['pinball']:.3f}; {found['mean_absolute_error']:.2f}; {found['least_quantile']:g}"
-        model = settings["model"] + (f", seasons {_words(settings)}" if settings.get("model.periods") else "")
+        model = f"`{settings['model']}`" + (f", seasons {_words(settings)}" if settings.get("model.periods") else "")
         rows.append(
             [
                 name,

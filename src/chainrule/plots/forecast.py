@@ -59,7 +59,7 @@ def forecast_picture(panels: Sequence[Panel], path: str | Path, *, label: str) -
     for axes, panel in zip(np.atleast_1d(figure.subplots(len(shown), 1)), shown, strict=True):
         _panel(axes, panel, label)
     handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.axes[0].legend(handles, labels, frameon=False, fontsize=9, loc="upper left")
+    figure.legend(handles, labels, frameon=False, fontsize=9, loc="outside upper right", ncols=len(labels))
     write(figure, path)
 
 
