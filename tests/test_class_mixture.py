@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from chainrule import evaluate, load, sample
+from chainrule import complete, evaluate, load, sample
 from chainrule.cli import main
 from chainrule.conditionals import Bernoulli, Categorical, Gaussian
 from chainrule.kinds.requests import drawn_classes, shares_of
@@ -38,21 +39,28 @@ def test_it_is_the_sum_over_classes() -> None:
         (NADE(event_shape=(3,), conditional=Bernoulli(), hidden_size=2), None, "num_classes, got one without"),
         (MADE(event_shape=(3,), conditional=Gaussian(), hidden_sizes=[4], num_classes=2), None, "can be listed"),
         (NADE(event_shape=(3,), conditional=Bernoulli(), hidden_size=2, num_classes=2), [0.7, 0.7], "of 2 classes"),
-        (
-            Ensemble(
-                models=[
-                    NADE(event_shape=(3,), conditional=Bernoulli(), hidden_size=2, num_classes=2, order=order)
-                    for order in ("raster", "reversed")
-                ]
-            ),
-            None,
-            "expects one order",
-        ),
     ],
 )
 def test_what_can_not_be_summed(model: NADE, shares: list[float] | None, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         ClassMixture(model=model, shares=shares)
+
+
+def test_a_mixture_over_orders_stays_one() -> None:
+    orders = [
+        NADE(event_shape=(3,), conditional=Bernoulli(), hidden_size=2, num_classes=2, order=order)
+        for order in ("raster", "reversed")
+    ]
+    mixture = ClassMixture(model=Ensemble(models=orders), shares=[0.25, 0.75])
+    x = torch.randint(2, (8, 3)).float()
+    with torch.no_grad():
+        each = [model.log_prob(x, torch.full((8,), c)).exp() for model in orders for c in (0, 1)]
+        expected = sum(share * p for share, p in zip([0.25, 0.75] * 2, each, strict=True)) / 2
+        assert torch.allclose(mixture.log_prob(x).exp(), expected, atol=1e-6)
+        parts = torch.stack([component.log_prob(x) for component in mixture.components])
+        assert torch.allclose(parts.logsumexp(0) - math.log(2), mixture.log_prob(x), atol=1e-6)
+    assert complete(mixture, x, torch.tensor([True, False, False]), seed=0).shape == (8, 3)
+    assert evaluate(mixture, x).nats == pytest.approx(-expected.log().mean().item(), abs=1e-5)
 
 
 def test_classes_are_drawn_as_often_as_in_training() -> None:

@@ -40,6 +40,8 @@ def run_sample(options: Options) -> None:
     elif not kind.prints_samples:
         raise UsageError(f"sample expects --out, {kind.files}")
     n = options["n"] if options["n"] is not None else 1 if out is None else kind.num_samples
+    if n < 1:
+        raise UsageError(f"-n expects at least 1 example, got {n}")
     if options["where"] is not None:
         _sample_where(run, model, n, options)
         return

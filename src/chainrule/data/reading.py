@@ -146,7 +146,12 @@ def _are_texts(path: Path, choices: Mapping[str, Any]) -> bool:
         return False
     files = list(filter(Path.is_file, matching(path))) if pattern else plain_text.files_in(path)
     pictured = (*image_file.SUFFIXES, *sound_file.SUFFIXES)
-    unknown = [file for file in files if not file.name.lower().endswith(pictured)]
+    looks = (image_file.looks_like_image, sound_file.looks_like_sound)
+    unknown = [
+        file
+        for file in files
+        if not file.name.lower().endswith(pictured) and (file.suffix or not any(look(file) for look in looks))
+    ]
     if "documents" in choices or "vocabulary" in choices:
         return bool(unknown)
     if any(suffix_of(file) in BY_SUFFIX for file in files):

@@ -16,22 +16,24 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from chainrule.abilities import components_of
+from chainrule.abilities import Mixture, components_of
 from chainrule.model import AutoregressiveModel
 from chainrule.models.ensemble import log_weights
 from chainrule.state import State
 
 
-class ClassMixture(AutoregressiveModel):
+class ClassMixture(AutoregressiveModel, Mixture):
     """A model of examples whose class is not known, from one that is conditioned on classes.
 
+    A mixture over orders stays one: its likelihood is exact, and its components are such models of one order each.
+
     Args:
-        model: The model of each class, of one order, whose values can be listed.
+        model: The model of each class, whose values can be listed.
         shares: p(c) of each class; None if all are equally probable.
 
     Raises:
-        ValueError: If the model has no classes, several orders or values that can't be listed, or the shares are no
-            distribution over its classes.
+        ValueError: If the model has no classes, or values that can't be listed, or the shares are no distribution over
+            its classes.
 
     >>> from chainrule.conditionals import Bernoulli
     >>> from chainrule.models import FVSBN
@@ -44,10 +46,8 @@ class ClassMixture(AutoregressiveModel):
     def __init__(self, *, model: AutoregressiveModel, shares: Sequence[float] | None = None) -> None:
         if model.num_classes is None:
             raise ValueError("model expects one with num_classes, got one without")
-        if len(components_of(model)) > 1 or model.conditional.values is None:
-            raise ValueError(
-                f"model expects one order and values that can be listed, got others in {type(model).__name__}"
-            )
+        if model.conditional.values is None:
+            raise ValueError(f"model expects values that can be listed, got {model.conditional}")
         shares = [1 / model.num_classes] * model.num_classes if shares is None else list(shares)
         if len(shares) != model.num_classes or min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
             raise ValueError(f"shares expects probabilities of {model.num_classes} classes, got {shares}")
@@ -63,6 +63,15 @@ class ClassMixture(AutoregressiveModel):
     @property
     def num_parameters(self) -> int:
         return self.model.num_parameters
+
+    @property
+    def members(self) -> Sequence[AutoregressiveModel]:
+        return ()
+
+    @property
+    def components(self) -> Sequence[AutoregressiveModel]:
+        parts = components_of(self.model)
+        return (self,) if len(parts) == 1 else [ClassMixture(model=part, shares=self.shares) for part in parts]
 
     def _classes(self, batch_size: int) -> list[Tensor]:
         """Every class, for each of ``batch_size`` examples."""

@@ -55,12 +55,13 @@ def sample_growth(
     times = np.empty(values[0].size, np.int64)
     times[np.asarray(permutation)] = np.arange(times.size)
     first = times.reshape(shape).min(0)  # the time at which each pixel appears
-    steps = np.unique(np.linspace(0, times.size, min(FRAMES, times.size + 1)).round().astype(np.int64))
+    rank = np.searchsorted(np.sort(first, axis=None), first)  # the number of pixels before it
+    steps = np.unique(np.linspace(0, rank.size, min(FRAMES, rank.size + 1)).round().astype(np.int64))
     sheet = _sheet(shown)
     scale = max(1, SIDE // max(sheet.shape[:2])) if scale is None else scale
     frames = []
     for step in steps:
-        grown = np.where((first < step)[..., None], shown, np.array(UNOBSERVED, np.uint8))
+        grown = np.where((rank < step)[..., None], shown, np.array(UNOBSERVED, np.uint8))
         enlarged = _sheet(grown).repeat(scale, axis=0).repeat(scale, axis=1)
         frames.append(Image.fromarray(enlarged))
     buffer = BytesIO()

@@ -108,7 +108,14 @@ def share_of(deadline: float, count: int) -> float:
 
 def classes_of(settings: Settings, dataset: Dataset, split: str) -> Tensor | None:
     """The classes of a split that the model of ``settings`` is conditioned on; None if it is not."""
-    return dataset.classes(split) if settings.get("model.num_classes") is not None else None
+    count = settings.get("model.num_classes")
+    if count is None:
+        return None
+    classes, names = dataset.classes(split), dataset.origin.get("classes", ())
+    if names and len(names) != count:
+        named = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+        raise ValueError(f"--model.num_classes expects {len(names)}, as the data have the classes {named}, got {count}")
+    return classes
 
 
 def _below(settings: Settings, prefix: str) -> Settings:

@@ -63,17 +63,24 @@ def files_of(
         return paths, [str(found.relative_to(path)) for found in paths]
     if not path.is_file():
         raise FileNotFoundError(f"expected a file or a folder of {what}, found no {path}")
-    if path.suffix.lower() not in suffixes:
+    if path.suffix.lower() not in suffixes and not (looks is not None and not path.suffix and looks(path)):
         raise ValueError(f"{path}: expected {what} ({' '.join(suffixes)}), got the suffix {path.suffix!r}")
     return [path], [path.name]
 
 
 def roots_of(folder: Path) -> dict[str, Path]:
-    """The folder in which each split's files are: subfolders named for splits, or ``folder`` itself for all."""
-    if not ((folder / "train").is_dir() and (folder / "test").is_dir()):
+    """The folder in which each split's files are: subfolders named for splits, or ``folder`` itself for all.
+
+    Raises:
+        ValueError: If there are folders to train and to validate, and none to test.
+    """
+    train, test = folder / "train", folder / "test"
+    valid = next((folder / name for name in ("valid", "val", "validation") if (folder / name).is_dir()), None)
+    if train.is_dir() and valid is not None and not test.is_dir():
+        raise ValueError(f"{folder}: expected a folder test beside train and {valid.name}, found none")
+    if not (train.is_dir() and test.is_dir()):
         return dict.fromkeys(SPLITS, folder)
-    valid = folder / ("valid" if (folder / "valid").is_dir() else "train")
-    return {"train": folder / "train", "valid": valid, "test": folder / "test"}
+    return {"train": train, "valid": valid or train, "test": test}
 
 
 def parts_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +28,14 @@ SIGNATURES = (
     b"II*\0",
     b"MM\0*",
     b"\0\0\0\x0cjP",
+    b"\0\0\1\0",
+    b"BM",
+    *(f"P{number}\n".encode() for number in range(1, 7)),
 )
 """First bytes of images, by which a file without a suffix is known for one."""
+
+CONTAINERS = ((b"RIFF", b"WEBP"), (b"ftyp", b"avif"))
+"""Bytes at the places 0 to 3 and 8 to 11, or 4 to 7 and 8 to 11, of other images."""
 
 ORIENTATION, TURNED = 0x0112, (5, 6, 7, 8)
 """The EXIF tag of the orientation, and its values that exchange width and height."""
@@ -69,6 +76,7 @@ def read_header(path: Path) -> Header:
     with decoding(path, "an image"), Image.open(path) as image:
         mode, (width, height) = image.mode, image.size
         scrambled = _is_scrambled(image)
+        wide = any("32" in str(tile[3]) for tile in image.tile)  # 16 bits may have the mode I, too
         palette = image.getpalette() if mode == "P" else None
         # Pillow drops the low bits of 48-bit colour without a word; only the tile tells.
         rounded = mode not in DEEP and any(";16" in str(tile) for tile in image.tile)
@@ -82,8 +90,9 @@ def read_header(path: Path) -> Header:
             rounded=rounded,
             animated=bool(getattr(image, "is_animated", False)),
         )
-    if mode == "F":
-        raise ValueError(f"{path}: expected pixels of 8 or 16 bits, got real numbers: convert them")
+    if mode == "F" or (mode == "I" and wide):
+        got = "real numbers" if mode == "F" else "of 32 bits"
+        raise ValueError(f"{path}: expected pixels of 8 or 16 bits, got {got}: convert them")
     if scrambled:
         raise ValueError(f"{path}: expected a TIFF that lies upright or is compressed, got another: save it anew")
     return header
@@ -110,7 +119,10 @@ def _has_colours(palette: list[int]) -> bool:
 def looks_like_image(path: Path) -> bool:
     """True if a file begins as images do."""
     with path.open("rb") as file:
-        return file.read(16).startswith(SIGNATURES)
+        head = file.read(16)
+    return head.startswith(SIGNATURES) or any(
+        head[8:12] == kind and container in (head[:4], head[4:8]) for container, kind in CONTAINERS
+    )
 
 
 def is_transparent(path: Path) -> bool:
@@ -179,11 +191,24 @@ def _flat(image: Image.Image, channels: int, background: tuple[int, int, int]) -
 def _in_srgb(image: Image.Image) -> Image.Image:
     profile = image.info.get("icc_profile")
     if image.mode == "CMYK" and profile:
-        own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        converted = ImageCms.profileToProfile(image, own, ImageCms.createProfile("sRGB"), outputMode="RGB")
-        assert converted is not None  # it would be if the image itself were changed
-        return converted
+        # A profile that is damaged, or of other colours, is as none.
+        with contextlib.suppress(ImageCms.PyCMSError, OSError):
+            own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            converted = ImageCms.profileToProfile(image, own, ImageCms.createProfile("sRGB"), outputMode="RGB")
+            assert converted is not None  # it would be if the image itself were changed
+            return converted
     return image.convert("RGB")
+
+
+def is_grey(path: Path) -> bool:
+    """True if the colours of a file are all grey.
+
+    Raises:
+        ValueError: If it cannot be decoded.
+    """
+    with decoding(path, "an image"), Image.open(path) as image:
+        pixels = np.asarray(image.convert("RGB"))
+    return bool((pixels == pixels[..., :1]).all())
 
 
 def _fitted(image: Image.Image, size: tuple[int, int], form: ImageFormat, anywhere: bool) -> Image.Image:

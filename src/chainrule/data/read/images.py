@@ -25,7 +25,15 @@ from chainrule.data.examples import Examples, Rows
 from chainrule.data.formats import ImageFormat
 from chainrule.data.read import rows, sound_file
 from chainrule.data.read.folders import files_of, labels_of, parts_of, roots_of
-from chainrule.data.read.image_file import SUFFIXES, Header, decode, is_transparent, looks_like_image, read_header
+from chainrule.data.read.image_file import (
+    SUFFIXES,
+    Header,
+    decode,
+    is_grey,
+    is_transparent,
+    looks_like_image,
+    read_header,
+)
 from chainrule.words import suggestion
 
 CROPS = ("centre", "random", "none")
@@ -114,9 +122,13 @@ def load_images(
         for path in paths:
             decode(path, shape, form)
     labels, classes = labels_of(parts, roots)
-    quantised = "values as in the files"
+    quantised, deep = "values as in the files", any(header.deep for header in headers)
+    if deep and levels is None:
+        notes.append("grey of 16 bits is cut to 8: --levels 65536 keeps it")
     if form.threshold is not None:
         quantised = f"grey above {form.threshold:g} is 1"
+    elif deep and form.levels <= 256:
+        quantised = f"quantised to floor(value * {form.levels} / 65536)"
     elif form.levels != 256:
         quantised = f"quantised to floor(value * {form.levels} / {65536 if form.levels > 256 else 256})"
     origin: dict[str, Any] = {"path": str(folder.resolve()), "binarisation": quantised}
@@ -180,7 +192,9 @@ def _prepared(
     notes += [f"{turned} images are turned upright, as their EXIF says"] * (turned > 0)
     notes += [f"{animated} animations give their first picture"] * (animated > 0)
     notes += [f"{rounded} images of 16 bits a colour are read as of 8"] * (rounded > 0)
-    colour = any(header.colour for header in headers) and not grey
+    colour = not grey and any(own.colour and not is_grey(path) for path, own in zip(paths, headers, strict=True))
+    if not (colour or grey) and any(header.colour for header in headers):
+        notes.append("all colours are grey: images have one channel")
     return (3 if colour else 1, chosen[1], chosen[0]), form, notes
 
 
@@ -197,6 +211,7 @@ def _usual_size(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
 def _scaled(sizes: Sequence[tuple[int, int]], chosen: tuple[int, int], fit: str, *, named: bool) -> str:
     low, high = ("x".join(map(str, side)) for side in (min(sizes), max(sizes)))
     found = low if low == high else f"{low} to {high}"
+    alike = all(width * chosen[1] == height * chosen[0] for width, height in sizes)
     how = {
         "centre": "and cut in their centre",
         "random": "and cut at random places in training",
@@ -204,7 +219,7 @@ def _scaled(sizes: Sequence[tuple[int, int]], chosen: tuple[int, int], fit: str,
         "pad": "and padded with background",
     }[fit]
     more = "" if named else ": --size, --crop and --pad choose otherwise"
-    return f"images of {found} are scaled to {'x'.join(map(str, chosen))} {how}{more}"
+    return f"images of {found} are scaled to {'x'.join(map(str, chosen))}{'' if alike else ' ' + how}{more}"
 
 
 def _colour(name: str | None) -> tuple[int, int, int]:
@@ -226,18 +241,19 @@ def _with_levels(
             most = "65536 for grey images of 16 bits" if deep else "256 for images"
             raise ValueError(f"expected levels from 2 to {most}, got levels={levels}")
         return replace(form, levels=levels)
-    if any(header.colour or header.deep or header.alpha for header in headers):
+    if shape[0] > 1 or any(header.deep for header in headers):
         return form
-    found = _two_values(paths, headers)
+    found = _two_values(paths, headers, form)
     return form if found is None else replace(form, levels=2, threshold=sum(found) / 2)
 
 
-def _two_values(paths: Sequence[Path], headers: Sequence[Header]) -> tuple[int, int] | None:
+def _two_values(paths: Sequence[Path], headers: Sequence[Header], form: ImageFormat) -> tuple[int, int] | None:
     """The two grey values of all pixels of all files; None if there are others."""
     values: set[int] = set()
     for path, header in zip(paths, headers, strict=True):
         width, height = header.size
-        values.update(np.unique(decode(path, (1, height, width), ImageFormat(256))).tolist())
+        own = ImageFormat(256, background=form.background)
+        values.update(np.unique(decode(path, (1, height, width), own)).tolist())
         if len(values) > 2:
             return None
     return (min(values), max(values)) if len(values) == 2 else None
@@ -255,7 +271,8 @@ def read_all(path: Path, shape: Sequence[int], form: ImageFormat) -> tuple[Examp
         ValueError: If the content is anything else, or images have another shape.
         FileNotFoundError: If there is no such path.
     """
-    if not path.is_dir() and path.suffix.lower() not in SUFFIXES:
+    pictured = path.suffix.lower() in SUFFIXES or (not path.suffix and path.is_file() and looks_like_image(path))
+    if not path.is_dir() and not pictured:
         return rows.read_all(path, shape, form.levels)
     paths, names = files_of(path, SUFFIXES, "images", looks_like_image)
     if len(shape) != 3:
@@ -277,7 +294,10 @@ def _readable(parts: dict[str, list[Path]]) -> tuple[dict[str, list[Path]], list
     kept = {split: [path for path in paths if _is_readable(path)] for split, paths in parts.items()}
     for split, paths in kept.items():
         if not paths:
-            raise ValueError(f"expected images in {split}, got {len(parts[split])} files, none of which can be decoded")
+            raise ValueError(
+                f"expected images in {split}, got {len(parts[split])} files, none of which can be decoded: remove what "
+                "is damaged, or give another --seed"
+            )
     chosen = {path for paths in kept.values() for path in paths}
     return kept, sorted({path for paths in parts.values() for path in paths} - chosen)
 

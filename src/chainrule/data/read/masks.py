@@ -38,7 +38,10 @@ def read_mask(path: Path, event_shape: tuple[int, ...]) -> Tensor:
     values = _read(path)
     wrong = (values != 0) & (values != 1)
     if wrong.any():
-        raise ValueError(f"{path}: expected a mask of 0 and 1, got the value {values[wrong].flat[0]}")
+        pictured = path.suffix.lower() in IMAGE_SUFFIXES
+        got = values[wrong & (values != 255)].flat[0] if pictured else values[wrong].flat[0]
+        expected = "black and white" if pictured else "0 and 1"
+        raise ValueError(f"{path}: expected a mask of {expected}, got the value {got}")
     return _fit(path, torch.from_numpy(values.astype(np.bool_)), event_shape)
 
 
