@@ -73,8 +73,8 @@ def load(
             stream, whose examples are windows. With this, ``vocabulary`` or ``window``, a file of any name is text.
         vocabulary: The symbols of a text: ``"characters"`` (those of its training part; the default), ``"bytes"``, or
             a `Vocabulary`.
-        window: Symbols of an example of a text stream, 128 by default. Samples of a recording (4,096 by default), or
-            values of a series (512), that count in a training chunk.
+        window: Symbols of an example of a text stream, 128 by default, fewer of a short one. Samples of a recording
+            (4,096 by default), or values of a series (512), that count in a training chunk.
         skip_unreadable: True to leave out images or recordings that can't be decoded, with a warning; by default they
             are refused.
         size: Width and height of images, as ``"32x48"``, or the side of squares, as ``"32"``. By default their own;

@@ -40,6 +40,7 @@ class Documents(Examples):
         lines: Where each line begins and ends, ``(N, 2)`` bytes.
         lengths: The number of symbols of each line, without its end, ``(N,)``.
         longest: Symbols of the longest line of all splits, with its end.
+        content: The bytes of the file, if it is mapped already.
     """
 
     def __init__(
