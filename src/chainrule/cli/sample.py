@@ -26,8 +26,7 @@ FREE = ("prompt", "prompt_file", "stop", "length", "precision", "temperature", "
 @quoting_formulas
 def run_sample(options: Options) -> None:
     """Draw examples, and write them in the form in which the data came."""
-    if options["scale"] is not None and options["scale"] < 1:
-        raise UsageError(f"--scale expects at least 1, got {options['scale']}")
+    _check(options)
     if is_by_parts(options):
         _sample_by_parts(options)
         return
@@ -40,8 +39,6 @@ def run_sample(options: Options) -> None:
     elif not kind.prints_samples:
         raise UsageError(f"sample expects --out, {kind.files}")
     n = options["n"] if options["n"] is not None else 1 if out is None else kind.num_samples
-    if n < 1:
-        raise UsageError(f"-n expects at least 1 example, got {n}")
     if options["where"] is not None:
         _sample_where(run, model, n, options)
         return
@@ -67,6 +64,15 @@ def run_sample(options: Options) -> None:
         kind.print(x)
     else:
         say([f"wrote {_written(kind, x, model, options)} to {out}"])
+
+
+def _check(options: Options) -> None:
+    """Raise ``UsageError`` if a number or a text is too small, whatever the run is."""
+    for flag, words in (("n", "-n expects at least 1 example"), ("scale", "--scale expects at least 1")):
+        if options[flag] is not None and options[flag] < 1:
+            raise UsageError(f"{words}, got {options[flag]}")
+    if options["stop"] == "":
+        raise UsageError("--stop expects at least one character, got none")
 
 
 def _written(kind: Kind, x: Tensor, model: AutoregressiveModel, options: Options) -> str:
