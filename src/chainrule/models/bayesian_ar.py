@@ -99,6 +99,7 @@ class BayesianAR(SequenceModel):
     centre: Tensor
     spread: Tensor
     unit: Tensor
+    missing_odds: Tensor
     _prior: Tensor
 
     def __init__(
@@ -127,6 +128,7 @@ class BayesianAR(SequenceModel):
         self.scale_weights = nn.Parameter(torch.tensor([0.5, *[0.5] * len(MEMORIES), 0.0]))
         if self.may_be_missing:
             self.missing_weights = nn.Parameter(torch.tensor([1.0, 0.0, 0.0]))
+            self.register_buffer("missing_odds", torch.zeros(2))
         self._memory: list[tuple[Tensor, Tensor, Tensor]] = []
         for name, value in {"centre": 0.0, "spread": 1.0, "unit": 1.0}.items():
             self.register_buffer(name, torch.tensor(value))
@@ -165,7 +167,7 @@ class BayesianAR(SequenceModel):
         for after in (~before, before):
             hits, count = (now & after).sum(), after.sum()
             odds.append(((hits + 0.5) / (count - hits + 0.5)).log())
-        self.missing_weights[1:] = torch.stack([odds[0], odds[1] - odds[0]]).to(self.missing_weights)
+        self.missing_odds.copy_(torch.stack([odds[0], odds[1] - odds[0]]))
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
         sequence = x if self.any_length else self.order.flatten(x)
@@ -291,5 +293,6 @@ class BayesianAR(SequenceModel):
         parameters = self.conditional.of_components(logits, places + log_scale.exp() * own, log_deviations + log_scale)
         if not self.may_be_missing:
             return parameters
-        logit = self.missing_weights[1] + self.missing_weights[2] * (missing > 0)
+        usual, after_missing = self.missing_odds + self.missing_weights[1:]
+        logit = usual + after_missing * (missing > 0)
         return torch.cat([parameters[..., :-1], logit], dim=-1)
