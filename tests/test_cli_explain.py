@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -135,7 +136,7 @@ def test_values_of_a_series_have_their_times(tmp_path: Path, capsys: pytest.Capt
     values = polars.read_csv(RUNS / "data" / "series.csv")["wave"].to_list()
     values[40] = 30.0
     data, out = tmp_path / "new.csv", tmp_path / "values.csv"
-    days = [f"2024-{1 + i // 28:02d}-{1 + i % 28:02d}" for i in range(len(values))]
+    days = [(date(2024, 1, 1) + timedelta(days=i)).isoformat() for i in range(len(values))]
     polars.DataFrame({"day": days, "wave": values}).write_csv(data)
     assert main(["score", str(RUNS / "series"), str(data), "--explain", "4", "--out", str(out)]) == 0
     assert capsys.readouterr().out.startswith(f"row 41, {days[40]}, is 30.0, expected about ")

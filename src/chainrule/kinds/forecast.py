@@ -43,7 +43,7 @@ def write_forecasts(
     drawn = list(_draws(model, examples, series, request, length, count))
     out = request.out
     if out.suffix.lower() in plots.FORMATS:
-        panels = [_panel(examples, series, i, draws) for i, draws in enumerate(drawn[: plots.PANELS])]
+        panels = [_panel(examples, series, i, draws) for i, draws in enumerate(drawn[: plots.MOST_FORECASTS])]
         plots.forecast_picture(panels, out, label=series.column.name)
         what = f"a picture of {len(panels)} series and quantiles"
     else:
@@ -97,7 +97,7 @@ def _quantiles(draws: NDArray[np.float64]) -> dict[float, NDArray[np.float64]]:
     return {share: np.nanquantile(draws, share, axis=0) for share in QUANTILES}
 
 
-def _panel(examples: SeriesExamples, series: SeriesFormat, index: int, draws: NDArray[np.float64]) -> plots.Panel:
+def _panel(examples: SeriesExamples, series: SeriesFormat, index: int, draws: NDArray[np.float64]) -> plots.Forecast:
     """The last known values and the forecast of one series."""
     start, end = int(examples.starts[index]), int(examples.ends[index])
     length = draws.shape[1]
@@ -108,4 +108,4 @@ def _panel(examples: SeriesExamples, series: SeriesFormat, index: int, draws: ND
     if series.axis is not None and moments is not None:
         past_places, places = moments[start:end], series.axis.frequency.moments(moments[end - 1], length)
     past = examples.levels[start:end] + series.origin
-    return plots.Panel(examples.names[index], past_places, past, places, _quantiles(draws))
+    return plots.Forecast(examples.names[index], past_places, past, places, _quantiles(draws))

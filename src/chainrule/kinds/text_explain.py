@@ -41,9 +41,9 @@ class _Placed:
 def explain_lines(
     model: SequenceModel, text: TextFormat, lines: Iterator[Part], path: Path, rows: int, out: Path | None
 ) -> list[str]:
-    """Explain the ``rows`` strangest of the ``lines`` of ``path``; see `chainrule.kinds.Kind.explain`."""
+    """Explain the ``rows`` lines of ``path`` whose worst symbols are the worst; see `chainrule.kinds.Kind.explain`."""
     check_table(out)
-    chosen = heapq.nlargest(rows, _placed(lines, text), key=lambda own: float(own.part.nats.mean()))
+    chosen = heapq.nlargest(rows, _placed(lines, text), key=lambda own: float(own.part.nats.max()))
     if not chosen:
         return ["there is no line to explain"]
     if text.documents:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from chainrule.plots.classes import progressive_classes as progressive_classes
     from chainrule.plots.curves import lines as lines
     from chainrule.plots.curves import training_curve as training_curve
-    from chainrule.plots.forecast import PANELS as PANELS
-    from chainrule.plots.forecast import Panel as Panel
+    from chainrule.plots.forecast import MOST_FORECASTS as MOST_FORECASTS
+    from chainrule.plots.forecast import Forecast as Forecast
     from chainrule.plots.forecast import forecast_picture as forecast_picture
     from chainrule.plots.growth import sample_growth as sample_growth
     from chainrule.plots.heat import receptive_fields as receptive_fields
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Clip": "chainrule.plots.surprise",
-    "PANELS": "chainrule.plots.forecast",
-    "Panel": "chainrule.plots.forecast",
+    "MOST_FORECASTS": "chainrule.plots.forecast",
+    "Forecast": "chainrule.plots.forecast",
     "UNOBSERVED": "chainrule.plots.images",
     "association_picture": "chainrule.plots.tables",
     "cell_picture": "chainrule.plots.cells",

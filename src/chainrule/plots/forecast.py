@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from chainrule.plots.curves import COLOURS
 from chainrule.plots.file import FAINT, INK, MUTED, Numbers, checked, write
 
-PANELS = 6
+MOST_FORECASTS = 6
 """Series in a picture, at most."""
 
 BANDS = ((0.05, 0.95, 0.18), (0.25, 0.75, 0.32))
@@ -23,7 +23,7 @@ BANDS = ((0.05, 0.95, 0.18), (0.25, 0.75, 0.32))
 
 
 @dataclass(frozen=True)
-class Panel:
+class Forecast:
     """A series and its forecast.
 
     Attributes:
@@ -41,8 +41,8 @@ class Panel:
     quantiles: Mapping[float, Numbers]
 
 
-def forecast_picture(panels: Sequence[Panel], path: str | Path, *, label: str) -> None:
-    """Plot series and the bands of their forecasts, the first `PANELS` of them.
+def forecast_picture(panels: Sequence[Forecast], path: str | Path, *, label: str) -> None:
+    """Plot series and the bands of their forecasts, the first `MOST_FORECASTS` of them.
 
     Args:
         panels: The series.
@@ -52,7 +52,7 @@ def forecast_picture(panels: Sequence[Panel], path: str | Path, *, label: str) -
     Raises:
         ValueError: If there are none, or the suffix is unknown.
     """
-    path, shown = checked(path), panels[:PANELS]
+    path, shown = checked(path), panels[:MOST_FORECASTS]
     if not shown:
         raise ValueError("panels expects at least one series, got none")
     figure = Figure(figsize=(8.0, 0.6 + 2.6 * len(shown)), dpi=120, layout="constrained")
@@ -63,7 +63,7 @@ def forecast_picture(panels: Sequence[Panel], path: str | Path, *, label: str) -
     write(figure, path)
 
 
-def _panel(axes: Axes, panel: Panel, label: str) -> None:
+def _panel(axes: Axes, panel: Forecast, label: str) -> None:
     axes.plot(panel.past_places, panel.past, color=INK, lw=1.2, label="known")
     for low, high, alpha in BANDS:
         share = round(100 * (high - low))
