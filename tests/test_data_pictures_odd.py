@@ -97,6 +97,16 @@ def test_a_wrong_number_of_classes_names_them(tmp_path: Path, capsys: pytest.Cap
         assert expected in capsys.readouterr().err
 
 
+def test_a_picture_beside_folders_of_classes_is_named(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        put(tmp_path / name, [Image.fromarray(glyph) for glyph in GLYPHS], ".png")
+    assert load(tmp_path).labels is not None
+    Image.fromarray(GLYPHS[0]).save(tmp_path / "logo.png")
+    data = load(tmp_path)
+    assert data.labels is None
+    assert "folders are no classes, as logo.png lies in none" in data.notes
+
+
 def test_a_mask_of_a_picture_is_black_and_white(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = put(tmp_path / "x", [Image.fromarray(glyph) for glyph in GLYPHS], ".png")
     run = tmp_path / "run"

@@ -119,6 +119,12 @@ def parts_of(
     return parts
 
 
+def outside(parts: dict[str, list[Path]], roots: dict[str, Path]) -> Path | None:
+    """A file that lies in no folder of a class, where others do: because of it there are no classes."""
+    beside = [path for split, paths in parts.items() for path in paths if path.parent == roots[split]]
+    return beside[0] if 0 < len(beside) < sum(map(len, parts.values())) else None
+
+
 def labels_of(parts: dict[str, list[Path]], roots: dict[str, Path]) -> tuple[dict[str, Tensor] | None, list[str]]:
     """The class of each file (its folder right below the root of its split), and the sorted names of the classes."""
     relative = {split: [path.relative_to(roots[split]).parts for path in paths] for split, paths in parts.items()}

@@ -24,7 +24,7 @@ from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples, Rows
 from chainrule.data.formats import ImageFormat
 from chainrule.data.read import rows, sound_file
-from chainrule.data.read.folders import files_of, labels_of, parts_of, roots_of
+from chainrule.data.read.folders import files_of, labels_of, outside, parts_of, roots_of
 from chainrule.data.read.image_file import (
     SUFFIXES,
     Header,
@@ -122,6 +122,8 @@ def load_images(
         for path in paths:
             decode(path, shape, form)
     labels, classes = labels_of(parts, roots)
+    if stray := outside(parts, roots):
+        notes.append(f"folders are no classes, as {stray.name} lies in none")
     quantised, deep = "values as in the files", any(header.deep for header in headers)
     if deep and levels is None:
         notes.append("grey of 16 bits is cut to 8: --levels 65536 keeps it")
