@@ -279,7 +279,7 @@ def test_missing_files_and_other_suffixes(tmp_path):
         chainrule.data.load(tmp_path / "aduld.csv")
     with pytest.raises(FileNotFoundError, match="found no"):
         chainrule.data.load(str(tmp_path / "no" / "such.csv"))
-    (tmp_path / "a.xlsx").touch()
+    (tmp_path / "a.xlsx").write_bytes(b"PK\3\4\0\0")
     with pytest.raises(ValueError, match=r"expected a table .*, got a file ending in \.xlsx that is no text"):
         chainrule.data.load(tmp_path / "a.xlsx")
 

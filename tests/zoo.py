@@ -85,7 +85,7 @@ def summed_nade(**arguments: Any) -> ClassMixture:
 
 def summed_pixel_cnn(**arguments: Any) -> ClassMixture:
     """Two equally probable classes of images, summed out."""
-    return ClassMixture(model=GatedPixelCNN(**arguments, hidden_size=18, num_layers=2, head_size=36, num_classes=2))
+    return ClassMixture(model=GatedPixelCNN(**arguments, num_classes=2))
 
 
 MODELS: dict[str, Callable[..., AutoregressiveModel]] = {
@@ -159,7 +159,7 @@ IMAGE_MODELS: dict[str, Callable[..., AutoregressiveModel]] = {
         PixelCNNPlusPlus, hidden_size=6, num_blocks=2, num_resolutions=1, num_classes=2
     ),
     "GatedPixelCNN, classes": partial(GatedPixelCNN, hidden_size=18, num_layers=2, head_size=36, num_classes=2),
-    "GatedPixelCNN, classes summed out": summed_pixel_cnn,
+    "GatedPixelCNN, classes summed out": partial(summed_pixel_cnn, hidden_size=18, num_layers=2, head_size=36),
     "PixelCNN, patches": partial(PixelCNN, hidden_size=18, num_blocks=2, first_kernel_size=3, patch_size=2),
     "PixelRNN diagonal, patches": partial(PixelRNN, hidden_size=24, num_layers=1, first_kernel_size=3, patch_size=2),
     "PixelRNN row, patches": partial(PixelRNN, hidden_size=12, num_layers=2, cell="row", patch_size=2),

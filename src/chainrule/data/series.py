@@ -91,9 +91,10 @@ class SeriesFormat:
         Raises:
             ValueError: If it describes none.
         """
-        own = dict(config) if isinstance(config, dict) else config
-        curved, time, group = (own.pop(name, None) for name in ("curved", "time", "group")) if own else (None,) * 3
-        schema = TableSchema.from_config(own)
+        own = config if isinstance(config, dict) else {}
+        curved, time, group = (own.get(name) for name in ("curved", "time", "group"))
+        rest = {name: value for name, value in own.items() if name not in ("curved", "time", "group")}
+        schema = TableSchema.from_config(rest if isinstance(config, dict) else config)
         if len(schema.columns) != 1:
             raise ValueError(f"series expects one column, got {len(schema.columns)}")
         check(curved, "bool | None", "series.curved")
