@@ -152,6 +152,7 @@ class TestClassesAndFeatures:
         assert np.array_equal(np.load(out), expected.numpy())
         capsys.readouterr()
         assert main(["sample", str(run), "-n", "4", "--out", str(out)]) == 0  # of classes as often as in training
+        capsys.readouterr()
         assert "from 0 to 9" in refused(capsys, "sample", str(run), "--class", "10", "--out", str(out))
 
     def test_refusals(
