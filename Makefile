@@ -28,7 +28,7 @@ lint: install
 check: lint
 	OMP_NUM_THREADS=1 $(BIN)/python $(PYTEST) -m quick
 
-# Under six minutes: lint and every test but most of the laws.
+# About eight minutes: lint and every test but most of the laws.
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python $(PYTEST) -m "not laws and not rest"
 
