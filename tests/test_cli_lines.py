@@ -101,6 +101,22 @@ def test_the_encoding_of_a_run_is_that_of_what_it_is_shown(folder: Path, capsys:
     assert main(["evaluate", str(folder / "lines"), str(marked), "--json"]) == 0, "a mark is more than a choice"
 
 
+def test_a_file_without_lines_is_refused_in_a_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "blank.log").write_text("\n")
+    blank, run, new = str(folder / "blank.log"), str(folder / "lines"), str(folder / "old.log")
+    for more in ([], ["--json"], ["--out", str(folder / "none.csv")]):
+        assert "blank.log: expected items to score, got none" in refused(capsys, "score", run, blank, *more)
+    assert "expected examples to compare with, got none" in refused(capsys, "score", run, new, "--calibrate", blank)
+
+
+def test_the_default_score_compares_with_lines_of_ones_own(folder: Path) -> None:
+    (folder / "new.log").write_text("".join(f"{line}\n" for line in log_lines(40)))
+    out = folder / "own.csv"
+    words = ["score", str(folder / "lines"), str(folder / "new.log"), "--calibrate", str(folder / "old.log")]
+    assert main([*words, "--out", str(out)]) == 0
+    assert "pvalue" in polars.read_csv(out).columns
+
+
 def test_prompts_from_files_and_stops(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     stream, prompt = str(folder / "stream"), folder / "prompt.txt"
     prompt.write_bytes("10:00:01 INFO user cléo".encode("latin-1"))

@@ -33,6 +33,8 @@ WAYS: dict[str, tuple[list[Any], str]] = {
     "eight digits": ([f"{day:%Y%m%d}" for day in DAYS], "daily"),
     "a time zone": ([f"{day:%Y-%m-%d}T00:00:00Z" for day in DAYS], "daily"),
     "months": ([f"{month:%Y-%m}" for month in MONTHS], "monthly"),
+    "short names of months": ([f"{month:%b-%y}" for month in MONTHS], "monthly"),
+    "long names of months": ([f"{month:%B %Y}" for month in MONTHS], "monthly"),
     "quarters": ([f"{year}Q{quarter}" for year, quarter in QUARTERS], "quarterly"),
     "quarters first": ([f"Q{quarter} {year}" for year, quarter in QUARTERS], "quarterly"),
     "weeks": ([f"{date(2020, 1, 6) + timedelta(days=7 * i):%G-W%V}" for i in range(N)], "weekly"),
@@ -169,6 +171,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str | None, str]] = {
         "wind", "g", "column 'g', row 48: expected the name of a group",
     ),
     "a constant": ({"day": DAYS, "wind": [3.0] * N}, "wind", None, "expects at least two values, got"),
+    "one row": ({"day": DAYS[:1], "wind": VALUES[:1]}, "wind", None, "column 'wind' expects a series, got 1 values"),
     "few": ({"day": DAYS[:5], "wind": VALUES[:5]}, "wind", None, "column 'wind' expects at least 10 values, got 5"),
 }  # fmt: skip
 

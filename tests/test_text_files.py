@@ -67,6 +67,15 @@ def test_encodings_and_line_ends(tmp_path: Path, name: str, encoding: str, raw: 
     assert not list(tmp_path.glob("chainrule-*"))
 
 
+def test_returns_at_line_ends_are_no_characters(tmp_path: Path) -> None:
+    path = tmp_path / "windows.txt"
+    path.write_bytes((TEXT * 20).replace("\n", "\r\n").encode())
+    text = chainrule.data.load(path).format
+    assert "\r" not in text.vocabulary.characters
+    path.write_bytes((TEXT * 20).encode())
+    assert chainrule.data.load(path).format == text
+
+
 def test_a_packed_log_is_unpacked(tmp_path: Path) -> None:
     path = tmp_path / "dpkg.log.2.gz"
     path.write_bytes(gzip.compress(TEXT.encode("latin-1")))

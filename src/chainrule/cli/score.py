@@ -99,6 +99,9 @@ def _score_items(options: Options, run: OpenRun, model: AutoregressiveModel, sou
     name = _score_name(kind, options, rule)
     if options["score"] is None and rule == Rule():
         name = run.usual_score
+    if name not in COMPARED:
+        for each in ("calibration", "calibrate"):
+            options.refuse(each, expects="--score pvalue or typicality, which compare with it")
     if out is None and not kind.prints_scores and not options["json"] and source.stream is None:
         raise UsageError(
             "score expects --out, a .csv or .parquet file, or --json, as the run was not fitted on text or recordings"
@@ -110,6 +113,8 @@ def _score_items(options: Options, run: OpenRun, model: AutoregressiveModel, sou
     if name == "ratio":
         other, background = background_of(run, options)
         pairs = zip(kind.items(model, source), other.kind.items(background, source), strict=True)
+    if source.stream is None:
+        pairs = _some(pairs, source)
     notes: Counter[str] = Counter()
     if out is None and not options["json"]:
         _print(run, score_tables(pairs, name, calibration, notes), rule, notes)
@@ -213,9 +218,6 @@ def _check(options: Options) -> None:
             raise UsageError(f"--{decides[0]} expects --score pvalue, which it is a share of, got --score {score}")
         if options["fdr"] is not None and options["out"] is None and not options["json"]:
             raise UsageError("--fdr expects --out or --json, for it depends on all p-values together")
-    elif score not in COMPARED:
-        for name in ("calibration", "calibrate"):
-            options.refuse(name, expects="--score pvalue or typicality, which compare with it")
     if options["calibrate"] is not None:
         options.refuse("calibration", expects="no --calibrate, which names other examples to compare with")
     if options["group"] is not None and options["out"] is None:
@@ -228,6 +230,20 @@ def _coloured(options: Options, parts: tuple[str, ...]) -> bool:
     return options["color"] or ("character" in parts and not plain and sys.stdout.isatty())
 
 
+def _some(pairs: Pairs, source: Source) -> Pairs:
+    """The same, of at least one item.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    none = True
+    for pair in pairs:
+        none = False
+        yield pair
+    if none:
+        raise ValueError(f"{source.name}: expected items to score, got none")
+
+
 def _calibration(run: OpenRun, model: AutoregressiveModel, options: Options) -> Calibration:
     """The calibration of the scores: by a split of the run's own data, or by the user's own examples."""
     file, split = options["calibrate"], options["calibration"]
@@ -238,6 +254,8 @@ def _calibration(run: OpenRun, model: AutoregressiveModel, options: Options) -> 
         parts = list(run.kind.items(model, source))
         whole = [each.log_probs if each.partial is None else each.log_probs[~each.partial] for each in parts]
         ways = [each.ways for each in parts if each.ways is not None]
+        if not whole:
+            raise ValueError(f"{file}: expected examples to compare with, got none")
         calibration = Calibration.of(torch.cat(whole), torch.cat(ways) if ways else None)
         where = f"--calibrate {file}"
     if (count := len(calibration.log_probs)) < LEAST:

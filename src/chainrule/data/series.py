@@ -184,6 +184,11 @@ def read_all(path: Path, series: SeriesFormat, choices: FileChoices | None = Non
         names = series.axis.times.name
         raise ValueError(f"{path}: expected {series.axis.frequency.words} times, as in {names}, got no column of times")
     there = table.values[~np.isnan(table.values)]
+    if frequency is not None and len(there) < len(table.values) / 2:
+        share = 1 - len(there) / len(table.values)
+        raise ValueError(
+            f"{path}: expected {frequency.words} times, as the run was fitted on, got others: {share:.0%} are missing"
+        )
     if len(there) < len(table.values) and not column.missing:
         place = int(np.isnan(table.values).argmax())
         where = f"row {place + 1:,}"

@@ -92,6 +92,8 @@ def read_series(
     if group == column:
         raise ValueError(f"{path}: --group expects another column than that of the values, got {group!r}")
     values = _numbers(frame[column], frame, path)
+    if len(values) < 2:
+        raise ValueError(f"{path}: column {column!r} expects a series, got {len(values)} values")
     try:
         found = find_time_columns(frame.drop(group) if group else frame, column)
     except ValueError as error:

@@ -29,6 +29,8 @@ class SequenceKind(Kind):
 
     def total(self, count: int, nats: float) -> str:
         """Describe the total of all items: ``count`` variables and ``nats``."""
+        if count == 0:
+            return f"0 {self.unit}s"
         mean = nats / count
         bits = f"{mean:.4f} nats or {mean / math.log(2):.4f} bits per {self.unit}, perplexity {math.exp(mean):.3f}"
         return f"{count} {self.unit}s, {nats:.2f} nats, {bits}"

@@ -11,7 +11,7 @@ import polars
 DATES = (
     "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d %b %Y",
     "%d-%b-%Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%b-%y",
-    "%Y-%m", "%b %Y", "%b-%d-%Y", "%b-%Y",
+    "%Y-%m", "%b %Y", "%b-%d-%Y", "%b-%Y", "%B %Y", "%b-%y",
 )  # fmt: skip
 """Formats of dates. Where days and months could both come first, days do, unless that reading is less regular."""
 
@@ -41,7 +41,7 @@ class TimeFormat:
             zone = re.escape(self.zone)
             cells = cells.str.extract(rf"^(.*){zone}$")
         pattern = re.sub(r"%S(%\.\d?f)?", "%S%.f", self.format).replace("%-", "%").replace("%:z", "%z")
-        if "%d" not in pattern and "%Y" in pattern:  # months
+        if "%d" not in pattern and ("%Y" in pattern or "%y" in pattern):  # months
             cells, pattern = cells + " 01", pattern + " %d"
         target = polars.Datetime("us") if "%z" in pattern else dtype
         times = cells.str.strptime(target, pattern, strict=False)  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import io
 import os
 import tempfile
 import zlib
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from chainrule.data.read.text_file import (
     BYTE_ORDER_MARKS,
@@ -56,7 +57,7 @@ def plain_text(path: Path, encoding: str | None = None, *, as_bytes: bool = Fals
     """The text of a file, of all texts of a folder, or of the files of a pattern, one after another.
 
     A single file in UTF-8 is read as it is. Anything else is copied into a temporary file, which is gone afterwards:
-    without byte order marks, unpacked, and with LF where lines end in CR only.
+    without byte order marks, unpacked, and with LF where lines end in CR LF or in CR only.
 
     Args:
         path: The file, the folder or the pattern.
@@ -187,7 +188,12 @@ def _is_plain(file: Path, encoding: str) -> bool:
     """True if a file is UTF-8 that can be read as it is."""
     head = head_of(file)
     marked = any(head.startswith(mark) for mark in BYTE_ORDER_MARKS)
-    return encoding in UTF8 and not marked and file.suffix.lower() != ".gz" and not has_old_line_ends(head)
+    return encoding in UTF8 and not marked and file.suffix.lower() != ".gz" and not _has_returns(head)
+
+
+def _has_returns(head: bytes) -> bool:
+    """True if lines end in CR LF, or in CR only."""
+    return b"\r\n" in head or has_old_line_ends(head)
 
 
 def _copy(file: Path, encoding: str | None, out: BinaryIO, *, as_bytes: bool) -> None:
@@ -199,16 +205,16 @@ def _copy(file: Path, encoding: str | None, out: BinaryIO, *, as_bytes: bool) ->
         return
     head = head_of(file)
     name = encoding_of(head, encoding)
-    old = has_old_line_ends(head)
     # A mark in UTF-16 or UTF-32 goes with its decoder; one in UTF-8 only with utf-8-sig.
-    decoder = codecs.getincrementaldecoder("utf-8-sig" if name in UTF8 else name)()
+    decoder: Any = codecs.getincrementaldecoder("utf-8-sig" if name in UTF8 else name)()
+    if _has_returns(head):
+        decoder = io.IncrementalNewlineDecoder(decoder, translate=True)
     line = 1
     try:
         with open_bytes(file) as opened:
             while True:
                 block = opened.read(BLOCK)
                 text = decoder.decode(block, final=not block)
-                text = text.replace("\r", "\n") if old else text
                 line += text.count("\n")
                 out.write(text.encode())
                 if not block:
