@@ -160,8 +160,9 @@ def test_what_is_no_folder_of_recordings_is_refused(folder: Path, tmp_path: Path
     (folder / "a" / "empty.wav").unlink()
     with pytest.raises(ValueError, match="lines as documents: expected at least 3"):  # of the one text among them
         load(folder, documents=True)
-    with pytest.raises(ValueError, match="sample_rate expects at least 1, got 0"):
-        load(folder, sample_rate=0)
+    for rate in (0, 100_000_000):
+        with pytest.raises(ValueError, match=f"sample_rate expects 1 to 1,000,000, got {rate}"):
+            load(folder, sample_rate=rate)
     with pytest.raises(ValueError, match="window expects at least 1, got 0"):
         load(folder, window=0)
     (tmp_path / "none").mkdir()

@@ -27,6 +27,9 @@ from chainrule.data.read.sound_frames import check_frames, frames_of, hop_of
 from chainrule.data.read.sounds import Levels, Sounds, common_rate, read_each, samples_of
 from chainrule.data.recordings import Recordings
 
+FASTEST = 1_000_000
+"""Samples a second that recordings may be resampled to."""
+
 PAUSE = 0.25
 """Seconds of silence between two clips in one file."""
 
@@ -66,8 +69,8 @@ def load_audio(
         FileNotFoundError: If there is no such path.
     """
     window = check_window(window)
-    if sample_rate is not None and sample_rate < 1:
-        raise ValueError(f"sample_rate expects at least 1, got {sample_rate}")
+    if sample_rate is not None and not 1 <= sample_rate <= FASTEST:
+        raise ValueError(f"sample_rate expects 1 to {FASTEST:,}, got {sample_rate}")
     files = find_sound_files(path)
     headers, no_header = read_each(files.paths, read_header, skip_unreadable)
     rate = sample_rate or common_rate({file: header.samplerate for file, header in headers.items()})
