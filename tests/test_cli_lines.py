@@ -146,6 +146,7 @@ def test_what_is_typed_wrong_is_said_in_one_line(
     assert "found no" in refused(capsys, "sample", stream, "--prompt-file", str(folder / "none.txt"))
     assert "expects a model of text" in refused(capsys, "sample", str(digits_run), "--stop", "a", "--out", "a.png")
     assert "got '#'" in refused(capsys, "sample", stream, "--stop", "#", "-n", "2")
+    assert "--scale expects --out" in refused(capsys, "sample", stream, "--scale", "2")
     assert "--stop expects at least one character" in refused(capsys, "sample", stream, "--stop", "")
     empty = folder / "empty.log"
     empty.touch()

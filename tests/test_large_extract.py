@@ -23,7 +23,7 @@ def resident_megabytes() -> float:
 
 @pytest.mark.skipif(not STATUS.exists(), reason="reads the memory of a process where Linux says it")
 def test_rows_of_text_keep_no_other_rows_in_memory() -> None:
-    chunks, rows = 40, 20_000
+    chunks, rows = 40, 40_000
 
     def texts() -> Iterator[tuple[polars.DataFrame, np.ndarray]]:
         for chunk in range(chunks):

@@ -71,6 +71,8 @@ def _check(options: Options) -> None:
     for flag, words in (("n", "-n expects at least 1 example"), ("scale", "--scale expects at least 1")):
         if options[flag] is not None and options[flag] < 1:
             raise UsageError(f"{words}, got {options[flag]}")
+    if options["out"] is None:
+        options.refuse("scale", expects="--out, a file or a folder of images")
     if options["stop"] == "":
         raise UsageError("--stop expects at least one character, got none")
 

@@ -23,7 +23,7 @@ _TYPES = {"columns": "Sequence[str]"} | dict.fromkeys(("style", "format", "zone"
 
 @dataclass(frozen=True)
 class Times:
-    """How the cells of the columns of times are written.
+    """The way in which the cells of the columns of times are written.
 
     Attributes:
         columns: Their names: one, or a year, its month or quarter, and a day.

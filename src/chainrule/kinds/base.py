@@ -212,7 +212,7 @@ class Kind(ABC):
         Raises:
             ValueError: If the classes of such examples can't be summed out: one must be named.
         """
-        one_class(model, source.label, 0)  # says how
+        one_class(model, source.label, 0)  # raises, and names the option
         return model
 
     @property
@@ -466,7 +466,7 @@ class Kind(ABC):
         return items_drift(self, model, request)
 
     def reach(self, model: Model) -> list[str]:
-        """How far back ``model`` sees, in a line, where this kind has a unit for that, such as milliseconds."""
+        """A line that says how far back ``model`` sees, where this kind has a unit for that, such as milliseconds."""
         return []
 
     def about(self, model: Model, receptive_field: int | None) -> tuple[list[str], dict[str, Any]]:

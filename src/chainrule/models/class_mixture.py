@@ -18,7 +18,7 @@ from torch.distributions import Distribution
 
 from chainrule.abilities import Mixture, components_of
 from chainrule.model import AutoregressiveModel
-from chainrule.models.ensemble import log_weights
+from chainrule.models.ensemble import mixed, mixed_step
 from chainrule.state import State
 
 
@@ -90,26 +90,11 @@ class ClassMixture(AutoregressiveModel, Mixture):
     def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
         """The conditionals, each class weighted by the evidence of the earlier variables."""
         distributions = [self.model(x, own) for own in self._classes(len(x))]
-        own = torch.stack([self.order.flatten(distribution.log_prob(x)) for distribution in distributions])
-        before = torch.cat([torch.zeros_like(own[..., :1]), own[..., :-1]], dim=-1).cumsum(-1)
-        weights = log_weights(before + self._log_shares()[:, None, None], 0)
-        unflat = torch.stack([self.order.unflatten(weight) for weight in weights])
-        return self.conditional.mixture(unflat, distributions)
+        return mixed(self, x, distributions, self._log_shares())
 
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
         states = tuple(self.model.start(batch_size, own) for own in self._classes(batch_size))
         return states, self._log_shares().repeat(batch_size, 1), None
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
-        states, evidence, tables = state
-        if previous is not None:
-            values = self.conditional.values
-            assert values is not None  # as the constructor has checked
-            values = values.to(dtype=self.dtype, device=self.device)
-            indices = torch.searchsorted(values, previous.contiguous())[:, None, None]
-            evidence = evidence + tables.gather(-1, indices.expand(-1, len(states), 1)).squeeze(-1)
-        steps = [self.model.step(own, previous) for own in states]
-        distributions = [distribution for distribution, _ in steps]
-        tables = torch.stack([self.conditional.log_probs(distribution) for distribution in distributions], dim=1)
-        mixed = self.conditional.mixture(log_weights(evidence, 1).T, distributions)
-        return mixed, (tuple(own for _, own in steps), evidence, tables)
+        return mixed_step(self, [self.model] * len(self.shares), state, previous)

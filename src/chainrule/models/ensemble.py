@@ -136,11 +136,7 @@ class Ensemble(AutoregressiveModel, Mixture):
             ValueError: If the members generate in different orders.
         """
         self._require_one_order()
-        distributions = [member(x, context) for member in self.members]
-        own = torch.stack([self.order.flatten(distribution.log_prob(x)) for distribution in distributions])
-        before = torch.cat([torch.zeros_like(own[..., :1]), own[..., :-1]], dim=-1)
-        weights = [self.order.unflatten(weight) for weight in log_weights(before.cumsum(-1), 0)]
-        return self.conditional.mixture(torch.stack(weights), distributions)
+        return mixed(self, x, [member(x, context) for member in self.members])
 
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
         self._require_one_order()
@@ -148,16 +144,7 @@ class Ensemble(AutoregressiveModel, Mixture):
         return states, self.empty(batch_size, len(states)), None
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
-        states, evidence, tables = state
-        members = self.members
-        if previous is not None:
-            indices = self._indices(previous)[:, None, None].expand(-1, len(members), 1)
-            evidence = evidence + tables.gather(-1, indices).squeeze(-1)
-        steps = [member.step(own, previous) for member, own in zip(members, states, strict=True)]
-        distributions = [distribution for distribution, _ in steps]
-        tables = torch.stack([self.conditional.log_probs(distribution) for distribution in distributions], dim=1)
-        mixed = self.conditional.mixture(log_weights(evidence, 1).T, distributions)
-        return mixed, (tuple(own for _, own in steps), evidence, tables)
+        return mixed_step(self, self.members, state, previous)
 
     def features(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         return torch.cat([member.features(x, context) for member in self.members], dim=1)
@@ -173,17 +160,45 @@ class Ensemble(AutoregressiveModel, Mixture):
                 "such a mixture has a likelihood (log_prob) and samples, but no p(x_t | x_<t); use its components"
             )
 
-    def _values(self) -> Tensor:
-        values = self.conditional.values
-        if values is None:
-            raise ValueError(
-                f"the conditionals of an Ensemble expect values that can be listed, got {self.conditional}"
-            )
-        return values.to(dtype=self.dtype, device=self.device)
 
-    def _indices(self, x: Tensor) -> Tensor:
-        """The index of each value of ``x`` among the listed values."""
-        return torch.searchsorted(self._values(), x.contiguous())
+def mixed(
+    model: AutoregressiveModel, x: Tensor, distributions: Sequence[Distribution], log_prior: Tensor | None = None
+) -> Distribution:
+    """The conditionals of a mixture in one order, each member weighted by the evidence of the earlier variables.
+
+    Args:
+        model: The mixture, whose order and family the members have.
+        x: Examples ``(B, *event_shape)``.
+        distributions: The members' conditionals of ``x``.
+        log_prior: The log of each member's share ``(members,)``; None if all are equally probable.
+    """
+    own = torch.stack([model.order.flatten(distribution.log_prob(x)) for distribution in distributions])
+    evidence = torch.cat([torch.zeros_like(own[..., :1]), own[..., :-1]], dim=-1).cumsum(-1)
+    if log_prior is not None:
+        evidence = evidence + log_prior[:, None, None]
+    weights = [model.order.unflatten(weight) for weight in log_weights(evidence, 0)]
+    return model.conditional.mixture(torch.stack(weights), distributions)
+
+
+def mixed_step(
+    model: AutoregressiveModel, members: Sequence[AutoregressiveModel], state: State, previous: Tensor | None
+) -> tuple[Distribution, State]:
+    """`AutoregressiveModel.step` of a mixture in one order, whose values can be listed.
+
+    The state has those of the members, the evidence for each ``(B, members)``, and the log of the probability that each
+    gives to every value of the variable before, ``(B, members, values)``.
+    """
+    states, evidence, tables = state
+    if previous is not None:
+        values = model.conditional.values
+        assert values is not None  # as the mixture has checked
+        indices = torch.searchsorted(values.to(previous), previous.contiguous())
+        evidence = evidence + tables.gather(-1, indices[:, None, None].expand(-1, len(members), 1)).squeeze(-1)
+    steps = [member.step(own, previous) for member, own in zip(members, states, strict=True)]
+    distributions = [distribution for distribution, _ in steps]
+    tables = torch.stack([model.conditional.log_probs(distribution) for distribution in distributions], dim=1)
+    conditional = model.conditional.mixture(log_weights(evidence, 1).T, distributions)
+    return conditional, (tuple(own for _, own in steps), evidence, tables)
 
 
 def log_weights(evidence: Tensor, dim: int) -> Tensor:

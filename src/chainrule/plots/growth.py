@@ -1,4 +1,4 @@
-"""How samples grow: an animation of images whose variables appear in the sequence in which they were drawn."""
+"""An animation of samples as they grow: pixels appear in the sequence in which they were drawn."""
 
 from __future__ import annotations
 

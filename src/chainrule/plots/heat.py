@@ -18,7 +18,7 @@ COLOURS = "magma"
 """matplotlib's colour map from black (zero) to light yellow (the largest number)."""
 
 PERCENTILE = 99
-"""Of pixels with a colour other than black, the share in % that have shades of their own; the others are white."""
+"""The share in % of the pixels that are not black which have shades of their own; the brightest others are white."""
 
 LEAST = 1e-6
 """Tail probabilities below this have the colour of this one."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from chainrule.plots.file import FAINT, INK, MUTED, checked, write
 
 WIDTH = 1200
-"""Columns of a waveform; of the samples of each the least and the greatest are plotted."""
+"""Columns of a waveform, each of which spans the least and the greatest of its samples."""
 
 STRANGE = "#d62728"
 

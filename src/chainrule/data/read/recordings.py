@@ -166,7 +166,7 @@ def _check_frames(sounds: Sounds, form: FrameFormat) -> None:
 
 
 def _notes(headers: Mapping[Path, Any], audio: AudioFormat, *, said: bool, in_time: bool) -> list[str]:
-    """What became of the files, in lines; ``said`` if the user names the channel."""
+    """Lines that say what became of the files; ``said`` is True if the user names the channel."""
     notes, count = [], len(headers)
     several = sum(header.channels > 1 for header in headers.values())
     if several and audio.channel == "mono":

@@ -99,7 +99,7 @@ class Sounds:
 
 
 def read_each(paths: Collection[Path], read: Callable[[Path], T], skip: bool) -> tuple[dict[Path, T], list[Path]]:
-    """What ``read`` gives for each file, and the files that are skipped, as they can't be decoded.
+    """The result of ``read`` for each file, and the files that are skipped, as they can't be decoded.
 
     Raises:
         ValueError: If one can't be decoded and is not to be skipped, or none can.
