@@ -12,9 +12,11 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from chainrule.abilities import components_of
+from chainrule.choices import ChangedDraw, Choose
+from chainrule.codes import Drawing
 from chainrule.devices import seed_everything
 from chainrule.model import AutoregressiveModel
-from chainrule.walk import Choose, walk
+from chainrule.walk import walk
 
 
 def sample(
@@ -145,38 +147,11 @@ def drawer(
         raise ValueError(f"top_p expects a probability in (0, 1], got {top_p}")
     if temperature == 1.0 and top_k is None and top_p is None and not greedy:
         return None
-    values = model.conditional.values
-    if values is None:
+    if model.conditional.values is None:
         raise ValueError(
             f"temperature, top_k, top_p and greedy expect values that can be listed, got {model.conditional}"
         )
-
-    def choose(t: int, distribution: Distribution) -> Tensor:
-        logits = model.conditional.log_probs(distribution)
-        if greedy:
-            return values.to(logits)[logits.argmax(1)]
-        # The largest becomes 0 first, and in double precision, so that no temperature overflows.
-        logits = (logits - logits.amax(1, keepdim=True)).double() / temperature
-        logits = restrict(torch.log_softmax(logits, dim=1), top_k, top_p)
-        return values.to(logits)[torch.multinomial(logits.exp(), 1).squeeze(1)]
-
-    return choose
-
-
-def restrict(log_probs: Tensor, top_k: int | None, top_p: float | None) -> Tensor:
-    """``log_probs`` ``(B, K)`` with -inf for values outside the k most probable or the nucleus of mass p.
-
-    >>> restrict(torch.tensor([[0.5, 0.3, 0.2]]).log(), None, 0.6).exp()
-    tensor([[0.5000, 0.3000, 0.0000]])
-    """
-    ordered, indices = log_probs.sort(dim=1, descending=True, stable=True)
-    drop = torch.zeros_like(ordered, dtype=torch.bool)
-    if top_k is not None:
-        drop[:, top_k:] = True
-    if top_p is not None:
-        before = ordered.exp().cumsum(1) - ordered.exp()
-        drop |= before >= top_p
-    return log_probs.masked_fill(drop.gather(1, indices.argsort(1)), -torch.inf)
+    return ChangedDraw(model.conditional, Drawing(temperature, top_k or 0, 1.0 if top_p is None else top_p, greedy))
 
 
 def _devices(device: torch.device) -> list[torch.device]:
