@@ -19,7 +19,7 @@ from chainrule.codes import Codes
 from chainrule.compiled import program_of
 from chainrule.conditionals import Bernoulli, Categorical
 from chainrule.model import AutoregressiveModel, State
-from chainrule.models import FVSBN, MADE, RNN
+from chainrule.models import FVSBN, MADE, NADE, RNN, PixelCNN
 from chainrule.nn.native import library as native
 from chainrule.nn.native.program import Program
 from chainrule.testing import compiled_equals_step, randomised
@@ -131,6 +131,31 @@ def test_functions_are_those_of_torch(function: str) -> None:
     program.choose(numbers, len(x), Codes("logits", "number"))
     assert program.run(1, 1, parameters=out) is not None
     torch.testing.assert_close(out.flatten(), getattr(torch, function)(x), rtol=3e-7, atol=2e-7)
+
+
+@pytest.fixture(params=["DEFAULT", "AVX2"])
+def narrower_vectors(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The library as another processor, of narrower vectors, compiles it."""
+    here = torch.backends.cpu.get_cpu_capability()
+    if here not in ("AVX2", "AVX512"):
+        pytest.skip(f"{here} has no narrower vectors")
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: request.param)
+    native.library.cache_clear()
+    yield
+    native.library.cache_clear()
+
+
+@pytest.mark.usefixtures("narrower_vectors")
+def test_the_law_holds_with_the_vectors_of_other_processors() -> None:
+    models = [
+        FVSBN(event_shape=(9,), conditional=Categorical(3), order="random:2", num_classes=2),
+        NADE(event_shape=(9,), conditional=Bernoulli(), hidden_size=21, num_layers=2, order_agnostic=True),
+        PixelCNN(event_shape=(2, 3, 4), conditional=Bernoulli(), hidden_size=6, num_blocks=1),
+        RNN(event_shape=(9,), conditional=Categorical(3), hidden_size=21, cell="lstm"),
+        RNN(event_shape=(9,), conditional=Categorical(3), hidden_size=21, cell="gru"),
+    ]
+    for model in models:
+        assert compiled_equals_step(randomised(model)) == "passed"
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from chainrule.abilities import Varied
+from chainrule.codes import Codes
 from chainrule.compiled import Compiled
 from chainrule.conditionals import Conditional
 from chainrule.model import AutoregressiveModel
@@ -35,7 +36,7 @@ from chainrule.nn.checks import activation_called, check_dropout
 from chainrule.nn.class_bias import ClassBias, plus
 from chainrule.nn.embeddings import Embeddings
 from chainrule.nn.masked_linear import MaskedLinear, degree_mask
-from chainrule.nn.native.program import Program
+from chainrule.nn.native.program import Places, Program
 from chainrule.nn.outputs import Spread, start_output
 from chainrule.order import Order, OrderSpec
 from chainrule.state import Shared, State
@@ -273,12 +274,12 @@ class MADE(AutoregressiveModel, Compiled, Varied):
 
     def program(self) -> Program | None:
         """The instructions of `step`, for the weights as `step` sorts them."""
-        if (codes := self.conditional.codes) is None or self.embedding.weight is not None:
+        if (codes := self.conditional.codes) is None:
             return None
-        n, f, p = self.num_variables, self.conditional.num_features, self.conditional.num_parameters
+        n, f, p = self.num_variables, self.embedding.num_features, self.conditional.num_parameters
         t, program = np.arange(n), Program()
         features, parameters = program.units(n * f), program.units(p)
-        program.encode(features + (t - 1) * f, codes, f)
+        self._read_one(program, codes, features + (t - 1) * f)
         program.begin()
         before: Callable[..., Tensor] = functools.partial(self.order.along, group=f)
         below, seen = features, t * f
@@ -305,6 +306,17 @@ class MADE(AutoregressiveModel, Compiled, Varied):
             program.add(parameters, program.give(n * p, MADE._output_bias) + t * p, p)
         program.choose(parameters, p, codes)
         return program
+
+    def _read_one(self, program: Program, codes: Codes, features: Places) -> None:
+        """Add the instructions of `_read` for the value before."""
+        count, weight = self.conditional.num_features, self.embedding.weight
+        if weight is None:
+            return program.encode(features, codes, count)
+        own, t = program.units(count), np.arange(self.num_variables)
+        program.encode(own, codes, count)
+        maps = self.order.along(weight).transpose(1, 2).flatten(0, 1)
+        program.linear(features, maps, own, rows=weight.shape[2], weight_at=(t - 1) * weight[0].numel())
+        return None
 
     def _hidden_bias(self, context: Tensor | None) -> Tensor | None:
         """The class's biases of the first hidden layer, with its units sorted by degree."""

@@ -188,7 +188,7 @@ class WaveNet(SequenceModel, Compiled):
         program = Program()
         program.end = self.end_symbol
         now = program.give(self.net.channels, lambda model, _: model.input.bias.expand(1, -1))
-        program.lookup(now, self.input(self._encode(values.to(self.dtype))))
+        program.lookup(now, self.input(self._encode(values.to(self.dtype))), program.value)
         program.begin()
         skips = self.net.instruct(
             program,

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.nn.masked_conv import MaskedConv2d
+from chainrule.codes import Codes
+from chainrule.nn.masked_conv import MaskedConv2d, RowsAbove
 from chainrule.nn.native.program import Places, Program
 
 Integers = NDArray[np.int64]
@@ -28,9 +29,9 @@ class Sites(NamedTuple):
         return cls(*np.divmod(pixel, width), colour, width)
 
     @property
-    def begins_row(self) -> NDArray[np.bool_]:
-        """True for the first variable of every row but the uppermost."""
-        return (self.column == 0) & (self.colour == 0) & (self.row > 0)
+    def begins(self) -> Integers:
+        """1 for the first variable of a row, 0 for the others."""
+        return ((self.column == 0) & (self.colour == 0)).astype(np.int64)
 
 
 class MaskedInstructions:
@@ -62,12 +63,9 @@ class MaskedInstructions:
         """Move the window down where a row begins."""
         if not self.layer.reach:
             return
-        channels, begins = self.layer.in_channels, self.sites.begins_row
-        # All rows at once move into the place above. So the last place of a column gets what follows it, which is to
-        # the right of the next pixels, where the mask is zero, or, left of the image, must be zero.
-        self.program.map(self.window, self.window + channels, begins * (self.size - channels), "same")
-        last = (self.layer.reach * self.rows - 1) * channels
-        self.program.map(self.window + last, self.window + last, begins * channels, "zero")
+        channels, begins = self.layer.in_channels, self.sites.begins * (self.sites.row > 0)
+        gap = (self.layer.reach * self.rows - 1) * channels
+        _move_up(self.program, self.window, self.size, channels, gap, begins)
 
     def write(self, source: Places) -> None:
         """Note the features of the variable itself."""
@@ -90,3 +88,59 @@ class MaskedInstructions:
         self.next_row()
         self.write(source)
         self.read(to, add=add)
+
+
+class RowInstructions:
+    """The instructions of a `RowsAbove`, which are run for a whole row where one begins.
+
+    Args:
+        layer: The layer.
+        program: The program that they are added to.
+        sites: The places of all variables.
+    """
+
+    def __init__(self, layer: RowsAbove, program: Program, sites: Sites) -> None:
+        self.layer, self.program, self.sites = layer, program, sites
+        self.height, self.reach = layer.kernel_size[0], layer.kernel_size[1] // 2
+        self.size = (sites.width + 2 * self.reach) * self.height * layer.in_channels
+        self.window = program.units(self.size)
+
+    def step(self, to: int, source: int) -> None:
+        """The output of all pixels of a row, of ``source``, the row itself or the one above.
+
+        Args:
+            to: Units ``(width, out_channels)``.
+            source: Units ``(width, in_channels)``.
+        """
+        channels, width, begins = self.layer.in_channels, self.sites.width, self.sites.begins
+        column = self.height * channels
+        _move_up(self.program, self.window, self.size, channels, (self.reach * self.height - 1) * channels, begins)
+        with self.program.repeated(width, column, channels):
+            newest = self.window + self.reach * column + column - channels
+            self.program.map(newest, source, begins * channels, "same")
+        weight = self.layer.weight.permute(0, 3, 2, 1).flatten(1)
+        with self.program.repeated(width, self.layer.out_channels, column):
+            self.program.linear(to, weight, self.window, self.layer.bias, rows=begins * self.layer.out_channels)
+
+
+def describe_pixels(
+    program: Program, sites: Sites, hidden: int, head: MaskedConv2d, output: MaskedConv2d, codes: Codes
+) -> None:
+    """Add the two 1x1 layers after the units ``hidden``, with ReLUs before them, and the choice of the variable."""
+    for layer in (head, output):
+        size, count = layer.in_channels // layer.colours, layer.out_channels // layer.colours
+        program.map(hidden, hidden, size, "relu")
+        between = program.units(count)
+        MaskedInstructions(layer, program, sites).step(between, hidden)
+        hidden = between
+    program.choose(hidden, count, codes)
+
+
+def _move_up(program: Program, window: int, size: int, channels: int, gap: int, begins: Integers) -> None:
+    """Move the rows of a window, whose pixels lie column by column, into the places above.
+
+    All move at once, so the lowest place of a column gets the uppermost of the next. It is written anew, or lies to the
+    right of all that is seen, but for the last column left of the image, at ``gap``, which must be zero.
+    """
+    program.map(window, window + channels, begins * (size - channels), "same")
+    program.map(window + gap, window + gap, begins * channels, "zero")

@@ -188,7 +188,7 @@ class Recurrent(nn.Module):
             if layer:
                 program.linear(gates, weights[0], below, input_bias)
             else:
-                program.lookup(gates, F.linear(inputs, weights[0], input_bias))
+                program.lookup(gates, F.linear(inputs, weights[0], input_bias), program.value)
                 if more_of is not None:
                     more = program.give(count, lambda *source, weight=weights[0]: F.linear(more_of(*source), weight))
                     program.add(gates, more, count)

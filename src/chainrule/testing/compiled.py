@@ -11,8 +11,9 @@ from chainrule.choices import ChangedDraw, Choose
 from chainrule.codes import Drawing
 from chainrule.compiled import program_of
 from chainrule.model import AutoregressiveModel
+from chainrule.nn.ends import up_to_end
 from chainrule.nn.native.library import library
-from chainrule.sequence import SequenceModel, frame_size_of
+from chainrule.sequence import SequenceModel, end_symbol_of, frame_size_of
 from chainrule.testing.probes import EXAMPLES, random_events
 from chainrule.testing.subjects import own_random_state, random_context
 from chainrule.testing.verdicts import PASSED, Verdict, cannot_tell, does_not_apply, require_close
@@ -70,12 +71,14 @@ def _require_conditionals(model: AutoregressiveModel) -> None:
     assert program is not None
     parameters = torch.empty(model.num_variables, size, program.num_parameters)
     program.run(size, model.num_variables, (model, source), known=sequence, parameters=parameters)
+    end = end_symbol_of(model)
+    alive = torch.ones_like(sequence, dtype=torch.bool) if end is None else up_to_end(sequence, end)
     state, previous = model.start(size, context), None
     for t, value in enumerate(sequence.unbind(1)):
         distribution, state = model.step(state, previous)
-        got = model.conditional.distribution(parameters[t]).log_prob(value)
+        got = model.conditional.distribution(parameters[t]).log_prob(value)[alive[:, t]]
         message = f"compiled_equals_step: variable {t} along the order, log-probability"
-        require_close(got, distribution.log_prob(value), SINGLE, message)
+        require_close(got, distribution.log_prob(value)[alive[:, t]], SINGLE, message)
         previous = value
 
 

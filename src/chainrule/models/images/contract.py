@@ -17,7 +17,7 @@ from chainrule.model import AutoregressiveModel
 from chainrule.models.images.patches import Patches
 from chainrule.nn.buffers import write_columns
 from chainrule.nn.masked_conv import FeaturesAt, MaskedConv2d, Site
-from chainrule.nn.masked_program import MaskedInstructions, Sites
+from chainrule.nn.masked_program import MaskedInstructions, Sites, describe_pixels
 from chainrule.nn.native.program import Program
 from chainrule.nn.outputs import start_output
 from chainrule.state import Shared, State
@@ -252,22 +252,15 @@ class LayeredImageModel(ImageModel, Compiled):
         if (codes := self.conditional.codes) is None or self.patches is not None:
             return None
         program, sites = Program(), Sites.of(self.height, self.width, self.colours)
-        first, head, output = (
-            MaskedInstructions(layer, program, sites) for layer in (self.first, self.head, self.output)
-        )
-        size, inner, count = (layer.out_channels // self.colours for layer in (self.first, self.head, self.output))
-        hidden, between, parameters = program.units(size), program.units(inner), program.units(count)
+        first = MaskedInstructions(self.first, program, sites)
+        hidden = program.units(self.first.out_channels // self.colours)
         program.encode(np.roll(first.place, 1), codes, self.conditional.num_features)
         first.next_row()
         program.begin()
         first.read(hidden)
         if not all(layer.instruct(program, hidden, sites) for layer in self.layers):
             return None
-        program.map(hidden, hidden, size, "relu")
-        head.step(between, hidden)
-        program.map(between, between, inner, "relu")
-        output.step(parameters, between)
-        program.choose(parameters, count, codes)
+        describe_pixels(program, sites, hidden, self.head, self.output, codes)
         return program
 
 

@@ -10,8 +10,9 @@ step; what stays, as a number.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -22,6 +23,7 @@ from torch import Tensor
 
 from chainrule.codes import Codes, Drawing
 from chainrule.nn.native.library import library
+from chainrule.nn.native.structures import ChoiceStruct, GivenStruct, InstructionStruct, ProgramStruct, WalkStruct
 
 Places = int | NDArray[np.int64]
 """A number, or one for every step ``(n,)``."""
@@ -79,7 +81,8 @@ class Program:
         self.end: int | None = None
         """The value after which all values are the same; None if there is none."""
         self._given: list[tuple[int, int, Callable[..., Tensor | None], bool]] = []
-        self._instructions: list[_Instruction] = []
+        self._repeat = 1, 0, 0
+        self._instructions: list[InstructionStruct] = []
         self._kept: list[Any] = []
 
     def units(self, count: int) -> int:
@@ -101,6 +104,13 @@ class Program:
     def begin(self) -> None:
         """The instructions so far need a value before, and those that follow don't."""
         self.first = len(self._instructions)
+
+    @contextlib.contextmanager
+    def repeated(self, times: int, to_step: int, source_step: int) -> Iterator[None]:
+        """Run each instruction that is added within as many times, so many units further each time."""
+        self._repeat = times, to_step, source_step
+        yield
+        self._repeat = 1, 0, 0
 
     def linear(
         self, to: Places, weight: Tensor, source: Places, bias: Tensor | None = None, *, add: bool = False,
@@ -155,9 +165,9 @@ class Program:
         """The state of ``count`` units from what is read and what is seen of the state, ``3 count`` each."""
         self._add("gru", to, read, seen, 0, count)
 
-    def lookup(self, to: Places, table: Tensor, *, add: bool = False) -> None:
-        """``to = table[value]``, of a table ``(values, count)``."""
-        self._add("lookup", to, 0, 0, 0, table.shape[1], weight=table, add=add)
+    def lookup(self, to: Places, table: Tensor, index: int) -> None:
+        """``to = table[index]``, of a table ``(rows, count)`` and a unit that holds an index below 2^24."""
+        self._add("lookup", to, index, 0, 0, table.shape[1], weight=table)
 
     def encode(self, to: Places, codes: Codes, count: int) -> None:
         """``to`` = the ``count`` features of the value."""
@@ -212,25 +222,27 @@ class Program:
         sources = [function(*source) for _, _, function, _ in self._given]
         tensors = [_numbers(tensor, batch, given[1]) for tensor, given in zip(sources, self._given, strict=True)]
         before = torch.full((batch,), torch.nan) if previous is None else previous.float().contiguous()
-        given = (_Given * (len(tensors) + 1))(
-            _Given(before.data_ptr(), self.value, 1, False),
+        given = (GivenStruct * (len(tensors) + 1))(
+            GivenStruct(before.data_ptr(), self.value, 1, False),
             *(
-                _Given(numbers.data_ptr(), place, size, keep)
+                GivenStruct(numbers.data_ptr(), place, size, keep)
                 for numbers, (place, size, _, keep) in zip(tensors, self._given, strict=True)
             ),
         )
-        walk = _Walk(
+        walk = WalkStruct(
             batch=batch, begin=begin, steps=steps, lanes=self._lanes(), threads=torch.get_num_threads(),
             has_previous=previous is not None,
-            choice=_Choice(drawing.temperature, drawing.top_k, drawing.top_p, drawing.greedy, drawing.plain),
+            choice=ChoiceStruct(drawing.temperature, drawing.top_k, drawing.top_p, drawing.greedy, drawing.plain),
             values=values.data_ptr(), known=mask.data_ptr() if count else None,
             uniforms=start if plain else None, precise=None if plain else start,
             given=ctypes.addressof(given), num_given=len(given),
             parameters=None if parameters is None else parameters.data_ptr(), num_parameters=self.num_parameters,
             end=torch.nan if self.end is None else self.end,
         )  # fmt: skip
-        instructions = (_Instruction * len(self._instructions))(*self._instructions)
-        program = _Program(ctypes.addressof(instructions), len(self._instructions), self.first, self.size, self.value)
+        instructions = (InstructionStruct * len(self._instructions))(*self._instructions)
+        program = ProgramStruct(
+            ctypes.addressof(instructions), len(self._instructions), self.first, self.size, self.value
+        )
         compiled.chainrule_walk(ctypes.byref(program), ctypes.byref(walk))
         for tensor, numbers, (_, _, _, keep) in zip(sources, tensors, self._given, strict=True):
             if keep and tensor is not None and tensor.data_ptr() != numbers.data_ptr():
@@ -253,7 +265,9 @@ class Program:
         pointers = [None if tensor is None else tensor.data_ptr() for tensor in tensors]
         stride = 0 if tensors[0] is None else tensors[0].stride(0)
         self._instructions.append(
-            _Instruction(KINDS.index(kind), option, scale, add, *pointers, stride, places.ctypes.data, len(places))
+            InstructionStruct(
+                KINDS.index(kind), option, scale, add, *pointers, stride, places.ctypes.data, len(places), *self._repeat
+            )
         )
 
 
@@ -275,59 +289,3 @@ def _plain(tensor: Tensor) -> Tensor:
     """``tensor`` in single precision, with its last dimension contiguous; itself if it is so."""
     tensor = tensor.detach().float()
     return tensor if tensor.stride(-1) == 1 else tensor.contiguous()
-
-
-class _Instruction(ctypes.Structure):
-    _fields_ = (
-        ("kind", ctypes.c_int32),
-        ("option", ctypes.c_int32),
-        ("scale", ctypes.c_float),
-        ("add", ctypes.c_int32),
-        ("weight", ctypes.c_void_p),
-        ("bias", ctypes.c_void_p),
-        ("stride", ctypes.c_int64),
-        ("places", ctypes.c_void_p),
-        ("period", ctypes.c_int64),
-    )
-
-
-class _Given(ctypes.Structure):
-    _fields_ = (
-        ("numbers", ctypes.c_void_p),
-        ("unit", ctypes.c_int64),
-        ("count", ctypes.c_int64),
-        ("keep", ctypes.c_int32),
-    )
-
-
-class _Program(ctypes.Structure):
-    _fields_ = (
-        ("instructions", ctypes.c_void_p),
-        ("count", ctypes.c_int64),
-        ("first", ctypes.c_int64),
-        ("units", ctypes.c_int64),
-        ("value", ctypes.c_int64),
-    )
-
-
-class _Choice(ctypes.Structure):
-    _fields_ = (
-        ("temperature", ctypes.c_double),
-        ("top_k", ctypes.c_int64),
-        ("top_p", ctypes.c_double),
-        ("greedy", ctypes.c_int32),
-        ("plain", ctypes.c_int32),
-    )
-
-
-class _Walk(ctypes.Structure):
-    _fields_ = (
-        *((name, ctypes.c_int64) for name in ("batch", "begin", "steps", "lanes", "threads")),
-        ("has_previous", ctypes.c_int32),
-        ("choice", _Choice),
-        *((name, ctypes.c_void_p) for name in ("values", "known", "uniforms", "precise", "given")),
-        ("num_given", ctypes.c_int64),
-        ("parameters", ctypes.c_void_p),
-        ("num_parameters", ctypes.c_int64),
-        ("end", ctypes.c_double),
-    )

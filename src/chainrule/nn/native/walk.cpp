@@ -29,6 +29,7 @@ struct Instruction {
     int64_t stride;
     const Place* places;
     int64_t period;  // of the places: step t is at places[t % period]
+    int64_t repeats, to_step, from_step;  // it is run so many times, so many units further each time
 };
 
 // Units of every example that are given, [example][count], and, where `keep`, returned.
@@ -110,8 +111,11 @@ class Chunk {
     void execute(const Instruction& own, int64_t s) {
         const Place& place = own.places[(walk.begin + s) % own.period];
         if (place.rows == 0) return;
-        float* to = at(place.to);
-        const float* from = at(place.from);
+        for (int64_t i = 0; i < own.repeats; i++)
+            execute(own, place, at(place.to + i * own.to_step), at(place.from + i * own.from_step), s);
+    }
+
+    void execute(const Instruction& own, const Place& place, float* to, const float* from, int64_t s) {
         const float* weight = own.weight ? own.weight + place.weight : nullptr;
         const float* bias = own.bias ? own.bias + place.bias : nullptr;
         switch (own.kind) {
@@ -127,7 +131,7 @@ class Chunk {
                            [](Vector x, Vector gate) { return hyperbolic(x) * sigmoid(gate); });
             case LSTM: return lstm(to, at(place.weight), from, place.rows * lanes);
             case GRU: return gru(to, from, at(place.weight), place.rows * lanes);
-            case LOOKUP: return lookup(to, weight, own, place);
+            case LOOKUP: return lookup(to, from, weight, own, place);
             case ENCODE: return encode(to, own, place);
             case BERNOULLI:
             case LISTED: return choose(own, from, place, s);
@@ -156,10 +160,9 @@ class Chunk {
         map(state, state, reset, count, [](Vector kept, Vector fresh) { return kept + fresh; });
     }
 
-    void lookup(float* to, const float* weight, const Instruction& own, const Place& place) {
-        const float* value = at(program.value);
+    void lookup(float* to, const float* index, const float* weight, const Instruction& own, const Place& place) {
         for (int64_t lane = 0; lane < size; lane++) {
-            const float* row = weight + int64_t(value[lane]) * own.stride;
+            const float* row = weight + int64_t(index[lane]) * own.stride;
             for (int64_t i = 0; i < place.rows; i++)
                 to[i * lanes + lane] = row[i] + (own.add ? to[i * lanes + lane] : 0);
         }
