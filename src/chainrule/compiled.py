@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -12,15 +12,18 @@ from torch import Tensor
 from chainrule.choices import ChangedDraw, Choose
 from chainrule.codes import Drawing
 from chainrule.model import AutoregressiveModel
+from chainrule.nn.native.library import library
 from chainrule.nn.native.program import Program
 from chainrule.state import State, tensors_of
 
 
-class Compiled(ABC):
+class Compiled(AutoregressiveModel):
     """A model whose steps can be run as a `Program`, which gives the same values as `AutoregressiveModel.step`.
 
-    `chainrule.testing.check_model` proves that both agree. A subclass that changes `step` must change `program` too;
-    until it does, its walks take a step at a time in Python.
+    `chainrule.testing.check_model` proves that both agree. A subclass that changes a step, or `forward`, must change
+    `program` too; until it does, its walks take a step at a time in Python. Log p(x) is a walk along known values: it
+    costs less than the parallel pass, which computes with the zeros of masks too, and takes its place where no gradient
+    is wanted.
     """
 
     @abstractmethod
@@ -30,6 +33,13 @@ class Compiled(ABC):
         The functions of `Program.give` take the model and the context, or, in a `SequenceModel`, the state.
         """
 
+    def _log_prob(self, x: Tensor, context: Tensor | None) -> Tensor:
+        if (program := program_of(self)) is None:
+            return super()._log_prob(x, context)
+        log_probs = torch.empty(self.num_variables, len(x))
+        program.run(len(x), len(log_probs), (self, context), known=self.order.flatten(x), log_probs=log_probs)
+        return log_probs.sum(0)
+
 
 _PROGRAMS: WeakKeyDictionary[AutoregressiveModel, tuple[Any, Program | None]] = WeakKeyDictionary()
 
@@ -37,16 +47,17 @@ _PROGRAMS: WeakKeyDictionary[AutoregressiveModel, tuple[Any, Program | None]] = 
 def program_of(model: AutoregressiveModel) -> Program | None:
     """The program of ``model`` as it stands, which is kept until a weight changes; None if it walks in Python.
 
-    It does where gradients are wanted, in training, on other devices, and in other precisions than single.
+    It does where gradients are wanted, in training, while it is exported, on other devices, in other precisions than
+    single, and where there is no library.
     """
-    if not isinstance(model, Compiled) or model.training or torch.is_grad_enabled():
+    if not isinstance(model, Compiled) or model.training or torch.is_grad_enabled() or torch.compiler.is_compiling():
         return None
     if model.device.type != "cpu" or model.dtype != torch.float32 or torch.is_autocast_enabled("cpu"):
         return None
     key = [(parameter.data_ptr(), _version(parameter)) for parameter in model.parameters()]
     kept = _PROGRAMS.get(model)
     if kept is None or kept[0] != key:
-        kept = key, model.program() if _is_current(type(model)) else None
+        kept = key, model.program() if _is_current(type(model)) and library() is not None else None
         _PROGRAMS[model] = kept
     return kept[1]
 
@@ -97,5 +108,7 @@ def _version(parameter: Tensor) -> object:
 
 def _is_current(model: type[AutoregressiveModel]) -> bool:
     """True if no subclass changed a step without its program."""
-    owners = [next(base for base in model.__mro__ if name in vars(base)) for name in ("program", "start", "step")]
+    owners = [
+        next(base for base in model.__mro__ if name in vars(base)) for name in ("program", "forward", "start", "step")
+    ]
     return all(issubclass(owners[0], owner) for owner in owners)

@@ -54,8 +54,9 @@ def walk(
     known = model.empty(batch_size, 0) if prefix is None else prefix.to(device=model.device, dtype=dtype)
     if known.shape[0] != batch_size or known.dim() != 2 or known.shape[1] > n:
         raise ValueError(f"prefix expects ({batch_size}, at most {n}) values, got {tuple(known.shape)}")
-    for t, values in enumerate(known.unbind(1) if not model.conditional.uniform else [known]):
-        model.conditional_at(t).check(values)
+    if known.shape[1]:
+        for t, values in enumerate(known.unbind(1) if not model.conditional.uniform else [known]):
+            model.conditional_at(t).check(values)
     drawing = choose.drawing if isinstance(choose, ChangedDraw) else None
     if select is None and (choose is None or drawing) and not isinstance(model, SequenceModel):
         compiled = compiled_walk(model, batch_size, drawing, context, known)

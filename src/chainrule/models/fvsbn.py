@@ -21,7 +21,6 @@ from torch.distributions import Distribution
 
 from chainrule.compiled import Compiled
 from chainrule.conditionals import Conditional
-from chainrule.model import AutoregressiveModel
 from chainrule.nn.buffers import cut_rows, write_columns
 from chainrule.nn.checks import check_dropout
 from chainrule.nn.class_bias import ClassBias, plus
@@ -32,7 +31,7 @@ from chainrule.order import OrderSpec
 from chainrule.state import Shared, State
 
 
-class FVSBN(AutoregressiveModel, Compiled):
+class FVSBN(Compiled):
     """n (generalised) linear regressions, computed together as one strictly lower-triangular layer.
 
     With `Bernoulli` conditionals it has n(n + 1)/2 parameters. Each regression sees all earlier

@@ -30,7 +30,6 @@ from chainrule.abilities import Varied
 from chainrule.codes import Codes
 from chainrule.compiled import Compiled
 from chainrule.conditionals import Conditional
-from chainrule.model import AutoregressiveModel
 from chainrule.nn.buffers import cut_rows, write_columns
 from chainrule.nn.checks import activation_called, check_dropout
 from chainrule.nn.class_bias import ClassBias, plus
@@ -42,7 +41,7 @@ from chainrule.order import Order, OrderSpec
 from chainrule.state import Shared, State
 
 
-class MADE(AutoregressiveModel, Compiled, Varied):
+class MADE(Compiled, Varied):
     """An autoencoder of any depth whose weights are masked by the degrees of their units.
 
     `features` are the units of the last hidden layer.

@@ -25,7 +25,6 @@ from torch.distributions import Distribution
 
 from chainrule.compiled import Compiled
 from chainrule.conditionals import Conditional
-from chainrule.model import AutoregressiveModel
 from chainrule.nn.buffers import cut_rows, write_columns
 from chainrule.nn.checks import activation_called, check_dropout
 from chainrule.nn.class_bias import ClassBias, plus
@@ -38,7 +37,7 @@ from chainrule.state import Shared, State
 # Shape legend: B examples, n variables, f features and p parameters per variable, d hidden units per variable.
 
 
-class MLP(AutoregressiveModel, Compiled):
+class MLP(Compiled):
     """n networks of one hidden layer, computed together: a masked product, then a batched one.
 
     `features` are the hidden units of all variables, ``(B, n d)``, along the order. Weights are kept along the

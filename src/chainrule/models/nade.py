@@ -30,7 +30,6 @@ from torch.distributions import Distribution
 from chainrule.abilities import Reorderable, Varied
 from chainrule.compiled import Compiled
 from chainrule.conditionals import Conditional
-from chainrule.model import AutoregressiveModel
 from chainrule.nn.buffers import cut_rows
 from chainrule.nn.checks import activation_called, check_dropout
 from chainrule.nn.class_bias import ClassBias, plus
@@ -47,7 +46,7 @@ CHUNK, SHORT_CHUNK = 32, 8
 products of its size squared for every hidden state, so it is short where no two variables share a state."""
 
 
-class NADE(AutoregressiveModel, Compiled, Reorderable, Varied):
+class NADE(Compiled, Reorderable, Varied):
     """A hidden layer of ``hidden_size`` units before every variable, all sharing one weight matrix.
 
     `features` are the hidden units (of the last layer) that have seen the whole example.

@@ -118,14 +118,16 @@ def drawing(model: AutoregressiveModel, seed: int | None, precision: str = "32-t
     # Inference mode is the faster one, but in it autocast would cast the weights anew at every step.
     without_gradients = torch.no_grad() if mixed else torch.inference_mode()
     autocast = torch.autocast(device.type, torch.bfloat16, enabled=mixed)
-    model.eval()
+    if training:
+        model.eval()
     try:
         with without_gradients, autocast, torch.random.fork_rng(_devices(device), enabled=seed is not None):
             if seed is not None:
                 seed_everything(seed)
             yield
     finally:
-        model.train(training)
+        if training:
+            model.train()
 
 
 def drawer(

@@ -76,3 +76,20 @@ inline void listed(float* values, const float* logits, float* scratch, int64_t c
             values[lane] += cumulative[lane] <= total[lane];
         }
 }
+
+inline Vector log_sigmoid(Vector x) {
+    const Vector size = x < 0 ? -x : x;
+    return least(x, Vector{}) - log_one_plus(exponential(-size));
+}
+
+// Log p of the values of a vector of lanes, from logits [k][lane].
+inline Vector log_softmax(Vector x, const float* logits, int64_t count, int64_t lanes) {
+    const auto at = [&](int64_t k) { return lanes == 1 ? all(logits[k]) : load(logits + k * lanes); };
+    Vector peak = at(0), total = {}, chosen = {};
+    for (int64_t k = 1; k < count; k++) peak = largest(peak, at(k));
+    for (int64_t k = 0; k < count; k++) {
+        total += exponential(at(k) - peak);
+        chosen = x == float(k) ? at(k) : chosen;
+    }
+    return chosen - peak - logarithm(total);
+}

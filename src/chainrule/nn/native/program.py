@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,11 +39,11 @@ KINDS = (
     "gru",
     "lookup",
     "encode",
-    "logit",
-    "logits",
+    "choose",
 )
 FUNCTIONS = ("same", "sigmoid", "relu", "tanh", "zero")
-ENCODINGS = ("number", "indicators")
+ENCODINGS = ("number", "indicators", "asinh")
+DRAWS = ("logit", "logits", "gaussians", "logistics")
 
 CACHE = 1 << 19
 """Bytes of the arenas of a chunk of examples, so that they stay in the cache of a core."""
@@ -76,7 +76,8 @@ class Program:
         """The unit that holds the value chosen last."""
         self.size = 1
         self.first = 0
-        self.draws: Literal["logit", "logits"] = "logits"
+        self.draws = "logits"
+        self.drawn = 1
         self.num_parameters = 0
         self.end: int | None = None
         """The value after which all values are the same; None if there is none."""
@@ -177,7 +178,10 @@ class Program:
     def choose(self, parameters: Places, count: int, codes: Codes) -> None:
         """Choose the value, by the ``count`` parameters of its conditional."""
         self.draws, self.num_parameters = codes.draws, count
-        self._add(codes.draws, 0, parameters, 0, 0, count)
+        # Of real values: a number for the component, where there are several, and one for the value.
+        self.drawn = 1 if codes.draws in ("logit", "logits") or count == 2 else 2
+        option = DRAWS.index(codes.draws)
+        self._add("choose", 0, parameters, 0, 0, count, weight=codes.offsets, option=option, scale=codes.least)
 
     def run(
         self,
@@ -190,8 +194,9 @@ class Program:
         previous: Tensor | None = None,
         known: Tensor | None = None,
         parameters: Tensor | None = None,
-    ) -> Tensor | None:
-        """Walk ``steps`` steps, with random numbers of torch's own generator.
+        log_probs: Tensor | None = None,
+    ) -> Tensor:
+        """Walk ``steps`` steps, with random numbers of torch's own generator. There must be a `library`.
 
         Args:
             batch: The number of examples.
@@ -202,13 +207,13 @@ class Program:
             previous: The values ``(B,)`` of the step before the first; None if there is none.
             known: Values ``(B, k)`` of the first k steps, which are not chosen.
             parameters: Filled with the parameters ``(steps, B, num_parameters)`` of all conditionals.
+            log_probs: Filled with the log-probabilities ``(steps, B)`` of all values.
 
         Returns:
-            Values ``(B, steps)``; None where there is no library.
+            Values ``(B, steps)``.
         """
         compiled = library()
-        if compiled is None:
-            return None
+        assert compiled is not None
         drawing = drawing or Drawing()
         values = torch.empty(batch, steps)
         count = 0 if known is None else known.shape[1]
@@ -216,9 +221,10 @@ class Program:
             values[:, :count] = known
         mask = torch.arange(steps) < count
         plain = drawing.plain and self.draws == "logit"
-        uniforms = torch.rand(steps - count, batch, dtype=torch.float32 if plain else torch.float64)
+        shape = steps - count, self.drawn, batch
+        uniforms = torch.rand(shape, dtype=torch.float32 if plain else torch.float64)
         # The numbers of the first step that is chosen are the first: those before have none.
-        start = uniforms.data_ptr() - count * batch * uniforms.element_size()
+        start = uniforms.data_ptr() - count * self.drawn * batch * uniforms.element_size()
         sources = [function(*source) for _, _, function, _ in self._given]
         tensors = [_numbers(tensor, batch, given[1]) for tensor, given in zip(sources, self._given, strict=True)]
         before = torch.full((batch,), torch.nan) if previous is None else previous.float().contiguous()
@@ -234,9 +240,10 @@ class Program:
             has_previous=previous is not None,
             choice=ChoiceStruct(drawing.temperature, drawing.top_k, drawing.top_p, drawing.greedy, drawing.plain),
             values=values.data_ptr(), known=mask.data_ptr() if count else None,
-            uniforms=start if plain else None, precise=None if plain else start,
+            uniforms=start if plain else None, precise=None if plain else start, drawn=self.drawn,
             given=ctypes.addressof(given), num_given=len(given),
             parameters=None if parameters is None else parameters.data_ptr(), num_parameters=self.num_parameters,
+            log_probs=None if log_probs is None else log_probs.data_ptr(),
             end=torch.nan if self.end is None else self.end,
         )  # fmt: skip
         instructions = (InstructionStruct * len(self._instructions))(*self._instructions)

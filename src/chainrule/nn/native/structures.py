@@ -66,9 +66,12 @@ class WalkStruct(ctypes.Structure):
         *((name, ctypes.c_int64) for name in ("batch", "begin", "steps", "lanes", "threads")),
         ("has_previous", ctypes.c_int32),
         ("choice", ChoiceStruct),
-        *((name, ctypes.c_void_p) for name in ("values", "known", "uniforms", "precise", "given")),
+        *((name, ctypes.c_void_p) for name in ("values", "known", "uniforms", "precise")),
+        ("drawn", ctypes.c_int64),
+        ("given", ctypes.c_void_p),
         ("num_given", ctypes.c_int64),
         ("parameters", ctypes.c_void_p),
         ("num_parameters", ctypes.c_int64),
+        ("log_probs", ctypes.c_void_p),
         ("end", ctypes.c_double),
     )

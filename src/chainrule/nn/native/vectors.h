@@ -74,6 +74,50 @@ inline Vector exponential(Vector given) {
     return given > 88.3f ? all(std::numeric_limits<float>::infinity()) : result;
 }
 
+// log x = k log 2 + log m with m in [sqrt(1/2), sqrt(2)); log m by the polynomial of Cephes' logf. -infinity at 0.
+inline Vector logarithm(Vector x) {
+    Integers bits;
+    std::memcpy(&bits, &x, sizeof bits);
+    bits -= 0x3f3504f3;  // the bits of sqrt(1/2)
+    const Integers exponent = bits >> 23;
+    const Integers mantissa = (bits & 0x007fffff) + 0x3f3504f3;
+    Vector m;
+    std::memcpy(&m, &mantissa, sizeof m);
+    m -= 1.0f;
+    const Vector square = m * m, k = __builtin_convertvector(exponent, Vector);
+    Vector p = all(7.0376836292e-2f);
+    p = p * m - 1.1514610310e-1f;
+    p = p * m + 1.1676998740e-1f;
+    p = p * m - 1.2420140846e-1f;
+    p = p * m + 1.4249322787e-1f;
+    p = p * m - 1.6668057665e-1f;
+    p = p * m + 2.0000714765e-1f;
+    p = p * m - 2.4999993993e-1f;
+    p = p * m + 3.3333331174e-1f;
+    const Vector result = (p * m * square - 2.12194440e-4f * k - 0.5f * square + m) + 0.693359375f * k;
+    const Vector infinity = all(std::numeric_limits<float>::infinity());
+    return x <= 0 ? -infinity : x == infinity ? infinity : result;
+}
+
+// log(1 + x) of x >= 0, without the loss of what 1 + x rounds away.
+inline Vector log_one_plus(Vector x) {
+    const Vector above = 1.0f + x, excess = above - 1.0f;
+    return excess == 0 ? x : above > 3e38f ? logarithm(above) : logarithm(above) * (x / excess);
+}
+
+inline Vector square_root(Vector x) {
+    for (int i = 0; i < WIDTH; i++) x[i] = std::sqrt(x[i]);
+    return x;
+}
+
+// asinh x = sign(x) log(1 + |x| + x^2 / (1 + sqrt(1 + x^2))); log |x| + log 2 where x^2 has no room.
+inline Vector inverse_hyperbolic_sine(Vector x) {
+    const Vector size = x < 0 ? -x : x, square = size * size;
+    const Vector near = log_one_plus(size + square / (1.0f + square_root(1.0f + square)));
+    const Vector result = size > 1e9f ? logarithm(size) + 0.69314718056f : near;
+    return x < 0 ? -result : result;
+}
+
 inline Vector sigmoid(Vector x) { return 1.0f / (1.0f + exponential(-x)); }
 inline Vector hyperbolic(Vector x) { return 1.0f - 2.0f / (exponential(2.0f * x) + 1.0f); }
 inline Vector positive(Vector x) { return largest(x, Vector{}); }

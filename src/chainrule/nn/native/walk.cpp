@@ -9,10 +9,12 @@
 
 #include "choices.h"
 #include "products.h"
+#include "reals.h"
 
-enum Kind { LINEAR, LINEAR_BY_COLUMNS, ROWS, MAP, ADD, GATED, LSTM, GRU, LOOKUP, ENCODE, BERNOULLI, LISTED };
+enum Kind { LINEAR, LINEAR_BY_COLUMNS, ROWS, MAP, ADD, GATED, LSTM, GRU, LOOKUP, ENCODE, CHOOSE };
 enum Function { SAME, SIGMOID, RELU, TANH, ZERO };
-enum Encoding { NUMBER, INDICATORS };
+enum Encoding { NUMBER, INDICATORS, ASINH };
+enum Draws { LOGIT, LOGITS, GAUSSIANS, LOGISTICS };
 
 // Where an instruction reads and writes at one step: units, and offsets of weights. LSTM and GRU read more units at
 // `weight`. Without rows the instruction is skipped.
@@ -53,12 +55,14 @@ struct Walk {
     Choice choice;
     float* values;            // [example][step]
     const uint8_t* known;     // [step], or null: values that are given and not chosen
-    const float* uniforms;    // [step][example], of BERNOULLI
-    const double* precise;    // the same, of LISTED
+    const float* uniforms;    // [step][example], of a logit
+    const double* precise;    // [step][drawn][example], of others
+    int64_t drawn;            // random numbers of a value
     const Given* given;
     int64_t num_given;
     float* parameters;        // [step][example][num_parameters], or null
     int64_t num_parameters;
+    float* log_probs;         // [step][example], or null: of the values
     double end;               // the value after which all are the same; NaN for none
 };
 
@@ -133,8 +137,7 @@ class Chunk {
             case GRU: return gru(to, from, at(place.weight), place.rows * lanes);
             case LOOKUP: return lookup(to, from, weight, own, place);
             case ENCODE: return encode(to, own, place);
-            case BERNOULLI:
-            case LISTED: return choose(own, from, place, s);
+            case CHOOSE: return choose(own, from, place, s);
         }
     }
 
@@ -170,6 +173,7 @@ class Chunk {
 
     void encode(float* to, const Instruction& own, const Place& place) {
         const float* value = at(program.value);
+        if (own.option == ASINH) return map(to, value, lanes, inverse_hyperbolic_sine);
         if (own.option == NUMBER) return map(to, value, lanes, [&](Vector x) { return x * own.scale; });
         for (int64_t i = 0; i < place.rows; i++)  // indicators of the values 1, 2, ...
             for (int64_t lane = 0; lane < lanes; lane++) to[i * lanes + lane] = value[lane] == float(i + 1);
@@ -184,29 +188,81 @@ class Chunk {
                     walk.parameters[(offset + lane) * walk.num_parameters + k] = from[k * lanes + lane];
         if (walk.known && walk.known[s]) {
             for (int64_t lane = 0; lane < size; lane++) value[lane] = walk.values[(first + lane) * walk.steps + s];
-            return;
+        } else {
+            const std::vector<float> before(value, value + size);
+            draw(own, from, place, s);
+            for (int64_t lane = 0; lane < size; lane++) {
+                if (before[lane] == walk.end) value[lane] = before[lane];
+                walk.values[(first + lane) * walk.steps + s] = value[lane];
+            }
         }
-        const std::vector<float> before(value, value + size);
-        if (!walk.choice.plain) {
-            changed_values(own, from, place, walk.precise + offset);
-        } else if (own.kind == BERNOULLI) {
+        if (walk.log_probs) score(own, from, place, walk.log_probs + offset);
+    }
+
+    void draw(const Instruction& own, const float* from, const Place& place, int64_t s) {
+        float* value = at(program.value);
+        if (own.option == LOGIT && walk.choice.plain) {
+            const float* uniforms = walk.uniforms + s * walk.batch + first;
             scratch.resize(lanes);
             map(scratch.data(), from, lanes, sigmoid);
-            for (int64_t lane = 0; lane < size; lane++) value[lane] = walk.uniforms[offset + lane] < scratch[lane];
-        } else {
-            scratch.resize(place.rows * lanes);
-            std::vector<double> uniforms(lanes);
-            std::copy(walk.precise + offset, walk.precise + offset + size, uniforms.begin());
-            listed(value, from, scratch.data(), place.rows, lanes, uniforms.data());
+            for (int64_t lane = 0; lane < size; lane++) value[lane] = uniforms[lane] < scratch[lane];
+            return;
         }
+        const double* uniforms = walk.precise + s * walk.drawn * walk.batch + first;
+        if (!walk.choice.plain) return changed_values(own, from, place, uniforms);
+        const int64_t count = own.option == LOGITS ? place.rows : components(place);
+        std::vector<double> padded(lanes);
+        std::copy(uniforms, uniforms + size, padded.begin());
+        scratch.resize(count * lanes);
+        if (own.option == LOGITS || count > 1) listed(value, from, scratch.data(), count, lanes, padded.data());
+        if (own.option != LOGITS) draw_real(own, from, count, uniforms + (count > 1 ? walk.batch : 0));
+    }
+
+    // Of one Gaussian there is no logit.
+    static int64_t components(const Place& place) { return place.rows == 2 ? 1 : place.rows / 3; }
+
+    // The values of components that were chosen.
+    void draw_real(const Instruction& own, const float* from, int64_t count, const double* uniforms) {
+        float* value = at(program.value);
+        const Shape shape = own.option == GAUSSIANS ? GAUSSIAN : LOGISTIC;
+        const int64_t means = count > 1 ? count : 0;
         for (int64_t lane = 0; lane < size; lane++) {
-            if (before[lane] == walk.end) value[lane] = before[lane];
-            walk.values[(first + lane) * walk.steps + s] = value[lane];
+            const int64_t k = count > 1 ? int64_t(value[lane]) : 0;
+            const float mean = from[(means + k) * lanes + lane] + own.weight[k];
+            const float log_scale = from[(means + count + k) * lanes + lane];
+            const float scale = std::exp(std::min(std::max(log_scale, own.scale), MAX_LOG_SCALE));
+            value[lane] = mean + scale * float(standard(uniforms[lane], shape));
+        }
+    }
+
+    // Log p of the values.
+    void score(const Instruction& own, const float* from, const Place& place, float* log_probs) {
+        const float* value = at(program.value);
+        std::vector<Vector> terms(std::max<int64_t>(1, components(place)));
+        for (int64_t lane = 0; lane < size; lane += WIDTH) {
+            const Vector x = lanes == 1 ? all(value[0]) : load(value + lane);
+            Vector result;
+            if (own.option == LOGIT) {
+                const Vector logit = lanes == 1 ? all(from[0]) : load(from + lane);
+                result = log_sigmoid((2.0f * x - 1.0f) * logit);
+            } else if (own.option == LOGITS) {
+                result = log_softmax(x, from + lane, place.rows, lanes);
+            } else {
+                const int64_t count = components(place);
+                const Components parts{from - (count == 1 ? lanes : 0), own.weight, count, lanes, own.scale};
+                const Shape shape = own.option == GAUSSIANS ? GAUSSIAN : LOGISTIC;
+                result = count == 1 ? log_density(x, parts.mean(0, lane), parts.log_scale(0, lane), shape)
+                                    : log_density(x, parts, lane, shape, terms.data());
+                if (shape == GAUSSIAN) result -= 0.91893853320467274178f;  // log(2 pi) / 2
+            }
+            float numbers[WIDTH];
+            store(numbers, result);
+            std::copy(numbers, numbers + std::min<int64_t>(WIDTH, size - lane), log_probs + lane);
         }
     }
 
     void changed_values(const Instruction& own, const float* from, const Place& place, const double* uniforms) {
-        const bool binary = own.kind == BERNOULLI;
+        const bool binary = own.option == LOGIT;
         std::vector<float> logits(binary ? 2 : place.rows);
         for (int64_t lane = 0; lane < size; lane++) {
             for (int64_t k = 0; k < place.rows; k++) logits[k + binary] = from[k * lanes + lane];
