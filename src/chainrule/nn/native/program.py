@@ -135,7 +135,8 @@ class Program:
         kind, at = "linear", _constant(weight_at)
         if at is not None and isinstance(rows, int) and isinstance(columns, int) and columns <= SHORT:
             # Short sums run faster side by side, with the weights of a column together.
-            block = _plain(weight).as_strided((rows, columns), (weight.stride(0), 1), at + weight.storage_offset())
+            weight = _plain(weight)
+            block = weight.as_strided((rows, columns), (weight.stride(0), 1), at + weight.storage_offset())
             kind, weight, weight_at = "linear by columns", F.pad(block.T, (0, -rows % WIDEST)), 0
         self._add(kind, to, source, weight_at, bias_at, rows, columns, weight=weight, bias=bias, add=add)
 
