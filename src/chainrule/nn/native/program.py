@@ -133,7 +133,7 @@ class Program:
         rows = len(weight) if rows is None else rows
         columns = weight.shape[1] if columns is None else columns
         kind, at = "linear", _constant(weight_at)
-        if at is not None and isinstance(rows, int) and isinstance(columns, int) and columns <= SHORT:
+        if at is not None and at >= 0 and isinstance(rows, int) and isinstance(columns, int) and columns <= SHORT:
             # Short sums run faster side by side, with the weights of a column together.
             weight = _plain(weight)
             block = weight.as_strided((rows, columns), (weight.stride(0), 1), at + weight.storage_offset())
