@@ -179,7 +179,7 @@ def read_all(path: Path, series: SeriesFormat, choices: FileChoices | None = Non
         ValueError: If there is no such column, it has other values than the run's, or times of another frequency.
     """
     column, frequency = series.column, None if series.axis is None else series.axis.frequency
-    table = read_series(path, column.name, group=series.group, known=frequency, choices=choices)
+    table = read_series(path, column.name, group=series.group, known=series.axis, choices=choices)
     if series.axis is not None and table.axis is None:
         names = series.axis.times.name
         raise ValueError(f"{path}: expected {series.axis.frequency.words} times, as in {names}, got no column of times")

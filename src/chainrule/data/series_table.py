@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from chainrule.data.read.column_types import with_type
 from chainrule.data.read.layout import FileChoices
 from chainrule.data.read.table import read_cells
+from chainrule.data.series_clock import on_clock
 from chainrule.data.series_frequency import Frequency, Moments, find_frequency
 from chainrule.data.series_groups import check_order, groups_of
 from chainrule.data.series_time_columns import TimeColumns, find_time_columns
@@ -68,7 +69,7 @@ def read_series(
     column: str,
     *,
     group: str | None = None,
-    known: Frequency | None = None,
+    known: TimeAxis | None = None,
     choices: FileChoices | None = None,
 ) -> SeriesTable:
     """The series in a column of a table.
@@ -77,7 +78,7 @@ def read_series(
         path: The table.
         column: The column of the values.
         group: The column that tells several series apart; None for one series.
-        known: The frequency, where that is known; by default it is inferred.
+        known: The times of earlier values, whose frequency and clock these have; by default they are inferred.
         choices: How a text table is read.
 
     Raises:
@@ -95,7 +96,7 @@ def read_series(
     if len(values) < 2:
         raise ValueError(f"{path}: column {column!r} expects a series, got {len(values)} values")
     try:
-        found = find_time_columns(frame.drop(group) if group else frame, column)
+        found = find_time_columns(frame, column, group)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     groups = groups_of(frame, group, path)
@@ -106,8 +107,9 @@ def read_series(
         note = "time: no column of dates or times, so rows are taken as evenly spaced, in their sequence"
         names = [name or column for name, _ in groups]
         return SeriesTable(values[rows], ends, names, others[rows], notes=(note,))
+    found = on_clock(found, groups, "" if known is None else known.times.clock)
     ordered = check_order(frame, found, groups, column, group, path)
-    table = _on_grid(values, others, found, ordered, known, path, column)
+    table = _on_grid(values, others, found, ordered, None if known is None else known.frequency, path, column)
     if group is None:
         return table
     labels = polars.Series(group, np.repeat(table.names, table.ends - table.starts).tolist(), dtype=polars.String)
@@ -191,6 +193,8 @@ def _said(axis: TimeAxis, moments: Moments, values: NDArray[np.float64], rows: N
     first, last = axis.times.words(moments.min()), axis.times.words(moments.max())
     plural = "s" if len(axis.times.columns) > 1 else ""
     line = f"time: column{plural} {axis.times.name}, {axis.frequency.words} from {first} to {last}"
+    if axis.times.clock:
+        line += f", on the clock of {axis.times.clock}, as an hour comes twice where it is put back"
     lacking, empty = int((rows < 0).sum()), int(np.isnan(values).sum())
     if not empty:
         return line

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +13,7 @@ import polars
 from chainrule.data.codecs.base import without_gaps
 from chainrule.data.codecs.time_formats import TYPES, ZONE, find_time_format
 from chainrule.data.read.column_types import with_type
+from chainrule.data.series_time_parts import add_part, chains, part_of
 from chainrule.data.series_times import EPOCHS, Times
 
 NAMES = (
@@ -56,27 +59,33 @@ class TimeColumns(NamedTuple):
 Reader = Callable[[polars.Series], TimeColumns | None]
 
 
-def find_time_columns(frame: polars.DataFrame, but: str) -> TimeColumns | None:
+def find_time_columns(frame: polars.DataFrame, but: str, group: str | None = None) -> TimeColumns | None:
     """The times of a table; None if it has none.
 
-    Of several columns of times that with a name such as ``date`` counts, or else the first.
+    Of several columns of times that with a name such as ``date`` counts, or else the first. Where its times repeat
+    within a series, the rest of each may be in columns of its own, such as the hour.
 
     Args:
         frame: The table, as text or typed.
         but: The column of the values, which are no times.
+        group: The column that tells several series apart; None for one series.
 
     Raises:
         ValueError: If a column is named as times, and one of its cells is none.
     """
-    others = [column for column in frame if column.name != but]
-    if (found := _year_and_part(others)) is not None:
-        return found
+    others = [column for column in frame if column.name not in (but, group)]
     all_found = [times for column in others if (times := read_times(column)) is not None]
-    named = [times for times in all_found if times.times.columns[0].lower() in NAMES]
+    named = [times for times in all_found if _named(times.times.columns[0])]
     if not named:
         for column in others:
             _refuse_stray(column)
-    return next(iter([*named, *all_found]), None)
+    found = next(iter([*named, *all_found]), None)
+    return None if found is None else _with_parts(found, others, None if group is None else frame[group])
+
+
+def _named(name: str) -> bool:
+    """True if a column of this name is meant as times."""
+    return name.lower() in NAMES or part_of(name) == "year"
 
 
 def read_times(column: polars.Series) -> TimeColumns | None:
@@ -181,33 +190,67 @@ def _numbers(cells: polars.Series) -> polars.Series | None:
 
 def _meant(numbers: polars.Series) -> bool:
     """True if the name says that numbers are times, or if they go up in about equal steps."""
-    if numbers.name.lower() in NAMES:
+    if _named(numbers.name):
         return True
     steps = np.diff(numbers.cast(polars.Float64).to_numpy())
     return bool(len(steps) > 1 and steps.min() > 0 and np.allclose(steps, np.median(steps), rtol=0.1))
 
 
-def _year_and_part(columns: Sequence[polars.Series]) -> TimeColumns | None:
-    """A year and its month or quarter in columns of their own, and perhaps a day."""
-    by_name = {column.name.lower(): column for column in columns}
-    finer = next((name for name in ("month", "quarter") if name in by_name), None)
-    year = _numbers(by_name["year"]) if "year" in by_name else None
-    if finer is None or year is None or not year.is_between(*YEARS).all():
-        return None
-    names, part, format = [by_name["year"].name, by_name[finer].name], by_name[finer], ""
-    numbers, days = _numbers(part), _numbers(by_name["day"]) if "day" in by_name and finer == "month" else None
-    if numbers is None:
-        words = part.cast(polars.String)
-        format = "%b" if bool((words.str.len_chars() == 3).all()) else "%B"
-        numbers = (words + " 1 2000").str.strptime(polars.Date, f"{format} %d %Y", strict=False).dt.month()
-    months = numbers.cast(polars.Int64) * 3 - 2 if finer == "quarter" else numbers.cast(polars.Int64)
-    frame = polars.DataFrame({"year": year.cast(polars.Int64), "month": months})
-    frame = frame.with_columns(polars.lit(1).alias("day") if days is None else days.cast(polars.Int64).alias("day"))
-    text = frame.select(polars.format("{}-{}-{}", "year", "month", "day")).to_series()
-    moments = text.str.strptime(polars.Date, "%Y-%m-%d", strict=False).cast(polars.Datetime("us"))
-    if days is not None:
-        names.append(by_name["day"].name)
-    return None if moments.null_count() else TimeColumns(Times(tuple(names), "parts", format), moments)
+def _with_parts(found: TimeColumns, others: Sequence[polars.Series], group: polars.Series | None) -> TimeColumns:
+    """The times with those parts, in columns of their own, by which fewest of them repeat."""
+    level = _level(found)
+    if level is None or found.moments.null_count() or _distinct(found, group) == len(found.moments):
+        return found
+    columns: dict[str, list[polars.Series]] = {}
+    for column in others:
+        if column.name != found.times.columns[0]:
+            columns.setdefault(part_of(column.name) or "", []).append(column)
+    clocks = [*columns.get("hour", []), *columns.get("", [])]
+    clock = next((own for own in clocks if add_part(found.moments.to_numpy(), "clock", own) is not None), None)
+    by_part = {part: own[0] for part, own in columns.items() if part} | ({} if clock is None else {"clock": clock})
+    tried = [found, *(_joined(found, chain, by_part) for chain in chains(level) if by_part.keys() >= set(chain))]
+    return max(filter(None, tried), key=lambda times: _distinct(times, group))
+
+
+def _level(found: TimeColumns) -> str | None:
+    """What a column of times tells, ``year``, ``month`` or ``day``, if parts may follow it."""
+    times = found.times
+    if times.style != "dates":
+        return "year" if times.style == "years" else None
+    if times.format and not re.search("%-?d", times.format):
+        return "month"
+    moments = found.moments
+    return "day" if bool((moments.dt.truncate("1d") == moments).all()) else None
+
+
+def _distinct(found: TimeColumns, group: polars.Series | None) -> int:
+    """The number of times that differ, each series' own."""
+    return (
+        found.moments.n_unique()
+        if group is None
+        else polars.DataFrame(
+            [
+                found.moments.alias(
+                    "",
+                ),
+                group,
+            ]
+        ).n_unique()
+    )
+
+
+def _joined(found: TimeColumns, parts: Sequence[str], columns: dict[str, polars.Series]) -> TimeColumns | None:
+    """The times with these parts; None if the cells of one are no such part."""
+    moments, styles = found.moments.to_numpy(), []
+    for part in parts:
+        added = add_part(moments, part, columns[part])
+        if added is None:
+            return None
+        style, moments = added
+        styles.append(style)
+    names = (*found.times.columns, *(columns[part].name for part in parts))
+    times = replace(found.times, columns=names, parts=tuple(styles))
+    return TimeColumns(times, polars.Series(names[0], moments.astype("datetime64[us]")))
 
 
 def _refuse_stray(column: polars.Series) -> None:

@@ -79,7 +79,7 @@ def find_time_format(cells: polars.Series, given: str | None = None) -> tuple[st
     """
     if given is None and not cells.head(HEAD).str.contains(r"\d").all():
         return None
-    zone = _zone(cells.head(HEAD)) if given is None else ""
+    zone = _zone(cells) if given is None else ""
     fitting = [(kind, own) for kind, own in _candidates(cells.head(1), zone, given) if _fits(kind, own, cells)]
     if not fitting:
         return None
@@ -122,9 +122,10 @@ def _fits(kind: str, own: TimeFormat, cells: polars.Series) -> bool:
 
 def _zone(cells: polars.Series) -> str:
     """The time zone behind all cells; ``%:z`` where they differ, and empty where one has none."""
-    zones = cells.str.extract(ZONE)
-    if zones.null_count() or not cells.str.contains(r"\d:\d\d").all():
+    head = cells.head(HEAD)
+    if head.str.extract(ZONE).null_count() or not head.str.contains(r"\d:\d\d").all():
         return ""
+    zones = cells.str.extract(ZONE)
     return str(zones[0]) if zones.n_unique() == 1 else "%:z"
 
 
