@@ -99,3 +99,15 @@ def test_files_that_are_not_like_the_runs_are_refused(
 def test_a_group_without_a_series_is_refused(weather: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fit = ["fit", str(weather / "weather.csv"), "--group", "place", "--out", str(tmp_path / "run")]
     assert "group" in refused(capsys, *fit)
+
+
+def test_quantiles_of_counts_are_counts(tmp_path: Path) -> None:
+    counts = np.random.RandomState(0).poisson(2000, N)
+    polars.DataFrame({"day": DAYS, "visits": counts}).write_csv(tmp_path / "visits.csv")
+    run, out = str(tmp_path / "run"), tmp_path / "forecast.csv"
+    fit = ["fit", str(tmp_path / "visits.csv"), "--series", "visits", "--out", run, "--model", "BayesianAR"]
+    assert main([*fit, "--model.lags", "2", "--max-steps", "4", "--validate-every", "4"]) == 0
+    assert main(["complete", run, str(tmp_path / "visits.csv"), "--draws", "50", "--out", str(out)]) == 0
+    forecast = polars.read_csv(out).select("5%", "25%", "50%", "75%", "95%")
+    assert set(forecast.dtypes) == {polars.Int64}
+    assert forecast["50%"].is_between(1500, 2500).all()
