@@ -16,6 +16,9 @@ from chainrule.data.shape import LEAST_ROWS, Shape
 FEW = 32
 """Integers that span at most this many values get a probability each; others are on a curve or a line."""
 
+EXACT = 2**53
+"""Whole numbers below this are exact in double precision, and are written without decimals."""
+
 KNOTS = 8
 """Knots of the curve of a series at most: its values depend on each other, and tell less of their distribution."""
 
@@ -35,6 +38,9 @@ def column_of_series(values: NDArray[np.float64], name: str, known: NDArray[np.i
         ValueError: If values are all the same, or not finite.
     """
     cells = polars.Series(name, values).fill_nan(None)
+    there = cells.drop_nulls()
+    if bool(((there == there.round()) & (there.abs() < EXACT)).all()):
+        cells = cells.cast(polars.Int64)
     column = number_column(cells, known)
     if column.kind == "integer" and column.high - column.low < FEW:
         return column, False
