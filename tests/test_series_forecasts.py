@@ -111,3 +111,12 @@ def test_quantiles_of_counts_are_counts(tmp_path: Path) -> None:
     forecast = polars.read_csv(out).select("5%", "25%", "50%", "75%", "95%")
     assert set(forecast.dtypes) == {polars.Int64}
     assert forecast["50%"].is_between(1500, 2500).all()
+
+
+def test_large_numbers_have_no_bound_at_the_least_that_was_seen(tmp_path: Path) -> None:
+    counts = 10_000_000_000 + np.random.RandomState(0).poisson(2000, N)
+    polars.DataFrame({"day": DAYS, "people": counts}).write_csv(tmp_path / "people.csv")
+    format = chainrule.data.load(tmp_path / "people.csv", series="people").format
+    assert isinstance(format, SeriesFormat)
+    assert format.origin > 0
+    assert (format.column.shape.lower, format.curved) == (None, False)

@@ -11,7 +11,7 @@ import polars
 from numpy.typing import NDArray
 
 from chainrule.data.cells import FARTHEST
-from chainrule.data.codecs import CODECS, Categories, Codec, Times, Unmodelled
+from chainrule.data.codecs import CODECS, Categories, Codec, Numbers, Times, Unmodelled
 from chainrule.data.codecs.find import Whole, find_codec, find_codec_of_kind
 from chainrule.data.codecs.numbers import EXACT
 from chainrule.data.column import Column
@@ -165,6 +165,8 @@ def _with_statistics(column: Column, series: polars.Series, rows: Any, *, fixed:
         reach = FARTHEST * std
         train = train[np.abs(train - mean) <= reach]
     shape = shape_of(train if len(np.unique(train)) > 1 else there.to_numpy())
+    if isinstance(column.codec, Numbers) and column.codec.origin:  # zero is no bound: it is the origin
+        shape = replace(shape, lower=shape.lower or None, upper=shape.upper or None)
     return replace(column, low=int(low), high=int(high), shape=shape) if whole else replace(column, shape=shape)
 
 

@@ -9,6 +9,7 @@ import polars
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from chainrule.data.codecs import Numbers
 from chainrule.data.column import Column
 from chainrule.data.infer import number_column
 from chainrule.data.shape import LEAST_ROWS, Shape
@@ -58,7 +59,8 @@ def _shape(column: Column, values: NDArray[np.float64]) -> tuple[Shape, bool]:
     unique, counts = np.unique(values, return_counts=True)
     lower = shape.lower if shape.lower != 0 or unique[0] < column.std else None
     upper = shape.upper if shape.upper != 0 or -unique[-1] < column.std else None
-    if lower is None and unique[0] >= 0 and unique[0] < column.std:
+    origin = isinstance(column.codec, Numbers) and column.codec.origin
+    if lower is None and not origin and unique[0] >= 0 and unique[0] < column.std:
         lower = 0.0  # a zero that is a knot of a density
     line = replace(shape, atoms=(), lower=lower, upper=upper, scores=(-1.0, 1.0))
     line = replace(line, knots=(column.mean - column.std, column.mean + column.std))
