@@ -170,7 +170,15 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str | None, str]] = {
         {"g": ["a"] * (N - 1) + [None], "day": DAYS, "wind": VALUES},
         "wind", "g", "column 'g', row 48: expected the name of a group",
     ),
-    "a constant": ({"day": DAYS, "wind": [3.0] * N}, "wind", None, "expects at least two values, got"),
+    "a constant": (
+        {"day": DAYS, "wind": [3.0] * N},
+        "wind", None, "expects values that differ, got 3 in all 48 cells: there is nothing to learn; take another",
+    ),
+    "infinity": (
+        {"day": DAYS, "wind": [*map(str, VALUES[:-1]), "inf"]}, "wind", None, "expects numbers, got 'inf' in row 48",
+    ),
+    "too large": ({"day": DAYS, "wind": [*VALUES[:-1], 1e300]}, "wind", None, "got '1e+300' in row 48: correct it"),
+    "no values": ({"day": DAYS, "wind": [None] * N}, "wind", None, "expects numbers, got empty cells only"),
     "one row": ({"day": DAYS[:1], "wind": VALUES[:1]}, "wind", None, "column 'wind' expects a series, got 1 values"),
     "few": ({"day": DAYS[:5], "wind": VALUES[:5]}, "wind", None, "column 'wind' expects at least 10 values, got 5"),
 }  # fmt: skip
@@ -193,3 +201,10 @@ def test_jittered_times_are_irregular(tmp_path: Path) -> None:
 def test_a_file_without_times_is_taken_in_its_sequence_and_says_so(tmp_path: Path) -> None:
     data = chainrule.data.load(written(tmp_path, wave=VALUES, other=VALUES), series="wave")
     assert data.notes == ("time: no column of dates or times, so rows are taken as evenly spaced, in their sequence",)
+
+
+def test_a_second_column_of_a_name_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "twice.csv"
+    path.write_text("day,wind,wind\n" + "".join(f"{day},{value},1\n" for day, value in zip(DAYS, VALUES, strict=True)))
+    data = chainrule.data.load(path, series="wind")
+    assert data.notes[0] == "column 3, a second 'wind', is called 'wind_2'"

@@ -16,6 +16,7 @@ from chainrule.data.codecs.find import Whole, find_codec, find_codec_of_kind
 from chainrule.data.codecs.numbers import EXACT
 from chainrule.data.column import Column
 from chainrule.data.schema import TableSchema, checked_arguments, column_of
+from chainrule.data.sentinels import sentinels, sentinels_in_words
 from chainrule.data.shape import shape_of
 from chainrule.words import in_one_line, suggestion
 
@@ -131,7 +132,21 @@ def _described(
 
 def _infer(series: polars.Series, rows: NDArray[Any], *, text: bool, whole: Whole | None) -> Column:
     kind, codec, note = find_codec(series, rows, text=text, whole=whole)
-    return _with_statistics(Column(series.name, kind, codec=codec, note=note), series, rows)
+    column = _with_statistics(Column(series.name, kind, codec=codec, note=note), series, rows)
+    if isinstance(codec, Numbers):
+        column = replace(column, note="; ".join(filter(None, (note, _perhaps_missing(codec, series)))))
+    return column
+
+
+def _perhaps_missing(codec: Numbers, series: polars.Series) -> str:
+    """A note on numbers that may stand for an empty cell, such as -999."""
+    numbers = codec.read(series).fill_null(np.nan).to_numpy()
+    found = sentinels(numbers)
+    if not found:
+        return ""
+    cells = ", ".join(map(repr, codec.words(np.array([number for number, _ in found]))))
+    advice = f"if {cells} is an empty cell, write a --schema with gaps: [{cells}]"
+    return f"{sentinels_in_words(numbers + codec.origin)}; {advice}"
 
 
 def _with_statistics(column: Column, series: polars.Series, rows: Any, *, fixed: bool = False) -> Column:

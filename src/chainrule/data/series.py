@@ -25,6 +25,7 @@ from chainrule.data.column import Column
 from chainrule.data.dataset import SPLITS, Dataset
 from chainrule.data.read.layout import FileChoices
 from chainrule.data.schema import TableSchema
+from chainrule.data.sentinels import sentinels_in_words
 from chainrule.data.series_examples import SeriesExamples, first_values
 from chainrule.data.series_frequency import Frequency, Moments
 from chainrule.data.series_shape import FEW, column_of_series
@@ -145,7 +146,7 @@ def load_series(
         ValueError: If there is no such column, it isn't numbers, times repeat or are irregular, or a series is short.
     """
     table = read_series(path, series, group=group, choices=FileChoices(encoding, header))
-    _check_lengths(table, group, path)
+    _check_values(table, series, group, path)
     lengths = table.ends - table.starts
     window = min(int(lengths.max()), WINDOW) if window is None else check_window(window)
     ends = [(share * lengths).astype(np.int64) for share in SHARES]
@@ -157,6 +158,8 @@ def load_series(
         split: SeriesExamples(first_values(table, end.tolist()), window, about.origin, before)
         for split, before, end in zip(SPLITS, befores, ends, strict=True)
     }
+    perhaps_missing = sentinels_in_words(table.values)
+    notes = [f"{perhaps_missing}: if one stands for a missing value, empty its cells"] if perhaps_missing else []
     name = path.resolve().name
     several = "" if group is None else f" in {len(lengths)} groups by {group!r}"
     return Dataset(
@@ -168,7 +171,7 @@ def load_series(
             "path": str(path.resolve()),
             "samples_of_splits": {split: part.num_variables for split, part in splits.items()},
         },
-        notes=table.notes,
+        notes=(*table.notes, *notes),
     )
 
 
@@ -223,14 +226,20 @@ def samples_frame(x: Tensor, series: SeriesFormat) -> polars.DataFrame:
     return polars.DataFrame(columns)
 
 
-def _check_lengths(table: SeriesTable, group: str | None, path: Path) -> None:
-    """Raise ``ValueError`` if a series is too short to be fitted and tested."""
+def _check_values(table: SeriesTable, column: str, group: str | None, path: Path) -> None:
+    """Raise ``ValueError`` if a series is too short to be fitted and tested, or all values are the same."""
     for name, start, end in zip(table.names, table.starts, table.ends, strict=True):
         count = int((~np.isnan(table.values[start:end])).sum())
         if count < LEAST:
             what = f"column {name!r}" if group is None else f"the group {name!r} of {group!r}"
             rest = "" if group is None else ": leave out its rows"
             raise ValueError(f"{path}: {what} expects at least {LEAST} values, got {count}{rest}")
+    there = table.values[~np.isnan(table.values)]
+    if (there == there[0]).all():
+        raise ValueError(
+            f"{path}: column {column!r} expects values that differ, got {there[0]:.10g} in all {len(there):,} cells: "
+            "there is nothing to learn; take another column by --series"
+        )
 
 
 def _column(values: NDArray[np.float64], name: str, known: NDArray[np.int64], where: str) -> tuple[Column, bool]:

@@ -39,8 +39,8 @@ def column_of_series(values: NDArray[np.float64], name: str, known: NDArray[np.i
         ValueError: If values are all the same, or not finite.
     """
     cells = polars.Series(name, values).fill_nan(None)
-    there = cells.drop_nulls()
-    if bool(((there == there.round()) & (there.abs() < EXACT)).all()):
+    known_values = values[~np.isnan(values)]
+    if ((known_values == known_values.round()) & (np.abs(known_values) < EXACT)).all():
         cells = cells.cast(polars.Int64)
     column = number_column(cells, known)
     if column.kind == "integer" and column.high - column.low < FEW:

@@ -12,13 +12,17 @@ from numpy.typing import NDArray
 
 from chainrule.data.read.column_types import with_type
 from chainrule.data.read.layout import FileChoices
-from chainrule.data.read.table import read_cells
+from chainrule.data.read.open_table import open_table
+from chainrule.data.read.table import cells_of
 from chainrule.data.series_clock import on_clock
 from chainrule.data.series_frequency import Frequency, Moments, find_frequency
 from chainrule.data.series_groups import check_order, groups_of
 from chainrule.data.series_time_columns import TimeColumns, find_time_columns
 from chainrule.data.series_times import Times
 from chainrule.words import suggestion
+
+LARGEST = 1e30
+"""Larger numbers are too close to the end of single precision."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,8 @@ def read_series(
         ValueError: If there is no such column, its cells are no numbers, its times repeat or are irregular, or a time
             is missing.
     """
-    frame = read_cells(path, choices).frame
+    opened = open_table(path, choices)
+    frame = cells_of(opened).frame
     for name in filter(None, (column, group)):
         if name not in frame.columns:
             near = suggestion(name, frame.columns)
@@ -106,10 +111,11 @@ def read_series(
         ends = np.cumsum([len(own) for _, own in groups])
         note = "time: no column of dates or times, so rows are taken as evenly spaced, in their sequence"
         names = [name or column for name, _ in groups]
-        return SeriesTable(values[rows], ends, names, others[rows], notes=(note,))
+        return SeriesTable(values[rows], ends, names, others[rows], notes=(*opened.notes, note))
     found = on_clock(found, groups, "" if known is None else known.times.clock)
     ordered = check_order(frame, found, groups, column, group, path)
     table = _on_grid(values, others, found, ordered, None if known is None else known.frequency, path, column)
+    table = replace(table, notes=(*opened.notes, *table.notes))
     if group is None:
         return table
     labels = polars.Series(group, np.repeat(table.names, table.ends - table.starts).tolist(), dtype=polars.String)
@@ -119,15 +125,30 @@ def read_series(
 def _numbers(cells: polars.Series, frame: polars.DataFrame, path: Path) -> NDArray[np.float64]:
     """The values, NaN where a cell is empty."""
     typed = with_type(cells) if cells.dtype == polars.String else cells
-    if typed.dtype.is_numeric():
-        return np.array(typed.cast(polars.Float64).fill_null(np.nan))
-    got = str(typed.dtype)
+    if typed.dtype.is_numeric() or typed.dtype == polars.Null:
+        values = np.array(typed.cast(polars.Float64).fill_null(np.nan))
+        far = ~np.isnan(values) & (np.abs(values) > LARGEST)
+        if not far.any():
+            return values
+        got = _cell(typed, int(far.argmax()))
+        raise ValueError(
+            f"{path}: column {cells.name!r} expects numbers up to {LARGEST:g}, got {got}: correct it, or empty its cell"
+        )
+    got, advice = str(typed.dtype), ""
     if typed.dtype == polars.String:
-        stray = typed.drop_nulls().filter(typed.drop_nulls().cast(polars.Float64, strict=False).is_null())
-        got = f"{stray[0][:30]!r} in row {int((typed == stray[0]).arg_true()[0]) + 1:,}" if len(stray) else "text"
+        numbers = typed.cast(polars.Float64, strict=False)
+        strays = typed.is_not_null() & (numbers.is_null() | numbers.is_infinite() | numbers.is_nan())
+        got = _cell(typed, int(strays.arg_true()[0])) if strays.any() else "empty cells only"
+        if 0 < strays.sum() < typed.count() / 2:
+            advice = ": correct it, or empty its cell"
     numeric = [name for name in frame.columns if with_type(frame[name].head(1000)).dtype.is_numeric()]
     others = f"; columns of numbers: {', '.join(numeric[:6])}" if numeric else ""
-    raise ValueError(f"{path}: column {cells.name!r} expects numbers, got {got}{others}")
+    raise ValueError(f"{path}: column {cells.name!r} expects numbers, got {got}{advice or others}")
+
+
+def _cell(cells: polars.Series, row: int) -> str:
+    """A cell and its row in words."""
+    return f"{str(cells[row])[:30]!r} in row {row + 1:,}"
 
 
 def _on_grid(
