@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from chainrule.data.series_frequency import Moments
 from chainrule.data.series_groups import Groups
-from chainrule.data.series_time_columns import TimeColumns
+from chainrule.data.series_time_readers import TimeColumns
 
 CLOCKS = (
     "Europe/Berlin", "Europe/London", "Europe/Athens", "America/New_York", "Australia/Sydney", "Pacific/Auckland",

@@ -13,7 +13,7 @@ from chainrule.data.read.open_table import open_table
 from chainrule.data.read.table import frame_of
 from chainrule.data.read.table_file import SUFFIXES, Table, suffix_of
 from chainrule.data.series_frequency import find_frequency
-from chainrule.data.series_time_columns import read_times
+from chainrule.data.series_time_readers import read_times
 
 LEAST = 24
 """A table of fewer rows is not taken for a series."""

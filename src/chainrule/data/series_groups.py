@@ -9,8 +9,8 @@ import numpy as np
 import polars
 from numpy.typing import NDArray
 
-from chainrule.data.series_time_columns import TimeColumns
 from chainrule.data.series_time_parts import like_part
+from chainrule.data.series_time_readers import TimeColumns
 
 Rows = NDArray[np.int64]
 Groups = Sequence[tuple[str | None, Rows]]

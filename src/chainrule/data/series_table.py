@@ -17,7 +17,8 @@ from chainrule.data.read.table import cells_of
 from chainrule.data.series_clock import on_clock
 from chainrule.data.series_frequency import Frequency, Moments, find_frequency
 from chainrule.data.series_groups import check_order, groups_of
-from chainrule.data.series_time_columns import TimeColumns, find_time_columns
+from chainrule.data.series_time_columns import find_time_columns
+from chainrule.data.series_time_readers import TimeColumns
 from chainrule.data.series_times import Times
 from chainrule.words import suggestion
 

@@ -14,7 +14,7 @@ from chainrule.data.series_frequency import Moments
 from chainrule.data.series_time_parts import write_part
 from chainrule.signatures import check
 
-STYLES = ("dates", "quarters", "weeks", "years", "decimal years", "epochs")
+STYLES = ("dates", "seasons", "quarters", "months", "weeks", "years", "decimal years", "epochs")
 
 EPOCHS = {"seconds": 10**6, "milliseconds": 10**3, "microseconds": 1}
 """The microseconds of each unit since 1970."""
@@ -29,8 +29,8 @@ class Times:
     Attributes:
         columns: Their names: one, or a year or date and the columns of its ``parts``.
         style: The style of the first column, one of `STYLES`; ``dates`` may have a time of day.
-        format: Of dates, the format as strftime has it, empty for a type; of quarters and weeks, with ``{year}`` and
-            ``{part}``; of epochs, their unit.
+        format: Of dates, the format as strftime has it, empty for a type; of seasons, quarters, months and weeks, with
+            ``{year}`` and ``{part}``; of epochs, their unit.
         zone: The time zone behind every time in text.
         dtype: ``Date``, or ``Datetime`` for dates with a time of day.
         parts: The styles of the other columns, such as ``hour``, see `chainrule.data.series_time_parts`.
@@ -99,6 +99,10 @@ class Times:
             return self._dates(times)
         if self.style == "quarters":
             return self._filled(years, (months + 2) // 3)
+        if self.style == "months":
+            return self._filled(years, months)
+        if self.style == "seasons":
+            return self._filled(years, (years + 1) % 100 if "02" in self.format else years + 1)
         if self.style == "weeks":
             return self._filled(times.dt.iso_year(), times.dt.week())
         if self.style == "years":

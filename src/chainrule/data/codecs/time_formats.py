@@ -22,7 +22,8 @@ COMPACT = "%Y%m%d"
 """Dates of eight digits, where all are of these years."""
 YEARS = (1900, 2100)
 
-ZONE = r"(\s?(?:Z|UTC|[+-]\d{2}:?\d{2}))$"
+ZONE = r"(\s?(?:Z|[A-Z]{3,4}|[+-]\d{2}:?\d{2}))$"
+"""A time zone behind a time: Z, UTC, CEST or an offset."""
 
 HEAD = 1000
 """Cells that are looked at to choose among ways of writing the same time."""
@@ -44,6 +45,8 @@ class TimeFormat:
         if "%d" not in pattern and ("%Y" in pattern or "%y" in pattern):  # months
             cells, pattern = cells + " 01", pattern + " %d"
         target = polars.Datetime("us") if "%z" in pattern else dtype
+        if "%z" in pattern:
+            cells = cells.str.replace(r"\s?(Z|UTC|GMT)$", "+00:00")
         times = cells.str.strptime(target, pattern, strict=False)  # type: ignore[arg-type]
         if "%z" in pattern:
             times = times.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
