@@ -215,6 +215,8 @@ def test_jittered_times_are_irregular(tmp_path: Path) -> None:
 def test_a_file_without_times_is_taken_in_its_sequence_and_says_so(tmp_path: Path) -> None:
     data = chainrule.data.load(written(tmp_path, wave=VALUES, other=VALUES), series="wave")
     assert data.notes == ("time: no column of dates or times, so rows are taken as evenly spaced, in their sequence",)
+    data = chainrule.data.load(written(tmp_path, period=[f"P{i}" for i in range(N)], wave=VALUES), series="wave")
+    assert data.notes[0].startswith("time: no column of dates or times (not 'period', such as 'P0'), so rows")
 
 
 def test_a_second_column_of_a_name_is_told(tmp_path: Path) -> None:

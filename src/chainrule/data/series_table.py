@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,9 +15,9 @@ from chainrule.data.read.open_table import open_table
 from chainrule.data.read.table import cells_of
 from chainrule.data.series_clock import on_clock
 from chainrule.data.series_frequency import Frequency, Moments, find_frequency
-from chainrule.data.series_groups import check_order, groups_of
+from chainrule.data.series_groups import Groups, check_order, groups_of
 from chainrule.data.series_time_columns import find_time_columns
-from chainrule.data.series_time_readers import TimeColumns
+from chainrule.data.series_time_readers import TimeColumns, is_named
 from chainrule.data.series_times import Times
 from chainrule.words import suggestion
 
@@ -108,11 +107,8 @@ def read_series(
     groups = groups_of(frame, group, path)
     others = frame.drop(column)
     if found is None:
-        rows = np.concatenate([own for _, own in groups])
-        ends = np.cumsum([len(own) for _, own in groups])
-        note = "time: no column of dates or times, so rows are taken as evenly spaced, in their sequence"
-        names = [name or column for name, _ in groups]
-        return SeriesTable(values[rows], ends, names, others[rows], notes=(*opened.notes, note))
+        table = _in_sequence(values, others, groups, column, group)
+        return replace(table, notes=(*opened.notes, *table.notes))
     found = on_clock(found, groups, "" if known is None else known.times.clock)
     ordered = check_order(frame, found, groups, column, group, path)
     table = _on_grid(values, others, found, ordered, None if known is None else known.frequency, path, column)
@@ -121,6 +117,18 @@ def read_series(
         return table
     labels = polars.Series(group, np.repeat(table.names, table.ends - table.starts).tolist(), dtype=polars.String)
     return replace(table, rows=table.rows.with_columns(labels.cast(table.rows[group].dtype)))
+
+
+def _in_sequence(
+    values: NDArray[np.float64], others: polars.DataFrame, groups: Groups, column: str, group: str | None
+) -> SeriesTable:
+    """The series of a table that has no times, in the sequence of its rows."""
+    rows = np.concatenate([own for _, own in groups])
+    ends = np.cumsum([len(own) for _, own in groups])
+    unread = [name for name in others.columns if is_named(name) and name != group]
+    but = f" (not {unread[0]!r}, such as {str(others[unread[0]][0])[:30]!r})" if unread else ""
+    note = f"time: no column of dates or times{but}, so rows are taken as evenly spaced, in their sequence"
+    return SeriesTable(values[rows], ends, [name or column for name, _ in groups], others[rows], notes=(note,))
 
 
 def _numbers(cells: polars.Series, frame: polars.DataFrame, path: Path) -> NDArray[np.float64]:
@@ -156,7 +164,7 @@ def _on_grid(
     values: NDArray[np.float64],
     others: polars.DataFrame,
     found: TimeColumns,
-    groups: Sequence[tuple[str | None, NDArray[np.int64]]],
+    groups: Groups,
     known: Frequency | None,
     path: Path,
     column: str,
