@@ -17,6 +17,7 @@ from chainrule.data.write import FRAMES, check_suffix, write_frame
 from chainrule.kinds.requests import Completing
 from chainrule.model import AutoregressiveModel
 from chainrule.tasks.forecast import forecast
+from chainrule.tasks.progress import counted
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 DRAWS = 400
@@ -40,7 +41,8 @@ def write_forecasts(
 ) -> list[str]:
     """Write the forecasts of all series, and say so."""
     length, count = request.length or LENGTH, request.draws or DRAWS
-    drawn = list(_draws(model, examples, series, request, length, count))
+    with counted(length * len(examples)):
+        drawn = list(_draws(model, examples, series, request, length, count))
     out = request.out
     if out.suffix.lower() in plots.FORMATS:
         panels = [_panel(examples, series, i, draws) for i, draws in enumerate(drawn[: plots.MOST_FORECASTS])]

@@ -14,7 +14,13 @@ from torch.distributions import Distribution
 from chainrule.abilities import components_of
 from chainrule.devices import seed_everything
 from chainrule.model import AutoregressiveModel
-from chainrule.walk import Choose, walk
+from chainrule.sequence import SequenceModel
+from chainrule.state import State
+from chainrule.tasks.progress import Count, counted
+from chainrule.walk import CHUNK, Choose, walk
+
+PIECE = 256
+"""Values of a sequence that are drawn between two counts of progress."""
 
 
 def sample(
@@ -68,15 +74,59 @@ def sample(
     beginning = None if prefix is None else prefix.expand(n, len(prefix))
     with drawing(model, seed, precision):
         if len(components) == 1:
-            x = walk(components[0], n, draw, context, prefix=beginning, length=total)
+            x = _build(components[0], n, draw, context, beginning, total)
         else:
             # A mixture: each example is drawn from a component, all components being equally probable.
             x = model.empty(n, *model.event_shape)
             chosen = torch.randint(len(components), (n,), device=model.device)
             for i in chosen.unique().tolist():
                 mine = (chosen == i).nonzero().squeeze(1)
-                x[mine] = walk(components[i], len(mine), draw, None if context is None else context[mine])
+                x[mine] = _build(components[i], len(mine), draw, None if context is None else context[mine])
     return x.clone()  # outside of inference mode: an ordinary tensor, which may meet gradients later
+
+
+def _build(
+    model: AutoregressiveModel,
+    n: int,
+    choose: Choose | None,
+    context: Tensor | None,
+    beginning: Tensor | None = None,
+    total: int | None = None,
+) -> Tensor:
+    """Walk along a model of one order, and count its steps if someone listens."""
+    known = model.empty(n, 0) if beginning is None else beginning.to(device=model.device, dtype=model.dtype)
+    steps = (total or model.num_variables) - known.shape[1]
+    with counted(steps) as count:
+        if count is not None and choose is None and isinstance(model, SequenceModel):
+            model.conditional.check(known)
+            state, previous = read(model, model.start(n, context), known)
+            sequence = torch.cat([known, draw_on(model, state, previous, steps, count)], dim=1)
+            return sequence if model.any_length else model.order.unflatten(sequence)
+        if count is not None:
+            choose = _watched(choose, lambda _: count(1))
+        return walk(model, n, choose, context, prefix=beginning, length=total)
+
+
+def read(model: SequenceModel, state: State, known: Tensor) -> tuple[State, Tensor | None]:
+    """The state after values ``(B, k)`` but the last, and the last; None where there are none."""
+    previous = None
+    for chunk in known.split(CHUNK, dim=1) if known.shape[1] else ():
+        _, state = model.advance(state, previous, chunk)
+        previous = chunk[:, -1]
+    return state, previous
+
+
+def draw_on(model: SequenceModel, state: State, previous: Tensor | None, steps: int, count: Count | None) -> Tensor:
+    """The next values ``(B, steps)``, in pieces if they are counted."""
+    drawn: list[Tensor] = []
+    piece = steps if count is None else PIECE
+    for start in range(0, steps, piece):
+        values, state = model.draw(state, previous, min(piece, steps - start))
+        previous = values[:, -1]
+        drawn.append(values)
+        if count is not None:
+            count(values.shape[1])
+    return torch.cat(drawn, dim=1)
 
 
 def _total_length(model: AutoregressiveModel, prefix: Tensor | None, length: int | None) -> int | None:
