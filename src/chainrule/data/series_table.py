@@ -125,7 +125,7 @@ def _in_sequence(
     """The series of a table that has no times, in the sequence of its rows."""
     rows = np.concatenate([own for _, own in groups])
     ends = np.cumsum([len(own) for _, own in groups])
-    unread = [name for name in others.columns if is_named(name) and name != group]
+    unread = [name for name in others.columns if name != group and is_named(name) and not _is_numeric(others[name])]
     but = f" (not {unread[0]!r}, such as {str(others[unread[0]][0])[:30]!r})" if unread else ""
     note = f"time: no column of dates or times{but}, so rows are taken as evenly spaced, in their sequence"
     return SeriesTable(values[rows], ends, [name or column for name, _ in groups], others[rows], notes=(note,))
@@ -150,9 +150,14 @@ def _numbers(cells: polars.Series, frame: polars.DataFrame, path: Path) -> NDArr
         got = _cell(typed, int(strays.arg_true()[0])) if strays.any() else "empty cells only"
         if 0 < strays.sum() < typed.count() / 2:
             advice = ": correct it, or empty its cell"
-    numeric = [name for name in frame.columns if with_type(frame[name].head(1000)).dtype.is_numeric()]
+    numeric = [name for name in frame.columns if _is_numeric(frame[name])]
     others = f"; columns of numbers: {', '.join(numeric[:6])}" if numeric else ""
     raise ValueError(f"{path}: column {cells.name!r} expects numbers, got {got}{advice or others}")
+
+
+def _is_numeric(cells: polars.Series) -> bool:
+    first = cells.head(1000)
+    return (with_type(first) if first.dtype == polars.String else first).dtype.is_numeric()
 
 
 def _cell(cells: polars.Series, row: int) -> str:
