@@ -58,6 +58,7 @@ def test_times_may_have_several_columns() -> None:
     hours = [datetime(2020, 1, 1) + timedelta(hours=i) for i in range(N)]
     frame = polars.DataFrame({"date": [hour.date() for hour in hours], "hour": [hour.hour for hour in hours]})
     assert series_column(frame.with_columns(load=polars.Series(VALUES))) == "load"
+    assert series_column(frame.rename({"date": "dteday"}).with_columns(load=polars.Series(VALUES))) == "load"
     assert series_column(frame.with_columns(load=polars.Series(VALUES), price=1.5)) is None
     assert series_column(frame.rename({"hour": "shop"}).with_columns(load=polars.Series(VALUES))) is None
     parts = {"Year": [month.year for month in MONTHS], "Month": [month.month for month in MONTHS], "rain": VALUES}

@@ -32,7 +32,7 @@ def series_column_of(path: Path, encoding: str | None = None, header: bool | Non
     if suffix_of(path) not in SUFFIXES or not path.is_file():
         return None
     table = open_table(path, FileChoices(encoding, header))
-    if not _candidates(table.names) or not (table.fits or _begins_as_series(table)):
+    if not 1 <= len(_candidates(table.names)) <= 2 or not (table.fits or _begins_as_series(table)):
         return None
     return series_column(frame_of(table))
 
@@ -59,19 +59,18 @@ def series_column(frame: polars.DataFrame) -> str | None:
     """
     if len(frame) < LEAST:
         return None
-    for name in _candidates(frame.columns):
-        values = frame[name]
-        if values.dtype.is_numeric() and values.drop_nulls().n_unique() > 1 and _are_evenly_spaced(frame, name):
+    numbers = [name for name in _candidates(frame.columns) if frame[name].dtype.is_numeric()]
+    if frame.width > 2 and len(numbers) > 1:
+        return None
+    for name in numbers:
+        if frame[name].drop_nulls().n_unique() > 1 and _are_evenly_spaced(frame, name):
             return name
     return None
 
 
 def _candidates(names: Sequence[str]) -> Sequence[str]:
-    """The columns that may be the values: one of two, or the only one that is not named as a part of a time."""
-    if len(names) == 2:
-        return names
-    others = [name for name in names if not (is_named(name) or part_of(name))]
-    return others if len(names) > 2 and len(others) == 1 else ()
+    """The columns that may be the values, or dates: both of two, or those that are not named as a part of a time."""
+    return names if len(names) == 2 else [name for name in names if not (is_named(name) or part_of(name))]
 
 
 def _are_evenly_spaced(frame: polars.DataFrame, but: str) -> bool:
