@@ -34,7 +34,8 @@ def rnn() -> AutoregressiveModel:
 
 
 def made() -> AutoregressiveModel:
-    return MADE(event_shape=(30, 20), conditional=Bernoulli(), hidden_sizes=(8,))
+    """A model that takes its steps in Python, as it is of double precision."""
+    return MADE(event_shape=(30, 20), conditional=Bernoulli(), hidden_sizes=(8,)).double()
 
 
 @pytest.mark.usefixtures("_impatient")

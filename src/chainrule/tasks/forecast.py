@@ -42,13 +42,4 @@ def forecast(
         state, last = read(sequences, sequences.start(1), known)
         assert last is not None
         state, previous = select(state, torch.zeros(n, dtype=torch.long, device=model.device), 1), last.expand(n)
-        if choose is None:
-            return draw_on(sequences, state, previous, length, count).clone()
-        values = []
-        for t in range(len(past), len(past) + length):
-            distribution, state = sequences.step(state, previous)
-            previous = choose(t, distribution).to(model.dtype)
-            values.append(previous)
-            if count is not None:
-                count(1)
-        return torch.stack(values, dim=1).clone()
+        return draw_on(sequences, state, previous, length, choose, count).clone()

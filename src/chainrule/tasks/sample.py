@@ -12,12 +12,15 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from chainrule.abilities import components_of
+from chainrule.choices import ChangedDraw, Choose
+from chainrule.codes import Drawing
+from chainrule.compiled import program_of
 from chainrule.devices import seed_everything
 from chainrule.model import AutoregressiveModel
 from chainrule.sequence import SequenceModel
 from chainrule.state import State
 from chainrule.tasks.progress import Count, counted
-from chainrule.walk import CHUNK, Choose, walk
+from chainrule.walk import CHUNK, walk
 
 PIECE = 256
 """Values of a sequence that are drawn between two counts of progress."""
@@ -97,12 +100,12 @@ def _build(
     known = model.empty(n, 0) if beginning is None else beginning.to(device=model.device, dtype=model.dtype)
     steps = (total or model.num_variables) - known.shape[1]
     with counted(steps) as count:
-        if count is not None and choose is None and isinstance(model, SequenceModel):
+        if count is not None and isinstance(model, SequenceModel):
             model.conditional.check(known)
             state, previous = read(model, model.start(n, context), known)
-            sequence = torch.cat([known, draw_on(model, state, previous, steps, count)], dim=1)
+            sequence = torch.cat([known, draw_on(model, state, previous, steps, choose, count)], dim=1)
             return sequence if model.any_length else model.order.unflatten(sequence)
-        if count is not None:
+        if count is not None and program_of(model) is None:
             choose = _watched(choose, lambda _: count(1))
         return walk(model, n, choose, context, prefix=beginning, length=total)
 
@@ -116,12 +119,14 @@ def read(model: SequenceModel, state: State, known: Tensor) -> tuple[State, Tens
     return state, previous
 
 
-def draw_on(model: SequenceModel, state: State, previous: Tensor | None, steps: int, count: Count | None) -> Tensor:
+def draw_on(
+    model: SequenceModel, state: State, previous: Tensor | None, steps: int, choose: Choose | None, count: Count | None
+) -> Tensor:
     """The next values ``(B, steps)``, in pieces if they are counted."""
     drawn: list[Tensor] = []
     piece = steps if count is None else PIECE
     for start in range(0, steps, piece):
-        values, state = model.draw(state, previous, min(piece, steps - start))
+        values, state = model.draw(state, previous, min(piece, steps - start), choose)
         previous = values[:, -1]
         drawn.append(values)
         if count is not None:
@@ -195,38 +200,11 @@ def drawer(
         raise ValueError(f"top_p expects a probability in (0, 1], got {top_p}")
     if temperature == 1.0 and top_k is None and top_p is None and not greedy:
         return None
-    values = model.conditional.values
-    if values is None:
+    if model.conditional.values is None:
         raise ValueError(
             f"temperature, top_k, top_p and greedy expect values that can be listed, got {model.conditional}"
         )
-
-    def choose(t: int, distribution: Distribution) -> Tensor:
-        logits = model.conditional.log_probs(distribution)
-        if greedy:
-            return values.to(logits)[logits.argmax(1)]
-        # The largest becomes 0 first, and in double precision, so that no temperature overflows.
-        logits = (logits - logits.amax(1, keepdim=True)).double() / temperature
-        logits = restrict(torch.log_softmax(logits, dim=1), top_k, top_p)
-        return values.to(logits)[torch.multinomial(logits.exp(), 1).squeeze(1)]
-
-    return choose
-
-
-def restrict(log_probs: Tensor, top_k: int | None, top_p: float | None) -> Tensor:
-    """``log_probs`` ``(B, K)`` with -inf for values outside the k most probable or the nucleus of mass p.
-
-    >>> restrict(torch.tensor([[0.5, 0.3, 0.2]]).log(), None, 0.6).exp()
-    tensor([[0.5000, 0.3000, 0.0000]])
-    """
-    ordered, indices = log_probs.sort(dim=1, descending=True, stable=True)
-    drop = torch.zeros_like(ordered, dtype=torch.bool)
-    if top_k is not None:
-        drop[:, top_k:] = True
-    if top_p is not None:
-        before = ordered.exp().cumsum(1) - ordered.exp()
-        drop |= before >= top_p
-    return log_probs.masked_fill(drop.gather(1, indices.argsort(1)), -torch.inf)
+    return ChangedDraw(model.conditional, Drawing(temperature, top_k or 0, 1.0 if top_p is None else top_p, greedy))
 
 
 def _devices(device: torch.device) -> list[torch.device]:
