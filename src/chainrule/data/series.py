@@ -158,8 +158,6 @@ def load_series(
         split: SeriesExamples(first_values(table, end.tolist()), window, about.origin, before)
         for split, before, end in zip(SPLITS, befores, ends, strict=True)
     }
-    perhaps_missing = sentinels_in_words(table.values)
-    notes = [f"{perhaps_missing}: if one stands for a missing value, empty its cells"] if perhaps_missing else []
     name = path.resolve().name
     several = "" if group is None else f" in {len(lengths)} groups by {group!r}"
     return Dataset(
@@ -171,7 +169,7 @@ def load_series(
             "path": str(path.resolve()),
             "samples_of_splits": {split: part.num_variables for split, part in splits.items()},
         },
-        notes=(*table.notes, *notes),
+        notes=(*table.notes, *_perhaps_missing(table)),
     )
 
 
@@ -240,6 +238,12 @@ def _check_values(table: SeriesTable, column: str, group: str | None, path: Path
             f"{path}: column {column!r} expects values that differ, got {there[0]:.10g} in all {len(there):,} cells: "
             "there is nothing to learn; take another column by --series"
         )
+
+
+def _perhaps_missing(table: SeriesTable) -> list[str]:
+    """A note on numbers that may stand for a missing value."""
+    words = sentinels_in_words(table.values)
+    return [f"{words}: if one stands for a missing value, empty its cells"] if words else []
 
 
 def _column(values: NDArray[np.float64], name: str, known: NDArray[np.int64], where: str) -> tuple[Column, bool]:

@@ -91,15 +91,7 @@ def read_series(
     """
     opened = open_table(path, choices)
     frame = cells_of(opened).frame
-    for name in filter(None, (column, group)):
-        if name not in frame.columns:
-            near = suggestion(name, frame.columns)
-            raise ValueError(f"{path}: expected the column {name!r}, got none of this name{near}")
-    if group == column:
-        raise ValueError(f"{path}: --group expects another column than that of the values, got {group!r}")
-    values = _numbers(frame[column], frame, path)
-    if len(values) < 2:
-        raise ValueError(f"{path}: column {column!r} expects a series, got {len(values)} values")
+    values = _values(frame, column, group, path)
     try:
         found = find_time_columns(frame, column, group)
     except ValueError as error:
@@ -117,6 +109,20 @@ def read_series(
         return table
     labels = polars.Series(group, np.repeat(table.names, table.ends - table.starts).tolist(), dtype=polars.String)
     return replace(table, rows=table.rows.with_columns(labels.cast(table.rows[group].dtype)))
+
+
+def _values(frame: polars.DataFrame, column: str, group: str | None, path: Path) -> NDArray[np.float64]:
+    """The values of the column, NaN where a cell is empty."""
+    for name in filter(None, (column, group)):
+        if name not in frame.columns:
+            near = suggestion(name, frame.columns)
+            raise ValueError(f"{path}: expected the column {name!r}, got none of this name{near}")
+    if group == column:
+        raise ValueError(f"{path}: --group expects another column than that of the values, got {group!r}")
+    values = _numbers(frame[column], frame, path)
+    if len(values) < 2:
+        raise ValueError(f"{path}: column {column!r} expects a series, got {len(values)} values")
+    return values
 
 
 def _in_sequence(
