@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars
@@ -51,6 +52,25 @@ def test_a_series_is_recognised(times: list[Any]) -> None:
     frame = polars.DataFrame({"when": times, "price": VALUES})
     assert series_column(frame) == "price"
     assert series_column(frame[["price", "when"]]) == "price"
+
+
+def test_times_may_have_several_columns() -> None:
+    hours = [datetime(2020, 1, 1) + timedelta(hours=i) for i in range(N)]
+    frame = polars.DataFrame({"date": [hour.date() for hour in hours], "hour": [hour.hour for hour in hours]})
+    assert series_column(frame.with_columns(load=polars.Series(VALUES))) == "load"
+    assert series_column(frame.rename({"date": "dteday"}).with_columns(load=polars.Series(VALUES))) == "load"
+    assert series_column(frame.with_columns(load=polars.Series(VALUES), price=1.5)) is None
+    assert series_column(frame.rename({"hour": "shop"}).with_columns(load=polars.Series(VALUES))) is None
+    parts = {"Year": [month.year for month in MONTHS], "Month": [month.month for month in MONTHS], "rain": VALUES}
+    assert series_column(polars.DataFrame(parts)) == "rain"
+    born = {"year": [1950 + i % 7 for i in range(N)], "month": [1 + i % 5 for i in range(N)], "height": VALUES}
+    assert series_column(polars.DataFrame(born)) is None
+
+
+def test_an_hour_that_comes_twice_makes_no_other_table() -> None:
+    hours = [datetime(2020, 10, 23, tzinfo=UTC) + timedelta(hours=i) for i in range(N)]
+    local = [hour.astimezone(ZoneInfo("Europe/Berlin")).replace(tzinfo=None) for hour in hours]
+    assert series_column(polars.DataFrame({"when": local, "load": VALUES})) == "load"
 
 
 def test_a_series_may_have_empty_cells() -> None:

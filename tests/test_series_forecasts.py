@@ -99,3 +99,24 @@ def test_files_that_are_not_like_the_runs_are_refused(
 def test_a_group_without_a_series_is_refused(weather: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fit = ["fit", str(weather / "weather.csv"), "--group", "place", "--out", str(tmp_path / "run")]
     assert "group" in refused(capsys, *fit)
+
+
+def test_quantiles_of_counts_are_counts(tmp_path: Path) -> None:
+    counts = np.random.RandomState(0).poisson(2000, N)
+    polars.DataFrame({"day": DAYS, "visits": counts}).write_csv(tmp_path / "visits.csv")
+    run, out = str(tmp_path / "run"), tmp_path / "forecast.csv"
+    fit = ["fit", str(tmp_path / "visits.csv"), "--series", "visits", "--out", run, "--model", "BayesianAR"]
+    assert main([*fit, "--model.lags", "2", "--max-steps", "4", "--validate-every", "4"]) == 0
+    assert main(["complete", run, str(tmp_path / "visits.csv"), "--draws", "50", "--out", str(out)]) == 0
+    forecast = polars.read_csv(out).select("5%", "25%", "50%", "75%", "95%")
+    assert set(forecast.dtypes) == {polars.Int64}
+    assert forecast["50%"].is_between(1500, 2500).all()
+
+
+def test_large_numbers_have_no_bound_at_the_least_that_was_seen(tmp_path: Path) -> None:
+    counts = 10_000_000_000 + np.random.RandomState(0).poisson(2000, N)
+    polars.DataFrame({"day": DAYS, "people": counts}).write_csv(tmp_path / "people.csv")
+    format = chainrule.data.load(tmp_path / "people.csv", series="people").format
+    assert isinstance(format, SeriesFormat)
+    assert format.origin > 0
+    assert (format.column.shape.lower, format.curved) == (None, False)

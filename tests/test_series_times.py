@@ -6,6 +6,7 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars
@@ -38,6 +39,19 @@ WAYS: dict[str, tuple[list[Any], str]] = {
     "quarters": ([f"{year}Q{quarter}" for year, quarter in QUARTERS], "quarterly"),
     "quarters first": ([f"Q{quarter} {year}" for year, quarter in QUARTERS], "quarterly"),
     "weeks": ([f"{date(2020, 1, 6) + timedelta(days=7 * i):%G-W%V}" for i in range(N)], "weekly"),
+    "six digits": ([f"{month:%Y%m}" for month in MONTHS], "monthly"),
+    "months with M": ([f"{month.year}M{month.month}" for month in MONTHS], "monthly"),
+    "months with M and zeros": ([f"{month.year}-M{month.month:02}" for month in MONTHS], "monthly"),
+    "months behind a colon": ([f"{month.year}:{month.month}" for month in MONTHS], "monthly"),
+    "months behind a colon with zeros": ([f"{month:%Y:%m}" for month in MONTHS], "monthly"),
+    "months behind a point": ([f"{month:%Y.%m}" for month in MONTHS], "monthly"),
+    "quarters behind a colon": ([f"{year}:{quarter}" for year, quarter in QUARTERS], "quarterly"),
+    "quarters with a colon and Q": ([f"{year}:Q{quarter}" for year, quarter in QUARTERS], "quarterly"),
+    "quarters with Q behind": ([f"{quarter}Q{year}" for year, quarter in QUARTERS], "quarterly"),
+    "seasons": ([f"{1980 + i}/{(1981 + i) % 100:02}" for i in range(N)], "yearly"),
+    "seasons that might be months": ([f"{2000 + i}-{(2001 + i) % 100:02}" for i in range(N)], "yearly"),
+    "seasons of two years": ([f"{1980 + i}/{1981 + i}" for i in range(N)], "yearly"),
+    "the name of a time zone": ([f"{day:%Y-%m-%d} 12:00 CET" for day in DAYS], "daily"),
     "years": ([str(1900 + i) for i in range(N)], "yearly"),
     "quarters as decimals": ([str(1959 + i / 4) for i in range(N)], "quarterly"),
     "months as decimals": ([f"{1959 + i / 12:.4f}" for i in range(N)], "monthly"),
@@ -170,7 +184,15 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str | None, str]] = {
         {"g": ["a"] * (N - 1) + [None], "day": DAYS, "wind": VALUES},
         "wind", "g", "column 'g', row 48: expected the name of a group",
     ),
-    "a constant": ({"day": DAYS, "wind": [3.0] * N}, "wind", None, "expects at least two values, got"),
+    "a constant": (
+        {"day": DAYS, "wind": [3.0] * N},
+        "wind", None, "expects values that differ, got 3 in all 48 cells: there is nothing to learn; take another",
+    ),
+    "infinity": (
+        {"day": DAYS, "wind": [*map(str, VALUES[:-1]), "inf"]}, "wind", None, "expects numbers, got 'inf' in row 48",
+    ),
+    "too large": ({"day": DAYS, "wind": [*VALUES[:-1], 1e300]}, "wind", None, "got '1e+300' in row 48: correct it"),
+    "no values": ({"day": DAYS, "wind": [None] * N}, "wind", None, "expects numbers, got empty cells only"),
     "one row": ({"day": DAYS[:1], "wind": VALUES[:1]}, "wind", None, "column 'wind' expects a series, got 1 values"),
     "few": ({"day": DAYS[:5], "wind": VALUES[:5]}, "wind", None, "column 'wind' expects at least 10 values, got 5"),
 }  # fmt: skip
@@ -193,3 +215,53 @@ def test_jittered_times_are_irregular(tmp_path: Path) -> None:
 def test_a_file_without_times_is_taken_in_its_sequence_and_says_so(tmp_path: Path) -> None:
     data = chainrule.data.load(written(tmp_path, wave=VALUES, other=VALUES), series="wave")
     assert data.notes == ("time: no column of dates or times, so rows are taken as evenly spaced, in their sequence",)
+    data = chainrule.data.load(written(tmp_path, period=[f"P{i}" for i in range(N)], wave=VALUES), series="wave")
+    assert data.notes[0].startswith("time: no column of dates or times (not 'period', such as 'P0'), so rows")
+
+
+def test_a_second_column_of_a_name_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "twice.csv"
+    path.write_text("day,wind,wind\n" + "".join(f"{day},{value},1\n" for day, value in zip(DAYS, VALUES, strict=True)))
+    data = chainrule.data.load(path, series="wind")
+    assert data.notes[0] == "column 3, a second 'wind', is called 'wind_2'"
+
+
+def test_names_of_time_zones_are_offsets(tmp_path: Path) -> None:
+    hours = [datetime(2020, 10, 24, tzinfo=UTC) + timedelta(hours=i) for i in range(N)]
+    local = [hour.astimezone(ZoneInfo("Europe/Berlin")) for hour in hours]
+    table = read_series(written(tmp_path, time=[f"{hour:%Y-%m-%d %H:%M} {hour:%Z}" for hour in local], v=VALUES), "v")
+    assert table.moments is not None
+    assert table.moments[0] == np.datetime64("2020-10-24T00:00", "us")
+    assert "hourly" in table.notes[0]
+    assert np.isfinite(table.values).all()
+
+
+def test_offsets_that_differ_are_taken_off_where_times_are_then_evenly_spaced(tmp_path: Path) -> None:
+    hours = [f"{day}T0{i % 2}:00:00{'+01:00' if i % 2 else 'Z'}" for i, day in enumerate(DAYS)]
+    assert "daily from 2020-01-01" in read_series(written(tmp_path, time=hours, wave=VALUES), "wave").notes[0]
+    midnights = [f"{date(2020, 3, 1) + timedelta(days=i)}T00:00:00+0{1 + (i > 28)}:00" for i in range(N)]
+    table = read_series(written(tmp_path, time=midnights, wave=VALUES), "wave")
+    assert table.notes == ("time: column 'time', daily from 2020-03-01T00:00:00 to 2020-04-17T00:00:00",)
+    spring = [datetime(2020, 3, 28, tzinfo=UTC) + timedelta(hours=i) for i in range(N)]
+    local = [hour.astimezone(ZoneInfo("Europe/Berlin")).isoformat() for hour in spring]
+    assert np.isfinite(read_series(written(tmp_path, time=local, wave=VALUES), "wave").values).all()
+
+
+UNSURE = {
+    "months or quarters": [f"{1960 + i // 2}:{1 + i % 2}" for i in range(N)],
+    "unknown zones": [f"{day:%Y-%m-%d} 12:00 {'XST' if day.month == 1 else 'XDT'}" for day in DAYS],
+    "some zones": [f"{day:%Y-%m-%d} 12:00{'Z' if day.month == 1 else ''}" for day in DAYS],
+    "other steps than seasons": [f"{1980 + i}/{(1983 + i) % 100:02}" for i in range(N)],
+}
+
+
+@pytest.mark.parametrize("way", UNSURE)
+def test_times_that_are_not_sure_are_refused_with_what_to_do(tmp_path: Path, way: str) -> None:
+    with pytest.raises(ValueError, match=r"column 'date' expects .*: (write it as 2020-01-31|correct it)"):
+        read_series(written(tmp_path, date=UNSURE[way], wave=VALUES), "wave")
+
+
+@pytest.mark.parametrize("name", ["id", "code"])
+def test_six_digits_that_are_no_months_are_no_times(tmp_path: Path, name: str) -> None:
+    table = read_series(written(tmp_path, **{name: [200001 + 37 * i for i in range(N)]}, wave=VALUES), "wave")
+    assert table.axis is None

@@ -10,6 +10,7 @@ from chainrule.cli.by_parts import ByParts, is_by_parts
 from chainrule.cli.opening import drawing_of, opened_likelihood, quoting_formulas, say, source_of
 from chainrule.cli.parser import Options, UsageError
 from chainrule.kinds.requests import Completing
+from chainrule.tasks.progress import telling
 
 EXAMPLES = 8
 """Examples of a split that are completed by default."""
@@ -27,7 +28,9 @@ def run_complete(options: Options) -> None:
     if source.path is None and source.limit is None:
         source = replace(source, limit=EXAMPLES)
     request = Completing(source=source, out=options["out"], drawing=drawing_of(options), **_choices(options))
-    say(run.kind.complete(model, request))
+    with telling(lambda line: say([line])):
+        lines = run.kind.complete(model, request)
+    say(lines)
 
 
 def _complete_by_parts(options: Options) -> None:

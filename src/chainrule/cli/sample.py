@@ -13,6 +13,7 @@ from chainrule.kinds import Kind
 from chainrule.kinds.requests import drawn_classes
 from chainrule.model import AutoregressiveModel
 from chainrule.runs.opened import OpenRun
+from chainrule.tasks.progress import telling
 from chainrule.tasks.sample import sample
 from chainrule.tasks.where import sample_where
 
@@ -59,7 +60,9 @@ def run_sample(options: Options) -> None:
         with kind.printer(prompt or "", options["stop"]) as watch:
             drawn(watch=watch)
         return
-    x = kind.stopped(drawn().cpu(), 0 if prefix is None else len(prefix), options["stop"])
+    with telling(lambda line: say([line])):
+        x = drawn().cpu()
+    x = kind.stopped(x, 0 if prefix is None else len(prefix), options["stop"])
     if out is None:
         kind.print(x)
     else:

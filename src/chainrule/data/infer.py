@@ -11,11 +11,12 @@ import polars
 from numpy.typing import NDArray
 
 from chainrule.data.cells import FARTHEST
-from chainrule.data.codecs import CODECS, Categories, Codec, Times, Unmodelled
+from chainrule.data.codecs import CODECS, Categories, Codec, Numbers, Times, Unmodelled
 from chainrule.data.codecs.find import Whole, find_codec, find_codec_of_kind
 from chainrule.data.codecs.numbers import EXACT
 from chainrule.data.column import Column
 from chainrule.data.schema import TableSchema, checked_arguments, column_of
+from chainrule.data.sentinels import sentinels, sentinels_in_words
 from chainrule.data.shape import shape_of
 from chainrule.words import in_one_line, suggestion
 
@@ -131,7 +132,21 @@ def _described(
 
 def _infer(series: polars.Series, rows: NDArray[Any], *, text: bool, whole: Whole | None) -> Column:
     kind, codec, note = find_codec(series, rows, text=text, whole=whole)
-    return _with_statistics(Column(series.name, kind, codec=codec, note=note), series, rows)
+    column = _with_statistics(Column(series.name, kind, codec=codec, note=note), series, rows)
+    if isinstance(codec, Numbers):
+        column = replace(column, note="; ".join(filter(None, (note, _perhaps_missing(codec, series)))))
+    return column
+
+
+def _perhaps_missing(codec: Numbers, series: polars.Series) -> str:
+    """A note on numbers that may stand for an empty cell, such as -999."""
+    numbers = codec.read(series).fill_null(np.nan).to_numpy()
+    found = sentinels(numbers)
+    if not found:
+        return ""
+    cells = ", ".join(map(repr, codec.words(np.array([number for number, _ in found]))))
+    advice = f"if {cells} is an empty cell, write a --schema with gaps: [{cells}]"
+    return f"{sentinels_in_words(numbers + codec.origin)}; {advice}"
 
 
 def _with_statistics(column: Column, series: polars.Series, rows: Any, *, fixed: bool = False) -> Column:
@@ -165,6 +180,8 @@ def _with_statistics(column: Column, series: polars.Series, rows: Any, *, fixed:
         reach = FARTHEST * std
         train = train[np.abs(train - mean) <= reach]
     shape = shape_of(train if len(np.unique(train)) > 1 else there.to_numpy())
+    if isinstance(column.codec, Numbers) and column.codec.origin:  # zero is no bound: it is the origin
+        shape = replace(shape, lower=shape.lower or None, upper=shape.upper or None)
     return replace(column, low=int(low), high=int(high), shape=shape) if whole else replace(column, shape=shape)
 
 

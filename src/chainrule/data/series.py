@@ -25,6 +25,7 @@ from chainrule.data.column import Column
 from chainrule.data.dataset import SPLITS, Dataset
 from chainrule.data.read.layout import FileChoices
 from chainrule.data.schema import TableSchema
+from chainrule.data.sentinels import sentinels_in_words
 from chainrule.data.series_examples import SeriesExamples, first_values
 from chainrule.data.series_frequency import Frequency, Moments
 from chainrule.data.series_shape import FEW, column_of_series
@@ -145,7 +146,7 @@ def load_series(
         ValueError: If there is no such column, it isn't numbers, times repeat or are irregular, or a series is short.
     """
     table = read_series(path, series, group=group, choices=FileChoices(encoding, header))
-    _check_lengths(table, group, path)
+    _check_values(table, series, group, path)
     lengths = table.ends - table.starts
     window = min(int(lengths.max()), WINDOW) if window is None else check_window(window)
     ends = [(share * lengths).astype(np.int64) for share in SHARES]
@@ -168,7 +169,7 @@ def load_series(
             "path": str(path.resolve()),
             "samples_of_splits": {split: part.num_variables for split, part in splits.items()},
         },
-        notes=table.notes,
+        notes=(*table.notes, *_perhaps_missing(table)),
     )
 
 
@@ -179,7 +180,7 @@ def read_all(path: Path, series: SeriesFormat, choices: FileChoices | None = Non
         ValueError: If there is no such column, it has other values than the run's, or times of another frequency.
     """
     column, frequency = series.column, None if series.axis is None else series.axis.frequency
-    table = read_series(path, column.name, group=series.group, known=frequency, choices=choices)
+    table = read_series(path, column.name, group=series.group, known=series.axis, choices=choices)
     if series.axis is not None and table.axis is None:
         names = series.axis.times.name
         raise ValueError(f"{path}: expected {series.axis.frequency.words} times, as in {names}, got no column of times")
@@ -223,14 +224,26 @@ def samples_frame(x: Tensor, series: SeriesFormat) -> polars.DataFrame:
     return polars.DataFrame(columns)
 
 
-def _check_lengths(table: SeriesTable, group: str | None, path: Path) -> None:
-    """Raise ``ValueError`` if a series is too short to be fitted and tested."""
+def _check_values(table: SeriesTable, column: str, group: str | None, path: Path) -> None:
+    """Raise ``ValueError`` if a series is too short to be fitted and tested, or all values are the same."""
     for name, start, end in zip(table.names, table.starts, table.ends, strict=True):
         count = int((~np.isnan(table.values[start:end])).sum())
         if count < LEAST:
             what = f"column {name!r}" if group is None else f"the group {name!r} of {group!r}"
             rest = "" if group is None else ": leave out its rows"
             raise ValueError(f"{path}: {what} expects at least {LEAST} values, got {count}{rest}")
+    there = table.values[~np.isnan(table.values)]
+    if (there == there[0]).all():
+        raise ValueError(
+            f"{path}: column {column!r} expects values that differ, got {there[0]:.10g} in all {len(there):,} cells: "
+            "there is nothing to learn; take another column by --series"
+        )
+
+
+def _perhaps_missing(table: SeriesTable) -> list[str]:
+    """A note on numbers that may stand for a missing value."""
+    words = sentinels_in_words(table.values)
+    return [f"{words}: if one stands for a missing value, empty its cells"] if words else []
 
 
 def _column(values: NDArray[np.float64], name: str, known: NDArray[np.int64], where: str) -> tuple[Column, bool]:

@@ -9,7 +9,8 @@ import numpy as np
 import polars
 from numpy.typing import NDArray
 
-from chainrule.data.series_time_columns import TimeColumns
+from chainrule.data.series_time_parts import like_part
+from chainrule.data.series_time_readers import TimeColumns
 
 Rows = NDArray[np.int64]
 Groups = Sequence[tuple[str | None, Rows]]
@@ -96,7 +97,9 @@ def _several_in_words(frame: polars.DataFrame, found: TimeColumns, column: str, 
         return f"{expected}: keep one row of each time, such as their mean"
     names = [str(value) for value in frame[apart[0]].unique(maintain_order=True)]
     shown = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+    part = like_part(frame[apart[0]])
+    renamed = "" if part is None else f"; if it is the {part} of one series, name the column {part!r}"
     return (
         f"{expected}: there are {len(names)} series, told apart by {apart[0]!r} ({shown}); take each as an example of "
-        f"its own by --group {apart[0]}, or keep the rows of one"
+        f"its own by --group {apart[0]}, or keep the rows of one{renamed}"
     )

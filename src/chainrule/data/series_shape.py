@@ -9,12 +9,16 @@ import polars
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from chainrule.data.codecs import Numbers
 from chainrule.data.column import Column
 from chainrule.data.infer import number_column
 from chainrule.data.shape import LEAST_ROWS, Shape
 
 FEW = 32
 """Integers that span at most this many values get a probability each; others are on a curve or a line."""
+
+EXACT = 2**53
+"""Whole numbers below this are exact in double precision, and are written without decimals."""
 
 KNOTS = 8
 """Knots of the curve of a series at most: its values depend on each other, and tell less of their distribution."""
@@ -35,6 +39,9 @@ def column_of_series(values: NDArray[np.float64], name: str, known: NDArray[np.i
         ValueError: If values are all the same, or not finite.
     """
     cells = polars.Series(name, values).fill_nan(None)
+    known_values = values[~np.isnan(values)]
+    if ((known_values == known_values.round()) & (np.abs(known_values) < EXACT)).all():
+        cells = cells.cast(polars.Int64)
     column = number_column(cells, known)
     if column.kind == "integer" and column.high - column.low < FEW:
         return column, False
@@ -52,7 +59,8 @@ def _shape(column: Column, values: NDArray[np.float64]) -> tuple[Shape, bool]:
     unique, counts = np.unique(values, return_counts=True)
     lower = shape.lower if shape.lower != 0 or unique[0] < column.std else None
     upper = shape.upper if shape.upper != 0 or -unique[-1] < column.std else None
-    if lower is None and unique[0] >= 0 and unique[0] < column.std:
+    origin = isinstance(column.codec, Numbers) and column.codec.origin
+    if lower is None and not origin and unique[0] >= 0 and unique[0] < column.std:
         lower = 0.0  # a zero that is a knot of a density
     line = replace(shape, atoms=(), lower=lower, upper=upper, scores=(-1.0, 1.0))
     line = replace(line, knots=(column.mean - column.std, column.mean + column.std))

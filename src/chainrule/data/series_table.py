@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,12 +11,18 @@ from numpy.typing import NDArray
 
 from chainrule.data.read.column_types import with_type
 from chainrule.data.read.layout import FileChoices
-from chainrule.data.read.table import read_cells
+from chainrule.data.read.open_table import open_table
+from chainrule.data.read.table import cells_of
+from chainrule.data.series_clock import on_clock
 from chainrule.data.series_frequency import Frequency, Moments, find_frequency
-from chainrule.data.series_groups import check_order, groups_of
-from chainrule.data.series_time_columns import TimeColumns, find_time_columns
+from chainrule.data.series_groups import Groups, check_order, groups_of
+from chainrule.data.series_time_columns import find_time_columns
+from chainrule.data.series_time_readers import TimeColumns, is_named
 from chainrule.data.series_times import Times
 from chainrule.words import suggestion
+
+LARGEST = 1e30
+"""Larger numbers are too close to the end of single precision."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ def read_series(
     column: str,
     *,
     group: str | None = None,
-    known: Frequency | None = None,
+    known: TimeAxis | None = None,
     choices: FileChoices | None = None,
 ) -> SeriesTable:
     """The series in a column of a table.
@@ -77,14 +82,37 @@ def read_series(
         path: The table.
         column: The column of the values.
         group: The column that tells several series apart; None for one series.
-        known: The frequency, where that is known; by default it is inferred.
+        known: The times of earlier values, whose frequency and clock these have; by default they are inferred.
         choices: How a text table is read.
 
     Raises:
         ValueError: If there is no such column, its cells are no numbers, its times repeat or are irregular, or a time
             is missing.
     """
-    frame = read_cells(path, choices).frame
+    opened = open_table(path, choices)
+    frame = cells_of(opened).frame
+    values = _values(frame, column, group, path)
+    try:
+        found = find_time_columns(frame, column, group)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    groups = groups_of(frame, group, path)
+    others = frame.drop(column)
+    if found is None:
+        table = _in_sequence(values, others, groups, column, group)
+        return replace(table, notes=(*opened.notes, *table.notes))
+    found = on_clock(found, groups, "" if known is None else known.times.clock)
+    ordered = check_order(frame, found, groups, column, group, path)
+    table = _on_grid(values, others, found, ordered, None if known is None else known.frequency, path, column)
+    table = replace(table, notes=(*opened.notes, *table.notes))
+    if group is None:
+        return table
+    labels = polars.Series(group, np.repeat(table.names, table.ends - table.starts).tolist(), dtype=polars.String)
+    return replace(table, rows=table.rows.with_columns(labels.cast(table.rows[group].dtype)))
+
+
+def _values(frame: polars.DataFrame, column: str, group: str | None, path: Path) -> NDArray[np.float64]:
+    """The values of the column, NaN where a cell is empty."""
     for name in filter(None, (column, group)):
         if name not in frame.columns:
             near = suggestion(name, frame.columns)
@@ -94,45 +122,60 @@ def read_series(
     values = _numbers(frame[column], frame, path)
     if len(values) < 2:
         raise ValueError(f"{path}: column {column!r} expects a series, got {len(values)} values")
-    try:
-        found = find_time_columns(frame.drop(group) if group else frame, column)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-    groups = groups_of(frame, group, path)
-    others = frame.drop(column)
-    if found is None:
-        rows = np.concatenate([own for _, own in groups])
-        ends = np.cumsum([len(own) for _, own in groups])
-        note = "time: no column of dates or times, so rows are taken as evenly spaced, in their sequence"
-        names = [name or column for name, _ in groups]
-        return SeriesTable(values[rows], ends, names, others[rows], notes=(note,))
-    ordered = check_order(frame, found, groups, column, group, path)
-    table = _on_grid(values, others, found, ordered, known, path, column)
-    if group is None:
-        return table
-    labels = polars.Series(group, np.repeat(table.names, table.ends - table.starts).tolist(), dtype=polars.String)
-    return replace(table, rows=table.rows.with_columns(labels.cast(table.rows[group].dtype)))
+    return values
+
+
+def _in_sequence(
+    values: NDArray[np.float64], others: polars.DataFrame, groups: Groups, column: str, group: str | None
+) -> SeriesTable:
+    """The series of a table that has no times, in the sequence of its rows."""
+    rows = np.concatenate([own for _, own in groups])
+    ends = np.cumsum([len(own) for _, own in groups])
+    unread = [name for name in others.columns if name != group and is_named(name) and not _is_numeric(others[name])]
+    but = f" (not {unread[0]!r}, such as {str(others[unread[0]][0])[:30]!r})" if unread else ""
+    note = f"time: no column of dates or times{but}, so rows are taken as evenly spaced, in their sequence"
+    return SeriesTable(values[rows], ends, [name or column for name, _ in groups], others[rows], notes=(note,))
 
 
 def _numbers(cells: polars.Series, frame: polars.DataFrame, path: Path) -> NDArray[np.float64]:
     """The values, NaN where a cell is empty."""
     typed = with_type(cells) if cells.dtype == polars.String else cells
-    if typed.dtype.is_numeric():
-        return np.array(typed.cast(polars.Float64).fill_null(np.nan))
-    got = str(typed.dtype)
+    if typed.dtype.is_numeric() or typed.dtype == polars.Null:
+        values = np.array(typed.cast(polars.Float64).fill_null(np.nan))
+        far = ~np.isnan(values) & (np.abs(values) > LARGEST)
+        if not far.any():
+            return values
+        got = _cell(typed, int(far.argmax()))
+        raise ValueError(
+            f"{path}: column {cells.name!r} expects numbers up to {LARGEST:g}, got {got}: correct it, or empty its cell"
+        )
+    got, advice = str(typed.dtype), ""
     if typed.dtype == polars.String:
-        stray = typed.drop_nulls().filter(typed.drop_nulls().cast(polars.Float64, strict=False).is_null())
-        got = f"{stray[0][:30]!r} in row {int((typed == stray[0]).arg_true()[0]) + 1:,}" if len(stray) else "text"
-    numeric = [name for name in frame.columns if with_type(frame[name].head(1000)).dtype.is_numeric()]
+        numbers = typed.cast(polars.Float64, strict=False)
+        strays = typed.is_not_null() & (numbers.is_null() | numbers.is_infinite() | numbers.is_nan())
+        got = _cell(typed, int(strays.arg_true()[0])) if strays.any() else "empty cells only"
+        if 0 < strays.sum() < typed.count() / 2:
+            advice = ": correct it, or empty its cell"
+    numeric = [name for name in frame.columns if _is_numeric(frame[name])]
     others = f"; columns of numbers: {', '.join(numeric[:6])}" if numeric else ""
-    raise ValueError(f"{path}: column {cells.name!r} expects numbers, got {got}{others}")
+    raise ValueError(f"{path}: column {cells.name!r} expects numbers, got {got}{advice or others}")
+
+
+def _is_numeric(cells: polars.Series) -> bool:
+    first = cells.head(1000)
+    return (with_type(first) if first.dtype == polars.String else first).dtype.is_numeric()
+
+
+def _cell(cells: polars.Series, row: int) -> str:
+    """A cell and its row in words."""
+    return f"{str(cells[row])[:30]!r} in row {row + 1:,}"
 
 
 def _on_grid(
     values: NDArray[np.float64],
     others: polars.DataFrame,
     found: TimeColumns,
-    groups: Sequence[tuple[str | None, NDArray[np.int64]]],
+    groups: Groups,
     known: Frequency | None,
     path: Path,
     column: str,
@@ -191,6 +234,8 @@ def _said(axis: TimeAxis, moments: Moments, values: NDArray[np.float64], rows: N
     first, last = axis.times.words(moments.min()), axis.times.words(moments.max())
     plural = "s" if len(axis.times.columns) > 1 else ""
     line = f"time: column{plural} {axis.times.name}, {axis.frequency.words} from {first} to {last}"
+    if axis.times.clock:
+        line += f", on the clock of {axis.times.clock}, as an hour comes twice where it is put back"
     lacking, empty = int((rows < 0).sum()), int(np.isnan(values).sum())
     if not empty:
         return line

@@ -17,6 +17,7 @@ from chainrule.data.write import FRAMES, check_suffix, write_frame
 from chainrule.kinds.requests import Completing
 from chainrule.model import AutoregressiveModel
 from chainrule.tasks.forecast import forecast
+from chainrule.tasks.progress import counted
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 DRAWS = 400
@@ -40,7 +41,8 @@ def write_forecasts(
 ) -> list[str]:
     """Write the forecasts of all series, and say so."""
     length, count = request.length or LENGTH, request.draws or DRAWS
-    drawn = list(_draws(model, examples, series, request, length, count))
+    with counted(length * len(examples)):
+        drawn = list(_draws(model, examples, series, request, length, count))
     out = request.out
     if out.suffix.lower() in plots.FORMATS:
         panels = [_panel(examples, series, i, draws) for i, draws in enumerate(drawn[: plots.MOST_FORECASTS])]
@@ -85,16 +87,22 @@ def _table(examples: SeriesExamples, series: SeriesFormat, index: int, draws: ND
         if name not in times and len(there) and there.n_unique() == 1:
             columns.append(there.head(1).new_from_index(0, length))
     taken = {column.name for column in columns}
-    numbers = {"step": np.arange(1, length + 1), "mean": np.nanmean(draws, axis=0)}
-    numbers |= {f"{share:.0%}": own for share, own in _quantiles(draws).items()}
-    for name, own in numbers.items():
-        columns.append(polars.Series(f"{name} of {series.column.name}" if name in taken else name, own))
+    numbers = {"step": polars.Series(np.arange(1, length + 1)), "mean": polars.Series(np.nanmean(draws, axis=0))}
+    for share, own in _quantiles(draws, series).items():
+        numbers[f"{share:.0%}"] = series.column.codec.write(own - series.origin)
+    for name, cells in numbers.items():
+        columns.append(cells.alias(f"{name} of {series.column.name}" if name in taken else name))
     return polars.DataFrame(columns)
 
 
-def _quantiles(draws: NDArray[np.float64]) -> dict[float, NDArray[np.float64]]:
-    """The quantiles of the values that are there."""
-    return {share: np.nanquantile(draws, share, axis=0) for share in QUANTILES}
+def _quantiles(draws: NDArray[np.float64], series: SeriesFormat) -> dict[float, NDArray[np.float64]]:
+    """The quantiles of the values that are there: of values on a grid, or with atoms, each is one that was drawn."""
+    column = series.column
+    listed = column.kind == "integer" or column.shape.step or column.shape.atoms
+    return {
+        share: np.nanquantile(draws, share, axis=0, method="inverted_cdf" if listed else "linear")
+        for share in QUANTILES
+    }
 
 
 def _panel(examples: SeriesExamples, series: SeriesFormat, index: int, draws: NDArray[np.float64]) -> plots.Forecast:
@@ -108,4 +116,4 @@ def _panel(examples: SeriesExamples, series: SeriesFormat, index: int, draws: ND
     if series.axis is not None and moments is not None:
         past_places, places = moments[start:end], series.axis.frequency.moments(moments[end - 1], length)
     past = examples.levels[start:end] + series.origin
-    return plots.Forecast(examples.names[index], past_places, past, places, _quantiles(draws))
+    return plots.Forecast(examples.names[index], past_places, past, places, _quantiles(draws, series))

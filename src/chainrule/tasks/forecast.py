@@ -10,8 +10,8 @@ from torch import Tensor
 from chainrule.model import AutoregressiveModel
 from chainrule.sequence import sequence_model
 from chainrule.state import select
-from chainrule.tasks.sample import drawer, drawing
-from chainrule.walk import CHUNK
+from chainrule.tasks.progress import counted
+from chainrule.tasks.sample import draw_on, drawer, drawing, read
 
 
 def forecast(
@@ -38,18 +38,8 @@ def forecast(
     sequences, choose = sequence_model(model), drawer(model, **choices)
     known = past.to(device=model.device, dtype=model.dtype)[None]
     model.conditional.check(known)
-    with drawing(model, seed):
-        state, previous = sequences.start(1), None
-        for chunk in known.split(CHUNK, dim=1):
-            _, state = sequences.advance(state, previous, chunk)
-            previous = chunk[:, -1]
-        assert previous is not None
-        state, previous = select(state, torch.zeros(n, dtype=torch.long, device=model.device), 1), previous.expand(n)
-        if choose is None:
-            return sequences.draw(state, previous, length)[0].clone()
-        values = []
-        for t in range(len(past), len(past) + length):
-            distribution, state = sequences.step(state, previous)
-            previous = choose(t, distribution).to(model.dtype)
-            values.append(previous)
-        return torch.stack(values, dim=1).clone()
+    with drawing(model, seed), counted(length) as count:
+        state, last = read(sequences, sequences.start(1), known)
+        assert last is not None
+        state, previous = select(state, torch.zeros(n, dtype=torch.long, device=model.device), 1), last.expand(n)
+        return draw_on(sequences, state, previous, length, choose, count).clone()

@@ -14,9 +14,16 @@ from torch.distributions import Distribution
 from chainrule.abilities import Mixture, components_of, picked
 from chainrule.choices import ChangedDraw, Choose
 from chainrule.codes import Drawing
+from chainrule.compiled import program_of
 from chainrule.devices import seed_everything
 from chainrule.model import AutoregressiveModel
-from chainrule.walk import walk
+from chainrule.sequence import SequenceModel
+from chainrule.state import State
+from chainrule.tasks.progress import Count, counted
+from chainrule.walk import CHUNK, walk
+
+PIECE = 256
+"""Values of a sequence that are drawn between two counts of progress."""
 
 
 def sample(
@@ -72,7 +79,7 @@ def sample(
         if prefix is None and length is None and watch is None:
             x = _drawn(model, n, draw, context)
         else:
-            x = walk(components[0], n, draw, context, prefix=beginning, length=total)
+            x = _build(components[0], n, draw, context, beginning, total)
     return x.clone()  # outside of inference mode: an ordinary tensor, which may meet gradients later
 
 
@@ -84,11 +91,57 @@ def _drawn(model: AutoregressiveModel, n: int, draw: Choose | None, context: Ten
     elif len(components) > 1:
         parts = picked(components, n, context)
     else:
-        return walk(components[0], n, draw, context)
+        return _build(components[0], n, draw, context)
     x = model.empty(n, *model.event_shape)
     for part in parts:
         x[part.examples] = _drawn(part.model, len(part.examples), draw, part.context)
     return x
+
+
+def _build(
+    model: AutoregressiveModel,
+    n: int,
+    choose: Choose | None,
+    context: Tensor | None,
+    beginning: Tensor | None = None,
+    total: int | None = None,
+) -> Tensor:
+    """Walk along a model of one order, and count its steps if someone listens."""
+    known = model.empty(n, 0) if beginning is None else beginning.to(device=model.device, dtype=model.dtype)
+    steps = (total or model.num_variables) - known.shape[1]
+    with counted(steps) as count:
+        if count is not None and isinstance(model, SequenceModel):
+            model.conditional.check(known)
+            state, previous = read(model, model.start(n, context), known)
+            sequence = torch.cat([known, draw_on(model, state, previous, steps, choose, count)], dim=1)
+            return sequence if model.any_length else model.order.unflatten(sequence)
+        if count is not None and program_of(model) is None:
+            choose = _watched(choose, lambda _: count(1))
+        return walk(model, n, choose, context, prefix=beginning, length=total)
+
+
+def read(model: SequenceModel, state: State, known: Tensor) -> tuple[State, Tensor | None]:
+    """The state after values ``(B, k)`` but the last, and the last; None where there are none."""
+    previous = None
+    for chunk in known.split(CHUNK, dim=1) if known.shape[1] else ():
+        _, state = model.advance(state, previous, chunk)
+        previous = chunk[:, -1]
+    return state, previous
+
+
+def draw_on(
+    model: SequenceModel, state: State, previous: Tensor | None, steps: int, choose: Choose | None, count: Count | None
+) -> Tensor:
+    """The next values ``(B, steps)``, in pieces if they are counted."""
+    drawn: list[Tensor] = []
+    piece = steps if count is None else PIECE
+    for start in range(0, steps, piece):
+        values, state = model.draw(state, previous, min(piece, steps - start), choose)
+        previous = values[:, -1]
+        drawn.append(values)
+        if count is not None:
+            count(values.shape[1])
+    return torch.cat(drawn, dim=1)
 
 
 def _total_length(model: AutoregressiveModel, prefix: Tensor | None, length: int | None) -> int | None:

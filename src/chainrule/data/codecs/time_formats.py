@@ -22,7 +22,8 @@ COMPACT = "%Y%m%d"
 """Dates of eight digits, where all are of these years."""
 YEARS = (1900, 2100)
 
-ZONE = r"(\s?(?:Z|UTC|[+-]\d{2}:?\d{2}))$"
+ZONE = r"(\s?(?:Z|[A-Z]{3,4}|[+-]\d{2}:?\d{2}))$"
+"""A time zone behind a time: Z, UTC, CEST or an offset."""
 
 HEAD = 1000
 """Cells that are looked at to choose among ways of writing the same time."""
@@ -44,6 +45,8 @@ class TimeFormat:
         if "%d" not in pattern and ("%Y" in pattern or "%y" in pattern):  # months
             cells, pattern = cells + " 01", pattern + " %d"
         target = polars.Datetime("us") if "%z" in pattern else dtype
+        if "%z" in pattern:
+            cells = cells.str.replace(r"\s?(Z|UTC|GMT)$", "+00:00")
         times = cells.str.strptime(target, pattern, strict=False)  # type: ignore[arg-type]
         if "%z" in pattern:
             times = times.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
@@ -79,7 +82,7 @@ def find_time_format(cells: polars.Series, given: str | None = None) -> tuple[st
     """
     if given is None and not cells.head(HEAD).str.contains(r"\d").all():
         return None
-    zone = _zone(cells.head(HEAD)) if given is None else ""
+    zone = _zone(cells) if given is None else ""
     fitting = [(kind, own) for kind, own in _candidates(cells.head(1), zone, given) if _fits(kind, own, cells)]
     if not fitting:
         return None
@@ -122,9 +125,10 @@ def _fits(kind: str, own: TimeFormat, cells: polars.Series) -> bool:
 
 def _zone(cells: polars.Series) -> str:
     """The time zone behind all cells; ``%:z`` where they differ, and empty where one has none."""
-    zones = cells.str.extract(ZONE)
-    if zones.null_count() or not cells.str.contains(r"\d:\d\d").all():
+    head = cells.head(HEAD)
+    if head.str.extract(ZONE).null_count() or not head.str.contains(r"\d:\d\d").all():
         return ""
+    zones = cells.str.extract(ZONE)
     return str(zones[0]) if zones.n_unique() == 1 else "%:z"
 
 
