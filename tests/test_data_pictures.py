@@ -211,7 +211,7 @@ class TestWriting:
         assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["1.png", "2.png", "3.png"]
         assert same(all_of(load(tmp_path / "out")), self.x.numpy())
         for wrong in (tmp_path / "in" / "000.png" / "x", tmp_path / "none" / "out"):
-            with pytest.raises(ValueError, match="or a folder, got"):
+            with pytest.raises(ValueError, match="expects a folder in one that exists, got"):
                 kind.check_out(wrong)
 
     @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".bmp", ".webp"])

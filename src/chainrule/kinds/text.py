@@ -156,7 +156,7 @@ class TextKind(SequenceKind):
                 "complete expects a FILE of beginnings, as the run was fitted on text: its text, or each of its lines "
                 "if the run was fitted on documents, is continued"
             )
-        if request.out.suffix != ".txt":
+        if request.out.suffix.lower() != ".txt":
             raise ValueError(f"--out expects a file ending in .txt, got {request.out}")
         text = self.read_prompt(path, request.source.settings)
         beginnings = [line for line in text.splitlines() if line] if self.format.documents else [text]
