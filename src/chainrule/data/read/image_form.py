@@ -67,7 +67,7 @@ def prepared(
     rounded = sum(header.rounded for header in headers)
     turned = sum(header.turned for header in headers)
     notes += [f"{turned} images are turned upright, as their EXIF says"] * (turned > 0)
-    notes += [f"{animated} animations give their first picture"] * (animated > 0)
+    notes += [f"of {animated} files with several pictures the first is read"] * (animated > 0)
     notes += [f"{rounded} images of 16 bits a colour are read as of 8"] * (rounded > 0)
     colour = not grey and any(own.colour and not is_grey(path) for path, own in zip(paths, headers, strict=True))
     if not (colour or grey) and any(header.colour for header in headers):

@@ -7,9 +7,10 @@ of different sizes are made to fit one, and what was chosen is said.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,12 @@ from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples, Rows
 from chainrule.data.formats import ImageFormat
 from chainrule.data.read import rows, sound_file
-from chainrule.data.read.folders import files_of, labels_of, outside, parts_of, roots_of
-from chainrule.data.read.image_file import SUFFIXES, decode, looks_like_image, read_header
+from chainrule.data.read.folders import files_in, files_of, labels_of, left_out, notes_of_classes, parts_of, roots_of
+from chainrule.data.read.image_file import CONVERT, SUFFIXES, UNREAD, decode, looks_like_image, read_header
 from chainrule.data.read.image_form import fit_of, prepared, size_of, with_levels
+from chainrule.data.read.table_file import SUFFIXES as TABLES
+from chainrule.data.read.table_file import suffix_of
+from chainrule.foreign import UndecodableError
 
 CHECKED = 2**24
 """Images of at most so many pixels in all are decoded when they are loaded, to see that they can be."""
@@ -92,22 +96,20 @@ def load_images(
         ValueError: If there are no images, one cannot be read, or a choice is none of these.
     """
     roots = roots_of(folder)
-    tables = f"tables of the same columns, or the files *.train.*, *.valid.* and *.test.* ({' '.join(rows.SUFFIXES)})"
-    others = f", recordings ({sound_file.NAMED}), texts (.txt .md .log and others), {tables}"
-    parts = parts_of(roots, seed, SUFFIXES, "images", others, looks_like_image)
+    parts, left = _files(folder, roots, seed)
     skipped: list[Path] = []
     if skip_unreadable:
         parts, skipped = _readable(parts)
     paths = sorted({path for own in parts.values() for path in own})
-    headers = [read_header(path) for path in paths]
-    shape, form, notes = prepared(paths, headers, size_of(size), fit_of(crop, pad), background, grey)
-    form = with_levels(form, levels, paths, headers, shape)
-    if sum(math.prod(header.size) for header in headers) <= CHECKED and not skip_unreadable:
-        for path in paths:
-            decode(path, shape, form)
+    with _offering_to_skip():
+        headers = [read_header(path) for path in paths]
+        shape, form, notes = prepared(paths, headers, size_of(size), fit_of(crop, pad), background, grey)
+        form = with_levels(form, levels, paths, headers, shape)
+        if sum(math.prod(header.size) for header in headers) <= CHECKED and not skip_unreadable:
+            for path in paths:
+                decode(path, shape, form)
     labels, classes = labels_of(parts, roots)
-    if stray := outside(parts, roots):
-        notes.append(f"folders are no classes, as {stray.name} lies in none")
+    notes += notes_of_classes(parts, roots, "images") + left
     quantised, deep = "values as in the files", any(header.deep for header in headers)
     if deep and levels is None:
         notes.append("grey of 16 bits is cut to 8: --levels 65536 keeps it")
@@ -130,6 +132,42 @@ def load_images(
     return Dataset(name, description, form, splits, origin, labels, notes=notes)
 
 
+@contextlib.contextmanager
+def _offering_to_skip() -> Iterator[None]:
+    """Have the error of a file that can't be decoded say how to leave it out."""
+    try:
+        yield
+    except UndecodableError as error:
+        error.add_note("--skip-unreadable true leaves out files that can't be decoded")
+        raise
+
+
+def _files(folder: Path, roots: dict[str, Path], seed: int) -> tuple[dict[str, list[Path]], list[str]]:
+    """The images of each split, and lines that say which files are left out."""
+    every = files_in(folder)
+    images = list(filter(_is_image, every))
+    others = set(every).difference(images)
+    left = left_out(others, "images", UNREAD, CONVERT)
+    tables = f"tables of the same columns, or the files *.train.*, *.valid.* and *.test.* ({' '.join(rows.SUFFIXES)})"
+    more = f", recordings ({sound_file.NAMED}), texts (.txt .md .log and others), {tables}"
+    tail = "; ".join([f"{more}, found none", *left])
+    try:
+        parts = parts_of(roots, seed, SUFFIXES, "images", tail, looks_like_image)
+    except ValueError as error:
+        if images and read_header(images[0]).animated:
+            error.add_note(f"of the several pictures in {images[0].name} only the first is read: save each in a file")
+        raise
+    if beside := len(images) - len({path for own in parts.values() for path in own}):
+        left.append(f"left out {beside} images beside the folders of the splits")
+    if not labels_of(parts, roots)[1] and any(suffix_of(path) in TABLES for path in others):
+        left.append("classes are not read from a table: images of one go into a folder of its own")
+    return parts, left
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES or (not path.suffix and path.is_file() and looks_like_image(path))
+
+
 def read_all(path: Path, shape: Sequence[int], form: ImageFormat) -> tuple[Examples, list[str] | None]:
     """All images of a file, a folder or an array, in its own order, and the names of the files, if they are images.
 
@@ -142,8 +180,7 @@ def read_all(path: Path, shape: Sequence[int], form: ImageFormat) -> tuple[Examp
         ValueError: If the content is anything else, or images have another shape.
         FileNotFoundError: If there is no such path.
     """
-    pictured = path.suffix.lower() in SUFFIXES or (not path.suffix and path.is_file() and looks_like_image(path))
-    if not path.is_dir() and not pictured:
+    if not path.is_dir() and not _is_image(path):
         return rows.read_all(path, shape, form.levels)
     paths, names = files_of(path, SUFFIXES, "images", looks_like_image)
     if len(shape) != 3:
