@@ -23,10 +23,10 @@ from chainrule.data.read.sound_frames import read_frames
 from chainrule.data.recordings import Recordings
 from chainrule.data.write import check_new_folder, check_suffix, numbered
 from chainrule.kinds.audio_explain import explain_recordings
-from chainrule.kinds.base import Kind
 from chainrule.kinds.families import family_of_levels, refuse_arguments
 from chainrule.kinds.items import Items, figures_per
 from chainrule.kinds.observed import observed_share
+from chainrule.kinds.readable import ReadableKind
 from chainrule.kinds.requests import Completing, Source
 from chainrule.kinds.sequence import SequenceKind, compressed_per_symbol, require_sequence_model
 from chainrule.model import AutoregressiveModel, Model
@@ -85,7 +85,7 @@ class AudioKind(SequenceKind):
         own["trim_silence"] = settings.get("trim_silence")
         return reading | ({} if named else own)
 
-    def check_like(self, other: Kind, where: str) -> None:
+    def check_like(self, other: ReadableKind, where: str) -> None:
         super().check_like(other, where)
         if replace(other.format, channel=self.format.channel) != self.format:
             expected, got = (

@@ -23,7 +23,7 @@ from chainrule.data.documents import Documents
 from chainrule.data.examples import Examples, chosen
 from chainrule.data.text import TextFormat, plain_of, read_all
 from chainrule.devices import cores_of, multiplies_in_half
-from chainrule.kinds.base import EXAMPLES, SYMBOLS, VALUES
+from chainrule.kinds.calibration import EXAMPLES, SYMBOLS, VALUES
 from chainrule.kinds.families import family_of_levels, refuse_arguments
 from chainrule.kinds.items import Items, figures_per
 from chainrule.kinds.lines import Part, scored_lines, scored_stream, split_lines, texts_of
