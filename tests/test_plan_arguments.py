@@ -82,6 +82,7 @@ def test_models_that_do_not_take_it_are_not_tried(files: dict[str, Path]) -> Non
     planned = chainrule.plan(files["rows"], **{"model.hidden_size": 20})
     assert (planned.settings["model"], planned.settings["model.hidden_size"]) == ("NADE", 20)
     assert not planned.plan.candidates
+    assert "the best" not in str(planned)
 
 
 def test_values_are_checked(files: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
