@@ -23,7 +23,6 @@ from chainrule.data.formats import ImageFormat
 from chainrule.data.read import images as image_files
 from chainrule.data.recordings import Recordings
 from chainrule.data.write import write_images
-from chainrule.kinds import base
 from chainrule.kinds.lines import scored_lines
 from chainrule.models import WaveNet
 from chainrule.runs import calibration, read_calibration
@@ -333,7 +332,7 @@ def test_recordings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_calibration_of_recordings_is_of_any_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "SYMBOLS", 1000)
+    monkeypatch.setattr("chainrule.kinds.calibration.SYMBOLS", 1000)
     (tmp_path / "tones").mkdir()
     for i in range(40):  # the later, the louder
         soundfile.write(tmp_path / "tones" / f"{i:02}.wav", i / 40 * np.sin(np.arange(200) / 4), 8000)
