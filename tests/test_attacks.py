@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
 import chainrule
+from chainrule import plots
 from chainrule.attacks.classifier import SmallClassifier
 from chainrule.attacks.evaluation import Defence
 from chainrule.attacks.methods import FREE, WITHIN, attack
@@ -202,6 +204,8 @@ class TestCommand:
         options = ["-n", "12", "--attacks", "[fgsm, bpda]", "--epsilons", "[0.2]", "--background", str(run)]
         own = ["--classifier", "test_attacks:flat_classifier"]
         out = tmp_path / "report"
+        side_by_side = Mock(wraps=plots.side_by_side)
+        monkeypatch.setattr(plots, "side_by_side", side_by_side)
         assert main(["attack-eval", str(run), *options, *own, "--out", str(out), "--json"]) == 0
         report = json.loads(capsys.readouterr().out)
         assert report == json.loads((out / "report.json").read_text())
@@ -211,6 +215,8 @@ class TestCommand:
         assert report["purify_epsilon_levels"] == math.floor(0.2 * 16)
         for name in ("log-likelihoods.png", "examples.png"):
             assert (out / name).read_bytes().startswith(b"\x89PNG")
+        numbers = [int(row.split()[1]) for row in side_by_side.call_args.kwargs["rows"]]
+        assert (numbers[0], numbers == sorted(set(numbers))) == (1, True)  # as `score` numbers the same images
 
     def test_takes_the_classifier_of_a_file(
         self, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -280,11 +280,11 @@ def test_commands(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[st
     run_command("sample", run, "-n", "2", "--class", "1", "--length", "50", "--out", tmp_path / "two.wav")
     assert soundfile.info(tmp_path / "two.wav").frames == 2 * 50 + RATE // 4
     run_command("sample", run, "-n", "3", "--class", "0", "--out", tmp_path / "three")
-    assert sorted(path.name for path in (tmp_path / "three").iterdir()) == ["0.wav", "1.wav", "2.wav"]
+    assert sorted(path.name for path in (tmp_path / "three").iterdir()) == ["1.wav", "2.wav", "3.wav"]
     run_command("complete", run, "--observe", "first-half", "--draws", "2", "--out", tmp_path / "completed")
     names = sorted(path.name for path in (tmp_path / "completed").iterdir())
-    stem = "0-" + Path(data.test.names[0]).with_suffix("").as_posix().replace("/", "-")
-    assert names == [f"{stem}-completed-0.wav", f"{stem}-completed-1.wav", f"{stem}.wav"]
+    stem = "1-" + Path(data.test.names[0]).with_suffix("").as_posix().replace("/", "-")
+    assert names == [f"{stem}-completed-1.wav", f"{stem}-completed-2.wav", f"{stem}.wav"]
     whole, _ = soundfile.read(tmp_path / "completed" / names[2])
     completed, _ = soundfile.read(tmp_path / "completed" / names[0])
     half = round(len(whole) / 2)

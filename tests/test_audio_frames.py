@@ -137,10 +137,10 @@ def test_commands_are_given_frames(folder: Path, capsys: pytest.CaptureFixture[s
     run_command("score", run, one, "--frames", folder / "wrong.npy")
     assert json.loads(capsys.readouterr().out)["bits_per_sample"] > right + 0.02  # the model heeds its frames
     run_command("sample", run, "--frames", its, "-n", "2", "--out", folder / "two")
-    drawn, _ = soundfile.read(folder / "two" / "0.wav")
+    drawn, _ = soundfile.read(folder / "two" / "1.wav")
     assert len(drawn) == len(wrong) * HOP
     run_command("complete", run, one, "--frames", its, "--observe", "0.5", "--out", folder / "completed")
-    assert len(soundfile.read(folder / "completed" / "0-3-completed-0.wav")[0]) == 4075
+    assert len(soundfile.read(folder / "completed" / "1-3-completed-1.wav")[0]) == 4075
     run_command("score", run, one, "--frames", its, "--explain")
     assert "recording 1 (3.wav)" in capsys.readouterr().out
 

@@ -136,7 +136,10 @@ class TestWrongCommandLines:
         [
             (["evaluate", "run", "one", "two"], "unknown argument two"),
             (["fit", "digits", "--data", "digits", "--out", "x"], "expected FILE or --data, got both"),
-            (["fit", "digits", "--model.dropout", "0.1"], "--model.dropout expects --model, whose argument it is"),
+            (
+                ["fit", "digits", "--model.droput", "0.1"],
+                "got PixelCNNPlusPlus by the plan, did you mean model.dropout?",
+            ),
             (["fitt"], "got 'fitt', did you mean fit?"),
             (["fit", "--model", "MAED", "--data", "digits", "--out", "x"], "got 'MAED', did you mean MADE?"),
             (["fit", "--model", "NADE", "--model.hiden_size", "3", "--out", "x"], "did you mean --model.hidden_size?"),

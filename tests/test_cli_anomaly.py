@@ -23,7 +23,6 @@ from chainrule.data.formats import ImageFormat
 from chainrule.data.read import images as image_files
 from chainrule.data.recordings import Recordings
 from chainrule.data.write import write_images
-from chainrule.kinds import base
 from chainrule.kinds.lines import scored_lines
 from chainrule.models import WaveNet
 from chainrule.runs import calibration, read_calibration
@@ -180,7 +179,7 @@ class TestPurify:
     @pytest.mark.parametrize("levels", [2, 17, 200, 255, 256])
     def test_pictures_are_read_as_the_levels_they_were(self, tmp_path: Path, levels: int) -> None:
         x = torch.arange(levels).float().view(1, 1, 1, -1)
-        write_images(x, iter([tmp_path / "x.png"]), levels)
+        write_images(x, [tmp_path / "x.png"], levels)
         assert torch.equal(image_files.read_all(tmp_path, (1, 1, levels), ImageFormat(levels))[0][:], x)
         with Image.open(tmp_path / "x.png") as picture:
             assert (np.asarray(picture)[0, 0], np.asarray(picture)[0, -1]) == (0, 255)
@@ -211,7 +210,7 @@ class TestPurify:
             Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "twice" / name)
         command = ["purify", str(runs / "grey"), str(tmp_path / "twice"), "--epsilon", "1", "--out"]
         assert "got a.png twice" in refused(capsys, *command, str(tmp_path / "new"))
-        assert "another folder" in refused(capsys, *command, str(tmp_path / "twice"))
+        assert "with a.bmp: choose another" in refused(capsys, *command, str(tmp_path / "twice"))
         folder = ["--epsilon", "1", "--out", str(tmp_path / "folder")]
         assert "got the folder" in refused(capsys, "purify", str(table_run), *folder)
         assert "in one that exists" in refused(
@@ -333,7 +332,7 @@ def test_recordings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_calibration_of_recordings_is_of_any_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "SYMBOLS", 1000)
+    monkeypatch.setattr("chainrule.kinds.calibration.SYMBOLS", 1000)
     (tmp_path / "tones").mkdir()
     for i in range(40):  # the later, the louder
         soundfile.write(tmp_path / "tones" / f"{i:02}.wav", i / 40 * np.sin(np.arange(200) / 4), 8000)

@@ -121,7 +121,8 @@ def test_different_sizes_are_made_to_fit_and_that_is_said(tmp_path: Path) -> Non
     folder_of(tmp_path / "b", [picture.T.copy() for picture in GREY[:4]])
     data = load(tmp_path)
     assert data.event_shape == (1, 6, 4)
-    (note,) = data.notes
+    note, classes = data.notes
+    assert classes.startswith("folders are classes (a, b)")
     assert note == (
         "images of 4x6 to 6x4 are scaled to 4x6 and cut in their centre: --size, --crop and --pad choose otherwise"
     )
@@ -178,7 +179,7 @@ def test_animations_give_their_first_picture_and_say_so(tmp_path: Path) -> None:
         first, *others = (Image.fromarray(own) for own in GREY[index : index + 3])
         first.save(tmp_path / f"{index}.gif", save_all=True, append_images=others)
     data = load(tmp_path)
-    assert list(data.notes) == ["4 animations give their first picture"]
+    assert list(data.notes) == ["of 4 files with several pictures the first is read"]
     assert same(all_of(data), GREY[:4])
 
 
@@ -211,7 +212,7 @@ class TestWriting:
         assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["1.png", "2.png", "3.png"]
         assert same(all_of(load(tmp_path / "out")), self.x.numpy())
         for wrong in (tmp_path / "in" / "000.png" / "x", tmp_path / "none" / "out"):
-            with pytest.raises(ValueError, match="or a folder, got"):
+            with pytest.raises(ValueError, match="expects a folder in one that exists, got"):
                 kind.check_out(wrong)
 
     @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".bmp", ".webp"])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from chainrule.cli.options import parse
+from chainrule.cli.commands import parse
 from chainrule.models import MODULES
 
 ROOT = Path(__file__).resolve().parent.parent

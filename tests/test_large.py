@@ -1,25 +1,22 @@
-"""Tables that are not held in memory: the same schema, the same rows, an order fixed by seed and epoch."""
+"""Tables that are not held in memory: the same schema, the same rows, and every verb takes them."""
 
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import polars
 import pytest
 import sklearn.datasets
 import torch
+from people import people
 
 import chainrule
 from chainrule.cli import main
-from chainrule.conditionals import Gaussian
 from chainrule.data import load, stored
 from chainrule.data.examples import ArrayExamples
 from chainrule.data.infer import infer
@@ -28,10 +25,7 @@ from chainrule.data.read.open_table import open_table
 from chainrule.data.read.table import cells_of, read_all
 from chainrule.data.schema import TableSchema
 from chainrule.data.series_column import series_column_of
-from chainrule.data.stored import RowFile, StoredExamples
-from chainrule.endings import Terminated
-from chainrule.models import MADE
-from chainrule.training.module import MaximumLikelihood
+from chainrule.data.stored import StoredExamples
 
 STRANGERS = sorted((Path(sklearn.datasets.__file__).parent / "data").glob("*.csv"))
 """Tables that come with scikit-learn, whose first lines are of its own making."""
@@ -51,39 +45,6 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of all rows, few are chosen."""
     monkeypatch.setattr(extract, "SAMPLE_ROWS", 300)
     monkeypatch.setattr(extract, "FIRST", 100)
-
-
-@pytest.fixture
-def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stored, "BLOCK_BYTES", 200)
-    monkeypatch.setattr(stored, "BUFFER_BLOCKS", 4)
-
-
-def people(count: int = 2000, seed: int = 0) -> polars.DataFrame:
-    """Columns of every sort; some of their cells are rare, and far from the first ones."""
-    random = np.random.default_rng(seed)
-    size = random.normal(size=count)
-    frame = polars.DataFrame(
-        {
-            "id": np.arange(1, count + 1),
-            "height": (170 + 10 * size).round(1),
-            "income": np.exp(10 + size),
-            "age": (40 + 12 * size).astype(np.int64),
-            "town": random.choice(["Aachen", "Bonn", "Celle"], count),
-            "member": size > 0,
-            "born": polars.Series(np.datetime64("1950-01-01") + random.integers(0, 20_000, count)).cast(polars.Date),
-            "seen": polars.Series(np.datetime64("2020-01-01", "us") + 3_600_000_000 * random.integers(0, 9000, count)),
-            "same": ["x"] * count,
-        }
-    )
-    rare = {1501: ("age", 400), 1777: ("town", "Zwickau"), 1213: ("height", None), 1402: ("height", 170.125)}
-    for row, (name, value) in rare.items():
-        cells = frame[name].to_list()
-        cells[row] = value
-        frame = frame.with_columns(polars.Series(name, cells, dtype=frame[name].dtype))
-    moments = frame["seen"].to_list()
-    moments[1600] += timedelta(milliseconds=250)
-    return frame.with_columns(polars.Series("seen", moments, dtype=polars.Datetime("us")))
 
 
 def schemas(path: Path) -> tuple[TableSchema, TableSchema]:
@@ -190,90 +151,6 @@ def test_three_files_are_three_splits(tmp_path: Path) -> None:
     assert [len(examples) for examples in dataset.splits.values()] == [1500, 200, 300]
     expected = dataset.format.encode(frame[1500:1700], "x")  # type: ignore[attr-defined]
     np.testing.assert_array_equal(dataset.valid[:].numpy(), expected)
-
-
-def stored_rows(count: int = 103, columns: int = 3) -> StoredExamples:
-    file = RowFile(columns)
-    for part in np.array_split(np.arange(count * columns, dtype=np.float32).reshape(count, columns), 4):
-        file.append(part)
-    return StoredExamples(file)
-
-
-def test_stored_rows_are_read_in_any_sequence() -> None:
-    examples, every = stored_rows(), torch.arange(309.0).reshape(103, 3)
-    for some in ([5, 3, 4, 102, 0, 3], slice(2, None, 7), [], 17, -1):
-        assert torch.equal(examples[some], every[some])
-
-
-@pytest.mark.usefixtures("small_blocks")
-def test_an_epoch_has_each_row_once_in_an_order_of_its_own() -> None:
-    examples = stored_rows()
-    sequences = []
-    for seed, epoch in ((0, 0), (0, 0), (0, 1), (1, 0)):
-        batches = list(examples.batches(10, seed=seed, epoch=epoch))
-        assert [len(batch.x) for batch in batches] == [10] * 10 + [3]
-        assert all(torch.equal(batch.x, examples[batch.item]) for batch in batches)
-        sequences.append(torch.cat([batch.item for batch in batches]).tolist())
-        assert sorted(sequences[-1]) == list(range(103))
-    assert sequences[0] == sequences[1]
-    assert len({tuple(sequence) for sequence in sequences}) == 3
-
-
-@pytest.mark.usefixtures("small_blocks")
-def test_a_batch_is_known_by_its_number_and_processes_share_it() -> None:
-    examples, labels = stored_rows(), torch.arange(103) % 5
-    whole = list(examples.batches(10, seed=2, context=labels))
-    later = list(examples.batches(10, seed=2, context=labels).between(7, 11))
-    assert [batch.item.tolist() for batch in later] == [batch.item.tolist() for batch in whole[7:]]
-    halves = [list(examples.batches(10, seed=2, context=labels, part=(rank, 2))) for rank in (0, 1)]
-    for batch, *own in zip(whole, *halves, strict=True):
-        assert sorted(batch.item.tolist()) == sorted(own[0].item.tolist() + own[1].item.tolist())
-        assert batch.context is not None
-        assert torch.equal(batch.context, labels[batch.item])
-
-
-def test_a_validation_and_an_evaluation_read_in_order() -> None:
-    examples = stored_rows()
-    for batches in (examples.batches(10), examples.in_order(7)):
-        assert torch.cat([batch.x for batch in batches]).equal(examples[:])
-
-
-def test_the_order_is_shuffled_within_and_between_blocks() -> None:
-    examples = stored_rows(100_000, 4)
-    item = torch.cat([batch.item for batch in examples.batches(1000, seed=0)]).double()
-    place = torch.arange(len(item)).double()
-    assert abs(torch.corrcoef(torch.stack([item, place]))[0, 1]) < 0.1
-    assert (item.diff().abs() == 1).double().mean() < 0.01
-
-
-@pytest.mark.usefixtures("small_blocks")
-def test_a_training_goes_on_in_the_middle_of_an_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file, step = RowFile(3), MaximumLikelihood.training_step
-    file.append((stored_rows()[:] / 100).sin().numpy())
-    calls = 0
-
-    def ending(self: MaximumLikelihood, *arguments: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        if calls == 6:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return step(self, *arguments)
-
-    def fitted(name: str, **more: Any) -> MADE:
-        torch.manual_seed(0)
-        model = MADE(event_shape=(3,), conditional=Gaussian(), hidden_sizes=[8])
-        settings = {"batch_size": 10, "validate_every": 8, "max_steps": 16, "verbose": False}
-        chainrule.fit(model, StoredExamples(file), StoredExamples(file)[:10], out=tmp_path / name, **settings, **more)
-        return model
-
-    whole = fitted("whole")
-    with monkeypatch.context() as patch:
-        patch.setattr(MaximumLikelihood, "training_step", ending)
-        with pytest.raises(Terminated):
-            fitted("parts")
-    resumed = fitted("parts", resume=True)
-    assert calls == 6
-    assert all(torch.equal(one, two) for one, two in zip(whole.parameters(), resumed.parameters(), strict=True))
 
 
 def test_a_full_disk_is_said_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

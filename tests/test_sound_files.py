@@ -98,7 +98,7 @@ def test_a_folder_of_mixed_formats_says_what_it_leaves_out(folder: Path) -> None
     assert names(data) == ["0.wav", "1.wav", "2.wav", "3.wav", "4.wav", "5.wav", "seven", "six.mp3"]
     (note,) = data.notes
     assert note.startswith("left out 5 files that can't be read as recordings: 2 .m4a, ")
-    assert ".m4a are sounds that are not read: convert them" in note
+    assert ".m4a recordings are not read: convert them" in note
     for i in range(3):
         (folder / f"{i}.png").write_bytes(b"something")
     with pytest.raises(ValueError, match=r"expected images or recordings, got both: .*a pattern names some"):

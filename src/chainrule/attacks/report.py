@@ -40,7 +40,7 @@ def plot_attacks(
         folder: Where the pictures are written.
         defence: What was attacked.
         attacks: The attacks.
-        rows: The number that each of the defence's images has in the data, ``(B,)``.
+        rows: The row that each of the defence's images has in the data, ``(B,)``, from 0; people count from 1.
         classes: The name of each class.
     """
     strongest = {done.attack: done for done in sorted(attacks, key=lambda done: done.epsilon or 0)}
@@ -58,7 +58,7 @@ def plot_attacks(
         columns,
         folder / "examples.png",
         levels=defence.levels,
-        rows=[f"image {rows[i]}\n{classes[true]}" for i, true in zip(shown.tolist(), truth, strict=True)],
+        rows=[f"image {rows[i] + 1}\n{classes[true]}" for i, true in zip(shown.tolist(), truth, strict=True)],
         labels={
             name: [
                 Label(classes[seen], marked=seen != true)

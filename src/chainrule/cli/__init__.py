@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from types import ModuleType
 
-from chainrule.cli.options import parse
+from chainrule.cli.commands import parse
 from chainrule.cli.parser import UsageError
 from chainrule.cli.standard_output import out_to_stream
 from chainrule.endings import Terminated, ended_by_signals, failure_in_words

@@ -17,7 +17,7 @@ PRIORS = {"train": "class frequencies of the training split", "uniform": "same p
 def run_classify(options: Options) -> None:
     """Print the accuracy of Bayes' rule, and write the probabilities of classes."""
     out = options["out"]
-    pictured = out is not None and out.suffix in plots.FORMATS
+    pictured = out is not None and out.suffix.lower() in plots.FORMATS
     if out is not None:
         check_suffix(out, (*plots.FORMATS, *ARRAYS))
     if options["prior"] not in PRIORS:

@@ -9,7 +9,7 @@ from typing import Any
 
 import shtab
 
-from chainrule.cli.options import COMMANDS, parser_of
+from chainrule.cli.commands import COMMANDS, parser_of
 
 SHELLS = ("bash", "zsh", "fish")
 

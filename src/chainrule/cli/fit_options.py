@@ -7,8 +7,7 @@ from typing import Any
 
 from chainrule import models
 from chainrule.cli.parser import Parser
-from chainrule.cli.settings import model_arguments
-from chainrule.settings import FAMILIES, training_arguments
+from chainrule.settings import FAMILIES, model_arguments, training_arguments
 from chainrule.signatures import REQUIRED, Argument
 from chainrule.yaml_file import read_yaml
 
@@ -91,15 +90,15 @@ def add_plan(parser: Parser, argv: list[str]) -> None:
     training = parser.add_argument_group("training")
     for argument in training_arguments():
         _add(training, argument, argument.name.replace("_", "-"))
-    if (name := _value_of("--model", argv)) is None:
+    name = _value_of("--model", argv)
+    if name is not None and ":" not in name:
+        group = parser.add_argument_group(f"model {name}")
+        for argument in model_arguments(name):
+            _add(group, argument, f"model.{argument.name}")
         return
-    group = parser.add_argument_group(f"model {name}")
-    for argument in model_arguments(name):
-        _add(group, argument, f"model.{argument.name}")
-    if ":" in name:  # a class of the user's own, whose arguments its constructor checks
-        for word in argv:
-            if word.startswith("--model."):
-                group.add_argument(word.partition("=")[0])
+    # Arguments of the model that is planned, which the plan checks, or of the user's own, whose constructor does.
+    for flag in dict.fromkeys(word.partition("=")[0] for word in argv if word.startswith("--model.")):
+        parser.add_argument(flag)
 
 
 def _add(group: Any, argument: Argument, flag: str) -> None:

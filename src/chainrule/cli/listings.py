@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from chainrule import models
-from chainrule.cli.settings import model_arguments
 from chainrule.data import NAMES
+from chainrule.settings import model_arguments
 from chainrule.shipped import RESULT_KEYS, read_results, shipped_and_own_results
 from chainrule.signatures import REQUIRED, summary_of
 

@@ -57,8 +57,6 @@ class Parser(argparse.ArgumentParser):
             if not unknown[0].startswith("-") and "data" in vars(options) and "file" not in vars(options):
                 raise UsageError(f"expected --data {unknown[0]}, got {unknown[0]} without --data")
             flag = unknown[0].partition("=")[0]
-            if flag.startswith("--model.") and getattr(options, "model", "") is None:
-                raise UsageError(f"{flag} expects --model, whose argument it is")
             known = [name for action in self._actions for name in action.option_strings]
             raise UsageError(f"unknown argument {flag}{suggestion(flag, known)}")
         for action in self._actions:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -11,7 +9,7 @@ import torch
 from chainrule import plots
 from chainrule.cli.opening import opened_likelihood, say, source_of
 from chainrule.cli.parser import Options, UsageError
-from chainrule.data.write import ARRAYS, check_suffix, write_images, write_levels
+from chainrule.data.write import ARRAYS, check_new_folder, check_suffix, numbered, write_images, write_levels
 from chainrule.tasks.purify import purify, purify_improbable
 
 SHOWN = 16
@@ -23,19 +21,19 @@ def run_purify(options: Options) -> None:
     out, epsilon = options["out"], options["epsilon"]
     if out.suffix:
         check_suffix(out, (*plots.FORMATS, *ARRAYS))
-    elif out.is_file() or not out.parent.is_dir():
-        raise UsageError(f"--out expects a folder in one that exists, or a file {' '.join(ARRAYS)}, got {out}")
+    else:
+        check_new_folder(out)
     run, model = opened_likelihood(options)
     levels = len(run.kind.levels_of(model, "purify"))
     if not out.suffix and len(model.event_shape) != 3:
         expected = f"a file {' '.join(ARRAYS)} of examples {model.event_shape}"
         raise UsageError(f"--out expects {expected}, got the folder {out}")
-    pictured = out.suffix in plots.FORMATS
+    pictured = out.suffix.lower() in plots.FORMATS
     source = source_of(run, options, SHOWN if options["n"] is None and pictured else options["n"])
     given = run.kind.given(source, model)
     model = given.likelihood
-    files = None if out.suffix else _files(out, given.names, source.path)
     x = source.first(given.examples)
+    files = None if out.suffix else _files(out, given.names, len(x))
     context = None if given.context is None else given.context[: len(x)]
     if options["threshold"] is None:
         options.refuse("calibration", expects="--threshold, a p-value by which it chooses")
@@ -59,14 +57,12 @@ def run_purify(options: Options) -> None:
     say([f"purified {int(chosen.sum())} of {len(x)} examples{share}{kept}; wrote {out}"])
 
 
-def _files(out: Path, names: list[str] | None, given: Path | None) -> Iterator[Path]:
-    """A file in the folder ``out`` for each name; refuses to overwrite the files in the folder ``given``."""
+def _files(out: Path, names: list[str] | None, count: int) -> list[Path]:
+    """A file in the folder ``out`` for each name, or for each of ``count`` examples without names."""
     if names is None:
-        return (out / f"{number}.png" for number in itertools.count(1))
-    if given is not None and out.resolve() == (given if given.is_dir() else given.parent).resolve():
-        raise UsageError(f"--out expects another folder than that of what is purified, got {out}")
+        return numbered(out, count, ".png")
     files = [out / Path(name).with_suffix(".png") for name in names]
     if len(set(files)) < len(files):
         twice = next(file for file in files if files.count(file) > 1)
         raise UsageError(f"--out expects files whose names differ in more than the suffix, got {twice.name} twice")
-    return iter(files)
+    return files

@@ -83,7 +83,7 @@ def _check(options: Options) -> None:
 def _written(kind: Kind, x: Tensor, model: AutoregressiveModel, options: Options) -> str:
     """Write samples into the file that is asked for, and describe them in a few words."""
     out, scale = options["out"], options["scale"]
-    if out.suffix == ".gif":
+    if out.suffix.lower() == ".gif":
         return kind.write_growth(x, model, out, scale)
     return kind.write(x if scale is None else kind.enlarged(x, scale), out)
 

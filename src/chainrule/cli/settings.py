@@ -8,29 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from chainrule import data, models
+from chainrule import data
 from chainrule.cli.parser import UsageError
-from chainrule.settings import setting_types
-from chainrule.signatures import Argument, arguments_of, convert
+from chainrule.settings import model_arguments, setting_types
+from chainrule.signatures import convert
 from chainrule.words import suggestion
-
-FROM_DATA = ("event_shape", "conditional", "end_symbol")
-"""Constructor arguments that the data decides."""
-
-
-def model_arguments(name: str) -> tuple[Argument, ...]:
-    """The arguments of a model's constructor that a user chooses.
-
-    Raises:
-        UsageError: If there is no such model.
-    """
-    if ":" in name:  # the user's own class, whose arguments its constructor will check
-        return ()
-    if name not in models.MODULES:
-        expected = ", ".join(models.MODULES)
-        raise UsageError(f"expected a model ({expected}), got {name!r}{suggestion(name, models.MODULES)}")
-    file = models.MODULES[name].removeprefix("chainrule.").replace(".", "/") + ".py"
-    return tuple(argument for argument in arguments_of(file, name) if argument.name not in FROM_DATA)
 
 
 def settings_from(options: dict[str, Any], recipe: dict[str, Any]) -> dict[str, Any]:
@@ -43,6 +25,8 @@ def settings_from(options: dict[str, Any], recipe: dict[str, Any]) -> dict[str, 
     given = recipe | {name: value for name, value in options.items() if value is not None}
     if "data" not in given:
         raise UsageError("fit expects FILE (a file, a folder or a named data set; see `chainrule datasets`), got none")
+    if recipe and "model" not in given:
+        raise UsageError("a recipe expects `model`, got none; fit FILE without a recipe plans one")
     if given.get("model") == "Ensemble":
         raise UsageError(
             "fit expects the model of the members, got Ensemble; --members, --orders or --variants make one"
@@ -52,7 +36,7 @@ def settings_from(options: dict[str, Any], recipe: dict[str, Any]) -> dict[str, 
         types |= {f"model.{argument.name}": argument.annotation for argument in model_arguments(str(given["model"]))}
     given = {name: value for name, value in given.items() if value is not None or name not in data.READING}
     for name in given:
-        own = ":" in str(given.get("model")) and name.startswith("model.")
-        if name not in types and not own:
+        unchecked = "model" not in given or ":" in str(given["model"])  # the plan or the constructor checks them
+        if name not in types and not (unchecked and name.startswith("model.")):
             raise UsageError(f"unknown setting {name}{suggestion(name, types)}")
     return {name: convert(value, types.get(name, "Any"), name) for name, value in given.items()}

@@ -137,7 +137,7 @@ def _are_texts(path: Path, choices: Mapping[str, Any]) -> bool:
 
     It does if a choice says so, unless all are images and recordings; if all files of the pattern look like texts and
     none has the suffix of other data; and if a folder has more files that look like texts than images and recordings,
-    and no tables or arrays.
+    and no tables or arrays. Texts with the names of images and recordings don't count.
     """
     from chainrule.data.read import image_file, plain_text, sound_file
 
@@ -156,10 +156,13 @@ def _are_texts(path: Path, choices: Mapping[str, Any]) -> bool:
         return bool(unknown)
     if any(suffix_of(file) in BY_SUFFIX for file in files):
         return False
-    if len(unknown) <= len(files) - len(unknown):
+    others = len(files) - len(unknown)
+    named = {file.stem for file in set(files).difference(unknown)}
+    unknown = [file for file in unknown if file.stem not in named]  # the others describe a picture or a sound
+    if len(unknown) <= others:
         return False
     texts = sum(map(plain_text.looks_like_text, unknown))
-    return texts == len(files) if pattern else texts > len(files) - len(unknown)
+    return texts == len(files) if pattern else texts > others
 
 
 def _folder_reader(folder: Path) -> tuple[Reader, dict[str, str]]:

@@ -63,12 +63,36 @@ def check_suffix(path: Path, suffixes: Collection[str]) -> None:
     Raises:
         ValueError: If the suffix is none of ``suffixes``, or the folder is missing.
     """
-    if path.suffix not in suffixes:
+    if path.suffix.lower() not in suffixes:
         raise ValueError(f"--out expects a file ending in {', '.join(suffixes)}, got {path}")
     if path.is_dir():
         raise ValueError(f"--out expects a file, got the folder {path}")
     if not path.parent.is_dir():
         raise ValueError(f"--out expects a file in a folder that exists, got {path}")
+
+
+def check_new_folder(path: Path) -> None:
+    """Refuse, before any work is done, a folder whose files would stand among those that are written into it.
+
+    Raises:
+        ValueError: If there is a file of that name, a file in that folder that is not hidden, or no folder above it.
+    """
+    if path.is_file() or not path.parent.is_dir():
+        raise ValueError(f"--out expects a folder in one that exists, got {path}")
+    if path.is_dir() and (others := sorted(own.name for own in path.iterdir() if not own.name.startswith("."))):
+        raise ValueError(
+            f"--out expects a new or an empty folder, got {path} with {others[0]}: choose another, or empty it"
+        )
+
+
+def numbered(folder: Path, count: int, suffix: str) -> list[Path]:
+    """Names of ``count`` files in ``folder``, from 1, which sort as they count.
+
+    >>> [path.name for path in numbered(Path("samples"), 10, ".png")][::9]
+    ['01.png', '10.png']
+    """
+    width = len(str(count))
+    return [folder / f"{number:0{width}d}{suffix}" for number in range(1, count + 1)]
 
 
 def write_array(name: str, values: NDArray[Any], path: Path, **more: Tensor) -> None:
@@ -80,10 +104,10 @@ def write_array(name: str, values: NDArray[Any], path: Path, **more: Tensor) -> 
         path: The file.
         more: Further arrays for an ``.npz``.
     """
-    buffer = io.BytesIO()
-    if path.suffix == ".npy":
+    buffer, suffix = io.BytesIO(), path.suffix.lower()
+    if suffix == ".npy":
         np.save(buffer, values)
-    elif path.suffix == ".npz":
+    elif suffix == ".npz":
         arrays: dict[str, Any] = {key: tensor.numpy() for key, tensor in more.items()} | {name: values}
         np.savez_compressed(buffer, **arrays)
     else:

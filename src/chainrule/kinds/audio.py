@@ -21,11 +21,12 @@ from chainrule.data.examples import Examples
 from chainrule.data.read.recordings import read_all, write_wav
 from chainrule.data.read.sound_frames import read_frames
 from chainrule.data.recordings import Recordings
+from chainrule.data.write import check_new_folder, check_suffix, numbered
 from chainrule.kinds.audio_explain import explain_recordings
-from chainrule.kinds.base import Kind
 from chainrule.kinds.families import family_of_levels, refuse_arguments
 from chainrule.kinds.items import Items, figures_per
 from chainrule.kinds.observed import observed_share
+from chainrule.kinds.readable import ReadableKind
 from chainrule.kinds.requests import Completing, Source
 from chainrule.kinds.sequence import SequenceKind, compressed_per_symbol, require_sequence_model
 from chainrule.model import AutoregressiveModel, Model
@@ -84,7 +85,7 @@ class AudioKind(SequenceKind):
         own["trim_silence"] = settings.get("trim_silence")
         return reading | ({} if named else own)
 
-    def check_like(self, other: Kind, where: str) -> None:
+    def check_like(self, other: ReadableKind, where: str) -> None:
         super().check_like(other, where)
         if replace(other.format, channel=self.format.channel) != self.format:
             expected, got = (
@@ -113,20 +114,20 @@ class AudioKind(SequenceKind):
 
     def check_out(self, path: Path) -> None:
         """Raise ``ValueError``, before any work is done, where recordings can't be written to ``path``."""
-        if path.suffix not in self.suffixes:
+        if path.suffix.lower() not in self.suffixes:
             raise ValueError(f"--out expects a .wav file or a folder, got {path}")
-        if not path.parent.is_dir():
-            raise ValueError(f"--out expects to be in a folder that exists, got {path}")
-        if path.suffix == "" and path.is_file():
-            raise ValueError(f"--out expects a folder, got the file {path}")
+        if path.suffix:
+            check_suffix(path, self.suffixes)
+        else:
+            check_new_folder(path)
 
     def write(self, x: Tensor, path: Path) -> str:
-        if path.suffix == ".wav":
+        if path.suffix.lower() == ".wav":
             write_wav(path, x, self.format)
         else:
             path.mkdir(exist_ok=True)
-            for i, clip in enumerate(x):
-                write_wav(path / f"{i}.wav", [clip], self.format)
+            for file, clip in zip(numbered(path, len(x), ".wav"), x, strict=True):
+                write_wav(file, [clip], self.format)
         return f"{len(x)} recordings of {x.shape[1] / self.format.sample_rate:.2f} s"
 
     def leave_samples(self, model: AutoregressiveModel, dataset: Dataset, folder: Path) -> None:
@@ -166,11 +167,11 @@ class AudioKind(SequenceKind):
                     context = recordings.frames.of(i).expand(draws, -1, -1)
                 settings = request.drawing.settings() | {"prefix": whole[:known], "length": len(whole) - known}
                 completed = sample(model, draws, context=context, **settings).cpu()
-            name = Path(given.names[i] if given.names else str(i))
-            stem = f"{i}-{name.with_suffix('').as_posix().replace('/', '-')}"
+            name = Path(given.names[i] if given.names else "recording")
+            stem = f"{i + 1}-{name.with_suffix('').as_posix().replace('/', '-')}"
             request.out.mkdir(exist_ok=True)
             write_wav(request.out / f"{stem}.wav", [whole], self.format)
-            for draw, x in enumerate(completed):
+            for draw, x in enumerate(completed, 1):
                 write_wav(request.out / f"{stem}-completed-{draw}.wav", [x], self.format)
         return [
             f"wrote {draws} x {count} completions, and the {count} recordings, to {request.out}; "

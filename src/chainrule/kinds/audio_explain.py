@@ -96,7 +96,7 @@ def explain_recordings(
     found = list(_stretches(model, recordings, None if given.context is None else given.context[:count], size))
     found = sorted(found, key=lambda own: -own.bits.max())[:rows]
     lines = [_sentence(own, recordings, usual, audio) for own in found[:SENTENCES]]
-    if out is not None and out.suffix in plots.FORMATS:
+    if out is not None and out.suffix.lower() in plots.FORMATS:
         _plot(found[:PICTURED], recordings, usual, audio, out)
         return [*lines, f"wrote a picture of the {len(found[:PICTURED])} strangest recordings to {out}"]
     tables = [_table(own, recordings, usual, audio) for own in found]

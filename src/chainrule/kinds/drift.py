@@ -14,10 +14,10 @@ from chainrule.kinds.requests import Drifting, Source
 from chainrule.model import AutoregressiveModel
 
 if TYPE_CHECKING:
-    from chainrule.kinds.base import Kind
+    from chainrule.kinds.scorable import ScorableKind
 
 
-def items_drift(kind: Kind, model: AutoregressiveModel, request: Drifting) -> dict[str, Any]:
+def items_drift(kind: ScorableKind, model: AutoregressiveModel, request: Drifting) -> dict[str, Any]:
     """Test -log p of new items against that of old ones; see `chainrule.compare.drift.drift_figures`.
 
     Raises:
@@ -37,7 +37,7 @@ def items_drift(kind: Kind, model: AutoregressiveModel, request: Drifting) -> di
     return drift_figures(Pair(_nats(old), new), rate=request.rate, chunks=request.chunks)
 
 
-def _log_probs(kind: Kind, model: AutoregressiveModel, source: Source) -> Iterator[Tensor]:
+def _log_probs(kind: ScorableKind, model: AutoregressiveModel, source: Source) -> Iterator[Tensor]:
     return (items.log_probs for items in kind.items(model, source))
 
 

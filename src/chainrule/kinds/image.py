@@ -14,7 +14,7 @@ from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
 from chainrule.data.formats import ImageFormat
 from chainrule.data.read import images
-from chainrule.data.write import SINGLE, check_suffix, write_images
+from chainrule.data.write import SINGLE, check_new_folder, check_suffix, numbered, write_images
 from chainrule.devices import available_memory, cores_of, multiplies_in_half
 from chainrule.kinds.levels import LevelsKind
 from chainrule.model import AutoregressiveModel, Model
@@ -61,8 +61,8 @@ class ImageKind(LevelsKind):
         """Raise ``ValueError``, before any work is done, where samples can't be written to ``path``."""
         if path.suffix:
             check_suffix(path, tuple(dict.fromkeys((*self.suffixes, *SINGLE, GROWTH))))
-        elif path.is_file() or not path.parent.is_dir():
-            raise ValueError(f"--out expects a file ending in {', '.join(self.suffixes)}, or a folder, got {path}")
+        else:
+            check_new_folder(path)
 
     def write(self, x: Tensor, path: Path) -> str:
         """Write images.
@@ -74,11 +74,10 @@ class ImageKind(LevelsKind):
             ValueError: If there are several, and the file is of a format that has one image.
         """
         if path.suffix == "":
-            width = len(str(len(x)))
-            write_images(x, (path / f"{number:0{width}d}.png" for number in range(1, len(x) + 1)), self.format.levels)
-        elif len(x) == 1 and path.suffix in SINGLE:
+            write_images(x, numbered(path, len(x), ".png"), self.format.levels)
+        elif len(x) == 1 and path.suffix.lower() in SINGLE:
             write_images(x, [path], self.format.levels)
-        elif path.suffix not in self.suffixes:
+        elif path.suffix.lower() not in self.suffixes:
             sheets = ", ".join(self.suffixes)
             raise ValueError(f"--out expects a folder, or a file ending in {sheets}, for {len(x)} images, got {path}")
         else:

@@ -68,7 +68,7 @@ class LevelsKind(Kind):
         return {"levels": settings.get("levels")}
 
     def write(self, x: Tensor, path: Path) -> str:
-        if path.suffix in PICTURES:
+        if path.suffix.lower() in PICTURES:
             plots.sample_grid(x, path, levels=self.format.levels)
         else:
             write_levels(x, path, self.format.levels)
@@ -96,7 +96,7 @@ class LevelsKind(Kind):
                 completion(model, truth, observed, seed=seed + draw, **settings) for draw in range(request.draws or 1)
             ]
         draws = torch.stack([completed.x.cpu() for completed in done])
-        if request.out.suffix in PICTURES:
+        if request.out.suffix.lower() in PICTURES:
             plots.completions(truth, observed, draws, request.out, levels=self.format.levels)
         else:
             write_levels(draws.flatten(0, 1), request.out, self.format.levels, truth=truth, observed=observed)
@@ -132,7 +132,7 @@ class LevelsKind(Kind):
         return values
 
     def is_of_parts(self, per: str | None, out: Path | None) -> bool:
-        pictured = out is not None and out.suffix in (*PICTURES, ".npz", ".npy")
+        pictured = out is not None and out.suffix.lower() in (*PICTURES, ".npz", ".npy")
         return pictured or super().is_of_parts(per, out)
 
     def score_parts(self, model: AutoregressiveModel, source: Source, per: str | None, out: Path | None) -> list[str]:
@@ -141,9 +141,9 @@ class LevelsKind(Kind):
         check_suffix(out, (*PICTURES, ".npz", ".npy"))
         given = self.given(source, model)
         x = source.first(given.examples)
-        x = x[:MAPS] if source.limit is None and out.suffix in PICTURES else x
+        x = x[:MAPS] if source.limit is None and out.suffix.lower() in PICTURES else x
         nats = surprisals(given.likelihood, x, None if given.context is None else given.context[: len(x)]).cpu()
-        if out.suffix in PICTURES:
+        if out.suffix.lower() in PICTURES:
             plots.surprisal_map(x, nats, out, levels=self.format.levels)
         else:
             write_array("nats", nats.numpy(), out, examples=x)

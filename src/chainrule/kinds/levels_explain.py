@@ -33,7 +33,7 @@ def explain_examples(given: Given, count: int, levels: int, rows: int, out: Path
     flat = found.map(lambda part: part.flatten(0, 1))
     parts = explained_parts("example", places, x.flatten(), flat, _words, ordered=levels > FEW)
     lines = sentences_of(parts, "example", _where)
-    if out is not None and out.suffix in plots.FORMATS:
+    if out is not None and out.suffix.lower() in plots.FORMATS:
         plots.tail_map(x, found.tails.view(x.shape), out, levels=levels)
         return [*lines, f"wrote a map of each of the {len(x)} strangest examples to {out}"]
     return lines + written(parts, out, f"all {'pixels' if pictured else 'columns'} of the {len(x)} strangest examples")

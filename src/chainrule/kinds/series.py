@@ -21,7 +21,7 @@ from chainrule.data.schema import TableSchema
 from chainrule.data.series import SeriesFormat, read_all, samples_frame
 from chainrule.data.series_examples import SeriesExamples
 from chainrule.data.write import FRAMES, write_frame
-from chainrule.kinds.base import SYMBOLS
+from chainrule.kinds.calibration import SYMBOLS
 from chainrule.kinds.explained import check_table, explained_parts, rounded, sentences_of, written
 from chainrule.kinds.families import family_of_reals, refuse_arguments
 from chainrule.kinds.forecast import check_forecast, write_forecasts

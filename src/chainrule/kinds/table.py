@@ -110,7 +110,7 @@ class TableKind(Kind):
         return ROWS  # as many as are read at once, so that a part has the same batches in a whole file
 
     def write(self, x: Tensor, path: Path) -> str:
-        write_frame(self.format.decode(x.cpu().numpy(), text=path.suffix == ".csv"), path)
+        write_frame(self.format.decode(x.cpu().numpy(), text=path.suffix.lower() == ".csv"), path)
         return f"{len(x)} rows"
 
     def bounds(self, conditions: str, model: AutoregressiveModel) -> Bounds:
@@ -134,7 +134,7 @@ class TableKind(Kind):
         x = torch.from_numpy(self.format.encode(frame, path.name, gaps=True))
         context = one_class(model, request.source.label, len(x))
         filled, methods = fill_frame(model, self.format, frame, x, request, context)
-        if cells.text and request.out.suffix != ".csv" and not request.uniform:
+        if cells.text and request.out.suffix.lower() != ".csv" and not request.uniform:
             filled = filled.with_columns(map(with_type, filled.select(polars.selectors.string())))
         write_frame(filled, request.out)
         return [f"filled {int(x.isnan().sum())} cells of {len(x)} rows, in {request.out}", *str(methods).splitlines()]

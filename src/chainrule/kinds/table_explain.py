@@ -76,7 +76,7 @@ def explain_rows(
     if broken[strangest].any():
         lines.append(FILLED.format(int(broken[strangest].sum())))
     if out is not None:
-        if out.suffix in plots.FORMATS:
+        if out.suffix.lower() in plots.FORMATS:
             _picture(schema, found, cells, out)
         else:
             write_frame(cells.drop("index"), out)

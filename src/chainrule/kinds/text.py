@@ -23,7 +23,7 @@ from chainrule.data.documents import Documents
 from chainrule.data.examples import Examples, chosen
 from chainrule.data.text import TextFormat, plain_of, read_all
 from chainrule.devices import cores_of, multiplies_in_half
-from chainrule.kinds.base import EXAMPLES, SYMBOLS, VALUES
+from chainrule.kinds.calibration import EXAMPLES, SYMBOLS, VALUES
 from chainrule.kinds.families import family_of_levels, refuse_arguments
 from chainrule.kinds.items import Items, figures_per
 from chainrule.kinds.lines import Part, scored_lines, scored_stream, split_lines, texts_of
@@ -156,7 +156,7 @@ class TextKind(SequenceKind):
                 "complete expects a FILE of beginnings, as the run was fitted on text: its text, or each of its lines "
                 "if the run was fitted on documents, is continued"
             )
-        if request.out.suffix != ".txt":
+        if request.out.suffix.lower() != ".txt":
             raise ValueError(f"--out expects a file ending in .txt, got {request.out}")
         text = self.read_prompt(path, request.source.settings)
         beginnings = [line for line in text.splitlines() if line] if self.format.documents else [text]

@@ -66,9 +66,9 @@ class Part:
         elif suffix_of(self.path) == PARQUET:
             with decoding(self.path, "a Parquet file"):
                 polars.scan_parquet(self.path).slice(self.start, self.count).collect().write_parquet(whole)
-        elif self.path.suffix == ".npy":
-            with decoding(self.path, "an array"):
-                np.save(whole, np.load(self.path, mmap_mode="r")[self.start : self.start + self.count])
+        elif suffix_of(self.path) == ".npy":
+            with decoding(self.path, "an array"), whole.open("wb") as file:
+                np.save(file, np.load(self.path, mmap_mode="r")[self.start : self.start + self.count])
         else:
             return self.path  # text, which was cut before
         return whole
@@ -86,8 +86,8 @@ def files_of(pattern: str) -> list[Path]:
     found = [path] if path.exists() else sorted(path.parent.glob(path.name))
     if not found:
         raise FileNotFoundError(f"expected a file or a folder, found no {pattern}")
-    if len(found) == 1 and path.is_dir() and (rows := sorted(path.glob(f"*{PARQUET}"))):
-        return rows
+    if len(found) == 1 and path.is_dir():
+        return sorted(file for file in path.iterdir() if suffix_of(file) == PARQUET) or found
     return found
 
 
@@ -145,7 +145,7 @@ def _pieces(path: Path, size: int, choices: FileChoices, scratch: Path) -> Itera
 
 
 def _rows_of(path: Path) -> int:
-    if path.suffix == ".npy":
+    if suffix_of(path) == ".npy":
         with decoding(path, "an array"):
             return len(np.load(path, mmap_mode="r"))
     with decoding(path, "a Parquet file"):

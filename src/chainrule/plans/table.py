@@ -114,7 +114,7 @@ def rows_plan(rows: int, columns: int, levels: int, minutes: float) -> Plan:
     nade: Settings = {"model": "NADE", "model.activation": "relu", **size}
     regressions: Settings = {"model": "FVSBN", "model.dropout": 0.5, "weight_decay": 1.0}
     candidates = (made, nade, regressions) if levels == 2 else (made, nade)
-    return Plan(settings, candidates, (_size(rows), f"the best of {len(candidates)} models on validation is kept"))
+    return Plan(settings, candidates, (_size(rows),))
 
 
 def _network(rows: int) -> Settings:

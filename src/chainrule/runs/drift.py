@@ -50,7 +50,7 @@ def drift(run: OpenRun, request: Drifting) -> dict[str, Any]:
 
 def write_drift(figures: dict[str, Any], out: Path) -> None:
     """Write ``figures`` as JSON, or as a page for people, by the suffix of ``out``."""
-    content = json.dumps(figures, indent=2) + "\n" if out.suffix == ".json" else drift_page(figures)
+    content = json.dumps(figures, indent=2) + "\n" if out.suffix.lower() == ".json" else drift_page(figures)
     write_atomically(out, content.encode())
 
 

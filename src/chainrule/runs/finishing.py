@@ -12,7 +12,7 @@ from chainrule.abilities import components_of
 from chainrule.compiled import program_of
 from chainrule.data.dataset import Dataset
 from chainrule.kinds import kind_of
-from chainrule.kinds.base import EXAMPLES, SYMBOLS, VALUES
+from chainrule.kinds.calibration import EXAMPLES, SYMBOLS, VALUES
 from chainrule.kinds.sequence import LONGEST_SAMPLE
 from chainrule.model import AutoregressiveModel
 from chainrule.runs.settings import Settings, build, classes_of

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import reprlib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,10 @@ from chainrule.runs.settings import (
     load_data,
     training_settings,
 )
+from chainrule.settings import model_arguments
+from chainrule.signatures import convert
 from chainrule.training import Cost, Training, cost_of
+from chainrule.words import suggestion
 
 MENTIONED = ("data", "model", "conditional")
 """Settings that a plan mentions before the others."""
@@ -105,19 +110,60 @@ def plan(data: str | Path | Any, **given: Any) -> Planned:
     dataset = load_data(settings, frame)
     kind = kind_of(dataset)
     planned = kind.plan(dataset, settings.get("minutes", MINUTES), check_device(settings.get("device", "auto")))
+    planned, settings = _with_arguments(planned, settings)
     planned = Plan({"minutes": MINUTES} | planned.settings, planned.candidates, planned.reasons).overridden(settings)
     if any(name in planned.settings and name not in settings for name in READING):
         dataset = load_data(planned.settings, frame)  # the plan says how to read it, too
-    check_members(planned.settings, dataset)
-    dataset = limited(dataset, planned.settings)
-    model = build(planned.settings, dataset)
-    cost = None
-    if not isinstance(model, CountedModel):
-        context = classes_of(planned.settings, dataset, "train")
-        cost = cost_of(model, dataset.train, train_context=context, **training_settings(planned.settings))
+    dataset, cost = limited(dataset, planned.settings), None
+    with _naming(planned, given):
+        check_members(planned.settings, dataset)
+        model = build(planned.settings, dataset)
+        if not isinstance(model, CountedModel):
+            context = classes_of(planned.settings, dataset, "train")
+            cost = cost_of(model, dataset.train, train_context=context, **training_settings(planned.settings))
     shape = f"{model.num_variables} variables {model.event_shape}"
     words = f"{type(model).__name__} of {shape}, {model.conditional}"
     return Planned(dataset, planned, words, cost, tuple(kind.reach(model)))
+
+
+def _with_arguments(planned: Plan, given: Settings) -> tuple[Plan, Settings]:
+    """The plan whose models take the arguments ``model.<name>`` that a user gives, and the settings with their types.
+
+    Where the user names no model, they are for the one that is planned; of several that are tried, those are left that
+    take them all.
+
+    Raises:
+        ValueError: If no such model takes them, or a value is of another type.
+    """
+    names = [name for name in given if name.startswith("model.")]
+    changes = planned.candidates if planned.candidates and "model" not in given else ({},)
+    chosen = [str((planned.settings | change | given)["model"]) for change in changes]
+    if not names or ":" in chosen[0]:
+        return planned, given
+    types = {
+        model: {f"model.{argument.name}": argument.annotation for argument in model_arguments(model)}
+        for model in dict.fromkeys(chosen)
+    }
+    taking = [model for model, own in types.items() if own.keys() >= set(names)]
+    if not taking:
+        wrong = next((name for name in names if not any(name in own for own in types.values())), names[0])
+        by, other = ("", "") if "model" in given else (" by the plan", ": --model names another")
+        hint = suggestion(wrong, [name for own in types.values() for name in own]) or other
+        raise ValueError(f"{wrong} expects a model that takes it, got {' or '.join(types)}{by}{hint}")
+    left = tuple(change for change, model in zip(changes, chosen, strict=True) if model in taking)
+    typed = {name: convert(given[name], types[taking[0]][name], name) for name in names}
+    return replace(planned, candidates=left if planned.candidates else ()), given | typed
+
+
+@contextlib.contextmanager
+def _naming(planned: Plan, given: Settings) -> Iterator[None]:
+    """Have errors in arguments of a model that the user did not name say which one is planned."""
+    try:
+        yield
+    except ValueError as error:
+        if "model" not in given and any(name.startswith("model.") for name in given):
+            error.add_note(f"the plan's model is {planned.settings['model']}")
+        raise
 
 
 def name_of(data: Any) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,15 +13,20 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageFile, ImageOps
 
 from chainrule.data.formats import ImageFormat
-from chainrule.foreign import decoding
+from chainrule.foreign import UndecodableError, decoding
 
 SUFFIXES = (
     ".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".avif", ".jp2", ".j2k", ".tga", ".ico",
     ".pgm", ".ppm", ".pbm", ".pnm",
 )  # fmt: skip
+
+UNREAD = (".heic", ".heif", ".dng", ".raw", ".cr2", ".cr3", ".nef", ".arw", ".psd", ".svg", ".exr", ".jxl")
+"""Suffixes of images in formats that Pillow does not read."""
+
+CONVERT = "convert them to .png or .jpg"
 
 SIGNATURES = (
     b"\x89PNG",
@@ -42,6 +49,10 @@ ORIENTATION, TURNED = 0x0112, (5, 6, 7, 8)
 
 DEEP = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 """Modes of grey images of 16 bits."""
+
+
+MOST = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+"""Pillow opens images of at most so many pixels, and warns of half as many."""
 
 
 @dataclass(frozen=True)
@@ -67,13 +78,30 @@ class Header:
     animated: bool
 
 
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[ImageFile.ImageFile]:
+    """The image of a file, whose pixels are not read yet; errors name the file."""
+    with decoding(path, "an image"):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+                image = Image.open(path)
+        except Image.DecompressionBombError:
+            most = f"{MOST / 1e6:.0f} million pixels"
+            raise UndecodableError(
+                f"{path}: expected an image of at most {most}, got one of more: scale it down"
+            ) from None
+        with image:
+            yield image
+
+
 def read_header(path: Path) -> Header:
     """The header of a file.
 
     Raises:
         ValueError: If it cannot be read, or its pixels are real numbers.
     """
-    with decoding(path, "an image"), Image.open(path) as image:
+    with _opened(path) as image:
         mode, (width, height) = image.mode, image.size
         scrambled = _is_scrambled(image)
         wide = any("32" in str(tile[3]) for tile in image.tile)  # 16 bits may have the mode I, too
@@ -131,7 +159,7 @@ def is_transparent(path: Path) -> bool:
     Raises:
         ValueError: If it cannot be decoded.
     """
-    with decoding(path, "an image"), Image.open(path) as image:
+    with _opened(path) as image:
         low, _ = image.convert("RGBA").getchannel("A").getextrema()
     return bool(float(low) < 255)  # type: ignore[arg-type]  # one channel has two numbers
 
@@ -152,7 +180,7 @@ def decode(path: Path, shape: tuple[int, ...], form: ImageFormat, *, anywhere: b
         ValueError: If the file cannot be decoded, or has another size and may not be scaled.
     """
     channels, height, width = shape
-    with decoding(path, "an image"), Image.open(path) as image:
+    with _opened(path) as image:
         deep = image.mode in DEEP
         picture = _deep(image) if deep else _flat(image, channels, form.background)
     if picture.size != (width, height):
@@ -206,7 +234,7 @@ def is_grey(path: Path) -> bool:
     Raises:
         ValueError: If it cannot be decoded.
     """
-    with decoding(path, "an image"), Image.open(path) as image:
+    with _opened(path) as image:
         pixels = np.asarray(image.convert("RGB"))
     return bool((pixels == pixels[..., :1]).all())
 

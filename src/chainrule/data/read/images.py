@@ -7,39 +7,27 @@ of different sizes are made to fit one, and what was chosen is said.
 
 from __future__ import annotations
 
+import contextlib
 import math
-import statistics
 import warnings
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import ImageColor
 from torch import Tensor
 
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples, Rows
 from chainrule.data.formats import ImageFormat
 from chainrule.data.read import rows, sound_file
-from chainrule.data.read.folders import files_of, labels_of, outside, parts_of, roots_of
-from chainrule.data.read.image_file import (
-    SUFFIXES,
-    Header,
-    decode,
-    is_grey,
-    is_transparent,
-    looks_like_image,
-    read_header,
-)
-from chainrule.words import suggestion
-
-CROPS = ("centre", "random", "none")
-
-LARGE, REDUCED = 128 * 128, 64 * 64
-"""Images of one size with more pixels than `LARGE`, and images of different sizes, are scaled to at most `REDUCED`."""
+from chainrule.data.read.folders import files_in, files_of, labels_of, left_out, notes_of_classes, parts_of, roots_of
+from chainrule.data.read.image_file import CONVERT, SUFFIXES, UNREAD, decode, looks_like_image, read_header
+from chainrule.data.read.image_form import fit_of, prepared, size_of, with_levels
+from chainrule.data.read.table_file import SUFFIXES as TABLES
+from chainrule.data.read.table_file import suffix_of
+from chainrule.foreign import UndecodableError
 
 CHECKED = 2**24
 """Images of at most so many pixels in all are decoded when they are loaded, to see that they can be."""
@@ -108,22 +96,20 @@ def load_images(
         ValueError: If there are no images, one cannot be read, or a choice is none of these.
     """
     roots = roots_of(folder)
-    tables = f"the files *.train.*, *.valid.* and *.test.* ({' '.join(rows.SUFFIXES)})"
-    others = f", recordings ({sound_file.NAMED}) or {tables}"
-    parts = parts_of(roots, seed, SUFFIXES, "images", others, looks_like_image)
+    parts, left = _files(folder, roots, seed)
     skipped: list[Path] = []
     if skip_unreadable:
         parts, skipped = _readable(parts)
     paths = sorted({path for own in parts.values() for path in own})
-    headers = [read_header(path) for path in paths]
-    shape, form, notes = _prepared(paths, headers, _size(size), _fit(crop, pad), background, grey)
-    form = _with_levels(form, levels, paths, headers, shape)
-    if sum(math.prod(header.size) for header in headers) <= CHECKED and not skip_unreadable:
-        for path in paths:
-            decode(path, shape, form)
+    with _offering_to_skip():
+        headers = [read_header(path) for path in paths]
+        shape, form, notes = prepared(paths, headers, size_of(size), fit_of(crop, pad), background, grey)
+        form = with_levels(form, levels, paths, headers, shape)
+        if sum(math.prod(header.size) for header in headers) <= CHECKED and not skip_unreadable:
+            for path in paths:
+                decode(path, shape, form)
     labels, classes = labels_of(parts, roots)
-    if stray := outside(parts, roots):
-        notes.append(f"folders are no classes, as {stray.name} lies in none")
+    notes += notes_of_classes(parts, roots, "images") + left
     quantised, deep = "values as in the files", any(header.deep for header in headers)
     if deep and levels is None:
         notes.append("grey of 16 bits is cut to 8: --levels 65536 keeps it")
@@ -146,119 +132,40 @@ def load_images(
     return Dataset(name, description, form, splits, origin, labels, notes=notes)
 
 
-def _size(words: str | None) -> tuple[int, int] | None:
-    """Width and height, from words such as ``32`` and ``32x48``."""
-    if words is None:
-        return None
-    sides = str(words).lower().split("x")
-    if len(sides) > 2 or not all(side.isdecimal() and 0 < int(side) <= 4096 for side in sides):
-        raise ValueError(f"size expects a side, as 32, or width and height, as 32x48, got {words!r}")
-    return int(sides[0]), int(sides[-1])
-
-
-def _fit(crop: str | None, pad: bool) -> str | None:
-    """The `ImageFormat.fit` that the choices name; None for the usual one."""
-    if crop is None:
-        return "pad" if pad else None
-    if crop not in CROPS:
-        raise ValueError(f"crop expects {', '.join(CROPS)}, got {crop!r}{suggestion(crop, CROPS)}")
-    if pad:
-        raise ValueError(f"expected one of crop and pad, got both, crop={crop}")
-    return crop
-
-
-def _prepared(
-    paths: Sequence[Path],
-    headers: Sequence[Header],
-    size: tuple[int, int] | None,
-    fit: str | None,
-    background: str | None,
-    grey: bool,
-) -> tuple[tuple[int, int, int], ImageFormat, list[str]]:
-    """The shape of an example, how files become examples of it, and what a person should know about that."""
-    clear = next((path for path, own in zip(paths, headers, strict=True) if own.alpha and is_transparent(path)), None)
-    sizes = [header.size for header in headers]
-    chosen = size or _usual_size(sizes)
-    form = ImageFormat(256, background=_colour(background))
-    notes = []
-    if any(own != chosen for own in sizes):
-        form = replace(form, size=chosen, fit=fit or ("pad" if clear is not None and background is None else "centre"))
-        notes.append(_scaled(sizes, chosen, form.fit, named=size is not None))
-    if clear is not None:
-        named = background or "white"
-        more = "" if background else ": --background names another colour"
-        notes.append(f"transparent parts, as of {clear.name}, are laid on {named}{more}")
-    animated = sum(header.animated for header in headers)
-    rounded = sum(header.rounded for header in headers)
-    turned = sum(header.turned for header in headers)
-    notes += [f"{turned} images are turned upright, as their EXIF says"] * (turned > 0)
-    notes += [f"{animated} animations give their first picture"] * (animated > 0)
-    notes += [f"{rounded} images of 16 bits a colour are read as of 8"] * (rounded > 0)
-    colour = not grey and any(own.colour and not is_grey(path) for path, own in zip(paths, headers, strict=True))
-    if not (colour or grey) and any(header.colour for header in headers):
-        notes.append("all colours are grey: images have one channel")
-    return (3 if colour else 1, chosen[1], chosen[0]), form, notes
-
-
-def _usual_size(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
-    """The size that all have, or the median width and height, with no more pixels than can be modelled soon."""
-    same = len(set(sizes)) == 1
-    width, height = (statistics.median(side) for side in zip(*sizes, strict=True))
-    if same and width * height <= LARGE:
-        return sizes[0]
-    factor = min(1.0, math.sqrt(REDUCED / (width * height)))
-    return max(1, round(width * factor)), max(1, round(height * factor))
-
-
-def _scaled(sizes: Sequence[tuple[int, int]], chosen: tuple[int, int], fit: str, *, named: bool) -> str:
-    low, high = ("x".join(map(str, side)) for side in (min(sizes), max(sizes)))
-    found = low if low == high else f"{low} to {high}"
-    alike = all(width * chosen[1] == height * chosen[0] for width, height in sizes)
-    how = {
-        "centre": "and cut in their centre",
-        "random": "and cut at random places in training",
-        "none": "whole, so that proportions change",
-        "pad": "and padded with background",
-    }[fit]
-    more = "" if named else ": --size, --crop and --pad choose otherwise"
-    return f"images of {found} are scaled to {'x'.join(map(str, chosen))}{'' if alike else ' ' + how}{more}"
-
-
-def _colour(name: str | None) -> tuple[int, int, int]:
+@contextlib.contextmanager
+def _offering_to_skip() -> Iterator[None]:
+    """Have the error of a file that can't be decoded say how to leave it out."""
     try:
-        found = ImageColor.getrgb(name or "white")
-    except ValueError:
-        near = suggestion(str(name), ImageColor.colormap)
-        raise ValueError(f"background expects a colour, such as white or #ff8800, got {name!r}{near}") from None
-    return found[0], found[1], found[2]
+        yield
+    except UndecodableError as error:
+        error.add_note("--skip-unreadable true leaves out files that can't be decoded")
+        raise
 
 
-def _with_levels(
-    form: ImageFormat, levels: int | None, paths: Sequence[Path], headers: Sequence[Header], shape: tuple[int, int, int]
-) -> ImageFormat:
-    """The format with ``levels``, or with the usual ones: two where all images together have two grey values."""
-    deep = all(header.deep for header in headers)
-    if levels is not None:
-        if levels > 65536 or (levels > 256 and not deep):
-            most = "65536 for grey images of 16 bits" if deep else "256 for images"
-            raise ValueError(f"expected levels from 2 to {most}, got levels={levels}")
-        return replace(form, levels=levels)
-    if shape[0] > 1 or any(header.deep for header in headers):
-        return form
-    found = _two_values(paths, headers, form)
-    return form if found is None else replace(form, levels=2, threshold=sum(found) / 2)
+def _files(folder: Path, roots: dict[str, Path], seed: int) -> tuple[dict[str, list[Path]], list[str]]:
+    """The images of each split, and lines that say which files are left out."""
+    every = files_in(folder)
+    images = list(filter(_is_image, every))
+    others = set(every).difference(images)
+    left = left_out(others, "images", UNREAD, CONVERT)
+    tables = f"tables of the same columns, or the files *.train.*, *.valid.* and *.test.* ({' '.join(rows.SUFFIXES)})"
+    more = f", recordings ({sound_file.NAMED}), texts (.txt .md .log and others), {tables}"
+    tail = "; ".join([f"{more}, found none", *left])
+    try:
+        parts = parts_of(roots, seed, SUFFIXES, "images", tail, looks_like_image)
+    except ValueError as error:
+        if images and read_header(images[0]).animated:
+            error.add_note(f"of the several pictures in {images[0].name} only the first is read: save each in a file")
+        raise
+    if beside := len(images) - len({path for own in parts.values() for path in own}):
+        left.append(f"left out {beside} images beside the folders of the splits")
+    if not labels_of(parts, roots)[1] and any(suffix_of(path) in TABLES for path in others):
+        left.append("classes are not read from a table: images of one go into a folder of its own")
+    return parts, left
 
 
-def _two_values(paths: Sequence[Path], headers: Sequence[Header], form: ImageFormat) -> tuple[int, int] | None:
-    """The two grey values of all pixels of all files; None if there are others."""
-    values: set[int] = set()
-    for path, header in zip(paths, headers, strict=True):
-        width, height = header.size
-        own = ImageFormat(256, background=form.background)
-        values.update(np.unique(decode(path, (1, height, width), own)).tolist())
-        if len(values) > 2:
-            return None
-    return (min(values), max(values)) if len(values) == 2 else None
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES or (not path.suffix and path.is_file() and looks_like_image(path))
 
 
 def read_all(path: Path, shape: Sequence[int], form: ImageFormat) -> tuple[Examples, list[str] | None]:
@@ -273,8 +180,7 @@ def read_all(path: Path, shape: Sequence[int], form: ImageFormat) -> tuple[Examp
         ValueError: If the content is anything else, or images have another shape.
         FileNotFoundError: If there is no such path.
     """
-    pictured = path.suffix.lower() in SUFFIXES or (not path.suffix and path.is_file() and looks_like_image(path))
-    if not path.is_dir() and not pictured:
+    if not path.is_dir() and not _is_image(path):
         return rows.read_all(path, shape, form.levels)
     paths, names = files_of(path, SUFFIXES, "images", looks_like_image)
     if len(shape) != 3:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from chainrule.data.read import folders
 from chainrule.data.read.text_file import (
     BYTE_ORDER_MARKS,
     UTF8,
@@ -121,11 +122,7 @@ def text_files(path: Path) -> tuple[tuple[Path, ...], tuple[str, ...]]:
 
 def files_in(folder: Path) -> list[Path]:
     """The files in a folder and below, hidden ones left out, in the order of their paths."""
-    found = []
-    for root, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(root, name) for name in names if not name.startswith(".")]
-    return sorted((file for file in found if file.is_file()), key=lambda file: file.relative_to(folder).parts)
+    return list(filter(Path.is_file, folders.files_in(folder)))
 
 
 def head_of(file: Path) -> bytes:

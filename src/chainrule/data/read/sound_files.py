@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from chainrule.data.dataset import SPLITS, split_rows
-from chainrule.data.read.folders import find_files, parts_of, roots_of
+from chainrule.data.read.folders import files_in, find_files, left_out, parts_of, roots_of
 from chainrule.data.read.sound_file import CONVERT, NAMED, SUFFIXES, UNREAD, looks_like_sound
 from chainrule.patterns import is_pattern, matching, root_of
 
@@ -49,21 +48,13 @@ class SoundFiles:
     def parts(self, seed: int) -> dict[str, list[Path]]:
         """The recordings of each split; those of one folder are divided at random."""
         if self.path.is_dir():
-            return parts_of(self.roots, seed, SUFFIXES, "recordings", "", looks_like_sound)
+            return parts_of(self.roots, seed, SUFFIXES, "recordings", ", found none", looks_like_sound)
         rows = split_rows(len(self.paths), seed, str(self.path))
         return {split: [self.paths[row] for row in rows[split]] for split in SPLITS}
 
     def left_out(self) -> list[str]:
         """A line that says which files are no recordings that can be read, if there are any."""
-        if not self.others:
-            return []
-        kinds = Counter(path.suffix.lower() or "without a suffix" for path in self.others)
-        named = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(4))
-        more = ", ..." if len(kinds) > 4 else ""
-        unread = [kind for kind in kinds if kind in UNREAD]
-        advice = f"; {' '.join(unread)} are sounds that are not read: {CONVERT}" if unread else ""
-        files = f"{len(self.others)} files" if len(self.others) > 1 else "a file"
-        return [f"left out {files} that can't be read as recordings: {named}{more}{advice}"]
+        return left_out(self.others, "recordings", UNREAD, CONVERT)
 
 
 def find_sound_files(path: Path) -> SoundFiles:
@@ -81,7 +72,7 @@ def find_sound_files(path: Path) -> SoundFiles:
         roots, named = dict.fromkeys(SPLITS, path.parent), [path]
     if not named or not named[0].exists():
         raise FileNotFoundError(f"expected a file or a folder of recordings, found no {path}")
-    every = {file for each in named for file in (find_files(each, ("",)) if each.is_dir() else [each])}
+    every = {file for each in named for file in (files_in(each) if each.is_dir() else [each])}
     paths = {file for file in every if _is_sound(file)}
     if not paths:
         left_out = "; ".join(["", *SoundFiles(path, roots, [], sorted(every)).left_out()])
