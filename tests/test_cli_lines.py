@@ -34,6 +34,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose examples are all of the files of a folder, and a folder of new ones."""
+    folder = tmp_path_factory.mktemp("files")
+    for new, count in {"old": 240, "new": 3}.items():
+        (folder / new / "src").mkdir(parents=True)
+        for i in range(count):
+            text = "".join(f"def f{i % 9}{j}(x):\n    return x + {j}\n" for j in range(1 + i % 5))
+            (folder / new / f"src/{i}.py").write_text(text)
+    (folder / "new/src/1.py").write_text("def f1(x):\n    return x @ 3\n" * 3)
+    words = ["fit", str(folder / "old"), "--per-file", *SMALL, "3", "--out", str(folder / "run")]
+    assert main(words) == 0
+    return folder
+
+
 def scored(folder: Path, run: str, lines: list[str], *more: str) -> list[dict[str, Any]]:
     (folder / "new.log").write_bytes("".join(f"{line}\n" for line in lines).encode("latin-1"))
     out = folder / "scores.parquet"
@@ -154,3 +169,52 @@ def test_what_is_typed_wrong_is_said_in_one_line(
         assert "got an empty file" in refused(capsys, command, lines, str(empty))
     assert "a FILE of beginnings" in refused(capsys, "complete", lines, "--out", "a.txt")
     assert "no text" in refused(capsys, "fit", "/bin/sh")
+
+
+def test_scores_of_files_name_them(scripts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run, new, out = str(scripts / "run"), str(scripts / "new"), scripts / "scores.parquet"
+    assert main(["score", run, new, "--out", str(out)]) == 0
+    capsys.readouterr()
+    rows = polars.read_parquet(out).to_dicts()
+    assert [row["file"] for row in rows] == ["src/0.py", "src/1.py", "src/2.py"]
+    assert [row["symbols"] for row in rows] == [len((scripts / "new" / row["file"]).read_text()) + 1 for row in rows]
+    strangest = max(rows, key=lambda row: row["score"])
+    assert (strangest["file"], strangest["span_line"], strangest["span_column"]) == ("src/1.py", 2, 14)
+    assert strangest["span"].startswith("@")
+    assert strangest["pvalue"] < 0.05
+    assert main(["score", run, new, "--per", "character"]) == 0
+    symbols = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(symbols) == sum(row["symbols"] for row in rows)
+    for row in rows:
+        own = [each["nats"] for each in symbols if each["file"] == row["file"]]
+        assert sum(own) == pytest.approx(row["nats"], abs=1e-2)
+    second = next(each for each in symbols if (each["file"], each["line"], each["column"]) == ("src/2.py", 2, 5))
+    assert second["text"] == "r"
+    assert main(["score", run, new, "--explain", "1"]) == 0
+    assert "src/1.py, line 2, column 14, after" in capsys.readouterr().out
+    assert main(["score", run, "--out", str(out)]) == 0
+    held_out = polars.read_parquet(out)
+    assert len(held_out) == 24
+    assert all((scripts / "old" / name).is_file() for name in held_out["file"])
+
+
+def test_files_are_evaluated_sampled_and_completed(scripts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run, new = str(scripts / "run"), str(scripts / "new")
+    capsys.readouterr()
+    assert main(["evaluate", run, new, "--json"]) == 0
+    known = json.loads(capsys.readouterr().out)
+    assert (known["examples"], known["unknown_characters"]) == (3, 3)
+    assert main(["score", run, new, "--json", "--score", "nll"]) == 0
+    rows = json.loads(capsys.readouterr().out)["items"]
+    assert sum(row["nats"] for row in rows) == pytest.approx(3 * known["nats"], rel=1e-5)
+    assert main(["sample", run, "--prompt", "def f11(x):\n", "--length", "500"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("def f11(x):\n")
+    assert "\0" not in printed, "it ends with the file"
+    out = scripts / "done.txt"
+    (scripts / "begun.py").write_text("def f33(x):\n    ret")
+    assert main(["complete", run, str(scripts / "begun.py"), "--length", "20", "--out", str(out)]) == 0
+    assert out.read_text().startswith("def f33(x):\n    ret")
+    capsys.readouterr()
+    assert "whose examples are lines, got one whose examples are files" in refused(capsys, "score", run, "-")
+    assert "is no text in several files, got per_file=True" in refused(capsys, "fit", "mnist", "--per-file")

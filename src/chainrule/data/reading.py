@@ -40,6 +40,7 @@ FOLDERS, IMAGES = "is no folder of images or recordings", "is no folder of image
 REASONS = {
     "levels": "is text, whose vocabulary says how many",
     "documents": "is no text",
+    "per_file": "is no text in several files",
     "vocabulary": "is no text",
     "window": "is no text and no recordings",
     "skip_unreadable": FOLDERS,
@@ -58,7 +59,7 @@ KINDS_OF_FILES = (
     "of images (.png .jpg and others) or of texts; or recordings (.wav .flac .mp3 and others), one or a folder of them"
 )
 
-TEXT_CHOICES = ("documents", "vocabulary", "window")
+TEXT_CHOICES = ("documents", "per_file", "vocabulary", "window")
 """Choices that make any file a text."""
 
 TABLE_CHOICES = ("schema", "header")
@@ -152,7 +153,7 @@ def _are_texts(path: Path, choices: Mapping[str, Any]) -> bool:
         for file in files
         if not file.name.lower().endswith(pictured) and (file.suffix or not any(look(file) for look in looks))
     ]
-    if "documents" in choices or "vocabulary" in choices:
+    if any(name in choices for name in ("documents", "per_file", "vocabulary")):
         return bool(unknown)
     if any(suffix_of(file) in BY_SUFFIX for file in files):
         return False

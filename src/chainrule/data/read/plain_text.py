@@ -22,7 +22,7 @@ from chainrule.data.read.text_file import (
     undecodable,
     utf16_of,
 )
-from chainrule.patterns import is_pattern, matching
+from chainrule.patterns import is_pattern, matching, root_of
 
 LOOK = 2**16
 """Bytes at the beginning of a file that tell whether it is text, and how its lines end."""
@@ -45,11 +45,15 @@ class PlainText:
         path: The file: the user's own, or a temporary one.
         words: How the text was read, in words, such as ``"UTF-16"`` or ``"UTF-8, 3 files"``.
         notes: What became of parts of the text, where that may surprise, a line each.
+        names: The name of each file, in the folder or below the folder of the pattern.
+        spans: Where the text of each file begins and ends, in bytes.
     """
 
     path: Path
     words: str
     notes: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    spans: tuple[tuple[int, int], ...] = ()
 
 
 @contextmanager
@@ -71,23 +75,28 @@ def plain_text(path: Path, encoding: str | None = None, *, as_bytes: bool = Fals
     if as_bytes and encoding is not None:
         raise ValueError(f"encoding expects a vocabulary of characters, got {encoding} with bytes, read as they are")
     files, notes = text_files(path)
+    names = _names_of(files, path)
     encodings = ["bytes"] if as_bytes else [_checked(file, encoding) for file in files]
     words = " and ".join(dict.fromkeys(name.removesuffix("-sig").upper() for name in encodings))
     words = words.lower() if as_bytes else words
     words += f", {len(files)} files" if len(files) > 1 else ""
     if len(files) == 1 and (as_bytes or _is_plain(files[0], encodings[0])):
-        yield PlainText(files[0], words, notes)
+        yield PlainText(files[0], words, notes, names, ((0, files[0].stat().st_size),))
         return
+    spans = []
     with tempfile.TemporaryDirectory(prefix="chainrule-") as folder:
         plain = Path(folder, "text")
         with plain.open("wb+") as out:
             for file in files:
+                start = out.tell()
                 _copy(file, None if as_bytes else encoding, out, as_bytes=as_bytes)
-                if len(files) > 1:
+                spans.append((start, out.tell()))
+                if len(files) > 1 and out.tell() > start:
                     _end_line(out)
-        if any(has_old_line_ends(head_of(file)) for file in files) and not as_bytes:
+        named = [] if as_bytes else list(zip(files, encodings, strict=True))
+        if any(has_old_line_ends(_utf8_head(file, name)) for file, name in named):
             notes = (*notes, "its lines end in CR, which is read as LF")
-        yield PlainText(plain, words, notes)
+        yield PlainText(plain, words, notes, names, tuple(spans))
 
 
 def text_files(path: Path) -> tuple[tuple[Path, ...], tuple[str, ...]]:
@@ -117,6 +126,12 @@ def text_files(path: Path) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     if path.stat().st_size == 0:
         raise ValueError(f"{path}: expected text, got an empty file")
     return (path,), ()
+
+
+def _names_of(files: tuple[Path, ...], path: Path) -> tuple[str, ...]:
+    """The names of the files that ``path`` stands for."""
+    root = path if path.is_dir() else root_of(path) if is_pattern(path) else path.parent
+    return tuple(file.relative_to(root).as_posix() for file in files)
 
 
 def files_in(folder: Path) -> list[Path]:
@@ -188,11 +203,18 @@ def _is_plain(file: Path, encoding: str) -> bool:
     """True if a file is UTF-8 that can be read as it is."""
     head = head_of(file)
     marked = any(head.startswith(mark) for mark in BYTE_ORDER_MARKS)
-    return encoding in UTF8 and not marked and file.suffix.lower() != ".gz" and not _has_returns(head)
+    return encoding in UTF8 and not marked and file.suffix.lower() != ".gz" and not _has_returns(file, encoding)
 
 
-def _has_returns(head: bytes) -> bool:
+def _utf8_head(file: Path, encoding: str) -> bytes:
+    """The beginning of a file in ``encoding``, in UTF-8."""
+    text: str = codecs.getincrementaldecoder(encoding)("replace").decode(head_of(file))
+    return text.encode()
+
+
+def _has_returns(file: Path, encoding: str) -> bool:
     """True if lines end in CR LF, or in CR only."""
+    head = _utf8_head(file, encoding)
     return b"\r\n" in head or has_old_line_ends(head)
 
 
@@ -203,11 +225,10 @@ def _copy(file: Path, encoding: str | None, out: BinaryIO, *, as_bytes: bool) ->
             while block := opened.read(BLOCK):
                 out.write(block)
         return
-    head = head_of(file)
-    name = encoding_of(head, encoding)
+    name = encoding_of(head_of(file), encoding)
     # A mark in UTF-16 or UTF-32 goes with its decoder; one in UTF-8 only with utf-8-sig.
     decoder: Any = codecs.getincrementaldecoder("utf-8-sig" if name in UTF8 else name)()
-    if _has_returns(head):
+    if _has_returns(file, name):
         decoder = io.IncrementalNewlineDecoder(decoder, translate=True)
     line = 1
     try:
