@@ -226,6 +226,11 @@ class Kind(ABC):
 
     # Sampling and completion
 
+    @property
+    def undrawn(self) -> int | None:
+        """A value that samples never take, see `chainrule.sample`: it stands for no value of the data; None if all do."""
+        return None
+
     def prefix(self, prompt: str | None) -> Tensor | None:
         """The values ``(k,)`` that every sample begins with.
 

@@ -110,6 +110,10 @@ class TextKind(SequenceKind):
     def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
         return read_all(path, self.format, model.num_variables, settings.get("encoding"))
 
+    @property
+    def undrawn(self) -> int | None:
+        return self.format.vocabulary.unknown
+
     def prefix(self, prompt: str | None) -> Tensor | None:
         if not prompt:
             return None
@@ -153,7 +157,8 @@ class TextKind(SequenceKind):
 
     def leave_samples(self, model: AutoregressiveModel, dataset: Dataset, folder: Path) -> None:
         context = None if model.num_classes is None else torch.arange(self.num_samples) % model.num_classes
-        x = sample(model, self.num_samples, seed=0, context=context, length=self.sample_length(model))
+        length = self.sample_length(model)
+        x = sample(model, self.num_samples, seed=0, context=context, length=length, undrawn=self.undrawn)
         write_atomically(folder / self.samples_file, self.format.join(x.cpu()))
 
     def complete(self, model: AutoregressiveModel, request: Completing) -> list[str]:
@@ -174,13 +179,8 @@ class TextKind(SequenceKind):
             length = request.length
             if length is None and self.format.documents:
                 length = max(1, model.num_variables - len(known))
-            completed.append(
-                self.format.join(
-                    sample(
-                        model, draws, prefix=known, length=length, context=context, **request.drawing.settings()
-                    ).cpu()
-                )
-            )
+            settings = request.drawing.settings() | {"length": length, "undrawn": self.undrawn}
+            completed.append(self.format.join(sample(model, draws, prefix=known, context=context, **settings).cpu()))
         separator = b"\n" if self.format.documents and not self.format.per_file else b"\n\n"
         write_atomically(request.out, separator.join(completed) + b"\n")
         return [f"wrote {draws} x {len(beginnings)} completions to {request.out}; exact: what is known comes first"]
