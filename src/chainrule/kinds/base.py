@@ -228,7 +228,7 @@ class Kind(ABC):
 
     @property
     def undrawn(self) -> int | None:
-        """A value that samples never take, see `chainrule.sample`: it stands for no value of the data; None if all do."""
+        """A value that samples never take, see `chainrule.sample`, as it stands for no value of the data; or None."""
         return None
 
     def prefix(self, prompt: str | None) -> Tensor | None:
