@@ -228,7 +228,7 @@ def alarm_range(rate: float, examples: int) -> tuple[float, float]:
 
     >>> low, high = alarm_range(0.05, 399)
     >>> round(low, 3), round(high, 3)
-    (0.034, 0.069)
+    (0.033, 0.069)
     """
     count = math.floor(rate * (examples + 1) + 1e-9)
     if count < 1:

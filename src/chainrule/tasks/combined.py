@@ -67,7 +67,7 @@ class Combined:
 
 
 def _among_others(own: Tensor) -> Tensor:
-    """log p_k(x_i) of each of the calibration examples, given their ``own`` statistics ``(N,)``."""
+    """Log p_k(x_i) of each of the calibration examples, given their ``own`` statistics ``(N,)``."""
     below = torch.searchsorted(own.sort().values, own.contiguous(), right=True)  # itself included
     return below.double().log() - math.log(len(own) + 1)
 
