@@ -1,5 +1,6 @@
 """The command line on logs and other lines: the default score, spans, encodings, prompts and stops."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import polars
 import pytest
 from command_line import refused
 
+from chainrule import data
 from chainrule.cli import main
 from chainrule.runs import read_calibration
 
@@ -218,3 +220,54 @@ def test_files_are_evaluated_sampled_and_completed(scripts: Path, capsys: pytest
     capsys.readouterr()
     assert "whose examples are lines, got one whose examples are files" in refused(capsys, "score", run, "-")
     assert "is no text in several files, got per_file=True" in refused(capsys, "fit", "mnist", "--per-file")
+
+
+@pytest.mark.parametrize(("encoding", "end"), [("utf-16", "\n"), ("utf-8-sig", "\r\n"), ("latin-1", "\n")])
+def test_standard_input_is_read_as_a_file_of_the_same_bytes(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, encoding: str, end: str
+) -> None:
+    new, run = folder / "piped.log", str(folder / "lines")
+    new.write_bytes("".join(f"{line}{end}" for line in log_lines(6)).encode(encoding))
+    capsys.readouterr()
+    assert main(["score", run, str(new), "--score", "nll"]) == 0
+    expected = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    with new.open("rb") as file:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(file))
+        assert main(["score", run, "-", "--score", "nll"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["text"] for row in rows] == [row["text"] for row in expected] == log_lines(6)
+    assert [row["nats"] for row in rows] == pytest.approx([row["nats"] for row in expected], abs=1e-3)
+
+
+def test_a_byte_order_mark_that_overrules_the_encoding_is_said(tmp_path: Path) -> None:
+    log, table = tmp_path / "some.log", tmp_path / "some.csv"
+    log.write_bytes("".join(f"{line}\n" for line in log_lines(90)).encode("utf-16"))
+    table.write_bytes(("a,b\n" + "ä,1\nb,2\n" * 20).encode("utf-8-sig"))
+    note = "a byte order mark says {}, in which the text is read, and not in latin-1"
+    for path, name in {log: "UTF-16", table: "UTF-8"}.items():
+        told, untold = (data.load(path, encoding=encoding) for encoding in ("latin-1", None))
+        assert note.format(name) in " ".join([told.description, *told.notes])
+        assert "order mark" not in " ".join([untold.description, *untold.notes])
+    assert not any("order mark" in note for note in data.load(log, encoding="utf-16-le").notes)
+
+
+def test_a_log_with_a_nul_is_given_a_hint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "some.log"
+    log.write_bytes("\n".join(log_lines(90)).encode().replace(b"INFO user bert", b"INFO\0user bert", 1))
+    message = refused(capsys, "plan", str(log))
+    assert "is no text, as it has 1 NUL byte: remove them, or take its --vocabulary bytes" in message
+    assert main(["plan", str(log), "--vocabulary", "bytes"]) == 0
+    capsys.readouterr()
+    log.write_bytes(bytes(range(256)) * 4)
+    assert "NUL" not in refused(capsys, "plan", str(log)), "a binary file has more than a few"
+
+
+def test_a_link_to_a_text_is_no_further_text(tmp_path: Path) -> None:
+    for i in range(4):
+        (tmp_path / f"{i}.txt").write_text(f"text {i}\n" * 40)
+    (tmp_path / "9.txt").symlink_to(tmp_path / "2.txt")
+    (tmp_path / "3b.txt").hardlink_to(tmp_path / "3.txt")
+    for path in (tmp_path, tmp_path / "*.txt"):
+        found = data.load(path, per_file=True)
+        assert sorted(name for split in found.splits.values() for name in split.names) == [f"{i}.txt" for i in range(4)]
+        assert "left out 2 links to files that are read by other names: 3b.txt, 9.txt" in found.notes

@@ -127,7 +127,8 @@ def _find(spec: str | Path, choices: Mapping[str, Any]) -> tuple[Reader, dict[st
         raise ValueError(f"data expects a name ({', '.join(NAMED)}) or a path, got {spec!r}{suggestion(spec, NAMED)}")
     if path.is_file() and suffix not in BY_SUFFIX:
         ending = f"ending in {path.suffix}" if path.suffix else "without a suffix"
-        got = f"a file {ending} that is no text" if path.stat().st_size else "an empty file"
+        hint = _function("read.plain_text.nul_hint")(path)
+        got = f"a file {ending} that is no text{hint}" if path.stat().st_size else "an empty file"
         raise ValueError(f"{path}: expected {KINDS_OF_FILES}, got {got}")
     _function("read.rows.check_is_file")(path, tuple(BY_SUFFIX))
     return partial(_function(f"read.{BY_SUFFIX[suffix]}"), path), {}

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from chainrule.data.read.links import linked_note, without_links
 from chainrule.data.read.text_file import (
     BYTE_ORDER_MARKS,
     UTF8,
     encoding_of,
     has_old_line_ends,
+    mark_notes,
     open_bytes,
     undecodable,
     utf16_of,
@@ -77,6 +79,7 @@ def plain_text(path: Path, encoding: str | None = None, *, as_bytes: bool = Fals
     files, notes = text_files(path)
     names = _names_of(files, path)
     encodings = ["bytes"] if as_bytes else [_checked(file, encoding) for file in files]
+    notes = notes if encoding is None else (*notes, *mark_notes(map(head_of, files), encoding))
     words = " and ".join(dict.fromkeys(name.removesuffix("-sig").upper() for name in encodings))
     words = words.lower() if as_bytes else words
     words += f", {len(files)} files" if len(files) > 1 else ""
@@ -110,17 +113,19 @@ def text_files(path: Path) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     """
     if path.is_dir():
         found = files_in(path)
-        texts = tuple(file for file in found if looks_like_text(file))
-        others = [file.relative_to(path).as_posix() for file in found if file not in set(texts)]
+        read, links = without_links([file for file in found if looks_like_text(file)])
+        texts = tuple(read)
+        others = [file.relative_to(path).as_posix() for file in found if file not in {*read, *links}]
         if not texts:
             raise ValueError(f"{path}: expected a folder of texts, found none among {len(found)} files")
         named = ", ".join(others[:NAMED]) + (", ..." if len(others) > NAMED else "")
-        return texts, (f"left out, as they are no text: {len(others)} files ({named})",) if others else ()
+        left_out = [f"left out, as they are no text: {len(others)} files ({named})"] if others else []
+        return texts, (*left_out, *linked_note(links))
     if is_pattern(path):
-        texts = tuple(file for file in matching(path) if file.is_file() and file.stat().st_size)
-        if not texts:
+        read, links = without_links([file for file in matching(path) if file.is_file() and file.stat().st_size])
+        if not read:
             raise FileNotFoundError(f"expected files of text with names like {path}, found none")
-        return texts, ()
+        return tuple(read), tuple(linked_note(links))
     if not path.is_file():
         raise FileNotFoundError(f"expected a file of text, found no {path}")
     if path.stat().st_size == 0:
@@ -169,12 +174,25 @@ def looks_like_text(file: Path, encoding: str | None = None) -> bool:
         head = head_of(file)
     except (ValueError, OSError):
         return False
-    name = encoding_of(head, encoding or utf16_of(head))
+    return _is_text(head, encoding_of(head, encoding or utf16_of(head)))
+
+
+def _is_text(head: bytes, encoding: str) -> bool:
+    """True if ``head`` has few control characters: in another encoding than ``encoding``, fewer."""
     try:
-        text = codecs.getincrementaldecoder(name)().decode(head)
+        text = codecs.getincrementaldecoder(encoding)().decode(head)
     except UnicodeDecodeError:
         return _share_of_controls(head.decode("latin-1")) <= FOREIGN_CONTROLS
     return _share_of_controls(text) <= CONTROLS
+
+
+def nul_hint(file: Path) -> str:
+    """What to do with a file that would look like a text without its few NUL bytes; empty for another."""
+    head = head_of(file)
+    count = head.count(0)
+    if not 0 < count <= FOREIGN_CONTROLS * len(head) or not _is_text(head.replace(b"\0", b""), "utf-8"):
+        return ""
+    return f", as it has {count} NUL byte{'s' if count > 1 else ''}: remove them, or take its --vocabulary bytes"
 
 
 def _share_of_controls(text: str) -> float:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from chainrule.data.dataset import SPLITS, split_rows
 from chainrule.data.read.folders import find_files, parts_of, roots_of
+from chainrule.data.read.links import linked_note, without_links
 from chainrule.data.read.sound_file import CONVERT, NAMED, SUFFIXES, UNREAD, looks_like_sound
 from chainrule.patterns import is_pattern, matching, root_of
 
@@ -24,12 +25,14 @@ class SoundFiles:
         roots: The folder that the recordings of each split are in.
         paths: The recordings, by their names.
         others: Other files there, which are left out.
+        links: Further names of the same recordings, which are left out, too.
     """
 
     path: Path
     roots: dict[str, Path]
     paths: list[Path]
     others: list[Path]
+    links: list[Path] = field(default_factory=list)
 
     @property
     def shares_folder(self) -> bool:
@@ -54,16 +57,17 @@ class SoundFiles:
         return {split: [self.paths[row] for row in rows[split]] for split in SPLITS}
 
     def left_out(self) -> list[str]:
-        """A line that says which files are no recordings that can be read, if there are any."""
+        """Lines that say which files are no recordings that can be read, or are links, if there are any."""
+        links = linked_note(self.links)
         if not self.others:
-            return []
+            return links
         kinds = Counter(path.suffix.lower() or "without a suffix" for path in self.others)
         named = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(4))
         more = ", ..." if len(kinds) > 4 else ""
         unread = [kind for kind in kinds if kind in UNREAD]
         advice = f"; {' '.join(unread)} are sounds that are not read: {CONVERT}" if unread else ""
         files = f"{len(self.others)} files" if len(self.others) > 1 else "a file"
-        return [f"left out {files} that can't be read as recordings: {named}{more}{advice}"]
+        return [f"left out {files} that can't be read as recordings: {named}{more}{advice}", *links]
 
 
 def find_sound_files(path: Path) -> SoundFiles:
@@ -86,7 +90,8 @@ def find_sound_files(path: Path) -> SoundFiles:
     if not paths:
         left_out = "; ".join(["", *SoundFiles(path, roots, [], sorted(every)).left_out()])
         raise ValueError(f"{path}: expected recordings ({NAMED}), found none{left_out}")
-    return SoundFiles(path, roots, sorted(paths, key=lambda file: file.parts), sorted(every - paths))
+    kept, links = without_links(sorted(paths, key=lambda file: file.parts))
+    return SoundFiles(path, roots, kept, sorted(every - paths), links)
 
 
 def are_recordings(path: Path) -> bool:
