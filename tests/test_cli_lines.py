@@ -213,6 +213,13 @@ def test_files_are_evaluated_sampled_and_completed(scripts: Path, capsys: pytest
     printed = capsys.readouterr().out
     assert printed.startswith("def f11(x):\n")
     assert "\0" not in printed, "it ends with the file"
+    assert (
+        main(["sample", run, "-n", "3", "--length", "300", "--prompt", "def f", "--out", str(scripts / "drawn")]) == 0
+    )
+    texts = [(scripts / "drawn" / f"{i}.txt").read_text() for i in range(3)]
+    assert all(text.startswith("def f") and "\0" not in text for text in texts)
+    capsys.readouterr()
+    assert "a .txt file or a folder, got a.png" in refused(capsys, "sample", run, "--out", "a.png")
     out = scripts / "done.txt"
     (scripts / "begun.py").write_text("def f33(x):\n    ret")
     assert main(["complete", run, str(scripts / "begun.py"), "--length", "20", "--out", str(out)]) == 0

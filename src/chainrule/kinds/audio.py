@@ -27,7 +27,12 @@ from chainrule.kinds.families import family_of_levels, refuse_arguments
 from chainrule.kinds.items import Items, figures_per
 from chainrule.kinds.observed import observed_share
 from chainrule.kinds.requests import Completing, Source
-from chainrule.kinds.sequence import SequenceKind, compressed_per_symbol, require_sequence_model
+from chainrule.kinds.sequence import (
+    SequenceKind,
+    check_file_or_folder,
+    compressed_per_symbol,
+    require_sequence_model,
+)
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.plans import Plan
 from chainrule.plans.audio import audio_plan
@@ -112,13 +117,7 @@ class AudioKind(SequenceKind):
         return context.expand(n, *context.shape), len(context) * form.hop
 
     def check_out(self, path: Path) -> None:
-        """Raise ``ValueError``, before any work is done, where recordings can't be written to ``path``."""
-        if path.suffix not in self.suffixes:
-            raise ValueError(f"--out expects a .wav file or a folder, got {path}")
-        if not path.parent.is_dir():
-            raise ValueError(f"--out expects to be in a folder that exists, got {path}")
-        if path.suffix == "" and path.is_file():
-            raise ValueError(f"--out expects a folder, got the file {path}")
+        check_file_or_folder(path, ".wav")
 
     def write(self, x: Tensor, path: Path) -> str:
         if path.suffix == ".wav":

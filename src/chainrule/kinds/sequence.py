@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,16 @@ class SequenceKind(Kind):
     def sample_length(self, model: AutoregressiveModel) -> int | None:
         """The length of the samples in a run folder; None for a model of one length."""
         return min(model.num_variables, LONGEST_SAMPLE) if model.any_length else None
+
+
+def check_file_or_folder(path: Path, suffix: str) -> None:
+    """Raise ``ValueError`` unless ``path`` can be a file ending in ``suffix``, or a folder of such files."""
+    if path.suffix not in ("", suffix):
+        raise ValueError(f"--out expects a {suffix} file or a folder, got {path}")
+    if not path.parent.is_dir():
+        raise ValueError(f"--out expects to be in a folder that exists, got {path}")
+    if path.suffix == "" and path.is_file():
+        raise ValueError(f"--out expects a folder, got the file {path}")
 
 
 def require_sequence_model(model: type[Model], name: str) -> None:

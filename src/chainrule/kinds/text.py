@@ -26,7 +26,7 @@ from chainrule.kinds.families import family_of_levels, refuse_arguments
 from chainrule.kinds.items import Items, figures_per
 from chainrule.kinds.lines import Part, scored_lines, scored_stream, split_lines
 from chainrule.kinds.requests import Completing, Source, one_class
-from chainrule.kinds.sequence import SequenceKind
+from chainrule.kinds.sequence import SequenceKind, check_file_or_folder
 from chainrule.kinds.text_explain import explain_lines
 from chainrule.kinds.text_items import UNKNOWN, items_of, print_symbols
 from chainrule.kinds.text_print import printing
@@ -137,8 +137,19 @@ class TextKind(SequenceKind):
         text = self.read_prompt(path, settings)
         return [line for line in text.splitlines() if line] if self.format.documents else [text]
 
+    def check_out(self, path: Path) -> None:
+        if self.format.per_file:
+            check_file_or_folder(path, ".txt")
+        else:
+            super().check_out(path)
+
     def write(self, x: Tensor | Sequence[Tensor], path: Path) -> str:
-        write_atomically(path, self.format.join(row.cpu() for row in x) + b"\n")
+        if path.suffix:
+            write_atomically(path, self.format.join(row.cpu() for row in x) + b"\n")
+        else:
+            path.mkdir(exist_ok=True)
+            for i, row in enumerate(x):
+                write_atomically(path / f"{i}.txt", self.format.join([row.cpu()]))
         return f"{len(x)} texts"
 
     def print(self, x: Tensor | Sequence[Tensor]) -> None:
