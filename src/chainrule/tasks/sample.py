@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from torch.distributions import Distribution
 from chainrule.abilities import components_of
 from chainrule.devices import seed_everything
 from chainrule.model import AutoregressiveModel
+from chainrule.sequence import reads_streams
 from chainrule.walk import Choose, walk
 
 
@@ -31,11 +32,12 @@ def sample(
     length: int | None = None,
     watch: Callable[[Tensor], None] | None = None,
     precision: Literal["32-true", "bf16-mixed"] = "32-true",
+    undrawn: int | None = None,
 ) -> Tensor:
     """Draw ``n`` examples ``(n, *event_shape)`` from the model.
 
-    With a temperature, ``top_k``, ``top_p`` or ``greedy``, every conditional is changed before it is drawn from, so the
-    examples are no longer distributed as p(x).
+    With a temperature, ``top_k``, ``top_p``, ``greedy`` or ``undrawn``, every conditional is changed before it is drawn
+    from, so the examples are no longer distributed as p(x).
 
     Args:
         model: Any model of the contract.
@@ -52,6 +54,7 @@ def sample(
         watch: Called with the values ``(n,)`` of every variable as it is drawn.
         precision: ``"32-true"``, that of the model itself, or ``"bf16-mixed"``: matrix products in bfloat16, which are
             faster for wide layers and many examples at once; conditionals then differ from p by rounding.
+        undrawn: A value that is never drawn: conditionals become p(x_t | x_<t, x_t is another value).
 
     Raises:
         ValueError: If a setting is out of range, does not fit the model, or needs values that can be listed.
@@ -59,7 +62,12 @@ def sample(
     if n < 1:
         raise ValueError(f"n expects at least 1 example, got {n}")
     components = components_of(model)
-    draw = drawer(model, temperature=temperature, top_k=top_k, top_p=top_p, greedy=greedy)
+    changes: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "greedy": greedy}
+    draw = drawer(model, **changes)
+    if undrawn is not None:
+        # A model of sequences may draw faster by itself: the few values that it should not draw are then drawn again.
+        again = drawer(model, **changes, undrawn=undrawn)
+        draw = draw if draw is None and watch is None and reads_streams(model) else again
     draw = draw if watch is None else _watched(draw, watch)
     context = model.check_context(context, n)
     if len(components) > 1 and (prefix is not None or length is not None or watch is not None):
@@ -69,6 +77,8 @@ def sample(
     with drawing(model, seed, precision):
         if len(components) == 1:
             x = walk(components[0], n, draw, context, prefix=beginning, length=total)
+            if undrawn is not None and draw is None:
+                _redraw(components[0], x, 0 if prefix is None else len(prefix), again, context, undrawn)
         else:
             # A mixture: each example is drawn from a component, all components being equally probable.
             x = model.empty(n, *model.event_shape)
@@ -77,6 +87,18 @@ def sample(
                 mine = (chosen == i).nonzero().squeeze(1)
                 x[mine] = walk(components[i], len(mine), draw, None if context is None else context[mine])
     return x.clone()  # outside of inference mode: an ordinary tensor, which may meet gradients later
+
+
+def _redraw(
+    model: AutoregressiveModel, x: Tensor, known: int, draw: Choose | None, context: Tensor | None, undrawn: int
+) -> None:
+    """Draw the examples ``x`` ``(n, length)`` anew from the first variable after ``known`` that is ``undrawn``."""
+    found = x[:, known:] == undrawn
+    firsts = known + found.int().argmax(1)
+    for first in firsts[found.any(1)].unique().tolist():
+        rows = (found.any(1) & (firsts == first)).nonzero().squeeze(1)
+        own = None if context is None else context[rows]
+        x[rows] = walk(model, len(rows), draw, own, prefix=x[rows, :first], length=x.shape[1])
 
 
 def _total_length(model: AutoregressiveModel, prefix: Tensor | None, length: int | None) -> int | None:
@@ -133,6 +155,7 @@ def drawer(
     top_k: int | None = None,
     top_p: float | None = None,
     greedy: bool = False,
+    undrawn: int | None = None,
 ) -> Choose | None:
     """A ``choose`` for `walk` that samples from changed conditionals; None if the settings of `sample` change none."""
     if not 0 < temperature < math.inf:
@@ -143,16 +166,18 @@ def drawer(
         raise ValueError(f"top_k expects at least 1, got {top_k}")
     if top_p is not None and not 0 < top_p <= 1:
         raise ValueError(f"top_p expects a probability in (0, 1], got {top_p}")
-    if temperature == 1.0 and top_k is None and top_p is None and not greedy:
+    if temperature == 1.0 and top_k is None and top_p is None and not greedy and undrawn is None:
         return None
     values = model.conditional.values
     if values is None:
         raise ValueError(
-            f"temperature, top_k, top_p and greedy expect values that can be listed, got {model.conditional}"
+            f"temperature, top_k, top_p, greedy and undrawn expect values that can be listed, got {model.conditional}"
         )
 
     def choose(t: int, distribution: Distribution) -> Tensor:
         logits = model.conditional.log_probs(distribution)
+        if undrawn is not None:
+            logits = logits.masked_fill(values.to(logits) == undrawn, -torch.inf)
         if greedy:
             return values.to(logits)[logits.argmax(1)]
         # The largest becomes 0 first, and in double precision, so that no temperature overflows.
