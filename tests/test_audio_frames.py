@@ -221,3 +221,19 @@ def test_models_and_recordings_agree_on_frames() -> None:
         framed.batches(1, history=3, context=torch.zeros(1))
     with pytest.raises(ValueError, match="as many means as deviations"):
         FrameFormat.from_config({"hop": 3, "mean": [1.0], "deviation": []})
+
+
+def test_frames_that_changed_are_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run, frames = folder / "run", folder / "frames"
+    run_command("fit", folder / "sounds", *MODEL, "--frames", frames, "--max-steps", "1", "--out", run)
+    run_command("evaluate", run)
+    capsys.readouterr()
+    one = frames / "a" / "3.npy"
+    np.save(one, np.load(one) + 1)
+    message = refused(capsys, "evaluate", str(run))
+    assert "got frames with other content of the same size: test examples may have been trained on" in message
+    np.save(one, np.load(one) - 1)
+    run_command("evaluate", run)
+    capsys.readouterr()
+    (frames / "more.npy").write_bytes(b"more")
+    assert "got frames with 9 files instead of 8, " in refused(capsys, "evaluate", str(run))

@@ -1,5 +1,6 @@
 """The command line on logs and other lines: the default score, spans, encodings, prompts and stops."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import polars
 import pytest
 from command_line import refused
 
+from chainrule import data
 from chainrule.cli import main
 from chainrule.runs import read_calibration
 
@@ -31,6 +33,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, more in {"stream": ["--window", "16"], "lines": ["--documents"]}.items():
         words = ["fit", str(folder / "old.log"), "--encoding", "latin-1", *SMALL, "3", *more]
         assert main([*words, "--out", str(folder / name)]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose examples are all of the files of a folder, and a folder of new ones."""
+    folder = tmp_path_factory.mktemp("files")
+    for new, count in {"old": 240, "new": 3}.items():
+        (folder / new / "src").mkdir(parents=True)
+        for i in range(count):
+            text = "".join(f"def f{i % 9}{j}(x):\n    return x + {j}\n" for j in range(1 + i % 5))
+            (folder / new / f"src/{i}.py").write_text(text)
+    (folder / "new/src/1.py").write_text("def f1(x):\n    return x @ 3\n" * 3)
+    words = ["fit", str(folder / "old"), "--per-file", *SMALL, "3", "--out", str(folder / "run")]
+    assert main(words) == 0
     return folder
 
 
@@ -154,3 +171,110 @@ def test_what_is_typed_wrong_is_said_in_one_line(
         assert "got an empty file" in refused(capsys, command, lines, str(empty))
     assert "a FILE of beginnings" in refused(capsys, "complete", lines, "--out", "a.txt")
     assert "no text" in refused(capsys, "fit", "/bin/sh")
+
+
+def test_scores_of_files_name_them(scripts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run, new, out = str(scripts / "run"), str(scripts / "new"), scripts / "scores.parquet"
+    assert main(["score", run, new, "--out", str(out)]) == 0
+    capsys.readouterr()
+    rows = polars.read_parquet(out).to_dicts()
+    assert [row["file"] for row in rows] == ["src/0.py", "src/1.py", "src/2.py"]
+    assert [row["symbols"] for row in rows] == [len((scripts / "new" / row["file"]).read_text()) + 1 for row in rows]
+    strangest = max(rows, key=lambda row: row["score"])
+    assert (strangest["file"], strangest["span_line"], strangest["span_column"]) == ("src/1.py", 2, 14)
+    assert strangest["span"].startswith("@")
+    assert strangest["pvalue"] < 0.05
+    assert main(["score", run, new, "--per", "character"]) == 0
+    symbols = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(symbols) == sum(row["symbols"] for row in rows)
+    for row in rows:
+        own = [each["nats"] for each in symbols if each["file"] == row["file"]]
+        assert sum(own) == pytest.approx(row["nats"], abs=1e-2)
+    second = next(each for each in symbols if (each["file"], each["line"], each["column"]) == ("src/2.py", 2, 5))
+    assert second["text"] == "r"
+    assert main(["score", run, new, "--explain", "1"]) == 0
+    assert "src/1.py, line 2, column 14, after" in capsys.readouterr().out
+    assert main(["score", run, "--out", str(out)]) == 0
+    held_out = polars.read_parquet(out)
+    assert len(held_out) == 24
+    assert all((scripts / "old" / name).is_file() for name in held_out["file"])
+
+
+def test_files_are_evaluated_sampled_and_completed(scripts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run, new = str(scripts / "run"), str(scripts / "new")
+    capsys.readouterr()
+    assert main(["evaluate", run, new, "--json"]) == 0
+    known = json.loads(capsys.readouterr().out)
+    assert (known["examples"], known["unknown_characters"]) == (3, 3)
+    assert main(["score", run, new, "--json", "--score", "nll"]) == 0
+    rows = json.loads(capsys.readouterr().out)["items"]
+    assert sum(row["nats"] for row in rows) == pytest.approx(3 * known["nats"], rel=1e-5)
+    assert main(["sample", run, "--prompt", "def f11(x):\n", "--length", "500"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("def f11(x):\n")
+    assert "\0" not in printed, "it ends with the file"
+    assert (
+        main(["sample", run, "-n", "3", "--length", "300", "--prompt", "def f", "--out", str(scripts / "drawn")]) == 0
+    )
+    texts = [(scripts / "drawn" / f"{i}.txt").read_text() for i in range(1, 4)]
+    assert all(text.startswith("def f") and "\0" not in text for text in texts)
+    capsys.readouterr()
+    assert "a .txt file or a folder, got a.png" in refused(capsys, "sample", run, "--out", "a.png")
+    out = scripts / "done.txt"
+    (scripts / "begun.py").write_text("def f33(x):\n    ret")
+    assert main(["complete", run, str(scripts / "begun.py"), "--length", "20", "--out", str(out)]) == 0
+    assert out.read_text().startswith("def f33(x):\n    ret")
+    capsys.readouterr()
+    assert "whose examples are lines, got one whose examples are files" in refused(capsys, "score", run, "-")
+    assert "is no text in several files, got per_file=True" in refused(capsys, "fit", "mnist", "--per-file")
+
+
+@pytest.mark.parametrize(("encoding", "end"), [("utf-16", "\n"), ("utf-8-sig", "\r\n"), ("latin-1", "\n")])
+def test_standard_input_is_read_as_a_file_of_the_same_bytes(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, encoding: str, end: str
+) -> None:
+    new, run = folder / "piped.log", str(folder / "lines")
+    new.write_bytes("".join(f"{line}{end}" for line in log_lines(6)).encode(encoding))
+    capsys.readouterr()
+    assert main(["score", run, str(new), "--score", "nll"]) == 0
+    expected = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    with new.open("rb") as file:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(file))
+        assert main(["score", run, "-", "--score", "nll"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["text"] for row in rows] == [row["text"] for row in expected] == log_lines(6)
+    assert [row["nats"] for row in rows] == pytest.approx([row["nats"] for row in expected], abs=1e-3)
+
+
+def test_a_byte_order_mark_that_overrules_the_encoding_is_said(tmp_path: Path) -> None:
+    log, table = tmp_path / "some.log", tmp_path / "some.csv"
+    log.write_bytes("".join(f"{line}\n" for line in log_lines(90)).encode("utf-16"))
+    table.write_bytes(("a,b\n" + "ä,1\nb,2\n" * 20).encode("utf-8-sig"))
+    note = "a byte order mark says {}, in which the text is read, and not in latin-1"
+    for path, name in {log: "UTF-16", table: "UTF-8"}.items():
+        told, untold = (data.load(path, encoding=encoding) for encoding in ("latin-1", None))
+        assert note.format(name) in " ".join([told.description, *told.notes])
+        assert "order mark" not in " ".join([untold.description, *untold.notes])
+    assert not any("order mark" in note for note in data.load(log, encoding="utf-16-le").notes)
+
+
+def test_a_log_with_a_nul_is_given_a_hint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "some.log"
+    log.write_bytes("\n".join(log_lines(90)).encode().replace(b"INFO user bert", b"INFO\0user bert", 1))
+    message = refused(capsys, "plan", str(log))
+    assert "is no text, as it has 1 NUL byte: remove them, or take its --vocabulary bytes" in message
+    assert main(["plan", str(log), "--vocabulary", "bytes"]) == 0
+    capsys.readouterr()
+    log.write_bytes(bytes(range(256)) * 4)
+    assert "NUL" not in refused(capsys, "plan", str(log)), "a binary file has more than a few"
+
+
+def test_a_link_to_a_text_is_no_further_text(tmp_path: Path) -> None:
+    for i in range(4):
+        (tmp_path / f"{i}.txt").write_text(f"text {i}\n" * 40)
+    (tmp_path / "9.txt").symlink_to(tmp_path / "2.txt")
+    (tmp_path / "3b.txt").hardlink_to(tmp_path / "3.txt")
+    for path in (tmp_path, tmp_path / "*.txt"):
+        found = data.load(path, per_file=True)
+        assert sorted(name for split in found.splits.values() for name in split.names) == [f"{i}.txt" for i in range(4)]
+        assert "left out 2 links to files that are read by other names: 3b.txt, 9.txt" in found.notes

@@ -76,3 +76,12 @@ def test_every_recipe_can_be_read() -> None:
     assert len(recipes) > 50
     for path in recipes:
         assert settings_from({}, runs.read(path))["data"]
+
+
+def test_the_recipe_of_65536_levels_is_what_the_benchmark_measured() -> None:
+    report = json.loads((shipped_folder("results") / "benchmark-sound-levels.json").read_text())
+    settings = settings_from({}, runs.read(shipped_folder("recipes") / "fsdd" / "wavenet-65536.yaml"))
+    (measured,) = [row for row in report["rows"] if row["levels"] == settings["levels"]]
+    own = {"data": report["dataset"], "levels": measured["levels"], "max_steps": report["steps"], "published": None}
+    assert settings == report["settings"] | own
+    assert measured["bits_per_sample"] > 0

@@ -248,3 +248,48 @@ def test_bad_input_is_refused_in_one_line_that_helps(tmp_path: Path, folder: Pat
     assert "found none; left out a file that can't be read as recordings: 1 .m4a" in said(tmp_path / "phones")
     write(folder / "fast.wav", tone(400), rate=16_000)
     assert "--sample-rate 8000 resamples them" in said(folder)
+
+
+def test_a_link_to_a_recording_is_no_further_recording(folder: Path) -> None:
+    (folder / "again").mkdir()
+    (folder / "again" / "1.wav").symlink_to(folder / "1.wav")
+    (folder / "2b.wav").hardlink_to(folder / "2.wav")
+    for path in (folder, folder / "**" / "*.wav"):
+        data = load(path)
+        assert names(data) == [f"{i}.wav" for i in range(6)]
+        assert "left out 2 links to files that are read by other names: 2b.wav, 1.wav" in data.notes
+    (folder / "1.wav").unlink()
+    with pytest.raises(FileNotFoundError, match=r"again/1.wav"):
+        load(folder)
+
+
+def test_sides_are_those_of_two_channels(folder: Path) -> None:
+    write(folder / "three.wav", np.stack([tone(300)] * 3, axis=1))
+    assert "three.wav" in names(load(folder)), "the mean is that of any number"
+    message = r"three.wav: expected one or two channels, of which --channel left takes one, got 3: --channel mono takes"
+    with pytest.raises(ValueError, match=message):
+        load(folder, channel="left")
+
+
+@pytest.mark.parametrize(("word", "trimmed"), [("yes", True), ("no", False), ("true", True)])
+def test_a_switch_takes_yes_and_no(folder: Path, capsys: Any, word: str, trimmed: bool) -> None:
+    write(folder / "quiet.wav", np.concatenate([np.zeros(300), tone(300)]))
+    run_command("plan", folder, "--trim-silence", word, "--json")
+    assert json.loads(capsys.readouterr().out)["settings"]["trim_silence"] is trimmed
+
+
+def test_classes_are_named_where_a_recording_has_none(folder: Path, tmp_path: Path, capsys: Any) -> None:
+    for name in ("alice", "bob"):
+        (folder / name).mkdir()
+        for i in range(3):
+            write(folder / name / f"{i}.wav", tone(300, 200 + 40 * i))
+    for i in range(6):
+        (folder / f"{i}.wav").unlink()
+    model = ("--model", "WaveNet", "--model.layers", "2", "--model.num_classes", "2", "--max-steps", "2")
+    run_command("fit", folder, *model, "--out", tmp_path / "run")
+    new = write(tmp_path / "new.wav", tone(200))
+    capsys.readouterr()
+    for command in ("score", "evaluate"):
+        message = refused(capsys, command, str(tmp_path / "run"), str(new))
+        assert "expected --class, one of alice, bob, or a number from 0 to 1" in message
+    run_command("score", tmp_path / "run", new, "--class", "bob")

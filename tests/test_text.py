@@ -21,6 +21,8 @@ from chainrule.data.read import text as text_file
 from chainrule.data.read.text import lines_of, read_symbols, read_text
 from chainrule.data.sequences import Stream
 from chainrule.data.text import TextFormat
+from chainrule.kinds.requests import Completing, Drawing, Source
+from chainrule.kinds.text import TextKind
 from chainrule.models import MADE, RNN
 from chainrule.runs import evaluate_split
 from chainrule.sequence import history_of
@@ -241,3 +243,42 @@ def test_other_models_take_text_too(file: Path) -> None:
     model = MADE(event_shape=data.event_shape, conditional=Categorical(data.levels), hidden_sizes=[8])
     evaluation, figures = evaluate_split(model, data, "train")
     assert figures["nats_per_character"] * data.train.num_variables == pytest.approx(evaluation.nats * len(data.train))
+
+
+@pytest.mark.parametrize("order", ["raster", "reversed"], ids=["sequence", "whole examples"])
+def test_a_value_that_is_not_drawn_leaves_the_others_their_probabilities(order: str) -> None:
+    """p(x) becomes the product of p(x_t | x_<t, x_t is another value): compared with all sequences of length 3."""
+    torch.manual_seed(0)
+    model = RNN(event_shape=(3,), conditional=Categorical(3), hidden_size=8, cell="gru", order=order)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(3)
+    every = torch.cartesian_prod(*[torch.arange(2.0)] * 3)
+    logits = model(every).logits.detach().log_softmax(-1).double()
+    own = logits.gather(-1, every.long()[..., None]).squeeze(-1)
+    p = (own - logits[..., :2].logsumexp(-1)).sum(1).exp()
+    assert float(p.sum()) == pytest.approx(1)
+    count = 4000
+    drawn = chainrule.sample(model, count, seed=1, undrawn=2)
+    assert (chainrule.sample(model, 100, seed=1) == 2).any(), "else there is nothing to leave out"
+    assert (drawn < 2).all()
+    found = (drawn[:, None] == every).all(2).sum(0) / count
+    assert ((found - p).abs() < 5 * (p * (1 - p) / count).sqrt()).all()
+    assert torch.equal(chainrule.sample(model, count, seed=1, undrawn=2), drawn)
+    assert (chainrule.sample(model, 50, seed=1, undrawn=2, temperature=2.0) < 2).all()
+    assert (chainrule.sample(model, 50, seed=1, undrawn=2, top_k=1) < 2).all()
+
+
+def test_samples_of_text_have_no_unknown_symbol(tmp_path: Path) -> None:
+    vocabulary = Vocabulary("ab\n")
+    model = RNN(event_shape=(8,), conditional=Categorical(4), hidden_size=4, cell="gru")
+    with torch.no_grad():
+        model.start_at(torch.full((100, 8), float(vocabulary.unknown)))  # hardly anything else is probable
+    kind = TextKind(TextFormat(vocabulary, documents=False))
+    (tmp_path / "start.txt").write_text("ab")
+    (tmp_path / "all.txt").write_text("ab\n" * 99)
+    source = Source(tmp_path / "start.txt", lambda: pytest.fail("it is read from the file"), "test", {})
+    kind.complete(model, Completing(source, tmp_path / "done.txt", Drawing(), draws=20, length=20))
+    kind.leave_samples(model, chainrule.data.load(tmp_path / "all.txt", vocabulary=vocabulary), tmp_path)
+    for name in ("done.txt", "samples.txt"):
+        assert "\ufffd" not in (tmp_path / name).read_text()

@@ -10,6 +10,7 @@ import chainrule
 from chainrule.data import Dataset
 from chainrule.data.documents import Documents
 from chainrule.data.text import load_text
+from chainrule.data.vocabulary import Vocabulary
 
 pytestmark = pytest.mark.quick
 
@@ -74,6 +75,8 @@ def test_returns_at_line_ends_are_no_characters(tmp_path: Path) -> None:
     assert "\r" not in text.vocabulary.characters
     path.write_bytes((TEXT * 20).encode())
     assert chainrule.data.load(path).format == text
+    path.write_bytes((TEXT * 20).replace("\n", "\r\n").encode("utf-16"))
+    assert chainrule.data.load(path).format == text, "where a return is two bytes, too"
 
 
 def test_a_packed_log_is_unpacked(tmp_path: Path) -> None:
@@ -146,7 +149,9 @@ def test_a_long_line_pads_none_of_the_others(tmp_path: Path) -> None:
         batches = list(long.batches(16, seed=seed, history=float("inf")))
         read = sum(batch.x.numel() for batch in batches)
         assert read < 1.3 * long.num_variables, "hardly any padding"
-        assert sorted(item for batch in batches for item in batch.item.tolist()) == list(range(len(long)))
+        seen = [item for batch in batches for item in batch.item.tolist()]
+        assert sorted({*seen}) == list(range(len(long)))
+        assert len(seen) == len(long) + (seed == 0), "training reads the long one in two pieces"
     lengths = [[batch.x.shape for batch in long.batches(16, seed=1, epoch=e, history=float("inf"))] for e in (0, 1, 0)]
     assert len(lengths[0]) == len(lengths[1]), "every epoch has as many batches"
     assert lengths[0] == lengths[2] != lengths[1], "the shuffle is that of the seed and the epoch"
@@ -162,3 +167,68 @@ def test_a_short_text_has_a_short_window(tmp_path: Path) -> None:
     assert data.event_shape == (9,), "the length of its validation part"
     planned = chainrule.plan(path, minutes=0.1)
     assert planned.settings["window"] == 9
+
+
+def test_every_symbol_of_a_long_document_is_trained_on_once(tmp_path: Path) -> None:
+    path = tmp_path / "lines.txt"
+    texts = ["ab" * 4096, "é" + "x" * 4095, "y" * 9000, *(f"{i}" for i in range(30))]
+    path.write_text("".join(f"{text}\n" for text in texts))
+    data = chainrule.data.load(path, documents=True, vocabulary=Vocabulary(path.read_text()))
+    for split in (data.train, data.valid, data.test):
+        assert isinstance(split, Documents)
+        read: dict[int, list[str]] = {}
+        end = split.vocabulary.end
+        for batch in split.batches(4, seed=3, history=float("inf")):
+            assert batch.counted is not None
+            for item, row, counted in zip(batch.item.tolist(), batch.x.long(), batch.counted, strict=True):
+                assert (row[~counted] == end).all()
+                assert counted.all() or row[counted][-1] == end, "only what has ended is padded"
+                read.setdefault(item, []).append(split.vocabulary.decode(row[counted].tolist()))
+        for item, pieces in read.items():
+            assert "".join(sorted(pieces, key=lambda piece: "\n" in piece)) == split.text(item) + "\n"
+
+
+SCRIPTS = {f"part{i % 4}/script{i}.py": f"def f{i}(x):\n    return x + {i}\n" for i in range(40)}
+
+
+@pytest.fixture
+def scripts(tmp_path: Path) -> Path:
+    """A folder of scripts, one of them without an end of its last line, one empty, and one in UTF-16."""
+    folder = tmp_path / "scripts"
+    for name, text in SCRIPTS.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    (folder / "part0/script0.py").write_text("no end")
+    (folder / "part1/script1.py").write_bytes("first\r\nsecond\r\n".encode("utf-16"))
+    (folder / "empty.py").touch()
+    return folder
+
+
+def test_each_file_of_a_folder_is_a_document(scripts: Path) -> None:
+    data = chainrule.data.load(scripts, per_file=True)
+    assert "text in UTF-8 and UTF-16, 40 files" in data.headline
+    assert data.headline.endswith("each file an example")
+    found = {}
+    for split in (data.train, data.valid, data.test):
+        assert isinstance(split, Documents)
+        found |= {name: split.text(i) for i, name in enumerate(split.names)}
+    changed = {"part0/script0.py": "no end", "part1/script1.py": "first\nsecond\n"}
+    assert found == SCRIPTS | changed, "as they are in the files, line ends included"
+    assert data.format.vocabulary.decode([data.format.vocabulary.end]) == "\0"
+    again = chainrule.data.load(scripts / "part*" / "*.py", per_file=True)
+    assert again.format == data.format
+    assert type(data.format).from_config(data.format.config) == data.format
+    stream = chainrule.data.load(scripts, window=8)
+    assert stream.notes[-1].endswith("with --documents each line is an example of its own, with --per-file each file")
+
+
+def test_files_that_cant_be_documents_are_refused(scripts: Path) -> None:
+    with pytest.raises(ValueError, match="files as documents: expected at least 3 examples"):
+        chainrule.data.load(scripts / "part0/script0.py", per_file=True)
+    with pytest.raises(ValueError, match="window expects a stream, got 8 for documents"):
+        chainrule.data.load(scripts, per_file=True, window=8)
+    with pytest.raises(ValueError, match="per_file expects documents"):
+        chainrule.data.load(scripts, per_file=True, documents=False)
+    (scripts / "part3/late.py").write_text("x" * 2**17 + "\0")
+    with pytest.raises(ValueError, match=r"part3/late.py: expected text, as each file is an example, got a NUL"):
+        chainrule.data.load(scripts, per_file=True)

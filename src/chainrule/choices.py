@@ -33,6 +33,8 @@ class ChangedDraw:
         logits = self.conditional.log_probs(distribution)
         values = self.conditional.values
         assert values is not None
+        if self.drawing.undrawn >= 0:
+            logits = logits.masked_fill(values.to(logits) == self.drawing.undrawn, -torch.inf)
         if self.drawing.greedy:
             return values.to(logits)[logits.argmax(1)]
         # The largest becomes 0 first, and in double precision, so that no temperature overflows.

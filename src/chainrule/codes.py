@@ -30,11 +30,12 @@ class Codes(NamedTuple):
 
 @dataclass(frozen=True)
 class Drawing:
-    """How values are drawn; see `chainrule.sample`. ``top_k`` 0 and ``top_p`` 1 keep all."""
+    """How values are drawn; see `chainrule.sample`. ``top_k`` 0, ``top_p`` 1 and ``undrawn`` -1 keep all."""
 
     temperature: float = 1.0
     top_k: int = 0
     top_p: float = 1.0
+    undrawn: int = -1
     greedy: bool = False
 
     @property

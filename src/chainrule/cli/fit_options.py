@@ -25,6 +25,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "text": {
         "--documents": ("BOOL", "true: every line is an example; else one stream"),
+        "--per-file": ("BOOL", "true: every file of a folder or a pattern is an example"),
         "--vocabulary": ("KIND", "characters (those of the training part) or bytes"),
         "--window": ("N", "symbols of an example of a stream (default 128); samples of a chunk (default 4096)"),
     },

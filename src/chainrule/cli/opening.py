@@ -17,6 +17,9 @@ from chainrule.model import AutoregressiveModel
 from chainrule.runs.opened import OpenRun, open_run, own_classes
 from chainrule.words import suggestion
 
+WIDTH = 80
+"""Characters of a text that a line of the terminal shows, at most."""
+
 
 def opened(options: dict[str, Any]) -> OpenRun:
     """The run that was asked for, whose model may have no likelihood."""
@@ -126,6 +129,9 @@ def print_rows(rows: Iterable[dict[str, Any]]) -> None:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, str):
+        text = value if value.isprintable() else repr(value)[1:-1]
+        return text if len(text) <= WIDTH else f"{text[: WIDTH - 3]}..."
     if not isinstance(value, float):
         return str(value)
     return f"{value:.1e}" if 0 < abs(value) < 1e-3 else f"{value:.4f}"

@@ -8,6 +8,9 @@ from typing import Any, NoReturn
 
 from chainrule.words import suggestion
 
+SWITCHED = ("true", "false", "yes", "no")
+"""The values of a switch; without one it is true."""
+
 
 class UsageError(Exception):
     """A command line that says something unknown or impossible."""
@@ -50,7 +53,7 @@ class Parser(argparse.ArgumentParser):
         """The options by name; unknown flags are errors."""
         words = [_dashed(word) for word in argv]
         for i, word in enumerate(words):
-            if word in self.switches and words[i + 1 : i + 2] not in (["true"], ["false"]):
+            if word in self.switches and (words[i + 1 : i + 2] or [""])[0] not in SWITCHED:
                 words[i] = f"{word}=true"
         options, unknown = self.parse_known_args(words)
         if unknown:

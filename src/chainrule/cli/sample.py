@@ -54,6 +54,7 @@ def run_sample(options: Options) -> None:
         length=options["length"] if options["length"] is not None else length,
         context=context,
         precision=options["precision"],
+        undrawn=kind.undrawn,
         **drawing_of(options).settings(),
     )
     if out is None and n == 1:

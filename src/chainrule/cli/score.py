@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import polars
@@ -130,9 +131,9 @@ def _score_items(options: Options, run: OpenRun, model: AutoregressiveModel, sou
     if out is None:
         (table,) = decided
         print_json(about | {"count": len(table), "items": [kind.printed(row) for row in table.iter_rows(named=True)]})
-        say([*rule.words_of(table), *_counted(notes)])
+        say([*rule.words_of(table, _number_of(calibration)), *_counted(notes)])
     else:
-        _write(options, decided, about, rule, notes)
+        _write(options, decided, about, partial(rule.words, compared_with=_number_of(calibration)), notes)
 
 
 def _score_name(kind: Kind, options: Options, rule: Rule) -> str:
@@ -148,18 +149,27 @@ def _score_name(kind: Kind, options: Options, rule: Rule) -> str:
 
 
 def _write(
-    options: Options, tables: Iterator[polars.DataFrame], about: dict[str, Any], rule: Rule, notes: Counter[str]
+    options: Options,
+    tables: Iterator[polars.DataFrame],
+    about: dict[str, Any],
+    words_of: Callable[[int, int], list[str]],
+    notes: Counter[str],
 ) -> None:
-    """Write the scores as they come, and print how many there are and the strangest."""
+    """Write the scores as they come, and print how many there are, how many are anomalous, and the strangest."""
     out, summary = options["out"], Summary()
     write_parts(map(summary.with_table, tables), out)
-    words = rule.words(summary.anomalous, summary.count)
+    words = words_of(summary.anomalous, summary.count)
     say([f"wrote {about['score']} of {summary.count} to {out}; higher is stranger", *words, *_counted(notes)])
     strangest = summary.strangest.iter_rows(named=True)
     if options["json"]:
         print_json(about | {"count": summary.count, "out": str(out), "strangest": list(strangest)})
     else:
         print_rows(strangest)
+
+
+def _number_of(calibration: Calibration | None) -> int | None:
+    """The number of calibration examples; None if there are none."""
+    return None if calibration is None else len(calibration.log_probs)
 
 
 class Summary:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import itertools
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,6 +11,7 @@ from typing import BinaryIO
 
 from chainrule.cli.opening import names_of, source_of
 from chainrule.cli.parser import Options, UsageError
+from chainrule.data.read.text_file import UTF8, encoding_of
 from chainrule.kinds.requests import Source
 from chainrule.runs.opened import OpenRun
 
@@ -41,15 +44,20 @@ def scored_source(run: OpenRun, options: Options) -> Source:
 
 
 def incoming_lines(file: BinaryIO, encoding: str) -> Iterator[list[str]]:
-    """The lines of ``file`` with their ends, as many at once as are there, without waiting for more."""
-    rest, first = b"", True
+    """The lines of ``file`` with their ends, as many at once as are there, without waiting for more.
+
+    Lines that end in CR LF end in LF. The encoding is that of a byte order mark, if there is one.
+    """
     read = getattr(file, "read1", file.read)
-    while chunk := read(READ_BYTES):
-        *lines, rest = (rest + chunk).split(b"\n")
-        texts = [line.decode(encoding, errors="surrogateescape") + "\n" for line in lines]
-        if texts and first:
-            texts[0], first = texts[0].removeprefix("\ufeff"), False
-        if texts:
-            yield texts
+    head = read(READ_BYTES)
+    name = encoding_of(head, encoding)
+    errors = "surrogateescape" if name in UTF8 else "replace"
+    decoder = codecs.getincrementaldecoder("utf-8-sig" if name in UTF8 else name)(errors)
+    rest = ""
+    for chunk in itertools.chain([head], iter(lambda: read(READ_BYTES), b"")):
+        *lines, rest = (rest + decoder.decode(chunk)).split("\n")
+        if lines:
+            yield [line.removesuffix("\r") + "\n" for line in lines]
+    rest += decoder.decode(b"", final=True)
     if rest:
-        yield [rest.decode(encoding, errors="surrogateescape")]
+        yield [rest]

@@ -38,6 +38,7 @@ def load(
     seed: int = 0,
     levels: int | None = None,
     documents: bool | None = None,
+    per_file: bool | None = None,
     vocabulary: str | Vocabulary | None = None,
     window: int | None = None,
     skip_unreadable: bool | None = None,
@@ -71,6 +72,7 @@ def load(
             samples.
         documents: True to take every line of a text as an example (with an end symbol); by default a text is one
             stream, whose examples are windows. With this, ``vocabulary`` or ``window``, a file of any name is text.
+        per_file: True to take every file of a folder or a pattern of texts as an example (with an end symbol).
         vocabulary: The symbols of a text: ``"characters"`` (those of its training part; the default), ``"bytes"``, or
             a `Vocabulary`.
         window: Symbols of an example of a text stream, 128 by default, fewer of a short one. Samples of a recording
@@ -112,6 +114,7 @@ def load(
     choices = {
         "levels": levels,
         "documents": documents,
+        "per_file": per_file,
         "vocabulary": vocabulary,
         "window": window,
         "skip_unreadable": skip_unreadable,

@@ -1,9 +1,10 @@
-"""Documents: the lines of a text as examples, each of its own length."""
+"""Documents: the lines of a text, or the files of several, as examples, each of its own length."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -22,14 +23,14 @@ LONG = 4
 """A document that is more than this many times as long as the mean shares a batch only with such documents."""
 
 TRAINED = 2**12
-"""Training reads at most this many symbols of a document, the first: its memory grows with each of them."""
+"""Training reads a document in pieces of this many symbols, as its memory grows with each of them."""
 
 TOGETHER = 2**15
 """At most this many symbols are read at once, in order, padding included, unless one document has more."""
 
 
 class Documents(Examples):
-    """Lines of a file; each is an example, and ends with its end symbol.
+    """Parts of a file, such as its lines; each is an example, and ends with its end symbol.
 
     For a model of sequences, documents of similar length share a batch, which is padded to its longest. A model of
     whole examples gets all documents padded to the longest of all. Padding consists of end symbols and does not count.
@@ -37,28 +38,30 @@ class Documents(Examples):
     Args:
         path: The file, which may be gone once the documents are there.
         vocabulary: Its symbols.
-        lines: Where each line begins and ends, ``(N, 2)`` bytes.
-        lengths: The number of symbols of each line, without its end, ``(N,)``.
-        longest: Symbols of the longest line of all splits, with its end.
+        spans: Where each document begins and ends, ``(N, 2)`` bytes.
+        lengths: The number of symbols of each document, without its end, ``(N,)``.
+        longest: Symbols of the longest document of all splits, with its end.
         content: The bytes of the file, if it is mapped already.
+        names: The name of each document, where documents were files of their own.
     """
 
     def __init__(
         self,
         path: Path,
         vocabulary: Vocabulary,
-        lines: NDArray[np.int64],
+        spans: NDArray[np.int64],
         lengths: NDArray[np.int64],
         longest: int,
         content: NDArray[np.uint8] | None = None,
+        names: Sequence[str] = (),
     ) -> None:
         super().__init__((longest,))
         self.path, self.vocabulary = path, vocabulary
-        self.lines, self.lengths = lines, lengths
+        self.spans, self.lengths, self.names = spans, lengths, list(names)
         self.bytes = np.memmap(path, np.uint8, "r") if content is None else content
 
     def __len__(self) -> int:
-        return len(self.lines)
+        return len(self.spans)
 
     @property
     def num_variables(self) -> int:
@@ -71,11 +74,11 @@ class Documents(Examples):
 
     def counted(self, item: Tensor) -> Tensor:
         """True at the symbols of each document and at its end, False at its padding."""
-        return self._counted(item, self.event_shape[0])
+        return torch.arange(self.event_shape[0]) < torch.from_numpy(self.sizes[item.numpy()])[:, None]
 
     def text(self, position: int) -> str:
-        """A line, without its end."""
-        start, stop = self.lines[position]
+        """A document, without its end."""
+        start, stop = self.spans[position]
         return self.bytes[start:stop].tobytes().decode(errors="surrogateescape")
 
     def read(self, positions: Rows) -> Tensor:
@@ -90,9 +93,9 @@ class Documents(Examples):
         return ArrayExamples(np.concatenate(list(self.each())), (1,))
 
     def subset(self, rows: Rows) -> Documents:
-        return Documents(
-            self.path, self.vocabulary, self.lines[rows], self.lengths[rows], self.event_shape[0], self.bytes
-        )
+        names = [self.names[row] for row in rows] if self.names else []
+        longest = self.event_shape[0]
+        return Documents(self.path, self.vocabulary, self.spans[rows], self.lengths[rows], longest, self.bytes, names)
 
     def fewer(self, count: int) -> tuple[Documents, Rows]:
         """``count`` of the documents, evenly spaced, and their positions ``(count,)``; all if there are no more."""
@@ -113,18 +116,23 @@ class Documents(Examples):
 
         A batch has at most ``size`` documents, and about ``size * LONG`` times as many symbols as a document has on
         average, unless a single one has more. The number of batches depends on the lengths only.
+
+        Training reads a document of more than `TRAINED` symbols as several, each as if it began there; a validation
+        reads its first `chainrule.data.sequences.CHUNK` symbols.
         """
         if history is None:
             return super().batches(size, seed=seed, epoch=epoch, context=context, part=part)
         check_length(context, len(self))
-        most = CHUNK if seed is None else TRAINED
-        sizes = np.minimum(self.sizes, most)
-        longest = LONG * float(sizes.mean())
+        if seed is None:
+            pieces = Pieces.whole(np.arange(len(self)), self.sizes, CHUNK)
+        else:
+            pieces = Pieces.of(self.sizes, TRAINED)
+        sizes, longest = pieces.sizes, LONG * float(pieces.sizes.mean())
         if seed is None:
             plans = _cut(sizes, np.argsort(sizes, kind="stable"), 2 * size, 2 * size * longest)
         else:
             plans = _shuffled(sizes, size, longest, epoch_generator(seed, epoch))
-        return Batches(plans, lambda rows: self._batch(rows, most, context, part))
+        return Batches(plans, lambda rows: self._batch(pieces.some(rows), context, part))
 
     def in_order(self, size: int, *, history: float | None = None, context: Tensor | None = None) -> Iterator[Batch]:
         """All documents, neighbours together; one that is very long by itself, chunk by chunk."""
@@ -139,28 +147,72 @@ class Documents(Examples):
                 item = torch.from_numpy(rows)
                 yield from carried_chunks(self._symbols(rows[0]), item, None if context is None else context[item])
             else:
-                yield self._batch(rows, CHUNK, context, (0, 1))._replace(continues=False)
+                yield self._batch(Pieces.whole(rows, self.sizes, CHUNK), context, (0, 1))._replace(continues=False)
 
-    def _batch(self, rows: Rows, most: int, context: Tensor | None, part: tuple[int, int]) -> Batch:
-        """The part of one process of a batch of documents, of each at most the first ``most`` symbols."""
+    def _batch(self, pieces: Pieces, context: Tensor | None, part: tuple[int, int]) -> Batch:
+        """The part of one process of a batch of pieces; only ones that end with their documents are padded."""
         rank, world = part
-        width, item = int(min(self.sizes[rows].max(), most)), torch.from_numpy(rows[rank::world])
-        x = self._padded(item.numpy(), width)
-        return Batch(x, None if context is None else context[item], item, self._counted(item, width))
+        width = int(pieces.sizes.max())
+        own = pieces.some(np.arange(rank, len(pieces.sizes), world))
+        item, counted = torch.from_numpy(own.rows), torch.arange(width) < torch.from_numpy(own.sizes)[:, None]
+        x = self._padded(own.rows, width, own.begins)
+        return Batch(x, None if context is None else context[item], item, counted)
 
-    def _counted(self, item: Tensor, width: int) -> Tensor:
-        return torch.arange(width) < torch.from_numpy(self.sizes[item.numpy()])[:, None]
-
-    def _padded(self, positions: Rows, width: int) -> Tensor:
-        """The first ``width`` symbols of some documents, padded to as many."""
+    def _padded(self, positions: Rows, width: int, begins: Rows | None = None) -> Tensor:
+        """``width`` symbols of some documents from ``begins`` on, by default the first, padded to as many."""
         x = torch.full((len(positions), width), float(self.vocabulary.end))
-        for row, position in zip(x, positions, strict=True):
-            symbols = self._symbols(int(position))[:width]
+        begins = np.zeros(len(positions), np.int64) if begins is None else begins
+        for row, position, begin in zip(x, positions.tolist(), begins.tolist(), strict=True):
+            symbols = self._symbols(position, begin, width)
             row[: len(symbols)] = torch.from_numpy(symbols.astype(np.float32))
         return x
 
-    def _symbols(self, position: int) -> NDArray[np.int64]:
-        return np.append(self.vocabulary.encode(self.text(position)), self.vocabulary.end)
+    def _symbols(self, position: int, begin: int = 0, count: int | None = None) -> NDArray[np.int64]:
+        """The symbols of a document, its end included: ``count`` from ``begin`` on, by default all."""
+        start, stop = self.spans[position].tolist()
+        stopped = stop if count is None else min(stop, start + begin + count)
+        if self.lengths[position] == stop - start:  # a byte for each symbol: only those are read
+            raw, begin = self.bytes[start + begin : stopped], 0
+        else:
+            raw, stopped = self.bytes[start:stop], stop
+        symbols = self.vocabulary.encode(raw.tobytes().decode(errors="surrogateescape"))
+        symbols = np.append(symbols, self.vocabulary.end) if stopped == stop else symbols
+        return symbols[begin:] if count is None else symbols[begin : begin + count]
+
+
+class Pieces(NamedTuple):
+    """Parts of documents.
+
+    Attributes:
+        rows: The document of each piece.
+        begins: The symbol of the document that it begins with.
+        sizes: The number of its symbols.
+    """
+
+    rows: Rows
+    begins: Rows
+    sizes: Rows
+
+    @classmethod
+    def of(cls, sizes: Rows, most: int) -> Pieces:
+        """All documents of these ``sizes``, in pieces of ``most`` symbols and a last one of what is left.
+
+        >>> [part.tolist() for part in Pieces.of(np.array([5, 2]), 2)]
+        [[0, 0, 0, 1], [0, 2, 4, 0], [2, 2, 1, 2]]
+        """
+        counts = -(-sizes // most)
+        rows = np.repeat(np.arange(len(sizes)), counts)
+        begins = most * (np.arange(len(rows)) - (counts.cumsum() - counts)[rows])
+        return cls(rows, begins, np.minimum(sizes[rows] - begins, most))
+
+    @classmethod
+    def whole(cls, rows: Rows, sizes: Rows, most: int) -> Pieces:
+        """The first ``most`` symbols of each of the documents ``rows``."""
+        return cls(rows, np.zeros_like(rows), np.minimum(sizes[rows], most))
+
+    def some(self, places: Rows) -> Pieces:
+        """The pieces at ``places``."""
+        return Pieces(*(part[places] for part in self))
 
 
 def _shuffled(sizes: NDArray[np.int64], size: int, longest: float, generator: torch.Generator) -> list[Rows]:

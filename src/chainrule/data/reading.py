@@ -40,6 +40,7 @@ FOLDERS, IMAGES = "is no folder of images or recordings", "is no folder of image
 REASONS = {
     "levels": "is text, whose vocabulary says how many",
     "documents": "is no text",
+    "per_file": "is no text in several files",
     "vocabulary": "is no text",
     "window": "is no text and no recordings",
     "skip_unreadable": FOLDERS,
@@ -58,7 +59,7 @@ KINDS_OF_FILES = (
     "of images (.png .jpg and others) or of texts; or recordings (.wav .flac .mp3 and others), one or a folder of them"
 )
 
-TEXT_CHOICES = ("documents", "vocabulary", "window")
+TEXT_CHOICES = ("documents", "per_file", "vocabulary", "window")
 """Choices that make any file a text."""
 
 TABLE_CHOICES = ("schema", "header")
@@ -126,7 +127,8 @@ def _find(spec: str | Path, choices: Mapping[str, Any]) -> tuple[Reader, dict[st
         raise ValueError(f"data expects a name ({', '.join(NAMED)}) or a path, got {spec!r}{suggestion(spec, NAMED)}")
     if path.is_file() and suffix not in BY_SUFFIX:
         ending = f"ending in {path.suffix}" if path.suffix else "without a suffix"
-        got = f"a file {ending} that is no text" if path.stat().st_size else "an empty file"
+        hint = _function("read.plain_text.nul_hint")(path)
+        got = f"a file {ending} that is no text{hint}" if path.stat().st_size else "an empty file"
         raise ValueError(f"{path}: expected {KINDS_OF_FILES}, got {got}")
     _function("read.rows.check_is_file")(path, tuple(BY_SUFFIX))
     return partial(_function(f"read.{BY_SUFFIX[suffix]}"), path), {}
@@ -152,7 +154,7 @@ def _are_texts(path: Path, choices: Mapping[str, Any]) -> bool:
         for file in files
         if not file.name.lower().endswith(pictured) and (file.suffix or not any(look(file) for look in looks))
     ]
-    if "documents" in choices or "vocabulary" in choices:
+    if any(name in choices for name in ("documents", "per_file", "vocabulary")):
         return bool(unknown)
     if any(suffix_of(file) in BY_SUFFIX for file in files):
         return False

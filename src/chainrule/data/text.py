@@ -1,4 +1,4 @@
-"""Text as examples: windows of one long stream, or documents, one a line."""
+"""Text as examples: windows of one long stream, or documents, one a line or a file."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from chainrule.data.documents import Documents
 from chainrule.data.examples import Examples
 from chainrule.data.formats import checked
 from chainrule.data.read.plain_text import PlainText, plain_text
-from chainrule.data.read.text import boundary, count_lines, lines_of, read_text, symbols_of
+from chainrule.data.read.text import boundary, count_lines, lines_of, read_bytes, read_text, symbols_of
 from chainrule.data.sequences import Stream
-from chainrule.data.vocabulary import KINDS, Vocabulary
+from chainrule.data.vocabulary import END_OF_FILE, END_OF_LINE, KINDS, Vocabulary
 
 WINDOW, LEAST_WINDOW = 128, 8
 """Symbols of an example of a stream, by default: fewer where a part has fewer, down to the least."""
@@ -32,6 +32,7 @@ class TextFormat:
     Attributes:
         vocabulary: The symbols.
         documents: True if an example is a line, with its end symbol; False if it is a window of one stream.
+        per_file: True if an example is all of a file, with an end symbol of its own, instead of a line.
     """
 
     kind: ClassVar[str] = "text"
@@ -39,6 +40,7 @@ class TextFormat:
 
     vocabulary: Vocabulary
     documents: bool
+    per_file: bool = False
 
     @property
     def levels(self) -> int:
@@ -48,21 +50,23 @@ class TextFormat:
     @property
     def config(self) -> dict[str, Any]:
         """Plain values that `from_config` takes."""
-        return {"documents": self.documents, "vocabulary": self.vocabulary.config}
+        per_file = {"per_file": True} if self.per_file else {}
+        return {"documents": self.documents, **per_file, "vocabulary": self.vocabulary.config}
 
     def decode(self, x: Tensor) -> str:
         """The text of an example ``(n,)``; for a document without its end."""
         text = self.vocabulary.decode(x.long().tolist())
-        return text.partition("\n")[0] if self.documents else text
+        return text.partition(self.vocabulary.end_character)[0] if self.documents else text
 
     def join(self, examples: Iterable[Tensor]) -> bytes:
-        """The content of a file of examples: a line for each document; windows of a stream with empty lines between."""
+        """The content of a file of examples: a line for each that is a line, others with empty lines between."""
         if self.vocabulary.characters is not None:
             texts = [self.decode(x).encode() for x in examples]
         else:
             texts = [bytes(x.long().tolist()) for x in examples]
-            texts = [text.partition(b"\n")[0] for text in texts] if self.documents else texts
-        return (b"\n" if self.documents else b"\n\n").join(texts)
+            end = self.vocabulary.end_character.encode()
+            texts = [text.partition(end)[0] for text in texts] if self.documents else texts
+        return (b"\n" if self.documents and not self.per_file else b"\n\n").join(texts)
 
     @classmethod
     def from_config(cls, config: Any) -> TextFormat:
@@ -71,9 +75,11 @@ class TextFormat:
         Raises:
             ValueError: If it describes none.
         """
-        own = checked(config, cls.kind, {"documents": "bool", "vocabulary": "Any"})
-        vocabulary = checked(own["vocabulary"], f"{cls.kind}.vocabulary", {"characters": "str | None"})
-        return cls(Vocabulary(vocabulary["characters"]), own["documents"])
+        per_file = isinstance(config, dict) and "per_file" in config
+        types = {"documents": "bool", "vocabulary": "Any"} | ({"per_file": "bool"} if per_file else {})
+        own = checked(config, cls.kind, types)
+        vocabulary = checked(own.pop("vocabulary"), f"{cls.kind}.vocabulary", {"characters": "str | None"})
+        return cls(Vocabulary(vocabulary["characters"], _end(per_file=own.get("per_file", False))), **own)
 
 
 def load_text(
@@ -81,6 +87,7 @@ def load_text(
     *,
     seed: int = 0,
     documents: bool | None = None,
+    per_file: bool | None = None,
     vocabulary: str | Vocabulary = "characters",
     window: int | None = None,
     encoding: str | None = None,
@@ -95,6 +102,7 @@ def load_text(
             files.
         seed: Seed of the random split of documents.
         documents: True for an example a line, without empty lines, instead of one stream.
+        per_file: True for an example a file, without empty files.
         vocabulary: ``"characters"`` (those of the training part), ``"bytes"``, or a given one.
         window: Symbols of an example of a stream.
         encoding: The encoding of files without a byte order mark; UTF-8 by default.
@@ -109,14 +117,17 @@ def load_text(
     """
     if isinstance(vocabulary, str) and vocabulary not in KINDS:
         raise ValueError(f"vocabulary expects {' or '.join(KINDS)}, got {vocabulary!r}")
+    if documents is False and per_file:
+        raise ValueError("per_file expects documents, which are then files, got documents=False")
+    documents = per_file or documents
     if documents and window is not None:
-        raise ValueError(f"window expects a stream, got {window} for documents, whose examples are lines")
+        raise ValueError(f"window expects a stream, got {window} for documents, which are examples as they are")
     if window is not None and window < 1:
         raise ValueError(f"window expects at least 1, got {window}")
     as_bytes = not _of_characters(vocabulary)
     with plain_text(path, encoding, as_bytes=as_bytes) as plain:
         if documents:
-            splits, symbols = _documents(plain.path, path, seed, vocabulary)
+            splits, symbols = _documents(plain, path, seed, vocabulary, per_file=bool(per_file))
         else:
             splits, symbols = _stream(plain.path, path, vocabulary, window, parts)
         lines = count_lines(plain.path)
@@ -126,22 +137,28 @@ def load_text(
         origin["split_seed"] = seed
     total = sum(counts[split] for split in SPLITS if split != "test" or splits["test"] is not splits["valid"])
     found = f"{path.name}: text in {plain.words}, {lines:,} lines, {total:,} {symbols.kind}"
-    form = "each line an example" if documents else f"one stream, in windows of {splits['train'].event_shape[0]}"
+    form = f"each {'file' if per_file else 'line'} an example"
+    form = form if documents else f"one stream, in windows of {splits['train'].event_shape[0]}"
     notes = plain.notes
     if documents is None and lines > 1:
-        notes = (*notes, "it is read as one stream; with --documents each line is an example of its own")
+        files = ", with --per-file each file" if len(plain.names) > 1 else ""
+        notes = (*notes, f"it is read as one stream; with --documents each line is an example of its own{files}")
     return Dataset(
         name or path.resolve().name,
         description or f"{found}, {form}",
-        TextFormat(symbols, bool(documents)),
+        TextFormat(symbols, bool(documents), bool(per_file)),
         splits,
         origin,
         notes=() if description else notes,
     )
 
 
-def read_all(path: Path, text: TextFormat, window: int = WINDOW, encoding: str | None = None) -> tuple[Examples, None]:
-    """All of a file, or of several, as examples of a known format: lines, or the windows of one stream.
+def read_all(
+    path: Path, text: TextFormat, window: int = WINDOW, encoding: str | None = None
+) -> tuple[Examples, list[str] | None]:
+    """All of a file, or of several, as examples of a known format: lines, files, or the windows of one stream.
+
+    With them come the names of the files, where each example is a file.
 
     Args:
         path: The file, the folder, or the pattern of names.
@@ -157,12 +174,32 @@ def read_all(path: Path, text: TextFormat, window: int = WINDOW, encoding: str |
     with plain_of(path, text, encoding) as plain:
         if not text.documents:
             return Stream(symbols_of(plain.path, vocabulary, 0, plain.path.stat().st_size), window), None
-        lines = lines_of(plain.path)
-        lines = lines[lines[:, 1] > lines[:, 0]]
-        training = np.zeros(len(lines), bool)
-        lengths, _ = _line_lengths(plain.path, lines, vocabulary.characters is not None, training)
+        spans, names = spans_of(plain, per_file=text.per_file)
+        training = np.zeros(len(spans), bool)
+        lengths, _ = _lengths(plain.path, spans, vocabulary.characters is not None, training)
         longest = max(window, int(lengths.max(initial=0)) + 1)
-        return Documents(plain.path, vocabulary, lines, lengths, longest), None
+        return Documents(plain.path, vocabulary, spans, lengths, longest, names=names), names or None
+
+
+def spans_of(plain: PlainText, *, per_file: bool) -> tuple[NDArray[np.int64], list[str]]:
+    """Where each document begins and ends, ``(N, 2)`` bytes, and the names of documents that are files.
+
+    Raises:
+        ValueError: If a file has the character that ends documents.
+    """
+    if not per_file:
+        lines = lines_of(plain.path)
+        return lines[lines[:, 1] > lines[:, 0]], []
+    files = [(name, span) for name, span in zip(plain.names, plain.spans, strict=True) if span[1] > span[0]]
+    for name, (start, stop) in files:
+        if any(END_OF_FILE.encode() in chunk for chunk in read_bytes(plain.path, start, stop)):
+            raise ValueError(f"{name}: expected text, as each file is an example, got a NUL, which ends examples")
+    return np.array([span for _, span in files], np.int64).reshape(-1, 2), [name for name, _ in files]
+
+
+def _end(*, per_file: bool) -> str:
+    """The character that ends a document."""
+    return END_OF_FILE if per_file else END_OF_LINE
 
 
 def plain_of(path: Path, text: TextFormat, encoding: str | None) -> AbstractContextManager[PlainText]:
@@ -210,37 +247,35 @@ def _vocabulary(path: Path, kind: str, stop: int) -> Vocabulary:
 
 
 def _documents(
-    path: Path, origin: Path, seed: int, vocabulary: str | Vocabulary
+    plain: PlainText, origin: Path, seed: int, vocabulary: str | Vocabulary, *, per_file: bool
 ) -> tuple[dict[str, Examples], Vocabulary]:
-    lines = lines_of(path)
-    lines = lines[lines[:, 1] > lines[:, 0]]
-    rows = split_rows(len(lines), seed, f"{origin}, lines as documents")
-    characters = _of_characters(vocabulary)
-    training = np.zeros(len(lines), dtype=bool)
+    spans, names = spans_of(plain, per_file=per_file)
+    rows = split_rows(len(spans), seed, f"{origin}, {'files' if per_file else 'lines'} as documents")
+    characters, end = _of_characters(vocabulary), _end(per_file=per_file)
+    training = np.zeros(len(spans), dtype=bool)
     training[rows["train"]] = True
-    lengths, found = _line_lengths(path, lines, characters, training)
-    symbols = vocabulary if isinstance(vocabulary, Vocabulary) else Vocabulary(found if characters else None)
-    longest = int(lengths.max()) + 1
-    return {
-        split: Documents(path, symbols, lines[rows[split]], lengths[rows[split]], longest) for split in SPLITS
-    }, symbols
+    lengths, found = _lengths(plain.path, spans, characters, training)
+    if not isinstance(vocabulary, Vocabulary):
+        vocabulary = Vocabulary({*found, end} if characters else None, end)
+    every = Documents(plain.path, vocabulary, spans, lengths, int(lengths.max()) + 1, names=names)
+    return {split: every.subset(rows[split]) for split in SPLITS}, vocabulary
 
 
-def _line_lengths(
-    path: Path, lines: NDArray[np.int64], characters: bool, training: NDArray[np.bool_]
+def _lengths(
+    path: Path, spans: NDArray[np.int64], characters: bool, training: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], set[str]]:
-    """The number of symbols of each line ``(N,)``, and the characters of the training lines and of the end.
+    """The number of symbols of each document ``(N,)``, and the characters of the training documents.
 
     Raises:
         ValueError: If the file is no UTF-8, where ``characters`` are counted.
     """
-    lengths = lines[:, 1] - lines[:, 0]
-    found: set[str] = {"\n"}
+    lengths = spans[:, 1] - spans[:, 0]
+    found = set[str]()
     if characters:
         for _ in read_text(path):  # raises at a byte that is no UTF-8
             pass
         file = np.memmap(path, np.uint8, "r")
-        for i, (start, stop) in enumerate(lines):
+        for i, (start, stop) in enumerate(spans):
             text = file[start:stop].tobytes().decode()
             lengths[i] = len(text)
             if training[i]:

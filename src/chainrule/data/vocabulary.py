@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 UNKNOWN = "\ufffd"
 """The character that stands for every character which the training text lacks."""
 
+END_OF_LINE, END_OF_FILE = "\n", "\0"
+"""The characters that end a line, and a file whose lines belong together: no text has a NUL."""
+
 KINDS = ("characters", "bytes")
 
 
@@ -19,6 +22,7 @@ class Vocabulary:
 
     Args:
         characters: Every character, in any sequence; None for bytes.
+        end: The character that ends a document.
 
     >>> vocabulary = Vocabulary("hello")
     >>> vocabulary.encode("hole").tolist()
@@ -27,15 +31,18 @@ class Vocabulary:
     'hello'
     """
 
-    def __init__(self, characters: Iterable[str] | None) -> None:
+    def __init__(self, characters: Iterable[str] | None, end: str = END_OF_LINE) -> None:
         known = None if characters is None else sorted(set(characters) - {UNKNOWN})
         self.characters = None if known is None else "".join([*known, UNKNOWN])
+        self.end_character = end
         points = [ord(character) for character in self.characters or ()]
         self._points = np.array(points, dtype="<u4")
         self._known = self._points[:-1]
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Vocabulary) and self.characters == other.characters
+        return isinstance(other, Vocabulary) and (
+            (self.characters, self.end_character) == (other.characters, other.end_character)
+        )
 
     def __hash__(self) -> int:
         return hash(self.characters)
@@ -55,12 +62,12 @@ class Vocabulary:
 
     @property
     def end(self) -> int:
-        """The symbol that ends a document: the end of a line.
+        """The symbol that ends a document.
 
         Raises:
             ValueError: If the text has none.
         """
-        return int(self.encode("\n", strict=True)[0])
+        return int(self.encode(self.end_character, strict=True)[0])
 
     @property
     def unknown(self) -> int | None:

@@ -21,14 +21,19 @@ from chainrule.data.examples import Examples
 from chainrule.data.read.recordings import read_all, write_wav
 from chainrule.data.read.sound_frames import read_frames
 from chainrule.data.recordings import Recordings
-from chainrule.data.write import check_new_folder, check_suffix, numbered
+from chainrule.data.write import numbered
 from chainrule.kinds.audio_explain import explain_recordings
 from chainrule.kinds.families import family_of_levels, refuse_arguments
 from chainrule.kinds.items import Items, figures_per
 from chainrule.kinds.observed import observed_share
 from chainrule.kinds.readable import ReadableKind
 from chainrule.kinds.requests import Completing, Source
-from chainrule.kinds.sequence import SequenceKind, compressed_per_symbol, require_sequence_model
+from chainrule.kinds.sequence import (
+    SequenceKind,
+    check_file_or_folder,
+    compressed_per_symbol,
+    require_sequence_model,
+)
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.plans import Plan
 from chainrule.plans.audio import audio_plan
@@ -113,13 +118,7 @@ class AudioKind(SequenceKind):
         return context.expand(n, *context.shape), len(context) * form.hop
 
     def check_out(self, path: Path) -> None:
-        """Raise ``ValueError``, before any work is done, where recordings can't be written to ``path``."""
-        if path.suffix.lower() not in self.suffixes:
-            raise ValueError(f"--out expects a .wav file or a folder, got {path}")
-        if path.suffix:
-            check_suffix(path, self.suffixes)
-        else:
-            check_new_folder(path)
+        check_file_or_folder(path, ".wav")
 
     def write(self, x: Tensor, path: Path) -> str:
         if path.suffix.lower() == ".wav":

@@ -114,6 +114,11 @@ class Kind(ScorableKind):
 
     # Sampling and completion
 
+    @property
+    def undrawn(self) -> int | None:
+        """A value that samples never take, see `chainrule.sample`, as it stands for no value of the data; or None."""
+        return None
+
     def prefix(self, prompt: str | None) -> Tensor | None:
         """The values ``(k,)`` that every sample begins with.
 

@@ -1,11 +1,11 @@
-"""Text, line by line, with the surprisal of each symbol."""
+"""Text, line by line or file by file, with the surprisal of each symbol."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from chainrule.data.documents import Documents
 from chainrule.data.examples import Examples
 from chainrule.data.read.text import lines_of, read_points, read_text
 from chainrule.data.sequences import CHUNK as BATCH
-from chainrule.data.text import TextFormat, plain_of
+from chainrule.data.text import TextFormat, plain_of, spans_of
 from chainrule.data.vocabulary import Vocabulary
 from chainrule.sequence import SequenceModel
 from chainrule.tasks.batches import evaluation_mode
@@ -40,21 +41,26 @@ LINE_END = ord("\n")
 SURPRISING = float(np.log(10))
 """A symbol that is less probable than a tenth is surprising: a span grows as long as its symbols are, on average."""
 
+VALUES = ("points", "symbols", "nats", "tails")
+"""The attributes of a part that have an entry for each of its symbols."""
+
 Symbols = NDArray[Any]
 """The symbols of a line, or a number for each."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """A line, or a chunk of a long one.
+    """A line, a chunk of a long one, or a document that is a file.
 
     Attributes:
-        line: The number of the line in the file, from 1.
+        line: The number of the line in the file, or of the file, from 1.
         column: The place of the first symbol in the line, from 1.
-        points: The text, see `chainrule.data.vocabulary.Vocabulary.points`, with the end of the line.
+        points: The text, see `chainrule.data.vocabulary.Vocabulary.points`, with its end.
         symbols: Its symbols, with the end symbol.
         nats: -log p of each, given those before it.
         tails: -log of the tail probability of each; see `chainrule.tasks.score.surprisals_and_tails`.
+        ended: False if the end of the line is in another chunk, or missing.
+        file: The name of the file, of a document that is one; else empty.
     """
 
     line: int
@@ -63,6 +69,23 @@ class Part:
     symbols: Symbols
     nats: Symbols
     tails: Symbols
+    ended: bool = True
+    file: str = ""
+
+    @property
+    def places(self) -> tuple[Symbols, Symbols]:
+        """The line and the column of each symbol, from 1.
+
+        >>> file = np.array([97, 10, 98, 99, 0])
+        >>> [place.tolist() for place in Part(1, 1, file, file, file, file, file="a.txt").places]
+        [[1, 1, 2, 2, 2], [1, 2, 1, 2, 3]]
+        """
+        order = np.arange(len(self.points))
+        if not self.file:
+            return np.full(len(order), self.line), self.column + order
+        ends = np.flatnonzero(self.points[:-1] == LINE_END)
+        lines = np.searchsorted(ends, order)
+        return 1 + lines, 1 + order - np.append(0, ends + 1)[lines]
 
     @property
     def ways(self) -> tuple[float, float, float]:
@@ -71,7 +94,7 @@ class Part:
         They are the least log tail probability of its symbols, that of its end, as a line that is cut off is strange
         by its end alone, and the mean of log p.
         """
-        end = self.tails[-1] if self.points[-1] == LINE_END else 0.0
+        end = self.tails[-1] if self.ended else 0.0
         return -float(self.tails.max()), -float(end), -float(self.nats.mean())
 
     @property
@@ -91,17 +114,31 @@ class Part:
 
 
 def scored_lines(model: SequenceModel, text: TextFormat, path: Path, encoding: str | None = None) -> Iterator[Part]:
-    """The lines of a file; documents are scored each by itself, without blank lines, a stream given all before."""
+    """The lines of a file; documents are scored each by itself, without blank ones, a stream given all before."""
+    vocabulary = text.vocabulary
     with plain_of(path, text, encoding) as plain:
-        if text.documents:
-            yield from scored_documents(model, text.vocabulary, _ended_lines(text.vocabulary, plain.path))
+        if not text.documents:
+            yield from stream_lines(model, vocabulary, read_points(plain.path, vocabulary))
+            return
+        if vocabulary.characters is not None:
+            for _ in read_text(plain.path):  # raises at a byte that is no UTF-8
+                pass
+        if text.per_file:
+            spans, names = spans_of(plain, per_file=True)
+            yield from scored_files(model, vocabulary, names, _ended_files(vocabulary, plain.path, spans))
         else:
-            yield from stream_lines(model, text.vocabulary, read_points(plain.path, text.vocabulary))
+            yield from scored_documents(model, vocabulary, _ended_lines(vocabulary, plain.path))
 
 
 def scored_stream(model: SequenceModel, text: TextFormat, batches: Iterable[list[str]]) -> Iterator[Part]:
-    """The lines of ``batches``, which come in over time, as soon as they are there; see `scored_lines`."""
+    """The lines of ``batches``, which come in over time, as soon as they are there; see `scored_lines`.
+
+    Raises:
+        ValueError: If documents are files.
+    """
     vocabulary = text.vocabulary
+    if text.per_file:
+        raise ValueError("score - expects a run whose examples are lines, got one whose examples are files")
     if not text.documents:
         yield from stream_lines(model, vocabulary, (vocabulary.points("".join(lines)) for lines in batches))
         return
@@ -116,9 +153,11 @@ def scored_stream(model: SequenceModel, text: TextFormat, batches: Iterable[list
 def split_lines(model: SequenceModel, text: TextFormat, examples: Examples, most: int | None = None) -> Iterator[Part]:
     """The lines of a split, numbered from its first on; of a stream at most about ``most`` symbols."""
     vocabulary = text.vocabulary
-    if text.documents:
-        lines = enumerate(map(vocabulary.points_of, examples.each()), start=1)
-        return scored_documents(model, vocabulary, lines)
+    if isinstance(examples, Documents):
+        points = map(vocabulary.points_of, examples.each())
+        if text.per_file:
+            return scored_files(model, vocabulary, examples.names, points)
+        return scored_documents(model, vocabulary, enumerate(points, start=1))
     batches = itertools.islice(examples.in_order(1, history=math.inf), None if most is None else most // BATCH)
     return stream_lines(model, vocabulary, (vocabulary.points_of(batch.x[0].long().numpy()) for batch in batches))
 
@@ -133,8 +172,18 @@ def stream_lines(model: SequenceModel, vocabulary: Vocabulary, chunks: Iterable[
     for points, nats, tails in _lines(np.stack([chunk, *measured]) for chunk, measured in scored):
         part = _part(vocabulary, number, column, points, nats, tails)
         yield part
-        ended = points[-1] == LINE_END
-        number, column = (number + 1, 1) if ended else (number, column + len(points))
+        number, column = (number + 1, 1) if part.ended else (number, column + len(points))
+
+
+def scored_files(
+    model: SequenceModel, vocabulary: Vocabulary, names: Sequence[str], files: Iterable[Symbols]
+) -> Iterator[Part]:
+    """Documents that are files, each given by its name and its points with the end; each is one part."""
+    chunks = scored_documents(model, vocabulary, enumerate(files, start=1))
+    for number, own in itertools.groupby(chunks, key=lambda part: part.line):
+        parts = list(own)
+        values: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in VALUES}
+        yield replace(parts[-1], column=1, file=names[number - 1], **values)
 
 
 def scored_documents(
@@ -177,7 +226,8 @@ def symbol_texts(vocabulary: Vocabulary, symbols: Symbols) -> list[str]:
 
 def _part(vocabulary: Vocabulary, line: int, column: int, points: Symbols, nats: Symbols, tails: Symbols) -> Part:
     points = points.astype(np.uint32)
-    return Part(line, column, points, vocabulary.symbols(points), nats, tails)
+    ended = bool(points[-1] == ord(vocabulary.end_character))
+    return Part(line, column, points, vocabulary.symbols(points), nats, tails, ended)
 
 
 def _measured(model: SequenceModel, chunks: Iterable[Symbols]) -> Iterator[Symbols]:
@@ -200,11 +250,17 @@ def _lines(chunks: Iterable[Symbols]) -> Iterator[Symbols]:
         yield rest
 
 
+def _ended_files(vocabulary: Vocabulary, path: Path, spans: NDArray[np.int64]) -> Iterator[Symbols]:
+    """The points, with the end, of each document."""
+    with path.open("rb") as file:
+        for start, stop in spans:
+            file.seek(start)
+            text = file.read(stop - start).decode(errors="surrogateescape")
+            yield vocabulary.points(text + vocabulary.end_character)
+
+
 def _ended_lines(vocabulary: Vocabulary, path: Path) -> Iterator[tuple[int, Symbols]]:
     """The number and the points (with the end) of every line that is not blank."""
-    if vocabulary.characters is not None:
-        for _ in read_text(path):  # raises at a byte that is no UTF-8
-            pass
     lines = lines_of(path)
     starts = np.ascontiguousarray(lines[:, 0])
     begin = 0

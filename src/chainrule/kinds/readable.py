@@ -95,7 +95,7 @@ class ReadableKind(ABC):
         Raises:
             ValueError: If the classes of such examples can't be summed out: one must be named.
         """
-        one_class(model, source.label, 0)  # raises, and names the option
+        one_class(model, source.label, 0, source.classes)  # raises, and names the option
         return model
 
     @property

@@ -122,6 +122,9 @@ class Source:
         return examples[: self.count(examples)]
 
 
+NAMED = 8
+"""Classes that an error names, at most."""
+
 POINTS = ("mean", "median", "mode")
 """The estimates of a number that `complete` gives."""
 
@@ -237,12 +240,17 @@ def drawn_classes(model: Model, label: int | None, count: int, class_counts: Seq
     return torch.multinomial(shares_of(model, class_counts), count, replacement=True, generator=generator)
 
 
-def one_class(model: Model, label: int | None, count: int) -> Tensor | None:
+def one_class(model: Model, label: int | None, count: int, names: Sequence[str] = ()) -> Tensor | None:
     """The class ``label`` of each of ``count`` examples; None for a model without classes.
 
     Raises:
-        ValueError: If the model is conditioned on classes and none is given.
+        ValueError: If the model is conditioned on classes and none is given; it says the ``names`` of some.
     """
     if label is None and model.num_classes is not None:
-        raise ValueError(f"expected --class, from 0 to {model.num_classes - 1}, as the model is conditioned on classes")
+        named = (
+            f"one of {', '.join(names[:NAMED])}{', ...' if len(names) > NAMED else ''}, or a number " if names else ""
+        )
+        raise ValueError(
+            f"expected --class, {named}from 0 to {model.num_classes - 1}, as the model is conditioned on classes"
+        )
     return None if label is None else torch.full((count,), label)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from chainrule.data.write import check_new_folder, check_suffix
 from chainrule.kinds.base import Kind
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.sequence import SequenceModel
@@ -38,6 +40,16 @@ class SequenceKind(Kind):
     def sample_length(self, model: AutoregressiveModel) -> int | None:
         """The length of the samples in a run folder; None for a model of one length."""
         return min(model.num_variables, LONGEST_SAMPLE) if model.any_length else None
+
+
+def check_file_or_folder(path: Path, suffix: str) -> None:
+    """Raise ``ValueError`` unless ``path`` can be a file ending in ``suffix``, or a new folder of such files."""
+    if path.suffix.lower() not in ("", suffix):
+        raise ValueError(f"--out expects a {suffix} file or a folder, got {path}")
+    if path.suffix:
+        check_suffix(path, (suffix,))
+    else:
+        check_new_folder(path)
 
 
 def require_sequence_model(model: type[Model], name: str) -> None:

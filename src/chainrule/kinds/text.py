@@ -1,11 +1,9 @@
-"""Text: one long stream of characters or bytes, or documents, one a line."""
+"""Text: one long stream of characters or bytes, or documents, one a line or a file."""
 
 from __future__ import annotations
 
 import inspect
 import itertools
-import json
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -22,15 +20,17 @@ from chainrule.data.dataset import Dataset
 from chainrule.data.documents import Documents
 from chainrule.data.examples import Examples, chosen
 from chainrule.data.text import TextFormat, plain_of, read_all
+from chainrule.data.write import numbered
 from chainrule.devices import cores_of, multiplies_in_half
 from chainrule.kinds.calibration import EXAMPLES, SYMBOLS, VALUES
 from chainrule.kinds.families import family_of_levels, refuse_arguments
 from chainrule.kinds.items import Items, figures_per
-from chainrule.kinds.lines import Part, scored_lines, scored_stream, split_lines, texts_of
+from chainrule.kinds.lines import Part, scored_lines, scored_stream, split_lines
 from chainrule.kinds.requests import Completing, Source, one_class
-from chainrule.kinds.sequence import SequenceKind, compressed_per_symbol
+from chainrule.kinds.sequence import SequenceKind, check_file_or_folder
 from chainrule.kinds.text_explain import explain_lines
-from chainrule.kinds.text_print import coloured, printing
+from chainrule.kinds.text_items import UNKNOWN, items_of, print_symbols
+from chainrule.kinds.text_print import printing
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.plans import Plan
 from chainrule.plans.text import text_plan
@@ -41,8 +41,6 @@ from chainrule.tasks.sample import sample
 
 LINES = 1024
 """Lines whose scores are given at once."""
-
-UNKNOWN = "{} characters are new to the model, and read as one unknown symbol"
 
 
 class TextKind(SequenceKind):
@@ -101,11 +99,11 @@ class TextKind(SequenceKind):
         return independent_nats(train, valid, len(self.format.vocabulary), batch_size=min(1024, size))
 
     def reading(self, settings: Mapping[str, Any], *, named: bool) -> dict[str, Any]:
-        vocabulary, documents = self.format.vocabulary, self.format.documents or None
         encoding = None if named else settings.get("encoding")
         return {
-            "vocabulary": vocabulary,
-            "documents": documents,
+            "vocabulary": self.format.vocabulary,
+            "documents": self.format.documents or None,
+            "per_file": self.format.per_file or None,
             "window": settings.get("window"),
             "encoding": encoding,
         }
@@ -113,21 +111,46 @@ class TextKind(SequenceKind):
     def read(self, path: Path, model: Model, settings: Mapping[str, Any]) -> tuple[Examples, list[str] | None]:
         return read_all(path, self.format, model.num_variables, settings.get("encoding"))
 
+    @property
+    def undrawn(self) -> int | None:
+        return self.format.vocabulary.unknown
+
     def prefix(self, prompt: str | None) -> Tensor | None:
         if not prompt:
             return None
-        if self.format.documents and "\n" in prompt:
-            raise ValueError(f"--prompt expects one line, as the model was fitted on documents, got {prompt!r}")
+        if self.format.documents and self.format.vocabulary.end_character in prompt:
+            expected = "no NUL" if self.format.per_file else "one line"
+            raise ValueError(f"--prompt expects {expected}, as the model was fitted on documents, got {prompt!r}")
         return torch.from_numpy(self.format.vocabulary.encode(prompt, strict=True)).float()
 
     def read_prompt(self, path: Path, settings: Mapping[str, Any]) -> str:
-        """The content of a file; for documents without the end of its line."""
+        """The content of a file; for documents that are lines without the end of its line."""
         with plain_of(path, self.format, settings.get("encoding")) as plain:
             text = plain.path.read_bytes().decode(errors="surrogateescape")
-        return text.rstrip("\r\n") if self.format.documents else text
+        return text.rstrip("\r\n") if self.format.documents and not self.format.per_file else text
+
+    def _beginnings(self, path: Path, settings: Mapping[str, Any]) -> list[str]:
+        """The texts that `complete` continues: those of all files, the lines of one, or all of it."""
+        if self.format.per_file:
+            with plain_of(path, self.format, settings.get("encoding")) as plain:
+                raw = plain.path.read_bytes()
+                return [raw[slice(*span)].decode(errors="surrogateescape") for span in plain.spans]
+        text = self.read_prompt(path, settings)
+        return [line for line in text.splitlines() if line] if self.format.documents else [text]
+
+    def check_out(self, path: Path) -> None:
+        if self.format.per_file:
+            check_file_or_folder(path, ".txt")
+        else:
+            super().check_out(path)
 
     def write(self, x: Tensor | Sequence[Tensor], path: Path) -> str:
-        write_atomically(path, self.format.join(row.cpu() for row in x) + b"\n")
+        if path.suffix:
+            write_atomically(path, self.format.join(row.cpu() for row in x) + b"\n")
+        else:
+            path.mkdir(exist_ok=True)
+            for file, row in zip(numbered(path, len(x), ".txt"), x, strict=True):
+                write_atomically(file, self.format.join([row.cpu()]))
         return f"{len(x)} texts"
 
     def print(self, x: Tensor | Sequence[Tensor]) -> None:
@@ -146,7 +169,8 @@ class TextKind(SequenceKind):
 
     def leave_samples(self, model: AutoregressiveModel, dataset: Dataset, folder: Path) -> None:
         context = None if model.num_classes is None else torch.arange(self.num_samples) % model.num_classes
-        x = sample(model, self.num_samples, seed=0, context=context, length=self.sample_length(model))
+        length = self.sample_length(model)
+        x = sample(model, self.num_samples, seed=0, context=context, length=length, undrawn=self.undrawn)
         write_atomically(folder / self.samples_file, self.format.join(x.cpu()))
 
     def complete(self, model: AutoregressiveModel, request: Completing) -> list[str]:
@@ -154,13 +178,11 @@ class TextKind(SequenceKind):
         if path is None:
             raise ValueError(
                 "complete expects a FILE of beginnings, as the run was fitted on text: its text, or each of its lines "
-                "if the run was fitted on documents, is continued"
+                "if the run was fitted on lines, is continued"
             )
         if request.out.suffix.lower() != ".txt":
             raise ValueError(f"--out expects a file ending in .txt, got {request.out}")
-        text = self.read_prompt(path, request.source.settings)
-        beginnings = [line for line in text.splitlines() if line] if self.format.documents else [text]
-        beginnings = beginnings[: request.source.limit]
+        beginnings = self._beginnings(path, request.source.settings)[: request.source.limit]
         draws = request.draws or 1
         context = one_class(model, request.source.label, draws)
         completed = []
@@ -169,14 +191,9 @@ class TextKind(SequenceKind):
             length = request.length
             if length is None and self.format.documents:
                 length = max(1, model.num_variables - len(known))
-            completed.append(
-                self.format.join(
-                    sample(
-                        model, draws, prefix=known, length=length, context=context, **request.drawing.settings()
-                    ).cpu()
-                )
-            )
-        separator = b"\n" if self.format.documents else b"\n\n"
+            settings = request.drawing.settings() | {"length": length, "undrawn": self.undrawn}
+            completed.append(self.format.join(sample(model, draws, prefix=known, context=context, **settings).cpu()))
+        separator = b"\n" if self.format.documents and not self.format.per_file else b"\n\n"
         write_atomically(request.out, separator.join(completed) + b"\n")
         return [f"wrote {draws} x {len(beginnings)} completions to {request.out}; exact: what is known comes first"]
 
@@ -201,27 +218,7 @@ class TextKind(SequenceKind):
         # Lines that come in over time are scored at once, others many together.
         size = LINES if source.stream is None else 1
         for parts in _batched(itertools.islice(self.lines(model, source), source.limit), size):
-            yield self._items_of(parts)
-
-    def _items_of(self, parts: list[Part]) -> Items:
-        vocabulary, symbols = self.format.vocabulary, [part.symbols for part in parts]
-        spans = [part.span for part in parts]
-        return Items(
-            names={
-                "line": [part.line for part in parts],
-                "column": [part.column for part in parts],
-                "symbols": [len(part.symbols) for part in parts],
-                "text": [vocabulary.text(part.points).removesuffix("\n") for part in parts],
-                "greatest": [float(part.nats.max()) for part in parts],
-                "span_column": [part.column + start for part, (start, _) in zip(parts, spans, strict=True)],
-                "span": [vocabulary.text(part.points[slice(*span)]) for part, span in zip(parts, spans, strict=True)],
-            },
-            ways=torch.tensor([part.ways for part in parts], dtype=torch.float64),
-            log_probs=torch.tensor([-part.nats.mean() for part in parts], dtype=torch.float64),
-            sizes=torch.tensor([len(part.symbols) for part in parts]),
-            notes=Counter({UNKNOWN: sum(map(self.count_unknown, symbols))}),
-            compressed=lambda: compressed_per_symbol(symbols, len(vocabulary)),
-        )
+            yield items_of(self.format.vocabulary, parts)
 
     def lines(self, model: AutoregressiveModel, source: Source) -> Iterator[Part]:
         """The lines of a file, or of a split, with -log p of their symbols, one after the other.
@@ -243,17 +240,9 @@ class TextKind(SequenceKind):
     def score_parts(self, model: AutoregressiveModel, source: Source, per: str | None, out: Path | None) -> list[str]:
         if out is not None:
             raise ValueError("score expects no --out with --per character or --color, which print")
-        total, count, unknown = 0.0, 0, 0
-        for part in itertools.islice(self.lines(model, source), source.limit):
-            total, count = total + part.nats.sum(), count + len(part.nats)
-            unknown += self.count_unknown(part.symbols)
-            texts = texts_of(self.format.vocabulary, part.points)
-            if per == "color":
-                print("".join(map(coloured, texts, part.nats)), end="", flush=True)
-            else:
-                for column, (text, nats) in enumerate(zip(texts, part.nats, strict=True), part.column):
-                    print(json.dumps({"line": part.line, "column": column, "text": text, "nats": round(nats, 4)}))
-        return [self.total(count, total), *([UNKNOWN.format(unknown)] if unknown else [])]
+        lines = itertools.islice(self.lines(model, source), source.limit)
+        count, nats, unknown = print_symbols(self.format.vocabulary, lines, coloured=per == "color")
+        return [self.total(count, nats), *([UNKNOWN.format(unknown)] if unknown else [])]
 
     def explain(self, model: AutoregressiveModel, source: Source, rows: int, out: Path | None) -> list[str]:
         if source.path is None:
@@ -262,11 +251,6 @@ class TextKind(SequenceKind):
         assert isinstance(model, SequenceModel)  # as lines has found
         with plain_of(source.path, self.format, source.settings.get("encoding")) as plain:
             return explain_lines(model, self.format, lines, plain.path, rows, out)
-
-    def count_unknown(self, symbols: Any) -> int:
-        """The number of ``symbols`` that stand for characters which the vocabulary lacks."""
-        unknown = self.format.vocabulary.unknown
-        return 0 if unknown is None else int((symbols == unknown).sum())
 
     def calibration_log_probs(self, model: AutoregressiveModel, dataset: Dataset, split: str) -> Tensor:
         ways = self.calibration_ways(model, dataset, split)

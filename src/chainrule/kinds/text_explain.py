@@ -83,21 +83,30 @@ def _told(text: TextFormat, chosen: list[_Placed], found: Explanation, out: Path
     parts = [each.part for each in chosen]
     values = torch.from_numpy(np.concatenate([part.symbols for part in parts]).astype(np.int64))
     places: dict[str, Any] = {
-        "line": [part.line for part in parts for _ in part.symbols],
-        "column": [part.column + place for part in parts for place in range(len(part.symbols))],
+        **({"file": [part.file for part in parts for _ in part.symbols]} if text.per_file else {}),
+        "line": [line for part in parts for line in part.places[0].tolist()],
+        "column": [column for part in parts for column in part.places[1].tolist()],
     }
+    item = "file" if text.per_file else "line"
 
     def words(symbols: Tensor) -> list[str]:
         return [_quoted(word) for word in symbol_texts(text.vocabulary, symbols.long().numpy())]
 
-    frame = explained_parts("line", places, values, found, words, ordered=False)
+    frame = explained_parts(item, places, values, found, words, ordered=False)
 
     def where(row: dict[str, Any]) -> str:
-        line, column = row["line"], row["column"]
-        (part,) = [own for own in parts if own.line == line and 0 <= column - own.column < len(own.symbols)]
-        at = column - part.column
+        file, line, column = row.get("file", ""), row["line"], row["column"]
+        part, at = _found(parts, file, line, column)
         before = "".join(symbol_texts(text.vocabulary, part.symbols[max(0, at - BEFORE) : at]))
-        return f"line {line}, column {column}{f', after {before!r}' if before else ''}: the {unit}"
+        within = f"{file}, " if file else ""
+        return f"{within}line {line}, column {column}{f', after {before!r}' if before else ''}: the {unit}"
 
     unit = text.vocabulary.unit
-    return sentences_of(frame, "line", where) + written(frame, out, f"all {unit}s of the {len(parts)} strangest lines")
+    return sentences_of(frame, item, where) + written(frame, out, f"all {unit}s of the {len(parts)} strangest {item}s")
+
+
+def _found(parts: list[Part], file: str, line: int, column: int) -> tuple[Part, int]:
+    """The one of ``parts`` that has the symbol at ``column`` of ``line``, and its place there."""
+    placed = ((part, *part.places) for part in parts if part.file == file)
+    found = ((part, (lines == line) & (columns == column)) for part, lines, columns in placed)
+    return next((part, int(at.argmax())) for part, at in found if at.any())

@@ -107,6 +107,7 @@ def sample_part(bench: Bench, part: Part, out: Path, folder: Path) -> dict[str, 
         length=options["length"],
         context=drawn_classes(model, bench.job.label, part.count, bench.run.class_counts, seed),
         precision=options["precision"],
+        undrawn=bench.run.kind.undrawn,
         **options["drawing"] | {"seed": seed},
     ).cpu()
     bench.run.kind.write(x, out)

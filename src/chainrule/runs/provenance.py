@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,13 @@ from chainrule import hashes
 from chainrule.data.dataset import Dataset
 from chainrule.data.read.frames import NAME
 
-FINGERPRINT = "fingerprint"
+FINGERPRINT, FRAMES = "fingerprint", "frames_fingerprint"
 
 
 def record_of(dataset: Dataset, folder: Path) -> dict[str, Any]:
     """The provenance of a data set, and the fingerprint of its file, folder or frame; named sets have none.
+
+    Frames beside recordings have a fingerprint of their own.
 
     Args:
         dataset: The data set.
@@ -23,7 +25,8 @@ def record_of(dataset: Dataset, folder: Path) -> dict[str, Any]:
     """
     record = dataset.provenance
     if "path" in record:
-        return record | {FINGERPRINT: hashes.fingerprint(Path(record["path"]), folder.resolve())}
+        paths = {FINGERPRINT: record["path"]} | ({FRAMES: record["frames"]} if "frames" in record else {})
+        return record | {name: hashes.fingerprint(Path(path), folder.resolve()) for name, path in paths.items()}
     if dataset.name != NAME:
         return record
     digest = hashlib.sha256()
@@ -38,20 +41,28 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     >>> changes({"fingerprint": {"bytes": 9}, "splits": {"train": 3}}, {"fingerprint": {"bytes": 7}, "splits": {}})
     ['7 bytes instead of 9', '0 examples instead of 3']
     """
-    old, new = before.get(FINGERPRINT), now.get(FINGERPRINT)
+    gone, added = _columns(before) - _columns(now), _columns(now) - _columns(before)
+    columns = [f"without the column {name!r}" for name in sorted(gone)]
+    columns += [f"with a column {name!r}" for name in sorted(added)]
+    examples = ("examples", _examples(before), _examples(now))
+    own = _differences(before.get(FINGERPRINT), now.get(FINGERPRINT), [examples], columns)
+    frames = _differences(before.get(FRAMES), now.get(FRAMES))
+    return [*own, *(f"frames with {change}" for change in frames)]
+
+
+def _differences(
+    old: Any, new: Any, counts: Sequence[tuple[str, Any, Any]] = (), more: Sequence[str] = ()
+) -> list[str]:
+    """How two fingerprints differ: in their numbers, in ``counts``, before and now, and in ``more``, in words."""
     if not isinstance(old, dict) or old == new or not isinstance(new, dict):
         return []
-    counts = [(name, old.get(name), new.get(name)) for name in ("files", "bytes")]
-    counts.append(("examples", _examples(before), _examples(now)))
+    counts = [*((name, old.get(name), new.get(name)) for name in ("files", "bytes")), *counts]
     found = [
         f"{ours:,} {name} instead of {theirs:,}"
         for name, theirs, ours in counts
         if ours != theirs and isinstance(ours, int) and isinstance(theirs, int)
     ]
-    gone, added = _columns(before) - _columns(now), _columns(now) - _columns(before)
-    found += [f"without the column {name!r}" for name in sorted(gone)]
-    found += [f"with a column {name!r}" for name in sorted(added)]
-    return found or ["other content of the same size"]
+    return [*found, *more] or ["other content of the same size"]
 
 
 def check_unchanged(before: Mapping[str, Any], now: Mapping[str, Any], folder: Path, advice: str) -> None:

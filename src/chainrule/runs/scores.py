@@ -15,7 +15,7 @@ from torch import Tensor
 
 from chainrule.kinds.items import Items
 from chainrule.tasks.anomaly import anomaly_scores
-from chainrule.tasks.calibration import Calibration, check_rate, discoveries
+from chainrule.tasks.calibration import Calibration, alarm_range, check_rate, discoveries
 from chainrule.tasks.combined import Combined
 
 Pairs = Iterator[tuple[Items, Items | None]]
@@ -55,14 +55,23 @@ class Rule:
         found = polars.Series(discoveries(pvalues, self.fdr).tolist(), dtype=polars.Boolean)
         return table.with_columns(anomalous=polars.when(polars.col("pvalue").is_not_null()).then(found))
 
-    def words_of(self, table: polars.DataFrame) -> list[str]:
-        """How many items of a table are anomalous, in a sentence; none if there is no rule."""
-        return [] if self == Rule() else self.words(int(table["anomalous"].sum()), len(table))
+    def words_of(self, table: polars.DataFrame, compared_with: int | None) -> list[str]:
+        """How many items of a table are anomalous, in a sentence; none if there is no rule. See `words`."""
+        return [] if self == Rule() else self.words(int(table["anomalous"].sum()), len(table), compared_with)
 
-    def words(self, anomalous: int, count: int) -> list[str]:
-        """How many of ``count`` items are anomalous, in a sentence; none if there is no rule."""
+    def words(self, anomalous: int, count: int, compared_with: int | None = None) -> list[str]:
+        """How many of ``count`` items are anomalous, in a sentence; none if there is no rule.
+
+        Args:
+            anomalous: The number of anomalous items.
+            count: The number of all items.
+            compared_with: The number of calibration examples, if it is known: the fewer, the less sure the share.
+        """
         if self.rate is not None:
             share = f"of ordinary ones, at most {self.rate:.2%} are"
+            if compared_with is not None and self.rate * (compared_with + 1) >= 1:
+                low, high = alarm_range(self.rate, compared_with)
+                share += f" on average, and {low:.1%} to {high:.1%} with {compared_with} to compare with"
         elif self.fdr is not None:
             share = f"of these, at most {self.fdr:.2%} are ordinary, on average"
         else:

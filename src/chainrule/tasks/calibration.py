@@ -214,6 +214,29 @@ class Calibration:
         return (means - self.log_probs.mean()).abs()
 
 
+def alarm_range(rate: float, examples: int) -> tuple[float, float]:
+    """The share of ordinary examples with a p-value of at most ``rate``, in 9 of 10 sets of calibration ``examples``.
+
+    On average it is at most ``rate``. Given one set of N, it has a Beta(k, N + 1 - k) distribution, k being the whole
+    part of rate (N + 1), where no two examples are equally probable.
+
+    Reference:
+        Conditional validity of inductive conformal predictors (Vovk, 2012)
+
+    Raises:
+        ValueError: If N is too small for the rate, so that k is 0.
+
+    >>> low, high = alarm_range(0.05, 399)
+    >>> round(low, 3), round(high, 3)
+    (0.033, 0.069)
+    """
+    count = math.floor(rate * (examples + 1) + 1e-9)
+    if count < 1:
+        raise ValueError(f"a rate of {rate} expects at least {math.ceil(1 / rate) - 1} examples, got {examples}")
+    low, high = scipy.stats.beta.ppf([0.05, 0.95], count, examples + 1 - count)
+    return float(low), float(high)
+
+
 def discoveries(pvalues: Tensor, rate: float) -> Tensor:
     """The anomalies among examples with these p-values ``(B,)``, by Benjamini and Hochberg: booleans.
 

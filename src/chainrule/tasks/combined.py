@@ -6,8 +6,15 @@ calibration examples; an example is as strange as in its strangest way:
     s(x) = min_k log (p_k(x) / w_k)
 
 and its p-value is that of s(x) among those of the calibration examples. The least of K p-values is small more often
-than each of them; but so it is for the calibration examples, so that the p-value of x keeps the promise of
-`chainrule.tasks.calibration`, up to 1 / N, which ranks among N examples can tell.
+than each of them; but so it is for the calibration examples.
+
+A calibration example x_i is compared with the others only, as x is:
+
+    p_k(x_i) = (1 + #{j != i: s_k(x_j) <= s_k(x_i)}) / (N + 1)
+
+Were it counted among those that it is compared with, it would seem less strange than x in the same place, and x would
+be called strange too often: of few examples, by far. As x itself is not among the others, p_k(x_i) is at most what it
+is among all N + 1; so s(x_i) is, and the p-value of x keeps the promise of `chainrule.tasks.calibration`.
 
 The first way is the main one, with w_1 = 1. The others have w_k = `OTHERS`: an example that is strange in another way
 only comes to the front if it is far more so, and else each of them would add false alarms as many as the first.
@@ -19,7 +26,7 @@ Reference:
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -51,15 +58,22 @@ class Combined:
     @classmethod
     def of(cls, ways: Tensor) -> Combined:
         """Build it from the ways of calibration examples ``(N, K)``."""
-        each = [Calibration.of(own) for own in ways.T]
-        return cls(each, Calibration.of(_least(each, ways)))
+        ways = ways.double().cpu()
+        return cls([Calibration.of(own) for own in ways.T], Calibration.of(_least(map(_among_others, ways.T))))
 
     def statistics(self, ways: Tensor) -> Tensor:
         """s(x) ``(B,)`` of examples with the ``ways`` ``(B, K)``, which `least` compares."""
-        return _least(self.each, ways)
+        return _least(calibration.log_pvalues(own) for calibration, own in zip(self.each, ways.T, strict=True))
 
 
-def _least(each: Sequence[Calibration], ways: Tensor) -> Tensor:
-    logs = torch.stack([calibration.log_pvalues(own) for calibration, own in zip(each, ways.T, strict=True)])
+def _among_others(own: Tensor) -> Tensor:
+    """Log p_k(x_i) of each of the calibration examples, given their ``own`` statistics ``(N,)``."""
+    below = torch.searchsorted(own.sort().values, own.contiguous(), right=True)  # itself included
+    return below.double().log() - math.log(len(own) + 1)
+
+
+def _least(log_pvalues: Iterable[Tensor]) -> Tensor:
+    """s(x), given the log p-values of each way."""
+    logs = torch.stack(list(log_pvalues))
     logs[1:] -= math.log(OTHERS)
     return logs.amin(0)

@@ -40,11 +40,12 @@ def sample(
     length: int | None = None,
     watch: Callable[[Tensor], None] | None = None,
     precision: Literal["32-true", "bf16-mixed"] = "32-true",
+    undrawn: int | None = None,
 ) -> Tensor:
     """Draw ``n`` examples ``(n, *event_shape)`` from the model.
 
-    With a temperature, ``top_k``, ``top_p`` or ``greedy``, every conditional is changed before it is drawn from, so the
-    examples are no longer distributed as p(x).
+    With a temperature, ``top_k``, ``top_p``, ``greedy`` or ``undrawn``, every conditional is changed before it is drawn
+    from, so the examples are no longer distributed as p(x).
 
     Args:
         model: Any model of the contract.
@@ -61,6 +62,7 @@ def sample(
         watch: Called with the values ``(n,)`` of every variable as it is drawn.
         precision: ``"32-true"``, that of the model itself, or ``"bf16-mixed"``: matrix products in bfloat16, which are
             faster for wide layers and many examples at once; conditionals then differ from p by rounding.
+        undrawn: A value that is never drawn: conditionals become p(x_t | x_<t, x_t is another value).
 
     Raises:
         ValueError: If a setting is out of range, does not fit the model, or needs values that can be listed.
@@ -68,7 +70,7 @@ def sample(
     if n < 1:
         raise ValueError(f"n expects at least 1 example, got {n}")
     components = components_of(model)
-    draw = drawer(model, temperature=temperature, top_k=top_k, top_p=top_p, greedy=greedy)
+    draw = drawer(model, temperature=temperature, top_k=top_k, top_p=top_p, greedy=greedy, undrawn=undrawn)
     draw = draw if watch is None else _watched(draw, watch)
     context = model.check_context(context, n)
     if len(components) > 1 and (prefix is not None or length is not None or watch is not None):
@@ -200,6 +202,7 @@ def drawer(
     top_k: int | None = None,
     top_p: float | None = None,
     greedy: bool = False,
+    undrawn: int | None = None,
 ) -> Choose | None:
     """A ``choose`` for `walk` that samples from changed conditionals; None if the settings of `sample` change none."""
     if not 0 < temperature < math.inf:
@@ -210,13 +213,20 @@ def drawer(
         raise ValueError(f"top_k expects at least 1, got {top_k}")
     if top_p is not None and not 0 < top_p <= 1:
         raise ValueError(f"top_p expects a probability in (0, 1], got {top_p}")
-    if temperature == 1.0 and top_k is None and top_p is None and not greedy:
+    if temperature == 1.0 and top_k is None and top_p is None and not greedy and undrawn is None:
         return None
     if model.conditional.values is None:
         raise ValueError(
-            f"temperature, top_k, top_p and greedy expect values that can be listed, got {model.conditional}"
+            f"temperature, top_k, top_p, greedy and undrawn expect values that can be listed, got {model.conditional}"
         )
-    return ChangedDraw(model.conditional, Drawing(temperature, top_k or 0, 1.0 if top_p is None else top_p, greedy))
+    drawing = Drawing(
+        temperature=temperature,
+        top_k=top_k or 0,
+        top_p=1.0 if top_p is None else top_p,
+        greedy=greedy,
+        undrawn=-1 if undrawn is None else undrawn,
+    )
+    return ChangedDraw(model.conditional, drawing)
 
 
 def _devices(device: torch.device) -> list[torch.device]:

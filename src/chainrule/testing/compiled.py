@@ -37,6 +37,7 @@ DRAWINGS = {
     "of the two most probable values": Drawing(top_k=2),
     "of the nucleus": Drawing(top_p=0.8),
     "greedily": Drawing(greedy=True),
+    "without a value": Drawing(undrawn=1),
 }
 
 

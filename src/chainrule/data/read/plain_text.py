@@ -14,16 +14,18 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from chainrule.data.read import folders
+from chainrule.data.read.links import linked_note, without_links
 from chainrule.data.read.text_file import (
     BYTE_ORDER_MARKS,
     UTF8,
     encoding_of,
     has_old_line_ends,
+    mark_notes,
     open_bytes,
     undecodable,
     utf16_of,
 )
-from chainrule.patterns import is_pattern, matching
+from chainrule.patterns import is_pattern, matching, root_of
 
 LOOK = 2**16
 """Bytes at the beginning of a file that tell whether it is text, and how its lines end."""
@@ -46,11 +48,15 @@ class PlainText:
         path: The file: the user's own, or a temporary one.
         words: How the text was read, in words, such as ``"UTF-16"`` or ``"UTF-8, 3 files"``.
         notes: What became of parts of the text, where that may surprise, a line each.
+        names: The name of each file, in the folder or below the folder of the pattern.
+        spans: Where the text of each file begins and ends, in bytes.
     """
 
     path: Path
     words: str
     notes: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    spans: tuple[tuple[int, int], ...] = ()
 
 
 @contextmanager
@@ -72,23 +78,29 @@ def plain_text(path: Path, encoding: str | None = None, *, as_bytes: bool = Fals
     if as_bytes and encoding is not None:
         raise ValueError(f"encoding expects a vocabulary of characters, got {encoding} with bytes, read as they are")
     files, notes = text_files(path)
+    names = _names_of(files, path)
     encodings = ["bytes"] if as_bytes else [_checked(file, encoding) for file in files]
+    notes = notes if encoding is None else (*notes, *mark_notes(map(head_of, files), encoding))
     words = " and ".join(dict.fromkeys(name.removesuffix("-sig").upper() for name in encodings))
     words = words.lower() if as_bytes else words
     words += f", {len(files)} files" if len(files) > 1 else ""
     if len(files) == 1 and (as_bytes or _is_plain(files[0], encodings[0])):
-        yield PlainText(files[0], words, notes)
+        yield PlainText(files[0], words, notes, names, ((0, files[0].stat().st_size),))
         return
+    spans = []
     with tempfile.TemporaryDirectory(prefix="chainrule-") as folder:
         plain = Path(folder, "text")
         with plain.open("wb+") as out:
             for file in files:
+                start = out.tell()
                 _copy(file, None if as_bytes else encoding, out, as_bytes=as_bytes)
-                if len(files) > 1:
+                spans.append((start, out.tell()))
+                if len(files) > 1 and out.tell() > start:
                     _end_line(out)
-        if any(has_old_line_ends(head_of(file)) for file in files) and not as_bytes:
+        named = [] if as_bytes else list(zip(files, encodings, strict=True))
+        if any(has_old_line_ends(_utf8_head(file, name)) for file, name in named):
             notes = (*notes, "its lines end in CR, which is read as LF")
-        yield PlainText(plain, words, notes)
+        yield PlainText(plain, words, notes, names, tuple(spans))
 
 
 def text_files(path: Path) -> tuple[tuple[Path, ...], tuple[str, ...]]:
@@ -102,22 +114,30 @@ def text_files(path: Path) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     """
     if path.is_dir():
         found = files_in(path)
-        texts = tuple(file for file in found if looks_like_text(file))
-        others = [file.relative_to(path).as_posix() for file in found if file not in set(texts)]
+        read, links = without_links([file for file in found if looks_like_text(file)])
+        texts = tuple(read)
+        others = [file.relative_to(path).as_posix() for file in found if file not in {*read, *links}]
         if not texts:
             raise ValueError(f"{path}: expected a folder of texts, found none among {len(found)} files")
         named = ", ".join(others[:NAMED]) + (", ..." if len(others) > NAMED else "")
-        return texts, (f"left out, as they are no text: {len(others)} files ({named})",) if others else ()
+        left_out = [f"left out, as they are no text: {len(others)} files ({named})"] if others else []
+        return texts, (*left_out, *linked_note(links))
     if is_pattern(path):
-        texts = tuple(file for file in matching(path) if file.is_file() and file.stat().st_size)
-        if not texts:
+        read, links = without_links([file for file in matching(path) if file.is_file() and file.stat().st_size])
+        if not read:
             raise FileNotFoundError(f"expected files of text with names like {path}, found none")
-        return texts, ()
+        return tuple(read), tuple(linked_note(links))
     if not path.is_file():
         raise FileNotFoundError(f"expected a file of text, found no {path}")
     if path.stat().st_size == 0:
         raise ValueError(f"{path}: expected text, got an empty file")
     return (path,), ()
+
+
+def _names_of(files: tuple[Path, ...], path: Path) -> tuple[str, ...]:
+    """The names of the files that ``path`` stands for."""
+    root = path if path.is_dir() else root_of(path) if is_pattern(path) else path.parent
+    return tuple(file.relative_to(root).as_posix() for file in files)
 
 
 def files_in(folder: Path) -> list[Path]:
@@ -151,12 +171,25 @@ def looks_like_text(file: Path, encoding: str | None = None) -> bool:
         head = head_of(file)
     except (ValueError, OSError):
         return False
-    name = encoding_of(head, encoding or utf16_of(head))
+    return _is_text(head, encoding_of(head, encoding or utf16_of(head)))
+
+
+def _is_text(head: bytes, encoding: str) -> bool:
+    """True if ``head`` has few control characters: in another encoding than ``encoding``, fewer."""
     try:
-        text = codecs.getincrementaldecoder(name)().decode(head)
+        text = codecs.getincrementaldecoder(encoding)().decode(head)
     except UnicodeDecodeError:
         return _share_of_controls(head.decode("latin-1")) <= FOREIGN_CONTROLS
     return _share_of_controls(text) <= CONTROLS
+
+
+def nul_hint(file: Path) -> str:
+    """What to do with a file that would look like a text without its few NUL bytes; empty for another."""
+    head = head_of(file)
+    count = head.count(0)
+    if not 0 < count <= FOREIGN_CONTROLS * len(head) or not _is_text(head.replace(b"\0", b""), "utf-8"):
+        return ""
+    return f", as it has {count} NUL byte{'s' if count > 1 else ''}: remove them, or take its --vocabulary bytes"
 
 
 def _share_of_controls(text: str) -> float:
@@ -185,11 +218,18 @@ def _is_plain(file: Path, encoding: str) -> bool:
     """True if a file is UTF-8 that can be read as it is."""
     head = head_of(file)
     marked = any(head.startswith(mark) for mark in BYTE_ORDER_MARKS)
-    return encoding in UTF8 and not marked and file.suffix.lower() != ".gz" and not _has_returns(head)
+    return encoding in UTF8 and not marked and file.suffix.lower() != ".gz" and not _has_returns(file, encoding)
 
 
-def _has_returns(head: bytes) -> bool:
+def _utf8_head(file: Path, encoding: str) -> bytes:
+    """The beginning of a file in ``encoding``, in UTF-8."""
+    text: str = codecs.getincrementaldecoder(encoding)("replace").decode(head_of(file))
+    return text.encode()
+
+
+def _has_returns(file: Path, encoding: str) -> bool:
     """True if lines end in CR LF, or in CR only."""
+    head = _utf8_head(file, encoding)
     return b"\r\n" in head or has_old_line_ends(head)
 
 
@@ -200,11 +240,10 @@ def _copy(file: Path, encoding: str | None, out: BinaryIO, *, as_bytes: bool) ->
             while block := opened.read(BLOCK):
                 out.write(block)
         return
-    head = head_of(file)
-    name = encoding_of(head, encoding)
+    name = encoding_of(head_of(file), encoding)
     # A mark in UTF-16 or UTF-32 goes with its decoder; one in UTF-8 only with utf-8-sig.
     decoder: Any = codecs.getincrementaldecoder("utf-8-sig" if name in UTF8 else name)()
-    if _has_returns(head):
+    if _has_returns(file, name):
         decoder = io.IncrementalNewlineDecoder(decoder, translate=True)
     line = 1
     try:

@@ -56,6 +56,9 @@ LOOK = 2**14
 TAIL = 2**17
 """The last bytes of an Ogg file, in which its last page begins."""
 
+SIDES = 2
+"""Channels of a file that has a left and a right one; formats put those of more in different sequences."""
+
 AGAIN = ": copy or export it again"
 
 Samples = NDArray[np.float64]
@@ -114,6 +117,11 @@ def decode(file: Path | io.BytesIO, name: Path | str, channel: str = "mono") -> 
     """
     soundfile, part = package("soundfile"), CHANNELS[channel]
     with decoding(name, "a recording"), stderr_held_back(), soundfile.SoundFile(file) as sound:
+        if channel != "mono" and sound.channels > SIDES:
+            raise ValueError(
+                f"{name}: expected one or two channels, of which --channel {channel} takes one, got {sound.channels}: "
+                "--channel mono takes the mean of all"
+            )
         check_fits(name, "its samples", 8 * sound.frames)
         rate, expected = sound.samplerate, sound.frames
         blocks = [block[:, :1] if block.shape[1] == 1 else block[:, part] for block in _blocks(sound)]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from chainrule.data.dataset import SPLITS, split_rows
 from chainrule.data.read.folders import files_in, find_files, left_out, parts_of, roots_of
+from chainrule.data.read.links import linked_note, without_links
 from chainrule.data.read.sound_file import CONVERT, NAMED, SUFFIXES, UNREAD, looks_like_sound
 from chainrule.patterns import is_pattern, matching, root_of
 
@@ -23,12 +24,14 @@ class SoundFiles:
         roots: The folder that the recordings of each split are in.
         paths: The recordings, by their names.
         others: Other files there, which are left out.
+        links: Further names of the same recordings, which are left out, too.
     """
 
     path: Path
     roots: dict[str, Path]
     paths: list[Path]
     others: list[Path]
+    links: list[Path] = field(default_factory=list)
 
     @property
     def shares_folder(self) -> bool:
@@ -53,8 +56,8 @@ class SoundFiles:
         return {split: [self.paths[row] for row in rows[split]] for split in SPLITS}
 
     def left_out(self) -> list[str]:
-        """A line that says which files are no recordings that can be read, if there are any."""
-        return left_out(self.others, "recordings", UNREAD, CONVERT)
+        """Lines that say which files are no recordings that can be read, or are links, if there are any."""
+        return left_out(self.others, "recordings", UNREAD, CONVERT) + linked_note(self.links)
 
 
 def find_sound_files(path: Path) -> SoundFiles:
@@ -77,7 +80,8 @@ def find_sound_files(path: Path) -> SoundFiles:
     if not paths:
         left_out = "; ".join(["", *SoundFiles(path, roots, [], sorted(every)).left_out()])
         raise ValueError(f"{path}: expected recordings ({NAMED}), found none{left_out}")
-    return SoundFiles(path, roots, sorted(paths, key=lambda file: file.parts), sorted(every - paths))
+    kept, links = without_links(sorted(paths, key=lambda file: file.parts))
+    return SoundFiles(path, roots, kept, sorted(every - paths), links)
 
 
 def are_recordings(path: Path) -> bool:

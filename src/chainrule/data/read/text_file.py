@@ -7,7 +7,7 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import IO, cast
@@ -51,6 +51,7 @@ class TextFile:
             named, else UTF-8.
         lines: The number of lines.
         quotes: The number of quotation marks.
+        notes: A line if its byte order mark overrules the encoding that is named.
         literal_quotes: True if quotes are no delimiters in a table that tabs separate.
         odd_quotes: True if polars would not read all of them as they are meant.
 
@@ -67,6 +68,7 @@ class TextFile:
         try:
             head = self._head()
             self.encoding = encoding_of(head, encoding)
+            self.notes = () if encoding is None else tuple(mark_notes([head], encoding))
             _check_head(path, head, self.encoding, named=encoding is not None)
             self._check_all()
         except (OSError, EOFError, zlib.error) as error:
@@ -140,6 +142,18 @@ def encoding_of(head: bytes, encoding: str | None) -> str:
         ValueError: If there is no encoding of the name ``encoding``.
     """
     return next((name for mark, name in BYTE_ORDER_MARKS.items() if head.startswith(mark)), _known(encoding))
+
+
+def mark_notes(heads: Iterable[bytes], encoding: str) -> list[str]:
+    """A line that says that byte order marks name another encoding than ``encoding``, if some do.
+
+    >>> mark_notes(["text".encode("utf-16")], "latin-1")
+    ['a byte order mark says UTF-16, in which the text is read, and not in latin-1']
+    """
+    named = {mark: name.removesuffix("-sig") for mark, name in BYTE_ORDER_MARKS.items()}
+    marked = {next((name for mark, name in named.items() if head.startswith(mark)), None) for head in heads}
+    others = " or ".join(sorted(name.upper() for name in marked if name and not _known(encoding).startswith(name)))
+    return [f"a byte order mark says {others}, in which the text is read, and not in {encoding}"] if others else []
 
 
 def has_old_line_ends(head: bytes) -> bool:

@@ -45,7 +45,7 @@ class TextTable(Table):
         if self.layout.index and self._numbers_rows():
             self.layout = _without_first(self.layout)
         encoding = () if self.text.encoding in UTF8 else (f"its encoding is {self.text.encoding}",)
-        self.names, self.notes = self.layout.names, (*encoding, *self.layout.notes)
+        self.names, self.notes = self.layout.names, (*encoding, *self.text.notes, *self.layout.notes)
         self.types = polars.Schema(dict.fromkeys(self.names, polars.String))
 
     @property

@@ -11,6 +11,7 @@ struct Choice {
     double temperature;
     int64_t top_k;  // 0 for all
     double top_p;   // 1 for all
+    int64_t undrawn;  // a value that is never drawn; -1 for none
     int32_t greedy;
     int32_t plain;  // 1 if nothing is changed: values are drawn from the conditional itself
 };
@@ -24,9 +25,10 @@ inline int64_t inverse(const std::vector<double>& weights, double uniform) {
     return static_cast<int64_t>(weights.size()) - 1;
 }
 
-// A value by `choice` from logits, of one lane.
-inline int64_t changed(const std::vector<float>& logits, const Choice& choice, double uniform) {
+// A value by `choice` from logits, of one lane, which are changed.
+inline int64_t changed(std::vector<float>& logits, const Choice& choice, double uniform) {
     const size_t count = logits.size();
+    if (choice.undrawn >= 0) logits[choice.undrawn] = -std::numeric_limits<float>::infinity();
     const float peak = *std::max_element(logits.begin(), logits.end());
     if (choice.greedy) return std::max_element(logits.begin(), logits.end()) - logits.begin();
     std::vector<double> weights(count);

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -239,7 +240,7 @@ class Program:
         walk = WalkStruct(
             batch=batch, begin=begin, steps=steps, lanes=self._lanes(), threads=torch.get_num_threads(),
             has_previous=previous is not None,
-            choice=ChoiceStruct(drawing.temperature, drawing.top_k, drawing.top_p, drawing.greedy, drawing.plain),
+            choice=ChoiceStruct(*dataclasses.astuple(drawing), drawing.plain),
             values=values.data_ptr(), known=mask.data_ptr() if count else None,
             uniforms=start if plain else None, precise=None if plain else start, drawn=self.drawn,
             given=ctypes.addressof(given), num_given=len(given),

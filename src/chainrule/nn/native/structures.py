@@ -54,6 +54,7 @@ class ChoiceStruct(ctypes.Structure):
         ("temperature", ctypes.c_double),
         ("top_k", ctypes.c_int64),
         ("top_p", ctypes.c_double),
+        ("undrawn", ctypes.c_int64),
         ("greedy", ctypes.c_int32),
         ("plain", ctypes.c_int32),
     )
