@@ -182,7 +182,7 @@ COMMANDS: dict[str, Command] = {
             *RUN,
             ("-n", {"help": "how many examples (default 64; audio, series: 8; text that is printed: 1)"}),
             _out("the file to write. Images: a folder, a .png of all, a .gif of how they grow, .npz .npy .csv. Levels: "
-                 ".png .npz .npy .csv. Table, series: .csv .parquet. Text: .txt (default: print), of files also a folder. "
+                 ".png .npz .npy .csv. Table, series: .csv .parquet. Text: .txt (default: print), files: a folder. "
                  "Audio: .wav or a folder"),
             "--scale",
             "--prompt", "--prompt-file", "--stop", "--where",
