@@ -13,7 +13,6 @@ from torch.utils.flop_counter import FlopCounterMode
 import chainrule
 from chainrule.conditionals import Bernoulli, Categorical, DiscretizedLogisticMixture
 from chainrule.models import WaveNet
-from chainrule.nn.fast_dilated import FastStep
 from chainrule.tasks.describe import describe
 from chainrule.tasks.receptive_field import receptive_field
 from chainrule.testing import randomised
@@ -97,26 +96,6 @@ def test_the_receptive_field_is_what_the_jacobian_says_and_describe_prints() -> 
     assert "each sees the 15 before it" in str(describe(model))
 
 
-@pytest.mark.parametrize("batch_size", [1, 3])
-@pytest.mark.parametrize(
-    "arguments",
-    [{}, {"kernel_size": 3, "layers": 2}, {"num_classes": 2}, {"frame_size": 2, "hop": 4}, {"blocks": 1, "layers": 1}],
-)
-def test_the_compiled_step_is_the_plain_one(arguments: dict[str, Any], batch_size: int) -> None:
-    model = wavenet(**arguments)
-    x = torch.randint(4, (batch_size, 12)).float()
-    context = torch.randn(batch_size, 3, 2) if model.frame_size else None
-    context = torch.ones(batch_size, dtype=torch.long) if model.num_classes else context
-    with torch.no_grad():
-        state, previous, stepped = model.start(batch_size, context), None, []
-        for value in x.unbind(1):
-            distribution, state = model.step(state, previous)
-            stepped.append(distribution.logits)
-            previous = value
-        assert isinstance(state[2].value.fast, FastStep)
-        torch.testing.assert_close(torch.stack(stepped, dim=1), model(x, context).logits, rtol=1e-4, atol=1e-5)
-
-
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("arguments", [{}, {"num_classes": 2}, {"frame_size": 2, "hop": 60}])
 def test_compiled_draws_are_those_of_steps(arguments: dict[str, Any], threads: int) -> None:
@@ -139,23 +118,6 @@ def test_compiled_draws_want_a_frame_for_every_variable() -> None:
     model = wavenet(frame_size=2, hop=4)
     with pytest.raises(ValueError, match="at least 4 frames for 16 variables, got 3"):
         chainrule.sample(model, 1, context=torch.randn(1, 3, 2), length=16)
-
-
-def test_the_compiled_step_computes_tanh_to_single_precision() -> None:
-    from chainrule.nn.dilated_kernels import tanh
-
-    for x in torch.linspace(-12, 12, 481).tolist():
-        assert abs(float(tanh.py_func(x)) - math.tanh(x)) < 5e-7
-
-
-def test_gradients_double_precision_and_bfloat16_take_the_plain_step() -> None:
-    model = wavenet()
-    _, state = model.step(model.start(1), None)
-    assert not isinstance(state[2].value.fast, FastStep)
-    with torch.no_grad():
-        _, state = model.double().step(model.start(1), None)
-        assert not isinstance(state[2].value.fast, FastStep)
-    assert chainrule.sample(model.float(), 2, seed=0, precision="bf16-mixed").shape == (2, 12)
 
 
 def test_a_sample_costs_a_pass() -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from chainrule.abilities import RepeatedSteps
+from chainrule.choices import Choose
 from chainrule.conditionals import Conditional
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.order import OrderSpec
@@ -78,6 +79,10 @@ class SequenceModel(AutoregressiveModel, RepeatedSteps):
             The conditionals, of batch shape ``(B, k)``, and the state that a step at the last of ``x`` returns.
         """
 
+    def _log_prob(self, x: Tensor, context: Tensor | None) -> Tensor:
+        """Of the parallel pass, which reads long sequences faster than steps."""
+        return AutoregressiveModel._log_prob(self, x, context)
+
     def _start_of_all(self, x: Tensor) -> Tensor:
         """The starting parameters ``(num_parameters,)`` that all variables share, given training values.
 
@@ -89,15 +94,23 @@ class SequenceModel(AutoregressiveModel, RepeatedSteps):
         self.conditional.check(x)
         return self.conditional.initial_parameters(x.flatten())
 
-    def draw(self, state: State, previous: Tensor | None, steps: int) -> tuple[Tensor, State]:
-        """Sample values ``(B, steps)`` from the next conditionals; also return the state of the last step.
+    def draw(
+        self, state: State, previous: Tensor | None, steps: int, choose: Choose | None = None
+    ) -> tuple[Tensor, State]:
+        """Draw values ``(B, steps)`` of the next variables; also return the state of the last step.
 
         A model may know a faster way than a step at a time; with the same random numbers it draws the same values.
+
+        Args:
+            state: What `start`, `step` or `advance` returned.
+            previous: Values ``(B,)`` of the variable before, or None at the beginning.
+            steps: The number of variables.
+            choose: See `chainrule.choices.Choose`; None samples every value from its conditional.
         """
         values = []
-        for _ in range(steps):
+        for t in range(steps):
             distribution, state = self.step(state, previous)
-            previous = distribution.sample().to(self.dtype)
+            previous = (distribution.sample() if choose is None else choose(t, distribution)).to(self.dtype)
             values.append(previous)
         return torch.stack(values, dim=1), state
 

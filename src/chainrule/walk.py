@@ -6,17 +6,15 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
 
+from chainrule.choices import ChangedDraw, Choose
+from chainrule.compiled import compiled_walk
 from chainrule.model import AutoregressiveModel
 from chainrule.sequence import SequenceModel
 from chainrule.state import select as select_items
 
 CHUNK = 1024
 """Variables of a long sequence that are computed at once, to bound memory."""
-
-Choose = Callable[[int, Distribution], Tensor]
-"""Gives the values ``(B,)`` of variable t from ``(t, p(x_t | x_<t))``; t counts along the order."""
 
 Select = Callable[[int], Tensor | None]
 """Gives the items of the batch that go on once variable t is chosen: indices ``(B,)``, or None for all of them."""
@@ -37,7 +35,7 @@ def walk(
     Args:
         model: The model whose conditionals to walk along.
         batch_size: The number B of examples that are built side by side.
-        choose: See `Choose`; None samples every value from its conditional.
+        choose: See `chainrule.choices.Choose`; None samples every value from its conditional.
         context: What the examples are conditioned on: classes ``(B,)``.
         select: See `Select`; None to let every item go on.
         prefix: Values ``(B, k)`` of the first k variables, which are not chosen. A `SequenceModel` reads many of them
@@ -51,13 +49,20 @@ def walk(
         ValueError: If the context, the prefix or the length does not fit the model.
     """
     dtype = model.dtype
-    state = model.start(batch_size, model.check_context(context, batch_size))
+    context = model.check_context(context, batch_size)
     n = _length(model, length)
     known = model.empty(batch_size, 0) if prefix is None else prefix.to(device=model.device, dtype=dtype)
     if known.shape[0] != batch_size or known.dim() != 2 or known.shape[1] > n:
         raise ValueError(f"prefix expects ({batch_size}, at most {n}) values, got {tuple(known.shape)}")
-    for t, values in enumerate(known.unbind(1) if not model.conditional.uniform else [known]):
-        model.conditional_at(t).check(values)
+    if known.shape[1]:
+        for t, values in enumerate(known.unbind(1) if not model.conditional.uniform else [known]):
+            model.conditional_at(t).check(values)
+    drawing = choose.drawing if isinstance(choose, ChangedDraw) else None
+    if select is None and (choose is None or drawing) and not isinstance(model, SequenceModel):
+        compiled = compiled_walk(model, batch_size, drawing, context, known)
+        if compiled is not None:
+            return model.order.unflatten(compiled)
+    state = model.start(batch_size, context)
     previous: Tensor | None = None
     chosen = list(known.unbind(1))
     if chosen and isinstance(model, SequenceModel):
@@ -68,8 +73,8 @@ def walk(
         for value in chosen:
             _, state = model.step(state, previous)
             previous = value
-    if choose is None and select is None and isinstance(model, SequenceModel) and len(chosen) < n:
-        values, _ = model.draw(state, previous, n - len(chosen))
+    if select is None and (choose is None or drawing) and isinstance(model, SequenceModel) and len(chosen) < n:
+        values, _ = model.draw(state, previous, n - len(chosen), choose)
         sequence = torch.cat([known, values], dim=1)
         return sequence if model.any_length else model.order.unflatten(sequence)
     for t in range(len(chosen), n):

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 from torch.distributions.constraints import Constraint
 
+from chainrule.codes import Codes
 from chainrule.conditionals.starting import smoothed_log_frequencies
 from chainrule.conditionals.support import Listed, is_in, probes_of, words_for
 
@@ -236,6 +237,11 @@ class Conditional(ABC):
 
     def check_event(self, event_shape: tuple[int, ...]) -> None:  # noqa: B027  # most families fit any event
         """Raise ``ValueError``, saying expected and got, where the family does not fit such events."""
+
+    @property
+    def codes(self) -> Codes | None:
+        """How a compiled walk draws and reads values; None where only Python can."""
+        return None
 
     @property
     def group(self) -> str:

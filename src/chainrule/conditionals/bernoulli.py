@@ -11,6 +11,7 @@ from torch.distributions import Bernoulli as TorchBernoulli
 from torch.distributions import Distribution, constraints
 from torch.distributions.constraints import Constraint
 
+from chainrule.codes import Codes
 from chainrule.conditionals.base import Conditional, at_least_single, check_integers
 
 
@@ -49,6 +50,10 @@ class Bernoulli(Conditional):
     def support(self) -> Constraint:
         return constraints.boolean
 
+    @property
+    def codes(self) -> Codes | None:
+        return Codes("logit", "number") if type(self) is Bernoulli else None
+
 
 class _BernoulliOfLogits(TorchBernoulli):
     """torch's Bernoulli without the general constructor and sampler, which cost more than a step of FVSBN."""
@@ -69,6 +74,7 @@ class _BernoulliOfLogits(TorchBernoulli):
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         probabilities = torch.sigmoid(self.logits.detach())
-        if sample_shape:
-            probabilities = probabilities.expand(*sample_shape, *self.batch_shape)
-        return torch.bernoulli(probabilities)
+        uniform = torch.rand(
+            (*sample_shape, *probabilities.shape), dtype=probabilities.dtype, device=probabilities.device
+        )
+        return (uniform < probabilities).to(probabilities.dtype)

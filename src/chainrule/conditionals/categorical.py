@@ -12,7 +12,9 @@ from torch.distributions import Distribution, constraints
 from torch.distributions.constraints import Constraint
 from torch.distributions.utils import lazy_property
 
+from chainrule.codes import Codes
 from chainrule.conditionals.base import Conditional, at_least_single, check_integers
+from chainrule.conditionals.drawing import draw_index
 
 
 class Categorical(Conditional):
@@ -77,6 +79,14 @@ class Categorical(Conditional):
         return constraints.integer_interval(0, self.categories - 1)
 
     @property
+    def codes(self) -> Codes | None:
+        if type(self) is not Categorical:
+            return None
+        if self.encoding == "scalar":
+            return Codes("logits", "number", 1 / (self.categories - 1))
+        return Codes("logits", "indicators")
+
+    @property
     def config(self) -> dict[str, Any]:
         return {"categories": self.categories, "encoding": self.encoding}
 
@@ -104,8 +114,5 @@ class Softmax(TorchCategorical):
         return Softmax(self.scores.expand(*batch_shape, self._num_events))
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        """Gumbel's trick: the largest of logits with noise."""
         with torch.no_grad():
-            shape = (*sample_shape, *self.scores.shape)
-            noise = torch.empty(shape, dtype=self.scores.dtype, device=self.scores.device).exponential_()
-            return (self.scores - noise.log_()).argmax(-1)
+            return draw_index(self.scores.softmax(-1).expand(*sample_shape, *self.scores.shape))

@@ -17,15 +17,16 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.distributions import Categorical as TorchCategorical
 from torch.distributions import Distribution, MixtureSameFamily, Normal
 
+from chainrule.codes import Codes
 from chainrule.conditionals.base import Conditional, at_least_single
+from chainrule.conditionals.categorical import Softmax
 from chainrule.conditionals.starting import LOGISTIC_DEVIATION, spread
 
 MAX_SCALE = 1e6
@@ -78,8 +79,7 @@ class Real(Conditional):
         return log_scale.clamp(math.log(self.min_scale), math.log(MAX_SCALE)).exp()
 
     def _mixed(self, logits: Tensor, means: Tensor, scales: Tensor) -> Distribution:
-        weights = TorchCategorical(logits=logits, validate_args=False)
-        return MixtureSameFamily(weights, self.component(means, scales), validate_args=False)
+        return RealMixture(Softmax(logits), self.component(means, scales))
 
     def at(self, distribution: Distribution, index: int) -> Distribution:
         if not isinstance(distribution, MixtureSameFamily):
@@ -123,6 +123,13 @@ class Real(Conditional):
         """The places ``(components,)`` around which the means of a mixture start."""
         return torch.linspace(-SPREAD, SPREAD, self.components, dtype=like.dtype, device=like.device)
 
+    def _codes(self, draws: Literal["gaussians", "logistics"], family: type[Real]) -> Codes | None:
+        """The codes of ``family``; None for a subclass of it, which may draw and read in another way."""
+        if type(self) is not family:
+            return None
+        offsets = self._offsets(torch.empty(0)) if self.components > 1 else torch.zeros(1)
+        return Codes(draws, "asinh", offsets=offsets, least=math.log(self.min_scale))
+
     @property
     def config(self) -> dict[str, Any]:
         return {"components": self.components, "min_scale": self.min_scale}
@@ -143,7 +150,11 @@ class Gaussian(Real):
         super().__init__(1, min_scale)
 
     def component(self, mean: Tensor, scale: Tensor) -> Distribution:
-        return Normal(mean, scale, validate_args=False)
+        return GaussianByQuantile(mean, scale, validate_args=False)
+
+    @property
+    def codes(self) -> Codes | None:
+        return self._codes("gaussians", Gaussian)
 
     @property
     def config(self) -> dict[str, Any]:
@@ -162,7 +173,11 @@ class GaussianMixture(Real):
         super().__init__(components, min_scale)
 
     def component(self, mean: Tensor, scale: Tensor) -> Distribution:
-        return Normal(mean, scale, validate_args=False)
+        return GaussianByQuantile(mean, scale, validate_args=False)
+
+    @property
+    def codes(self) -> Codes | None:
+        return self._codes("gaussians", GaussianMixture)
 
 
 class LogisticMixture(Real):
@@ -180,6 +195,47 @@ class LogisticMixture(Real):
 
     def component(self, mean: Tensor, scale: Tensor) -> Distribution:
         return Logistic(mean, scale)
+
+    @property
+    def codes(self) -> Codes | None:
+        return self._codes("logistics", LogisticMixture)
+
+
+class RealMixture(MixtureSameFamily):
+    """torch's mixture, whose values are drawn with two uniform numbers: one for the component, one for the value."""
+
+    def __init__(self, weights: Softmax, components: Distribution) -> None:
+        super().__init__(weights, components, validate_args=False)
+
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> RealMixture:
+        weights, components = self.mixture_distribution, self.component_distribution
+        shape = torch.Size(batch_shape)
+        return RealMixture(weights.expand(shape), components.expand(torch.Size([*shape, self._num_component])))
+
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        with torch.no_grad():
+            chosen = self.mixture_distribution.sample(torch.Size(sample_shape)).unsqueeze(-1)
+            loc, scale = (
+                part.expand(*sample_shape, *part.shape).gather(-1, chosen).squeeze(-1)
+                for part in _parts(self.component_distribution)
+            )
+            component = self.component_distribution
+            assert isinstance(component, GaussianByQuantile | Logistic)
+            return loc + scale * component.standard(loc)
+
+
+class GaussianByQuantile(Normal):
+    """torch's Normal, drawn as the quantile of a uniform number."""
+
+    @staticmethod
+    def standard(like: Tensor) -> Tensor:
+        """Standard values of the shape of ``like``."""
+        return torch.special.ndtri(_uniform(like)).to(like.dtype)
+
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        with torch.no_grad():
+            loc = self.loc.expand(*sample_shape, *self.batch_shape)
+            return loc + self.scale * self.standard(loc)
 
 
 class Logistic(Distribution):
@@ -205,7 +261,12 @@ class Logistic(Distribution):
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         with torch.no_grad():
             loc = self.loc.expand(*sample_shape, *self.batch_shape)
-            return loc + self.scale * torch.logit(torch.rand_like(loc), eps=torch.finfo(loc.dtype).tiny)
+            return loc + self.scale * self.standard(loc)
+
+    @staticmethod
+    def standard(like: Tensor) -> Tensor:
+        """Standard values of the shape of ``like``."""
+        return torch.logit(_uniform(like)).to(like.dtype)
 
     @property
     def mean(self) -> Tensor:
@@ -214,6 +275,12 @@ class Logistic(Distribution):
     @property
     def variance(self) -> Tensor:
         return (self.scale * math.pi).square() / 3
+
+
+def _uniform(like: Tensor) -> Tensor:
+    """Uniform numbers of the shape of ``like``, in double precision where there is one, and never 0 or 1."""
+    precise, half_step = (torch.float32, 2.0**-25) if like.device.type == "mps" else (torch.float64, 2.0**-54)
+    return torch.rand(like.shape, dtype=precise, device=like.device) + half_step
 
 
 def _parts(distribution: Distribution) -> tuple[Tensor, Tensor]:

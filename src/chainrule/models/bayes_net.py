@@ -28,6 +28,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from chainrule.abilities import FarSighted, LimitedPast
+from chainrule.compiled import Compiled
 from chainrule.conditionals import Conditional
 from chainrule.model import CountedModel
 from chainrule.nn.conditional_tables import (
@@ -37,13 +38,14 @@ from chainrule.nn.conditional_tables import (
     listed_values,
     require_examples,
 )
+from chainrule.nn.native.program import Program
 from chainrule.order import Order, OrderSpec
 from chainrule.state import Shared, State
 
 Batches = Iterable[tuple[Tensor, Tensor | None]]
 
 
-class BayesNet(CountedModel, FarSighted, LimitedPast):
+class BayesNet(CountedModel, FarSighted, LimitedPast, Compiled):
     """A Bayesian network with tables, whose structure is given or learnt as Chow and Liu's tree.
 
     It is fitted by `count`. The attribute `parents` holds, for every variable, the positions of its parents, and
@@ -179,6 +181,10 @@ class BayesNet(CountedModel, FarSighted, LimitedPast):
         t += 1
         parameters = self.tables.lookup(self.tables.row(self.positions[t], indices), context)
         return self.conditional.distribution(parameters), (Shared(t), indices, context)
+
+    def program(self) -> Program | None:
+        codes = self.conditional.codes
+        return None if codes is None else self.tables.program(self.positions, codes)
 
     @torch.no_grad()
     def lookahead(self, x: Tensor, observed: Tensor, context: Tensor | None = None) -> Tensor | None:

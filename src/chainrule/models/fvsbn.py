@@ -13,23 +13,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from chainrule.compiled import Compiled
 from chainrule.conditionals import Conditional
-from chainrule.model import AutoregressiveModel
 from chainrule.nn.buffers import cut_rows, write_columns
 from chainrule.nn.checks import check_dropout
 from chainrule.nn.class_bias import ClassBias, plus
 from chainrule.nn.masked_linear import MaskedLinear, degree_mask
+from chainrule.nn.native.program import Program
 from chainrule.nn.outputs import start_output
 from chainrule.order import OrderSpec
 from chainrule.state import Shared, State
 
 
-class FVSBN(AutoregressiveModel):
+class FVSBN(Compiled):
     """n (generalised) linear regressions, computed together as one strictly lower-triangular layer.
 
     With `Bernoulli` conditionals it has n(n + 1)/2 parameters. Each regression sees all earlier
@@ -102,3 +104,24 @@ class FVSBN(AutoregressiveModel):
         if class_bias is not None:
             parameters = parameters + class_bias.narrow(1, t * p, p)
         return self.conditional_at(t).distribution(parameters), (Shared(t), regressions, features, class_bias)
+
+    def program(self) -> Program | None:
+        if (codes := self.conditional.codes) is None:
+            return None
+        f, p = self.conditional.num_features, self.conditional.num_parameters
+        weight, bias = self.regressions.weight, self.regressions.bias
+        t, program = np.arange(self.num_variables), Program()
+        features, parameters = program.units(self.num_variables * f), program.units(p)
+        program.encode(features + (t - 1) * f, codes, f)
+        program.begin()
+        program.linear(
+            parameters, weight, features, bias, rows=p, columns=t * f, weight_at=t * p * len(weight[0]), bias_at=t * p
+        )
+        if self.class_bias.size:
+            program.add(
+                parameters,
+                program.give(self.class_bias.size, lambda model, context: model.class_bias(context)) + t * p,
+                p,
+            )
+        program.choose(parameters, p, codes)
+        return program

@@ -27,19 +27,21 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from chainrule.abilities import Varied
+from chainrule.codes import Codes
+from chainrule.compiled import Compiled
 from chainrule.conditionals import Conditional
-from chainrule.model import AutoregressiveModel
 from chainrule.nn.buffers import cut_rows, write_columns
 from chainrule.nn.checks import activation_called, check_dropout
 from chainrule.nn.class_bias import ClassBias, plus
 from chainrule.nn.embeddings import Embeddings
 from chainrule.nn.masked_linear import MaskedLinear, degree_mask
+from chainrule.nn.native.program import Places, Program
 from chainrule.nn.outputs import Spread, start_output
 from chainrule.order import Order, OrderSpec
 from chainrule.state import Shared, State
 
 
-class MADE(AutoregressiveModel, Varied):
+class MADE(Compiled, Varied):
     """An autoencoder of any depth whose weights are masked by the degrees of their units.
 
     `features` are the units of the last hidden layer.
@@ -90,7 +92,7 @@ class MADE(AutoregressiveModel, Varied):
         super().__init__(event_shape=event_shape, conditional=conditional, order=own_order, num_classes=num_classes)
         if len(hidden_sizes) == 0 or min(hidden_sizes) < 1:
             raise ValueError(f"hidden_sizes expects one or more sizes of at least 1, got {list(hidden_sizes)}")
-        self.activate = activation_called(activation)
+        self.activation, self.activate = activation, activation_called(activation)
         self.dropout = nn.Dropout(check_dropout(dropout))
         self.hidden_sizes, self.mask_seed, self.num_masks, self.mask = tuple(hidden_sizes), mask_seed, num_masks, mask
         self.order_agnostic = order_agnostic
@@ -268,6 +270,62 @@ class MADE(AutoregressiveModel, Varied):
             parameters = parameters + F.linear(features.narrow(1, 0, t * f), direct[t].narrow(1, 0, t * f))
         distribution = self.conditional_at(t).distribution(self.spread.of_one(parameters))
         return distribution, (Shared(t), weights, features, tuple(updated), biases)
+
+    def program(self) -> Program | None:
+        """The instructions of `step`, for the weights as `step` sorts them."""
+        if (codes := self.conditional.codes) is None:
+            return None
+        n, f, p = self.num_variables, self.embedding.num_features, self.conditional.num_parameters
+        t, program = np.arange(n), Program()
+        features, parameters = program.units(n * f), program.units(p)
+        self._read_one(program, codes, features + (t - 1) * f)
+        program.begin()
+        before: Callable[..., Tensor] = functools.partial(self.order.along, group=f)
+        below, seen = features, t * f
+        for i, (layer, degrees) in enumerate(zip(self.hidden_layers, self._degrees(), strict=True)):
+            units = _sorted_by(degrees.to(self.device))
+            ends = torch.searchsorted(degrees.sort().values, torch.arange(1, n + 1)).numpy()
+            old = np.append(0, ends[:-1])
+            hidden, weight = program.units(layer.out_features), before(units(layer.weight, 0), 1)
+            at = {"rows": ends - old, "columns": seen, "weight_at": old * weight.shape[1], "bias_at": old}
+            program.linear(hidden + old, weight, below, units(layer.bias, 0), **at)
+            if i == 0 and self.hidden_class_bias.size:
+                program.add(hidden + old, program.give(layer.out_features, MADE._hidden_bias) + old, ends - old)
+            program.map(hidden + old, hidden + old, ends - old, self.activation)
+            before, below, seen = units, hidden, ends
+        outputs = functools.partial(self.order.along, group=p)
+        weight = outputs(before(self.output_layer.weight, 1))
+        at = {"rows": p + 0 * t, "columns": seen, "weight_at": t * p * weight.shape[1], "bias_at": t * p}
+        program.linear(parameters, weight, below, outputs(self.output_layer.bias), **at)
+        if self.direct_layer is not None:
+            weight = outputs(self.order.along(self.direct_layer.weight, 1, f))
+            at = {"rows": p + 0 * t, "columns": t * f, "weight_at": t * p * weight.shape[1]}
+            program.linear(parameters, weight, features, add=True, **at)
+        if self.output_class_bias.size:
+            program.add(parameters, program.give(n * p, MADE._output_bias) + t * p, p)
+        program.choose(parameters, p, codes)
+        return program
+
+    def _read_one(self, program: Program, codes: Codes, features: Places) -> None:
+        """Add the instructions of `_read` for the value before."""
+        count, weight = self.conditional.num_features, self.embedding.weight
+        if weight is None:
+            return program.encode(features, codes, count)
+        own, t = program.units(count), np.arange(self.num_variables)
+        program.encode(own, codes, count)
+        maps = self.order.along(weight).transpose(1, 2).flatten(0, 1)
+        program.linear(features, maps, own, rows=weight.shape[2], weight_at=(t - 1) * weight[0].numel())
+        return None
+
+    def _hidden_bias(self, context: Tensor | None) -> Tensor | None:
+        """The class's biases of the first hidden layer, with its units sorted by degree."""
+        bias = self.hidden_class_bias(context)
+        return None if bias is None else _sorted_by(self._degrees()[0].to(self.device))(bias, 1)
+
+    def _output_bias(self, context: Tensor | None) -> Tensor | None:
+        """The class's biases of the output, along the order."""
+        bias = self.output_class_bias(context)
+        return None if bias is None else self.order.along(bias, 1, self.conditional.num_parameters)
 
 
 def _sorted_by(degrees: Tensor) -> Callable[..., Tensor]:

@@ -17,17 +17,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from chainrule.compiled import Compiled
 from chainrule.conditionals import Conditional
-from chainrule.model import AutoregressiveModel
 from chainrule.nn.buffers import cut_rows, write_columns
 from chainrule.nn.checks import activation_called, check_dropout
 from chainrule.nn.class_bias import ClassBias, plus
 from chainrule.nn.masked_linear import MaskedLinear, degree_mask
+from chainrule.nn.native.program import Program
 from chainrule.nn.outputs import start_output
 from chainrule.order import OrderSpec
 from chainrule.state import Shared, State
@@ -35,7 +37,7 @@ from chainrule.state import Shared, State
 # Shape legend: B examples, n variables, f features and p parameters per variable, d hidden units per variable.
 
 
-class MLP(AutoregressiveModel):
+class MLP(Compiled):
     """n networks of one hidden layer, computed together: a masked product, then a batched one.
 
     `features` are the hidden units of all variables, ``(B, n d)``, along the order. Weights are kept along the
@@ -76,7 +78,7 @@ class MLP(AutoregressiveModel):
         if hidden_size < 1:
             raise ValueError(f"hidden_size expects at least 1, got {hidden_size}")
         self.hidden_size = hidden_size
-        self.activate = activation_called(activation)
+        self.activation, self.activate = activation, activation_called(activation)
         self.dropout = nn.Dropout(check_dropout(dropout))
         n, p = self.num_variables, conditional.num_parameters
         time = torch.arange(n)
@@ -137,3 +139,27 @@ class MLP(AutoregressiveModel):
         bias, weight = outputs[t]
         parameters_Bp = torch.addmm(bias, self.activate(sum_Bd), weight)
         return self.conditional_at(t).distribution(parameters_Bp), (Shared(t), weights, features, class_bias)
+
+    def program(self) -> Program | None:
+        if (codes := self.conditional.codes) is None:
+            return None
+        n, d, f, p = (
+            self.num_variables, self.hidden_size, self.conditional.num_features, self.conditional.num_parameters
+        )  # fmt: skip
+        t, program, layer = np.arange(n), Program(), self.hidden_layer
+        features, hidden, parameters = (program.units(count) for count in (n * f, d, p))
+        program.encode(features + (t - 1) * f, codes, f)
+        program.begin()
+        program.linear(
+            hidden, layer.weight, features, layer.bias,
+            rows=d, columns=t * f, weight_at=t * d * n * f, bias_at=t * d,
+        )  # fmt: skip
+        if self.class_bias.size:
+            program.add(
+                hidden, program.give(self.class_bias.size, lambda model, context: model.class_bias(context)) + t * d, d
+            )
+        program.map(hidden, hidden, d, self.activation)
+        weight = self.output_weight.transpose(1, 2).reshape(n * p, d)
+        program.linear(parameters, weight, hidden, self.output_bias, rows=p, weight_at=t * p * d, bias_at=t * p)
+        program.choose(parameters, p, codes)
+        return program

@@ -21,17 +21,19 @@ import copy
 from collections.abc import Sequence
 from typing import Literal, Self
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from chainrule.abilities import Reorderable, Varied
+from chainrule.compiled import Compiled
 from chainrule.conditionals import Conditional
-from chainrule.model import AutoregressiveModel
 from chainrule.nn.buffers import cut_rows
 from chainrule.nn.checks import activation_called, check_dropout
 from chainrule.nn.class_bias import ClassBias, plus
+from chainrule.nn.native.program import Program
 from chainrule.nn.outputs import start_output
 from chainrule.order import Order, OrderSpec
 from chainrule.state import Shared, State
@@ -44,7 +46,7 @@ CHUNK, SHORT_CHUNK = 32, 8
 products of its size squared for every hidden state, so it is short where no two variables share a state."""
 
 
-class NADE(AutoregressiveModel, Reorderable, Varied):
+class NADE(Compiled, Reorderable, Varied):
     """A hidden layer of ``hidden_size`` units before every variable, all sharing one weight matrix.
 
     `features` are the hidden units (of the last layer) that have seen the whole example.
@@ -91,7 +93,7 @@ class NADE(AutoregressiveModel, Reorderable, Varied):
                 raise ValueError(f"{name} expects at least 1, got {size}")
         self.dropout = check_dropout(dropout)
         self.order_agnostic = order_agnostic
-        self.activate = activation_called(activation)
+        self.activation, self.activate = activation, activation_called(activation)
         self.activate_ = torch.sigmoid_ if activation == "sigmoid" else torch.relu_
         n, scale = self.num_variables, hidden_size**-0.5
         self.num_inputs = conditional.num_features + order_agnostic
@@ -198,6 +200,33 @@ class NADE(AutoregressiveModel, Reorderable, Varied):
         t += 1
         parameters_Bp = F.linear(self._deep(self.activate(sum_Bd)), *outputs[t])
         return self.conditional_at(t).distribution(parameters_Bp), (Shared(t), weights, sum_Bd)
+
+    def program(self) -> Program | None:
+        if (codes := self.conditional.codes) is None:
+            return None
+        f, p, d = self.num_inputs, self.conditional.num_parameters, len(self.hidden_bias)
+        t, program = np.arange(self.num_variables), Program()
+        inputs = program.units(self.conditional.num_features)
+        if self.order_agnostic:  # the mask: a one for every known value
+            program.give(1, lambda *_: torch.ones(1, 1))
+        hidden, below, parameters = (program.units(count) for count in (d, d, p))
+        sums = program.give(d, NADE._sums_of)
+        program.encode(inputs, codes, self.conditional.num_features)
+        program.rows(sums, self.order.along(self.input_weight, 0, f), inputs, rows=f, weight_at=(t - 1) * f * d)
+        program.begin()
+        program.map(hidden, sums, d, self.activation)
+        for layer in self.deep_layers:
+            deep_weight, deep_bias = layer.parameters()
+            program.linear(below, deep_weight, hidden, deep_bias)
+            program.map(hidden, below, d, self.activation)
+        weight, bias = self._outputs()
+        program.linear(parameters, weight, hidden, bias, rows=p, weight_at=t * p * d, bias_at=t * p)
+        program.choose(parameters, p, codes)
+        return program
+
+    def _sums_of(self, context: Tensor | None) -> Tensor:
+        """The sums ``(1 or B, d)`` of the first layer before anything is known."""
+        return self._bias(1 if context is None else len(context), context)
 
     def loss(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """-log p(x), or, if order-agnostic, its estimate from a random set of known variables (equation 10 of 2014)."""

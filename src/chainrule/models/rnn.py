@@ -27,13 +27,16 @@ from torch.distributions import Distribution
 
 from chainrule.abilities import PartlyCounted
 from chainrule.batch import Batch
+from chainrule.choices import Choose
+from chainrule.compiled import Compiled, compiled_draw
 from chainrule.conditionals import Conditional
 from chainrule.conditionals.certain import certain_parameters
 from chainrule.nn.checks import check_dropout
 from chainrule.nn.class_bias import ClassBias
 from chainrule.nn.conditional_tables import listed_values
-from chainrule.nn.ends import up_to_end
+from chainrule.nn.ends import has_ended, up_to_end
 from chainrule.nn.kneser_ney import KneserNey, best_share
+from chainrule.nn.native.program import Program
 from chainrule.nn.outputs import start_output
 from chainrule.nn.recurrent import LockedDropout, Recurrent
 from chainrule.order import OrderSpec
@@ -44,7 +47,7 @@ TIED = 0.03
 """The length of the longest tied weight at the start: states of length 1 then move a conditional by under 1e-3 nats."""
 
 
-class RNN(SequenceModel, PartlyCounted):
+class RNN(SequenceModel, PartlyCounted, Compiled):
     """A recurrent network over the variables; its parameters do not grow with their number.
 
     With the defaults it is the network of the lecture, whose cells have no biases: values are read one-hot, and the
@@ -177,6 +180,30 @@ class RNN(SequenceModel, PartlyCounted):
             recent = self._longer(recent, previous.unsqueeze(1), 1)
         parameters = self._mixed(self._write(self.net.top(hidden)).unsqueeze(1), recent).squeeze(1)
         return self.conditional.distribution(self._ended(parameters, ended)), (ended, hidden, class_input, recent)
+
+    def draw(
+        self, state: State, previous: Tensor | None, steps: int, choose: Choose | None = None
+    ) -> tuple[Tensor, State]:
+        values = compiled_draw(self, state, previous, steps, choose)
+        if values is None:
+            return super().draw(state, previous, steps, choose)
+        ended, *others = state
+        return values, (has_ended(ended, previous, values, self.end_symbol), *others)
+
+    def program(self) -> Program | None:
+        if (codes := self.conditional.codes) is None or self.conditional.values is None or self.ngram is not None:
+            return None
+        program = Program()
+        program.end = self.end_symbol
+        read = self._read(self.conditional.values.to(self.dtype), None)
+        class_input = self.class_input if self.class_input.size else None
+        top = self.net.instruct(program, read, lambda _, state: state[1], class_input and (lambda _, state: state[2]))
+        program.begin()
+        parameters = program.units(self.conditional.num_parameters)
+        weight, bias = self._output()
+        program.linear(parameters, weight, top, bias)
+        program.choose(parameters, self.conditional.num_parameters, codes)
+        return program
 
     @property
     def counts(self) -> bool:

@@ -19,14 +19,16 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from chainrule.abilities import Reorderable
+from chainrule.compiled import Compiled
 from chainrule.conditionals import Conditional
 from chainrule.model import CountedModel
 from chainrule.nn.conditional_tables import ConditionalTables, check_cells, check_prior, listed_values
+from chainrule.nn.native.program import Program
 from chainrule.order import Order, OrderSpec
 from chainrule.state import Shared, State
 
 
-class Table(CountedModel, Reorderable):
+class Table(CountedModel, Reorderable, Compiled):
     """The joint probabilities of a few variables, without any assumption.
 
     It is fitted by `count`, with the same result in any order, up to the prior. `reordered` gives the same joint in
@@ -97,6 +99,10 @@ class Table(CountedModel, Reorderable):
         t += 1
         parameters = self.tables.lookup(row + self.tables.starts[self.positions[t]], context)
         return self.conditional.distribution(parameters), (Shared(t), row, context)
+
+    def program(self) -> Program | None:
+        codes = self.conditional.codes
+        return None if codes is None else self.tables.program(self.positions, codes)
 
     @property
     def one_joint(self) -> bool:

@@ -14,43 +14,28 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from chainrule.conditionals import Categorical, Conditional
+from chainrule.choices import Choose
+from chainrule.compiled import Compiled, compiled_draw
+from chainrule.conditionals import Conditional
 from chainrule.conditionals.certain import certain_parameters
 from chainrule.nn.checks import check_counts, check_frames
 from chainrule.nn.class_bias import ClassBias
 from chainrule.nn.dilated import DilatedLayers
-from chainrule.nn.ends import up_to_end
-from chainrule.nn.fast_dilated import FastStep, usable
+from chainrule.nn.ends import has_ended, up_to_end
+from chainrule.nn.native.program import Program
 from chainrule.nn.outputs import start_output
 from chainrule.order import OrderSpec
 from chainrule.sequence import SequenceModel
 from chainrule.state import Shared, State
 
-MOST_READ = 1024
-"""At most this many listed values have their inputs to the layers computed before the first step."""
 
-
-@dataclass(frozen=True)
-class _Prepared:
-    """The weights as the steps use them, which all items of a batch share.
-
-    Attributes:
-        rows: The input of the layers for each value, ``(K, channels)``; None if they can't be listed, or are too many.
-        fast: The weights laid out for the compiled steps; None if those can't be used.
-    """
-
-    rows: Tensor | None
-    fast: FastStep | None
-
-
-class WaveNet(SequenceModel):
+class WaveNet(SequenceModel, Compiled):
     """Dilated convolutions over any number of variables; the parameters do not grow with it.
 
     A conditional sees the last ``receptive_field`` variables; before the beginning of a sequence it reads zeros.
@@ -158,55 +143,67 @@ class WaveNet(SequenceModel):
         ended = None
         if self.end_symbol is not None:
             ended = torch.zeros(batch_size, dtype=torch.bool, device=self.device)
-        return (Shared(0), self.empty(batch_size, self.net.reach, self.net.channels)), condition, None, ended
+        return (Shared(0), self.empty(batch_size, self.net.reach, self.net.channels)), condition, ended
 
     def advance(self, state: State, previous: Tensor | None, x: Tensor) -> tuple[Distribution, State]:
         skips, ended, state = self._pass(state, previous, x)
         return self.conditional.distribution(self._write(skips, ended)), state
 
     def step(self, state: State, previous: Tensor | None) -> tuple[Distribution, State]:
-        layers, condition, shared, ended = self._prepare(state)
-        prepared = shared.value
+        layers, condition, ended = state
         if ended is not None and previous is not None:
             ended = ended | (previous == self.end_symbol)
-        x = self._read(prepared, previous, len(layers[1]))
+        read = self.empty(len(layers[1]), self.input.in_features) if previous is None else self._encode(previous)
         own = None if condition is None else condition[:, self._frame(layers[0].value, condition.shape[1])]
-        if prepared.fast is None:
-            skips, layers = self.net.step(x, layers, own)
-            parameters = self._write(skips, ended)
-        else:
-            parameters, layers = prepared.fast(x, layers, own)
-            parameters = self._ended(parameters, ended)
-        return self.conditional.distribution(parameters), (layers, condition, shared, ended)
+        skips, layers = self.net.step(self.input(read), layers, own)
+        return self.conditional.distribution(self._write(skips, ended)), (layers, condition, ended)
 
-    def draw(self, state: State, previous: Tensor | None, steps: int) -> tuple[Tensor, State]:
-        layers, condition, shared, ended = state = self._prepare(state)
-        prepared, listed = shared.value, isinstance(self.conditional, Categorical)
-        if prepared.fast is None or prepared.rows is None or not listed or ended is not None:
-            return super().draw(state, previous, steps)
+    def draw(
+        self, state: State, previous: Tensor | None, steps: int, choose: Choose | None = None
+    ) -> tuple[Tensor, State]:
+        layers, condition, ended = state
+        first, parts = layers[0].value, []
         if condition is not None:
-            self._frame(layers[0].value + steps - 1, condition.shape[1])
-        x = self._read(prepared, previous, len(layers[1]))
-        values, layers = prepared.fast.draw(x, layers, condition, self.hop, prepared.rows, steps)
-        return values.to(self.dtype), (layers, condition, shared, ended)
+            self._frame(first + steps - 1, condition.shape[1])
+        for t, count in self._runs(first, steps):
+            own = None if condition is None else condition[:, self._frame(t, condition.shape[1])].unsqueeze(1)
+            values = compiled_draw(self, (layers, own, ended), previous, count, choose, begin=t)
+            if values is None:
+                return super().draw(state, previous, steps, choose)
+            parts.append(values)
+            ended, previous = has_ended(ended, previous, values, self.end_symbol), values[:, -1]
+        return torch.cat(parts, dim=1), ((Shared(first + steps), layers[1]), condition, ended)
 
-    def _prepare(self, state: State) -> tuple[Any, Tensor | None, Shared[_Prepared], Tensor | None]:
-        """``state`` with the weights that all of its steps share, as they are at the first."""
-        layers, condition, shared, ended = state
-        if shared is None:
-            values, buffer = self.conditional.values, layers[1]
-            listed = values is not None and len(values) <= MOST_READ
-            rows = self.input(self._encode(values.to(buffer))) if values is not None and listed else None
-            shared = Shared(_Prepared(rows, FastStep(self.net, self.output) if usable(buffer) else None))
-        return layers, condition, shared, ended
+    def _runs(self, first: int, steps: int) -> list[tuple[int, int]]:
+        """The first step and the number of those that read the same frame, of ``steps`` from ``first`` on."""
+        if self.frame_gates is None:
+            return [(first, steps)]
+        starts = [first, *range((first // self.hop + 1) * self.hop, first + steps, self.hop)]
+        return list(zip(starts, np.diff([*starts, first + steps]).tolist(), strict=True))
 
-    def _read(self, prepared: _Prepared, previous: Tensor | None, batch_size: int) -> Tensor:
-        """The input of the layers ``(B, channels)`` for the value before."""
-        if previous is not None and prepared.rows is not None:
-            return prepared.rows.index_select(0, previous.long())
-        encoded = self.empty(batch_size, self.input.in_features) if previous is None else self._encode(previous)
-        x: Tensor = self.input(encoded)
-        return x
+    def program(self) -> Program | None:
+        values, codes = self.conditional.values, self.conditional.codes
+        if codes is None or values is None:
+            return None
+        program = Program()
+        program.end = self.end_symbol
+        now = program.give(self.net.channels, lambda model, _: model.input.bias.expand(1, -1))
+        program.lookup(now, self.input(self._encode(values.to(self.dtype))), program.value)
+        program.begin()
+        skips = self.net.instruct(
+            program,
+            now,
+            lambda _, state: state[0][1].flatten(1),
+            (lambda _, state: state[1].flatten(1)) if self.class_gates.size or self.frame_gates else None,
+        )
+        first, last = (part for part in self.output if isinstance(part, nn.Linear))
+        between, parameters = program.units(first.out_features), program.units(last.out_features)
+        program.map(skips, skips, first.in_features, "relu")
+        program.linear(between, first.weight, skips, first.bias)
+        program.map(between, between, first.out_features, "relu")
+        program.linear(parameters, last.weight, between, last.bias)
+        program.choose(parameters, last.out_features, codes)
+        return program
 
     def check_context(self, context: Tensor | None, batch_size: int) -> Tensor | None:
         """The classes ``(B,)``, or the frames ``(B, F, frame_size)``, on this model's device.
@@ -230,7 +227,7 @@ class WaveNet(SequenceModel):
 
     def _pass(self, state: State, previous: Tensor | None, x: Tensor) -> tuple[Tensor, Tensor | None, State]:
         """The skips of k variables ``(B, k, skip_channels)``, which follow an end ``(B, k)``, and the last's state."""
-        layers, condition, shared, ended = state
+        layers, condition, ended = state
         first = x[:, :1] if previous is None else previous.unsqueeze(1)
         past = torch.cat([first, x[:, :-1]], dim=1)
         encoded = self._encode(past)
@@ -248,7 +245,7 @@ class WaveNet(SequenceModel):
             after = ended.unsqueeze(1) | (ends.cumsum(1) > 0)
             ended = after[:, -1]
         skips, layers = self.net(self.input(encoded), layers, condition)
-        return skips, after, (layers, state[1], shared, ended)
+        return skips, after, (layers, state[1], ended)
 
     def _write(self, skips: Tensor, ended: Tensor | None) -> Tensor:
         parameters: Tensor = self.output(skips)

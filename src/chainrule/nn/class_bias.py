@@ -12,10 +12,14 @@ class ClassBias(nn.Module):
     Args:
         num_classes: The number of classes; None for none.
         size: The number of units.
+
+    Attributes:
+        size: The number of units; 0 where there are no classes.
     """
 
     def __init__(self, num_classes: int | None, size: int) -> None:
         super().__init__()
+        self.size = 0 if num_classes is None else size
         self.bias = None if num_classes is None else nn.Parameter(torch.zeros(num_classes, size))
 
     def forward(self, context: Tensor | None) -> Tensor | None:

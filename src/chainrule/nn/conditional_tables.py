@@ -6,10 +6,14 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Distribution
+
+from chainrule.codes import Codes
+from chainrule.nn.native.program import Program
 
 # Shape legend: B examples, n variables, K values, C classes (1 without), R rows of all variables together,
 # p parameters of the conditional, m the most parents of a variable, v = n (K - 1) indicators.
@@ -136,6 +140,30 @@ class ConditionalTables(nn.Module):
     def lookup(self, rows: Tensor, context: Tensor | None) -> Tensor:
         """The parameters ``(B, ..., p)`` in the rows ``(B, ...)``, given classes ``(B,)``."""
         return F.embedding(self._in_class(rows, context), self.table.flatten(0, 1))
+
+    def program(self, positions: Sequence[int], codes: Codes) -> Program:
+        """The instructions of a walk that generates the variables at ``positions``, in their sequence.
+
+        The row of a variable is a sum over its parents' values, exact in single precision, as there are at most 2^24.
+        """
+        t, p, program = np.arange(len(positions)), self.table.shape[2], Program()
+        values, row, parameters = program.units(len(positions)), program.units(1), program.units(p)
+        program.map(values + t - 1, program.value, 1, "same")
+        program.begin()
+        starts = torch.tensor([[float(self.starts[position])] for position in positions])
+        program.linear(row, starts, values, starts.flatten(), rows=1, columns=0, bias_at=t)
+        time = {position: t for t, position in enumerate(positions)}
+        parents = [[time[parent] for parent in self.parents[position]] for position in positions]
+        for j in range(max(map(len, parents))):
+            own = [(place[j], 1) if j < len(place) else (0, 0) for place in parents]
+            place, rows = np.array(own).T
+            program.linear(row, torch.tensor([[float(self.num_values**j)]]), values + place, add=True, rows=rows)
+        if len(self.table) > 1:
+            rows_of_class = self.starts[-1]
+            program.add(row, program.give(1, lambda _, context: (context * rows_of_class).unsqueeze(1)), 1)
+        program.lookup(parameters, self.table.flatten(0, 1), row)
+        program.choose(parameters, p, codes)
+        return program
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """The parameters ``(B, n, p)`` of all conditionals of flattened examples ``(B, n)``."""

@@ -12,11 +12,13 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from chainrule.nn.native.program import Program
 from chainrule.state import Shared
 
 
@@ -124,6 +126,45 @@ class DilatedLayers(nn.Module):
         else:
             buffer.index_copy_(1, now, inputs)
         return total, (Shared(t + 1), buffer)
+
+    def instruct(
+        self,
+        program: Program,
+        now: int,
+        buffer_of: Callable[..., Tensor],
+        condition_of: Callable[..., Tensor] | None,
+    ) -> int:
+        """Add the instructions of `step`, and return the units of the sum of the skips.
+
+        Args:
+            program: The program.
+            now: The units of the time.
+            buffer_of: Gives the buffer ``(B, reach * channels)``, in which the last one is written.
+            condition_of: Gives what is added to the gates of each layer, ``(B, len(layers) * 2 * channels)``; None for
+                nothing.
+        """
+        size = self.channels
+        buffer = program.give(self.reach * size, buffer_of, keep=True)
+        condition = 0 if condition_of is None else program.give(2 * size * len(self.layers), condition_of)
+        gates, hidden = program.units(2 * size), program.units(size)
+        skips = program.units(self.layers[0].skip_channels)
+        for i, (layer, start) in enumerate(zip(self.layers, np.cumsum([0, *self.reaches]), strict=False)):
+            time, ring = np.arange(layer.reach), buffer + start * size
+            *past, present = layer.gates.weight.split(size, dim=1)
+            program.linear(gates, present, now, layer.gates.bias)
+            for tap, weight in enumerate(past):
+                slot = (time + tap * layer.dilation) % layer.reach
+                program.linear(gates, weight, ring + slot * size, add=True)
+            if condition_of is not None:
+                program.add(gates, condition + 2 * size * i, 2 * size)
+            program.map(ring + time * size, now, size, "same")
+            program.gated(hidden, gates, size)
+            skip, change = layer.mix.weight.tensor_split([layer.skip_channels])
+            skip_bias, change_bias = layer.mix.bias.tensor_split([layer.skip_channels])
+            program.linear(skips, skip, hidden, skip_bias, add=i > 0)
+            if len(change):
+                program.linear(now, change, hidden, change_bias, add=True)
+        return skips
 
     def slots(self, t: int) -> list[int]:
         """The places in the buffer of the earlier taps of time t, layer by layer, the oldest first."""

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.backends.cudnn import rnn as cudnn_rnn
 
 from chainrule.nn.class_bias import plus
+from chainrule.nn.native.program import Program
 
 Hidden = tuple[tuple[Tensor, ...], ...]
 """The state of every layer: ``(h,)``, of an LSTM ``(h, c)``, each ``(B, hidden_size)``."""
@@ -157,6 +158,52 @@ class Recurrent(nn.Module):
             result.append(after)
             inputs = after[0]
         return tuple(result)
+
+    def instruct(
+        self,
+        program: Program,
+        inputs: Tensor,
+        hidden_of: Callable[..., Hidden],
+        more_of: Callable[..., Tensor] | None,
+    ) -> int:
+        """Add the instructions of `step`, and return the uppermost layer's units.
+
+        Args:
+            program: The program.
+            inputs: The input of every value, ``(K, input_size)``.
+            hidden_of: Gives the state, in which the last one is written.
+            more_of: Gives what is added to the inputs, ``(B, input_size)``; None for nothing.
+        """
+        size = self.first.shape[2]
+        below = 0
+        for layer in range(len(self.layers)):
+            weights = self._weights(layer)
+            input_bias, state_bias = weights[2:] or (None, None)
+            parts = [
+                program.give(size, lambda *source, i=layer, j=part: hidden_of(*source)[i][j], keep=True)
+                for part in range(self.first.shape[1])
+            ]
+            count = len(weights[0])
+            gates = program.units(count)
+            if layer:
+                program.linear(gates, weights[0], below, input_bias)
+            else:
+                program.lookup(gates, F.linear(inputs, weights[0], input_bias), program.value)
+                if more_of is not None:
+                    more = program.give(count, lambda *source, weight=weights[0]: F.linear(more_of(*source), weight))
+                    program.add(gates, more, count)
+            if self.cell == "gru":
+                seen = program.units(count)
+                program.linear(seen, weights[1], parts[0], state_bias)
+                program.gru(parts[0], gates, seen, size)
+            else:
+                program.linear(gates, weights[1], parts[0], state_bias, add=True)
+                if self.cell == "lstm":
+                    program.lstm(parts[0], parts[1], gates, size)
+                else:
+                    program.map(parts[0], gates, size, "tanh")
+            below = parts[0]
+        return below
 
     @staticmethod
     def top(hidden: Hidden) -> Tensor:

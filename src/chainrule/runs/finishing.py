@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from chainrule.abilities import components_of
+from chainrule.compiled import program_of
 from chainrule.data.dataset import Dataset
 from chainrule.kinds import kind_of
 from chainrule.kinds.base import EXAMPLES, SYMBOLS, VALUES
@@ -18,6 +19,7 @@ from chainrule.runs.settings import Settings, build, classes_of
 from chainrule.sequence import SequenceModel, reads_streams
 from chainrule.tasks.evaluate import log_prob
 from chainrule.tasks.score import stream_surprisals
+from chainrule.walk import walk
 
 TIMED_EXAMPLES = 16
 TIMED_SYMBOLS = 2048
@@ -56,12 +58,18 @@ def _scoring_symbols(model: SequenceModel, dataset: Dataset) -> float:
 
 def _sampling(model: AutoregressiveModel, dataset: Dataset, context: Tensor | None) -> float:
     count = kind_of(dataset).num_samples
-    state = model.start(count, None if context is None else torch.zeros(count, dtype=torch.long))
+    labels = None if context is None else torch.zeros(count, dtype=torch.long)
+    state = model.start(count, labels)
     if reads_streams(model):
         values, state = model.draw(state, None, TIMED_STEPS)  # the first draw may compile
         started = time.monotonic()
         model.draw(state, values[:, -1], TIMED_DRAWS)
         return (time.monotonic() - started) / TIMED_DRAWS * min(model.num_variables, LONGEST_SAMPLE)
+    if program_of(model) is not None:
+        walk(model, 1, context=None if labels is None else labels[:1])  # the first walk may compile
+        started = time.monotonic()
+        walk(model, count, context=labels)
+        return time.monotonic() - started
     steps, previous = min(TIMED_STEPS, model.num_variables), None
     started = time.monotonic()
     for _ in range(steps):

@@ -12,11 +12,11 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from chainrule.abilities import FarSighted, Reorderable, components_of, members_of
+from chainrule.choices import Choose
 from chainrule.conditionals import present
 from chainrule.model import AutoregressiveModel
 from chainrule.tasks.particles import Bounds, Particles, run_particles
 from chainrule.tasks.sample import drawer, drawing
-from chainrule.walk import Choose
 
 COLLAPSE = 2.0
 """An effective sample size below this, for most examples, gives a warning."""

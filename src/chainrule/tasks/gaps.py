@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from chainrule.abilities import FarSighted, Reorderable, components_of, members_of
+from chainrule.choices import Choose
 from chainrule.conditionals.support import values_of
 from chainrule.model import AutoregressiveModel
 from chainrule.tasks.complete import Route, check_possible, draw_present, legal_where, routes
@@ -20,7 +21,6 @@ from chainrule.tasks.evaluate import log_prob
 from chainrule.tasks.marginal import marginal
 from chainrule.tasks.particles import run_particles, spread
 from chainrule.tasks.sample import drawer, drawing
-from chainrule.walk import Choose
 
 WALKS = 2**14
 """Walks side by side."""

@@ -23,8 +23,9 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from chainrule.choices import Choose
 from chainrule.model import AutoregressiveModel
-from chainrule.walk import Choose, walk
+from chainrule.walk import walk
 
 TRIES = 64
 """Draws of a variable that can't be listed, of which one within its bounds is taken."""

@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
 from chainrule.abilities import components_of
+from chainrule.choices import ChangedDraw, Choose
+from chainrule.codes import Drawing
 from chainrule.devices import seed_everything
 from chainrule.model import AutoregressiveModel
 from chainrule.sequence import reads_streams
-from chainrule.walk import Choose, walk
+from chainrule.walk import walk
 
 
 def sample(
@@ -62,12 +64,11 @@ def sample(
     if n < 1:
         raise ValueError(f"n expects at least 1 example, got {n}")
     components = components_of(model)
-    changes: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "greedy": greedy}
-    draw = drawer(model, **changes)
-    if undrawn is not None:
-        # A model of sequences may draw faster by itself: the few values that it should not draw are then drawn again.
-        again = drawer(model, **changes, undrawn=undrawn)
-        draw = draw if draw is None and watch is None and reads_streams(model) else again
+    changed = drawer(model, temperature=temperature, top_k=top_k, top_p=top_p, greedy=greedy)
+    other = None if undrawn is None else _drawer_without(model, undrawn, changed)
+    # Compiled walks are much faster: the few values that they should not have drawn are then drawn again.
+    later = other is not None and top_k is None and top_p is None and watch is None and reads_streams(model)
+    draw: Choose | None = changed if other is None or later else other
     draw = draw if watch is None else _watched(draw, watch)
     context = model.check_context(context, n)
     if len(components) > 1 and (prefix is not None or length is not None or watch is not None):
@@ -77,8 +78,8 @@ def sample(
     with drawing(model, seed, precision):
         if len(components) == 1:
             x = walk(components[0], n, draw, context, prefix=beginning, length=total)
-            if undrawn is not None and draw is None:
-                _redraw(components[0], x, 0 if prefix is None else len(prefix), again, context, undrawn)
+            if later and undrawn is not None:
+                _redraw(components[0], x, 0 if prefix is None else len(prefix), other, context, undrawn)
         else:
             # A mixture: each example is drawn from a component, all components being equally probable.
             x = model.empty(n, *model.event_shape)
@@ -99,6 +100,24 @@ def _redraw(
         rows = (found.any(1) & (firsts == first)).nonzero().squeeze(1)
         own = None if context is None else context[rows]
         x[rows] = walk(model, len(rows), draw, own, prefix=x[rows, :first], length=x.shape[1])
+
+
+def _drawer_without(model: AutoregressiveModel, undrawn: int, draw: ChangedDraw | None) -> Choose:
+    """A ``choose`` for `walk` that draws as ``draw`` does, and never the value ``undrawn``.
+
+    Raises:
+        ValueError: If values can't be listed.
+    """
+    conditional = model.conditional
+    if conditional.values is None:
+        raise ValueError(f"undrawn expects values that can be listed, got {conditional}")
+    out, changed = conditional.values == undrawn, draw or ChangedDraw(conditional, Drawing())
+
+    def choose(t: int, distribution: Distribution) -> Tensor:
+        logits = conditional.log_probs(distribution)
+        return changed.of(logits.masked_fill(out.to(logits.device), -torch.inf))
+
+    return choose
 
 
 def _total_length(model: AutoregressiveModel, prefix: Tensor | None, length: int | None) -> int | None:
@@ -138,14 +157,16 @@ def drawing(model: AutoregressiveModel, seed: int | None, precision: str = "32-t
     # Inference mode is the faster one, but in it autocast would cast the weights anew at every step.
     without_gradients = torch.no_grad() if mixed else torch.inference_mode()
     autocast = torch.autocast(device.type, torch.bfloat16, enabled=mixed)
-    model.eval()
+    if training:
+        model.eval()
     try:
         with without_gradients, autocast, torch.random.fork_rng(_devices(device), enabled=seed is not None):
             if seed is not None:
                 seed_everything(seed)
             yield
     finally:
-        model.train(training)
+        if training:
+            model.train()
 
 
 def drawer(
@@ -155,8 +176,7 @@ def drawer(
     top_k: int | None = None,
     top_p: float | None = None,
     greedy: bool = False,
-    undrawn: int | None = None,
-) -> Choose | None:
+) -> ChangedDraw | None:
     """A ``choose`` for `walk` that samples from changed conditionals; None if the settings of `sample` change none."""
     if not 0 < temperature < math.inf:
         raise ValueError(
@@ -166,42 +186,13 @@ def drawer(
         raise ValueError(f"top_k expects at least 1, got {top_k}")
     if top_p is not None and not 0 < top_p <= 1:
         raise ValueError(f"top_p expects a probability in (0, 1], got {top_p}")
-    if temperature == 1.0 and top_k is None and top_p is None and not greedy and undrawn is None:
+    if temperature == 1.0 and top_k is None and top_p is None and not greedy:
         return None
-    values = model.conditional.values
-    if values is None:
+    if model.conditional.values is None:
         raise ValueError(
-            f"temperature, top_k, top_p, greedy and undrawn expect values that can be listed, got {model.conditional}"
+            f"temperature, top_k, top_p and greedy expect values that can be listed, got {model.conditional}"
         )
-
-    def choose(t: int, distribution: Distribution) -> Tensor:
-        logits = model.conditional.log_probs(distribution)
-        if undrawn is not None:
-            logits = logits.masked_fill(values.to(logits) == undrawn, -torch.inf)
-        if greedy:
-            return values.to(logits)[logits.argmax(1)]
-        # The largest becomes 0 first, and in double precision, so that no temperature overflows.
-        logits = (logits - logits.amax(1, keepdim=True)).double() / temperature
-        logits = restrict(torch.log_softmax(logits, dim=1), top_k, top_p)
-        return values.to(logits)[torch.multinomial(logits.exp(), 1).squeeze(1)]
-
-    return choose
-
-
-def restrict(log_probs: Tensor, top_k: int | None, top_p: float | None) -> Tensor:
-    """``log_probs`` ``(B, K)`` with -inf for values outside the k most probable or the nucleus of mass p.
-
-    >>> restrict(torch.tensor([[0.5, 0.3, 0.2]]).log(), None, 0.6).exp()
-    tensor([[0.5000, 0.3000, 0.0000]])
-    """
-    ordered, indices = log_probs.sort(dim=1, descending=True, stable=True)
-    drop = torch.zeros_like(ordered, dtype=torch.bool)
-    if top_k is not None:
-        drop[:, top_k:] = True
-    if top_p is not None:
-        before = ordered.exp().cumsum(1) - ordered.exp()
-        drop |= before >= top_p
-    return log_probs.masked_fill(drop.gather(1, indices.argsort(1)), -torch.inf)
+    return ChangedDraw(model.conditional, Drawing(temperature, top_k or 0, 1.0 if top_p is None else top_p, greedy))
 
 
 def _devices(device: torch.device) -> list[torch.device]:

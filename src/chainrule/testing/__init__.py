@@ -20,6 +20,7 @@ from torch import Tensor
 
 from chainrule.model import AutoregressiveModel
 from chainrule.testing.causality import causal, causal_in_training
+from chainrule.testing.compiled import compiled_equals_step
 from chainrule.testing.dependence import uses_its_context, uses_its_past
 from chainrule.testing.gradients import gradients_flow
 from chainrule.testing.probability import completion_agrees, normalised, sampling_agrees
@@ -40,6 +41,7 @@ __all__ = [
     "causal_in_training",
     "check_conditional",
     "check_model",
+    "compiled_equals_step",
     "completion_agrees",
     "conditional_keeps_promises",
     "finite_and_strict",
@@ -64,6 +66,7 @@ LAWS: dict[str, Callable[[AutoregressiveModel], Verdict]] = {
     "step_equals_forward": step_equals_forward,
     "carries_its_state": carries_its_state,
     "selects_states": selects_states,
+    "compiled_equals_step": compiled_equals_step,
     "sampling_agrees": sampling_agrees,
     "completion_agrees": completion_agrees,
     "gradients_flow": gradients_flow,

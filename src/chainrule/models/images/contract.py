@@ -5,16 +5,20 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from chainrule.abilities import RepeatedSteps
+from chainrule.compiled import Compiled
 from chainrule.conditionals import Conditional
 from chainrule.model import AutoregressiveModel
 from chainrule.models.images.patches import Patches
 from chainrule.nn.buffers import write_columns
 from chainrule.nn.masked_conv import FeaturesAt, MaskedConv2d, Site
+from chainrule.nn.masked_program import MaskedInstructions, Sites, describe_pixels
+from chainrule.nn.native.program import Program
 from chainrule.nn.outputs import start_output
 from chainrule.state import Shared, State
 
@@ -167,8 +171,12 @@ class ImageLayer(nn.Module, ABC):
     def step(self, state: State, x: Tensor, site: Site) -> tuple[Tensor, State]:
         """The output ``(B, k / colours)`` at ``site``, where the input is ``x``, and the next state."""
 
+    def instruct(self, program: Program, x: int, sites: Sites) -> bool:
+        """Add the instructions of `step`, which change the units ``x``; False if there are none."""
+        return False
 
-class LayeredImageModel(ImageModel):
+
+class LayeredImageModel(ImageModel, Compiled):
     """A masked kernel, layers one after the other, and two 1x1 layers: table 1 of the PixelRNN paper.
 
     `features` are the last layer's output, averaged over the pixels.
@@ -239,6 +247,21 @@ class LayeredImageModel(ImageModel):
         hidden, head = self.head.step(head, (hidden.relu(), site), site)
         parameters, output = self.output.step(output, (hidden.relu(), site), site)
         return parameters, (first, tuple(updated), head, output)
+
+    def program(self) -> Program | None:
+        if (codes := self.conditional.codes) is None or self.patches is not None:
+            return None
+        program, sites = Program(), Sites.of(self.height, self.width, self.colours)
+        first = MaskedInstructions(self.first, program, sites)
+        hidden = program.units(self.first.out_channels // self.colours)
+        program.encode(np.roll(first.place, 1), codes, self.conditional.num_features)
+        first.next_row()
+        program.begin()
+        first.read(hidden)
+        if not all(layer.instruct(program, hidden, sites) for layer in self.layers):
+            return None
+        describe_pixels(program, sites, hidden, self.head, self.output, codes)
+        return program
 
 
 def image_shape(event_shape: Sequence[int], model: str) -> tuple[int, int, int]:

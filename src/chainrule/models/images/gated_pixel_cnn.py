@@ -14,19 +14,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from torch import Tensor, nn
 
+from chainrule.compiled import Compiled
 from chainrule.conditionals import Conditional
 from chainrule.models.images.contract import ImageModel, check_kernels, check_shares
 from chainrule.nn.buffers import write_columns
 from chainrule.nn.checks import check_counts, check_dropout
 from chainrule.nn.class_bias import ClassBias, plus
 from chainrule.nn.masked_conv import FeaturesAt, MaskedConv2d, RowsAbove, Site
+from chainrule.nn.masked_program import MaskedInstructions, RowInstructions, Sites, describe_pixels
+from chainrule.nn.native.program import Program
 from chainrule.nn.outputs import start_output
 from chainrule.state import State
 
 
-class GatedPixelCNN(ImageModel):
+class GatedPixelCNN(ImageModel, Compiled):
     """The gated PixelCNN of the paper's figure 2, for images of any size and number of channels.
 
     `features` are the horizontal stack's output, averaged over the pixels.
@@ -137,6 +141,28 @@ class GatedPixelCNN(ImageModel):
         parameters, output = self.output.step(output, (hidden.relu(), site), site)
         return parameters, (row, tuple(updated), head, output)
 
+    def program(self) -> Program | None:
+        if (codes := self.conditional.codes) is None or self.patches is not None:
+            return None
+        program, sites = Program(), Sites.of(self.height, self.width, self.colours)
+        f = self.conditional.num_features
+        first = MaskedInstructions(self.layers[0].horizontal, program, sites)
+        row = program.units(self.num_inputs * self.width)
+        program.encode(np.roll(row + (sites.column * self.colours + sites.colour) * f, 1), codes, f)
+        program.encode(np.roll(first.place, 1), codes, f)
+        first.next_row()
+        program.begin()
+        downs = []
+        for layer in self.layers:
+            row, down = layer.instruct_row(program, row, sites)
+            downs.append(down)
+        hidden = program.units(self.layers[0].out.out_channels // self.colours)
+        for layer, down in zip(self.layers, downs, strict=True):
+            horizontal = first if layer.first else MaskedInstructions(layer.horizontal, program, sites)
+            layer.instruct(program, horizontal, hidden, down, sites)
+        describe_pixels(program, sites, hidden, self.head, self.output, codes)
+        return program
+
 
 class GatedLayer(nn.Module):
     """One layer of both stacks.
@@ -216,6 +242,50 @@ class GatedLayer(nn.Module):
             assert written is not None
             hidden = written[0] + hidden
         return hidden, (rows, down, horizontal, out, biases)
+
+    def instruct_row(self, program: Program, row: int, sites: Sites) -> tuple[int, int]:
+        """Add the instructions of `step_row`, and return the units of the vertical stack, and of what it adds.
+
+        Args:
+            program: The program.
+            row: Units ``(width, in_channels)``.
+            sites: The places of all variables.
+        """
+        width, size = sites.width, self.down.out_channels
+        begins, layer = sites.begins, RowInstructions(self.vertical, program, sites)
+        above, down, vertical = (program.units(width * count) for count in (size, size, size // 2))
+        layer.step(above, row)
+        with program.repeated(width, size, size):
+            program.linear(down, self.down.weight.flatten(1), above, self.down.bias, rows=begins * size)
+        for bias, to in ((self.class_bias, down), (self.vertical_class_bias, above)):
+            if bias.size:
+                given = program.give(size, lambda _, context, bias=bias: bias(context))
+                with program.repeated(width, size, 0):
+                    program.add(to, given, begins * size)
+        if not self.last:
+            with program.repeated(width, size // 2, size):
+                program.gated(vertical, above, begins * (size // 2))
+        return vertical, down
+
+    def instruct(self, program: Program, horizontal: MaskedInstructions, hidden: int, down: int, sites: Sites) -> None:
+        """Add the instructions of `step`, which change the units ``hidden``.
+
+        Args:
+            program: The program.
+            horizontal: The instructions of the horizontal stack; the first layer's have been given the image.
+            hidden: The horizontal stack.
+            down: What the vertical stack adds, ``(width, colours, k)``.
+            sites: The places of all variables.
+        """
+        size = self.out.out_channels // self.colours
+        both, between = program.units(2 * size), program.units(size)
+        if self.first:
+            horizontal.read(both)
+        else:
+            horizontal.step(both, hidden)
+        program.add(both, down + (sites.column * self.colours + sites.colour) * 2 * size, 2 * size)
+        program.gated(between, both, size)
+        MaskedInstructions(self.out, program, sites).step(hidden, between, add=not self.first)
 
 
 def gated(x: Tensor, colours: int) -> Tensor:

@@ -21,6 +21,8 @@ from chainrule.models.images.contract import ImageLayer, LayeredImageModel, chec
 from chainrule.nn.checks import check_counts, check_dropout
 from chainrule.nn.class_bias import ClassBias, plus
 from chainrule.nn.masked_conv import MaskedConv2d, Site
+from chainrule.nn.masked_program import MaskedInstructions, Sites
+from chainrule.nn.native.program import Program
 from chainrule.state import State
 
 
@@ -126,3 +128,20 @@ class ResidualBlock(ImageLayer):
         hidden = hidden if bias is None else hidden + bias[:, site.colour]
         widened, widen = self.widen.step(widen, (hidden.relu_(), site), site)
         return x + widened, (narrow, conv, widen, bias)
+
+    def instruct(self, program: Program, x: int, sites: Sites) -> bool:
+        narrow, conv, widen = (
+            MaskedInstructions(layer, program, sites) for layer in (self.narrow, self.conv, self.widen)
+        )
+        size = self.conv.out_channels // self.conv.colours
+        seen, hidden, inner = program.units(2 * size), program.units(size), program.units(size)
+        program.map(seen, x, 2 * size, "relu")
+        narrow.step(hidden, seen)
+        program.map(hidden, hidden, size, "relu")
+        conv.step(inner, hidden)
+        if self.class_bias.size:
+            bias = self.class_bias
+            program.add(inner, program.give(bias.size, lambda _, context: bias(context)) + sites.colour * size, size)
+        program.map(inner, inner, size, "relu")
+        widen.step(x, inner, add=True)
+        return True

@@ -1,0 +1,114 @@
+"""Walks that run outside of Python: the ability of a model to say its steps as a program."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor
+
+from chainrule.choices import ChangedDraw, Choose
+from chainrule.codes import Drawing
+from chainrule.model import AutoregressiveModel
+from chainrule.nn.native.library import library
+from chainrule.nn.native.program import Program
+from chainrule.state import State, tensors_of
+
+
+class Compiled(AutoregressiveModel):
+    """A model whose steps can be run as a `Program`, which gives the same values as `AutoregressiveModel.step`.
+
+    `chainrule.testing.check_model` proves that both agree. A subclass that changes a step, or `forward`, must change
+    `program` too; until it does, its walks take a step at a time in Python. Log p(x) is a walk along known values: it
+    costs less than the parallel pass, which computes with the zeros of masks too, and takes its place where no gradient
+    is wanted.
+    """
+
+    @abstractmethod
+    def program(self) -> Program | None:
+        """The instructions of a step, for the weights as they are; None if the model has parts that have none.
+
+        The functions of `Program.give` take the model and the context, or, in a `SequenceModel`, the state.
+        """
+
+    def _log_prob(self, x: Tensor, context: Tensor | None) -> Tensor:
+        if (program := program_of(self)) is None:
+            return super()._log_prob(x, context)
+        log_probs = torch.empty(self.num_variables, len(x))
+        program.run(len(x), len(log_probs), (self, context), known=self.order.flatten(x), log_probs=log_probs)
+        return log_probs.sum(0)
+
+
+_PROGRAMS: WeakKeyDictionary[AutoregressiveModel, tuple[Any, Program | None]] = WeakKeyDictionary()
+
+
+def program_of(model: AutoregressiveModel) -> Program | None:
+    """The program of ``model`` as it stands, which is kept until a weight changes; None if it walks in Python.
+
+    It does where gradients are wanted, in training, while it is exported, on other devices, in other precisions than
+    single, and where there is no library.
+    """
+    if not isinstance(model, Compiled) or model.training or torch.is_grad_enabled() or torch.compiler.is_compiling():
+        return None
+    if model.device.type != "cpu" or model.dtype != torch.float32 or torch.is_autocast_enabled("cpu"):
+        return None
+    key = [(parameter.data_ptr(), _version(parameter)) for parameter in model.parameters()]
+    kept = _PROGRAMS.get(model)
+    if kept is None or kept[0] != key:
+        kept = key, model.program() if _is_current(type(model)) and library() is not None else None
+        _PROGRAMS[model] = kept
+    return kept[1]
+
+
+def compiled_walk(
+    model: AutoregressiveModel, batch_size: int, drawing: Drawing | None, context: Tensor | None, known: Tensor
+) -> Tensor | None:
+    """Values ``(B, n)`` along the order, of which ``known`` ``(B, k)`` are given; None if the model walks in Python."""
+    program = program_of(model)
+    return (
+        None
+        if program is None
+        else program.run(batch_size, model.num_variables, (model, context), drawing, known=known)
+    )
+
+
+def compiled_draw(
+    model: AutoregressiveModel,
+    state: State,
+    previous: Tensor | None,
+    steps: int,
+    choose: Choose | None,
+    begin: int = 0,
+) -> Tensor | None:
+    """The values ``(B, steps)`` that follow ``state``, which becomes that of the last step; None as `compiled_walk`.
+
+    Args:
+        model: A model of sequences, whose program gives back its state.
+        state: The state of the step, or of the pass, before.
+        previous: The values ``(B,)`` before; None at the beginning.
+        steps: The number of steps.
+        choose: See `chainrule.choices.Choose`.
+        begin: The number of steps before ``state``.
+    """
+    changed = isinstance(choose, ChangedDraw)
+    program = program_of(model) if choose is None or changed else None
+    if program is None:
+        return None
+    batch_size = len(tensors_of(state)[0])
+    drawing = choose.drawing if isinstance(choose, ChangedDraw) else None
+    return program.run(batch_size, steps, (model, state), drawing, begin=begin, previous=previous)
+
+
+def _version(parameter: Tensor) -> object:
+    """What changes when a parameter does; of one made in inference mode nothing tells."""
+    return object() if parameter.is_inference() else parameter._version
+
+
+def _is_current(model: type[AutoregressiveModel]) -> bool:
+    """True if no subclass changed a step without its program."""
+    owners = [
+        next(base for base in model.__mro__ if name in vars(base)) for name in ("program", "forward", "start", "step")
+    ]
+    return all(issubclass(owners[0], owner) for owner in owners)

@@ -1,0 +1,95 @@
+// How a value is chosen, given the parameters of its conditional and a uniform number.
+#pragma once
+
+#include <numeric>
+#include <vector>
+
+#include "vectors.h"
+
+// How listed values are drawn; see chainrule.choices.
+struct Choice {
+    double temperature;
+    int64_t top_k;  // 0 for all
+    double top_p;   // 1 for all
+    int32_t greedy;
+    int32_t plain;  // 1 if nothing is changed: values are drawn from the conditional itself
+};
+
+// The first index whose cumulative weight exceeds u times the total.
+inline int64_t inverse(const std::vector<double>& weights, double uniform) {
+    const double target = uniform * std::accumulate(weights.begin(), weights.end(), 0.0);
+    double cumulative = 0;
+    for (size_t k = 0; k < weights.size(); k++)
+        if ((cumulative += weights[k]) > target) return static_cast<int64_t>(k);
+    return static_cast<int64_t>(weights.size()) - 1;
+}
+
+// A value by `choice` from logits, of one lane.
+inline int64_t changed(const std::vector<float>& logits, const Choice& choice, double uniform) {
+    const size_t count = logits.size();
+    const float peak = *std::max_element(logits.begin(), logits.end());
+    if (choice.greedy) return std::max_element(logits.begin(), logits.end()) - logits.begin();
+    std::vector<double> weights(count);
+    for (size_t k = 0; k < count; k++) weights[k] = std::exp((double(logits[k]) - peak) / choice.temperature);
+    if (choice.top_k || choice.top_p < 1) {
+        std::vector<size_t> order(count);
+        std::iota(order.begin(), order.end(), size_t(0));
+        std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return weights[a] > weights[b]; });
+        const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
+        double before = 0;
+        for (size_t rank = 0; rank < count; rank++) {
+            double& weight = weights[order[rank]];
+            const double own = weight / total;
+            if ((choice.top_k && int64_t(rank) >= choice.top_k) ||
+                (choice.top_p < 1 && before >= choice.top_p))
+                weight = 0;
+            before += own;
+        }
+    }
+    return inverse(weights, uniform);
+}
+
+// Indices of the values of all lanes from logits [k][lane]; `scratch` has as many numbers.
+inline void listed(float* values, const float* logits, float* scratch, int64_t count, int64_t lanes,
+                   const double* uniforms) {
+    std::vector<double> total(lanes), cumulative(lanes);
+    if (lanes == 1) {
+        const Vector peak = all(*std::max_element(logits, logits + count));
+        map(scratch, logits, count, [&](Vector x) { return exponential(x - peak); });
+    } else {
+        std::vector<float> peaks(logits, logits + lanes);
+        for (int64_t k = 1; k < count; k++)
+            map(peaks.data(), peaks.data(), logits + k * lanes, lanes, largest);
+        for (int64_t k = 0; k < count; k++)
+            map(scratch + k * lanes, logits + k * lanes, peaks.data(), lanes,
+                [](Vector x, Vector peak) { return exponential(x - peak); });
+    }
+    for (int64_t k = 0; k < count; k++)
+        for (int64_t lane = 0; lane < lanes; lane++) total[lane] += scratch[k * lanes + lane];
+    for (int64_t lane = 0; lane < lanes; lane++) {
+        total[lane] *= uniforms[lane];
+        values[lane] = 0;
+    }
+    for (int64_t k = 0; k + 1 < count; k++)
+        for (int64_t lane = 0; lane < lanes; lane++) {
+            cumulative[lane] += scratch[k * lanes + lane];
+            values[lane] += cumulative[lane] <= total[lane];
+        }
+}
+
+inline Vector log_sigmoid(Vector x) {
+    const Vector size = x < 0 ? -x : x;
+    return least(x, Vector{}) - log_one_plus(exponential(-size));
+}
+
+// Log p of the values of a vector of lanes, from logits [k][lane].
+inline Vector log_softmax(Vector x, const float* logits, int64_t count, int64_t lanes) {
+    const auto at = [&](int64_t k) { return lanes == 1 ? all(logits[k]) : load(logits + k * lanes); };
+    Vector peak = at(0), total = {}, chosen = {};
+    for (int64_t k = 1; k < count; k++) peak = largest(peak, at(k));
+    for (int64_t k = 0; k < count; k++) {
+        total += exponential(at(k) - peak);
+        chosen = x == float(k) ? at(k) : chosen;
+    }
+    return chosen - peak - logarithm(total);
+}

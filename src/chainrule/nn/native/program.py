@@ -1,0 +1,298 @@
+"""A model's steps as a list of instructions, which a compiled library runs for a whole walk.
+
+Between two small products torch spends 10 to 25 microseconds in Python; here it is a few nanoseconds. A `Program` says
+once, for all steps, which products a step makes, of which rows and columns of which weights, between which units. The
+units of an example (its features, hidden layers and parameters) lie in one arena; a place in it is a number.
+
+What changes from step to step, such as the columns of a triangular weight, is given as an array with an entry for every
+step; what stays, as a number.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from chainrule.codes import Codes, Drawing
+from chainrule.nn.native.library import library
+from chainrule.nn.native.structures import ChoiceStruct, GivenStruct, InstructionStruct, ProgramStruct, WalkStruct
+
+Places = int | NDArray[np.int64]
+"""A number, or one for every step ``(n,)``."""
+
+KINDS = (
+    "linear",
+    "linear by columns",
+    "rows",
+    "map",
+    "add",
+    "gated",
+    "lstm",
+    "gru",
+    "lookup",
+    "encode",
+    "choose",
+)
+FUNCTIONS = ("same", "sigmoid", "relu", "tanh", "zero")
+ENCODINGS = ("number", "indicators", "asinh")
+DRAWS = ("logit", "logits", "gaussians", "logistics")
+
+CACHE = 1 << 19
+"""Bytes of the arenas of a chunk of examples, so that they stay in the cache of a core."""
+
+SHORT = 256
+"""Columns of a weight whose sums are computed side by side, at most."""
+
+WIDEST = 16
+"""Numbers of the widest vector of a processor."""
+
+LANES = 64
+"""Examples of a chunk at most."""
+
+
+class Program:
+    """The instructions of a step: first what the value before changes, then, after `begin`, the next conditional.
+
+    Every weight and bias is read where it lies, in single precision. ``add`` adds to what the units have.
+
+    >>> program = Program()
+    >>> hidden, logit = program.units(2), program.units(1)
+    >>> program.rows(hidden, torch.ones(1, 2), program.value, rows=1)      # h += W x
+    >>> program.begin()
+    >>> program.linear(logit, torch.ones(1, 2), hidden, torch.zeros(1))    # V h + b
+    >>> program.choose(logit, 1, Codes("logit", "number"))
+    """
+
+    def __init__(self) -> None:
+        self.value = 0
+        """The unit that holds the value chosen last."""
+        self.size = 1
+        self.first = 0
+        self.draws = "logits"
+        self.drawn = 1
+        self.num_parameters = 0
+        self.end: int | None = None
+        """The value after which all values are the same; None if there is none."""
+        self._given: list[tuple[int, int, Callable[..., Tensor | None], bool]] = []
+        self._repeat = 1, 0, 0
+        self._instructions: list[InstructionStruct] = []
+        self._kept: list[Any] = []
+
+    def units(self, count: int) -> int:
+        """The place of ``count`` units more, which are zero before the first step."""
+        self.size += count
+        return self.size - count
+
+    def give(self, count: int, function: Callable[..., Tensor | None], *, keep: bool = False) -> int:
+        """The place of units that ``function`` gives, ``(B or 1, count)``, from the ``source`` of `run`.
+
+        None gives zeros. A program is kept beside the model, so the function takes the model and does not hold it.
+
+        With ``keep`` the units of the last step are written into what it gave.
+        """
+        place = self.units(count)
+        self._given.append((place, count, function, keep))
+        return place
+
+    def begin(self) -> None:
+        """The instructions so far need a value before, and those that follow don't."""
+        self.first = len(self._instructions)
+
+    @contextlib.contextmanager
+    def repeated(self, times: int, to_step: int, source_step: int) -> Iterator[None]:
+        """Run each instruction that is added within as many times, so many units further each time."""
+        self._repeat = times, to_step, source_step
+        yield
+        self._repeat = 1, 0, 0
+
+    def linear(
+        self, to: Places, weight: Tensor, source: Places, bias: Tensor | None = None, *, add: bool = False,
+        rows: Places | None = None, columns: Places | None = None, weight_at: Places = 0, bias_at: Places = 0,
+    ) -> None:  # fmt: skip
+        """``to = W source + b``, of some rows and columns of ``weight`` ``(rows, columns)``.
+
+        Args:
+            to: Units that are written.
+            weight: The weight.
+            source: Units that are read.
+            bias: The bias, of as many numbers as the weight has rows.
+            add: True to add to ``to``.
+            rows: The number of rows; None for all.
+            columns: The number of columns; None for all.
+            weight_at: The first of the weight's numbers.
+            bias_at: The first of the bias's numbers.
+        """
+        rows = len(weight) if rows is None else rows
+        columns = weight.shape[1] if columns is None else columns
+        kind, at = "linear", _constant(weight_at)
+        if at is not None and isinstance(rows, int) and isinstance(columns, int) and columns <= SHORT:
+            # Short sums run faster side by side, with the weights of a column together.
+            block = _plain(weight).as_strided((rows, columns), (weight.stride(0), 1), at + weight.storage_offset())
+            kind, weight, weight_at = "linear by columns", F.pad(block.T, (0, -rows % WIDEST)), 0
+        self._add(kind, to, source, weight_at, bias_at, rows, columns, weight=weight, bias=bias, add=add)
+
+    def rows(
+        self, to: Places, weight: Tensor, source: Places, *, rows: Places | None = None, weight_at: Places = 0
+    ) -> None:
+        """``to += sum_r source_r W_r`` over rows of ``weight``; a row that meets only zeros costs nothing."""
+        rows = len(weight) if rows is None else rows
+        self._add("rows", to, source, weight_at, 0, rows, weight.shape[1], weight=weight)
+
+    def map(self, to: Places, source: Places, count: Places, function: str) -> None:
+        """``to = function(source)`` of ``count`` units; see `FUNCTIONS`."""
+        self._add("map", to, source, 0, 0, count, option=FUNCTIONS.index(function))
+
+    def add(self, to: Places, source: Places, count: Places) -> None:
+        """``to += source`` of ``count`` units."""
+        self._add("add", to, source, 0, 0, count)
+
+    def gated(self, to: Places, source: Places, count: Places) -> None:
+        """``to = tanh(a) sigmoid(b)`` of ``2 count`` units a and b."""
+        self._add("gated", to, source, 0, 0, count)
+
+    def lstm(self, to: Places, cell: Places, gates: Places, count: int) -> None:
+        """The state and the cell of ``count`` units from ``4 count`` gates, in torch's order."""
+        self._add("lstm", to, gates, cell, 0, count)
+
+    def gru(self, to: Places, read: Places, seen: Places, count: int) -> None:
+        """The state of ``count`` units from what is read and what is seen of the state, ``3 count`` each."""
+        self._add("gru", to, read, seen, 0, count)
+
+    def lookup(self, to: Places, table: Tensor, index: int) -> None:
+        """``to = table[index]``, of a table ``(rows, count)`` and a unit that holds an index below 2^24."""
+        self._add("lookup", to, index, 0, 0, table.shape[1], weight=table)
+
+    def encode(self, to: Places, codes: Codes, count: int) -> None:
+        """``to`` = the ``count`` features of the value."""
+        option, scale = ENCODINGS.index(codes.encoding), codes.factor
+        self._add("encode", to, 0, 0, 0, count, option=option, scale=scale)
+
+    def choose(self, parameters: Places, count: int, codes: Codes) -> None:
+        """Choose the value, by the ``count`` parameters of its conditional."""
+        self.draws, self.num_parameters = codes.draws, count
+        # Of real values: a number for the component, where there are several, and one for the value.
+        self.drawn = 1 if codes.draws in ("logit", "logits") or count == 2 else 2
+        option = DRAWS.index(codes.draws)
+        self._add("choose", 0, parameters, 0, 0, count, weight=codes.offsets, option=option, scale=codes.least)
+
+    def run(
+        self,
+        batch: int,
+        steps: int,
+        source: Sequence[Any] = (),
+        drawing: Drawing | None = None,
+        *,
+        begin: int = 0,
+        previous: Tensor | None = None,
+        known: Tensor | None = None,
+        parameters: Tensor | None = None,
+        log_probs: Tensor | None = None,
+    ) -> Tensor:
+        """Walk ``steps`` steps, with random numbers of torch's own generator. There must be a `library`.
+
+        Args:
+            batch: The number of examples.
+            steps: The number of steps.
+            source: What the functions of `give` take: the model, and the context or the state.
+            drawing: How values are drawn; None for `Drawing()`.
+            begin: The number of steps before the first.
+            previous: The values ``(B,)`` of the step before the first; None if there is none.
+            known: Values ``(B, k)`` of the first k steps, which are not chosen.
+            parameters: Filled with the parameters ``(steps, B, num_parameters)`` of all conditionals.
+            log_probs: Filled with the log-probabilities ``(steps, B)`` of all values.
+
+        Returns:
+            Values ``(B, steps)``.
+        """
+        compiled = library()
+        assert compiled is not None
+        drawing = drawing or Drawing()
+        values = torch.empty(batch, steps)
+        count = 0 if known is None else known.shape[1]
+        if known is not None:
+            values[:, :count] = known
+        mask = torch.arange(steps) < count
+        plain = drawing.plain and self.draws == "logit"
+        shape = steps - count, self.drawn, batch
+        uniforms = torch.rand(shape, dtype=torch.float32 if plain else torch.float64)
+        # The numbers of the first step that is chosen are the first: those before have none.
+        start = uniforms.data_ptr() - count * self.drawn * batch * uniforms.element_size()
+        sources = [function(*source) for _, _, function, _ in self._given]
+        tensors = [_numbers(tensor, batch, given[1]) for tensor, given in zip(sources, self._given, strict=True)]
+        before = torch.full((batch,), torch.nan) if previous is None else previous.float().contiguous()
+        given = (GivenStruct * (len(tensors) + 1))(
+            GivenStruct(before.data_ptr(), self.value, 1, False),
+            *(
+                GivenStruct(numbers.data_ptr(), place, size, keep)
+                for numbers, (place, size, _, keep) in zip(tensors, self._given, strict=True)
+            ),
+        )
+        walk = WalkStruct(
+            batch=batch, begin=begin, steps=steps, lanes=self._lanes(), threads=torch.get_num_threads(),
+            has_previous=previous is not None,
+            choice=ChoiceStruct(drawing.temperature, drawing.top_k, drawing.top_p, drawing.greedy, drawing.plain),
+            values=values.data_ptr(), known=mask.data_ptr() if count else None,
+            uniforms=start if plain else None, precise=None if plain else start, drawn=self.drawn,
+            given=ctypes.addressof(given), num_given=len(given),
+            parameters=None if parameters is None else parameters.data_ptr(), num_parameters=self.num_parameters,
+            log_probs=None if log_probs is None else log_probs.data_ptr(),
+            end=torch.nan if self.end is None else self.end,
+        )  # fmt: skip
+        instructions = (InstructionStruct * len(self._instructions))(*self._instructions)
+        program = ProgramStruct(
+            ctypes.addressof(instructions), len(self._instructions), self.first, self.size, self.value
+        )
+        compiled.chainrule_walk(ctypes.byref(program), ctypes.byref(walk))
+        for tensor, numbers, (_, _, _, keep) in zip(sources, tensors, self._given, strict=True):
+            if keep and tensor is not None and tensor.data_ptr() != numbers.data_ptr():
+                tensor.copy_(numbers)
+        return values
+
+    def _lanes(self) -> int:
+        return max(16, min(LANES, CACHE // (4 * self.size) // 16 * 16))
+
+    def _add(
+        self, kind: str, to: Places, source: Places, weight_at: Places, bias_at: Places, rows: Places,
+        columns: Places = 0, *, weight: Tensor | None = None, bias: Tensor | None = None, option: int = 0,
+        scale: float = 1.0, add: bool = False,
+    ) -> None:  # fmt: skip
+        numbers: Sequence[Places] = (to, source, weight_at, bias_at, rows, columns)
+        places = np.stack(np.broadcast_arrays(*(np.atleast_1d(number) for number in numbers)), axis=1)
+        places = np.ascontiguousarray(places, dtype=np.int64)
+        tensors = [None if tensor is None else _plain(tensor) for tensor in (weight, bias)]
+        self._kept += [places, *tensors]
+        pointers = [None if tensor is None else tensor.data_ptr() for tensor in tensors]
+        stride = 0 if tensors[0] is None else tensors[0].stride(0)
+        self._instructions.append(
+            InstructionStruct(
+                KINDS.index(kind), option, scale, add, *pointers, stride, places.ctypes.data, len(places), *self._repeat
+            )
+        )
+
+
+def _constant(places: Places) -> int | None:
+    """The one number that ``places`` are at all steps; None if they change."""
+    if isinstance(places, int):
+        return places
+    return int(places[0]) if bool((places == places[0]).all()) else None
+
+
+def _numbers(tensor: Tensor | None, batch: int, count: int) -> Tensor:
+    """Numbers ``(B, count)`` of examples, where they lie if they are contiguous and in single precision."""
+    if tensor is None:
+        return torch.zeros(batch, count)
+    return tensor.detach().float().expand(batch, count).contiguous()
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    """``tensor`` in single precision, with its last dimension contiguous; itself if it is so."""
+    tensor = tensor.detach().float()
+    return tensor if tensor.stride(-1) == 1 else tensor.contiguous()

@@ -1,0 +1,77 @@
+"""The structures of ``walk.cpp``, field by field."""
+
+from __future__ import annotations
+
+import ctypes
+
+
+class InstructionStruct(ctypes.Structure):
+    """An instruction."""
+
+    _fields_ = (
+        ("kind", ctypes.c_int32),
+        ("option", ctypes.c_int32),
+        ("scale", ctypes.c_float),
+        ("add", ctypes.c_int32),
+        ("weight", ctypes.c_void_p),
+        ("bias", ctypes.c_void_p),
+        ("stride", ctypes.c_int64),
+        ("places", ctypes.c_void_p),
+        ("period", ctypes.c_int64),
+        ("repeats", ctypes.c_int64),
+        ("to_step", ctypes.c_int64),
+        ("source_step", ctypes.c_int64),
+    )
+
+
+class GivenStruct(ctypes.Structure):
+    """Units that are given."""
+
+    _fields_ = (
+        ("numbers", ctypes.c_void_p),
+        ("unit", ctypes.c_int64),
+        ("count", ctypes.c_int64),
+        ("keep", ctypes.c_int32),
+    )
+
+
+class ProgramStruct(ctypes.Structure):
+    """A program."""
+
+    _fields_ = (
+        ("instructions", ctypes.c_void_p),
+        ("count", ctypes.c_int64),
+        ("first", ctypes.c_int64),
+        ("units", ctypes.c_int64),
+        ("value", ctypes.c_int64),
+    )
+
+
+class ChoiceStruct(ctypes.Structure):
+    """How values are drawn."""
+
+    _fields_ = (
+        ("temperature", ctypes.c_double),
+        ("top_k", ctypes.c_int64),
+        ("top_p", ctypes.c_double),
+        ("greedy", ctypes.c_int32),
+        ("plain", ctypes.c_int32),
+    )
+
+
+class WalkStruct(ctypes.Structure):
+    """A walk."""
+
+    _fields_ = (
+        *((name, ctypes.c_int64) for name in ("batch", "begin", "steps", "lanes", "threads")),
+        ("has_previous", ctypes.c_int32),
+        ("choice", ChoiceStruct),
+        *((name, ctypes.c_void_p) for name in ("values", "known", "uniforms", "precise")),
+        ("drawn", ctypes.c_int64),
+        ("given", ctypes.c_void_p),
+        ("num_given", ctypes.c_int64),
+        ("parameters", ctypes.c_void_p),
+        ("num_parameters", ctypes.c_int64),
+        ("log_probs", ctypes.c_void_p),
+        ("end", ctypes.c_double),
+    )
