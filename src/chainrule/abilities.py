@@ -8,12 +8,28 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Sequence
+from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from chainrule.batch import Batch
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.order import OrderSpec
+
+
+class Picked(NamedTuple):
+    """A member of a mixture, and what is drawn from it.
+
+    Attributes:
+        model: The member.
+        examples: Which examples ``(k,)``.
+        context: What they are conditioned on.
+    """
+
+    model: AutoregressiveModel
+    examples: Tensor
+    context: Tensor | None
 
 
 class Mixture(ABC):
@@ -33,6 +49,13 @@ class Mixture(ABC):
         its components.
         """
 
+    @abstractmethod
+    def pick(self, count: int, context: Tensor | None) -> Sequence[Picked]:
+        """Draw the model that each of ``count`` examples is a sample of.
+
+        A walk of one member costs less than one of the mixture, whose every step computes all of them.
+        """
+
 
 def members_of(model: Model) -> Sequence[AutoregressiveModel]:
     """The models whose joint probabilities ``model`` averages; none unless it is a `Mixture`."""
@@ -42,6 +65,13 @@ def members_of(model: Model) -> Sequence[AutoregressiveModel]:
 def components_of(model: AutoregressiveModel) -> Sequence[AutoregressiveModel]:
     """The equally probable models to walk along; ``model`` itself unless it is a `Mixture`."""
     return model.components if isinstance(model, Mixture) else (model,)
+
+
+def picked(models: Sequence[AutoregressiveModel], count: int, context: Tensor | None) -> list[Picked]:
+    """One of equally probable ``models`` for each of ``count`` examples."""
+    chosen = torch.randint(len(models), (count,), device=models[0].device)
+    parts = [(models[i], (chosen == i).nonzero().squeeze(1)) for i in chosen.unique().tolist()]
+    return [Picked(model, own, None if context is None else context[own]) for model, own in parts]
 
 
 class Varied(ABC):

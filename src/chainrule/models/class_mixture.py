@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from chainrule.abilities import Mixture, components_of
+from chainrule.abilities import Mixture, Picked, components_of
 from chainrule.model import AutoregressiveModel
 from chainrule.models.ensemble import mixed, mixed_step
 from chainrule.state import State
@@ -72,6 +72,10 @@ class ClassMixture(AutoregressiveModel, Mixture):
     def components(self) -> Sequence[AutoregressiveModel]:
         parts = components_of(self.model)
         return (self,) if len(parts) == 1 else [ClassMixture(model=part, shares=self.shares) for part in parts]
+
+    def pick(self, count: int, context: Tensor | None) -> Sequence[Picked]:
+        classes = torch.multinomial(torch.tensor(self.shares), count, replacement=True).to(self.device)
+        return [Picked(self.model, torch.arange(count, device=self.device), classes)]
 
     def _classes(self, batch_size: int) -> list[Tensor]:
         """Every class, for each of ``batch_size`` examples."""

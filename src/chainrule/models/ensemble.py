@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from chainrule.abilities import Mixture, components_of, variant_of
+from chainrule.abilities import Mixture, Picked, components_of, picked, variant_of
 from chainrule.model import AutoregressiveModel
 from chainrule.state import State
 
@@ -119,6 +119,9 @@ class Ensemble(AutoregressiveModel, Mixture):
         # Components are equally probable, so those of a member that has few of them are repeated.
         count = math.lcm(*map(len, parts))
         return [component for own in parts for component in list(own) * (count // len(own))]
+
+    def pick(self, count: int, context: Tensor | None) -> Sequence[Picked]:
+        return picked(self.members, count, context)
 
     def _log_prob(self, x: Tensor, context: Tensor | None) -> Tensor:
         """The log of the mean of the members' p(x)."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from chainrule.abilities import components_of
+from chainrule.abilities import Mixture, components_of, picked
 from chainrule.choices import ChangedDraw, Choose
 from chainrule.codes import Drawing
 from chainrule.devices import seed_everything
@@ -76,17 +76,12 @@ def sample(
     total = _total_length(model, prefix, length)
     beginning = None if prefix is None else prefix.expand(n, len(prefix))
     with drawing(model, seed, precision):
-        if len(components) == 1:
-            x = walk(components[0], n, draw, context, prefix=beginning, length=total)
-            if later and undrawn is not None:
-                _redraw(components[0], x, 0 if prefix is None else len(prefix), other, context, undrawn)
+        if prefix is None and length is None and watch is None:
+            x = _drawn(model, n, draw, context)
         else:
-            # A mixture: each example is drawn from a component, all components being equally probable.
-            x = model.empty(n, *model.event_shape)
-            chosen = torch.randint(len(components), (n,), device=model.device)
-            for i in chosen.unique().tolist():
-                mine = (chosen == i).nonzero().squeeze(1)
-                x[mine] = walk(components[i], len(mine), draw, None if context is None else context[mine])
+            x = walk(components[0], n, draw, context, prefix=beginning, length=total)
+        if later and undrawn is not None:
+            _redraw(model, x, 0 if prefix is None else len(prefix), other, context, undrawn)
     return x.clone()  # outside of inference mode: an ordinary tensor, which may meet gradients later
 
 
@@ -118,6 +113,21 @@ def _drawer_without(model: AutoregressiveModel, undrawn: int, draw: ChangedDraw 
         return changed.of(logits.masked_fill(out.to(logits.device), -torch.inf))
 
     return choose
+
+
+def _drawn(model: AutoregressiveModel, n: int, draw: Choose | None, context: Tensor | None) -> Tensor:
+    """Whole examples; of a mixture, each is drawn from a member, unless its conditionals are changed."""
+    components = components_of(model)
+    if isinstance(model, Mixture) and draw is None:
+        parts = model.pick(n, context)
+    elif len(components) > 1:
+        parts = picked(components, n, context)
+    else:
+        return walk(components[0], n, draw, context)
+    x = model.empty(n, *model.event_shape)
+    for part in parts:
+        x[part.examples] = _drawn(part.model, len(part.examples), draw, part.context)
+    return x
 
 
 def _total_length(model: AutoregressiveModel, prefix: Tensor | None, length: int | None) -> int | None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from chainrule.abilities import Mixture, components_of, members_of
+from chainrule.abilities import Mixture, Picked, components_of, members_of
 from chainrule.devices import seed_everything
 from chainrule.model import AutoregressiveModel
 from chainrule.sequence import frame_size_of
@@ -177,6 +177,9 @@ class Given(AutoregressiveModel, Mixture):
     def components(self) -> Sequence[AutoregressiveModel]:
         parts = components_of(self.model)
         return (self,) if len(parts) == 1 else [Given(model=part, context=self.context).eval() for part in parts]
+
+    def pick(self, count: int, context: Tensor | None) -> Sequence[Picked]:
+        return [Picked(self.model, torch.arange(count, device=self.device), self._context(count))]
 
     def _context(self, batch_size: int) -> Tensor | None:
         repeated = self.context.expand(batch_size, *self.context.shape[1:])
