@@ -152,6 +152,7 @@ def test_a_long_line_pads_none_of_the_others(tmp_path: Path) -> None:
         seen = [item for batch in batches for item in batch.item.tolist()]
         assert sorted({*seen}) == list(range(len(long)))
         assert len(seen) == len(long) + (seed == 0), "training reads the long one in two pieces"
+        assert sum(int(batch.counted.sum()) for batch in batches) == long.num_variables
     lengths = [[batch.x.shape for batch in long.batches(16, seed=1, epoch=e, history=float("inf"))] for e in (0, 1, 0)]
     assert len(lengths[0]) == len(lengths[1]), "every epoch has as many batches"
     assert lengths[0] == lengths[2] != lengths[1], "the shuffle is that of the seed and the epoch"
@@ -181,8 +182,11 @@ def test_every_symbol_of_a_long_document_is_trained_on_once(tmp_path: Path) -> N
         for batch in split.batches(4, seed=3, history=float("inf")):
             assert batch.counted is not None
             for item, row, counted in zip(batch.item.tolist(), batch.x.long(), batch.counted, strict=True):
-                assert (row[~counted] == end).all()
-                assert counted.all() or row[counted][-1] == end, "only what has ended is padded"
+                last = int(counted.nonzero()[-1])
+                assert last == len(row) - 1 or row[last] == end, "only what has ended is padded"
+                past = int(counted.nonzero()[0])
+                assert past in (0, 256)
+                assert split.vocabulary.decode(row[:past].tolist()) in split.text(item)
                 read.setdefault(item, []).append(split.vocabulary.decode(row[counted].tolist()))
         for item, pieces in read.items():
             assert "".join(sorted(pieces, key=lambda piece: "\n" in piece)) == split.text(item) + "\n"

@@ -11,8 +11,12 @@ import torch
 import chainrule
 from chainrule.cli import main
 from chainrule.conditionals import Categorical
+from chainrule.data.documents import PAST
 from chainrule.models import WaveNet
 from chainrule.models.rnn import RNN
+from chainrule.sequence import history_of
+from chainrule.training import Training
+from chainrule.training.module import MaximumLikelihood
 
 END = 2
 
@@ -81,3 +85,22 @@ def test_commands_fit_text(tmp_path: Path, capsys: pytest.CaptureFixture[str], d
     assert main(["score", str(run), str(file), "-n", "2"]) in (0, None)
     assert main(["sample", str(run), "-n", "5", "--out", str(tmp_path / "new.txt"), "--length", "30"]) in (0, None)
     assert len((tmp_path / "new.txt").read_text()) > 5
+
+
+def test_pieces_of_long_documents_have_the_conditionals_of_whole_ones(tmp_path: Path) -> None:
+    """The losses of training add up to -log p of the documents, as the past of a piece is longer than WaveNet's."""
+    path = tmp_path / "long.txt"
+    path.write_text("".join("abcab"[i % 3 :] * (3 + 700 * (i % 4)) + "\n" for i in range(20)))
+    data = chainrule.data.load(path, documents=True)
+    torch.manual_seed(0)
+    end = data.format.vocabulary.end
+    shape, family = data.event_shape, Categorical(data.levels)
+    model = WaveNet(event_shape=shape, conditional=family, layers=4, residual_channels=8, end_symbol=end)
+    assert history_of(model) < PAST
+    module = MaximumLikelihood(model.eval(), Training(), total_steps=1)
+    with torch.no_grad():
+        batches = list(data.train.batches(3, seed=0, history=history_of(model)))
+        trained = sum(float(module.losses(batch).sum()) for batch in batches)
+        assert sum(len(batch.x) for batch in batches) > len(data.train), "some are read in pieces"
+        whole = sum(float(-model.log_prob(data.train[[i]])) for i in range(len(data.train)))
+    assert trained == pytest.approx(whole, rel=1e-5)

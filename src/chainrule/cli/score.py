@@ -77,7 +77,8 @@ def _score_by_parts(options: Options) -> None:
     )
     notes: Counter[str] = sum((Counter(record["notes"]) for record in records), Counter())
     count = sum(record["items"] for record in records)
-    words = rule.words(sum(record["anomalous"] or 0 for record in records), count)
+    compared_with = None if rule == Rule() else _number_of(work.run.calibration(options["calibration"]))
+    words = rule.words(sum(record["anomalous"] or 0 for record in records), count, compared_with)
     say([f"wrote {name} of {count} to {work.files}; higher is stranger", *words, *_counted(notes)])
 
 

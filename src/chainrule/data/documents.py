@@ -25,6 +25,9 @@ LONG = 4
 TRAINED = 2**12
 """Training reads a document in pieces of this many symbols, as its memory grows with each of them."""
 
+PAST = 2**8
+"""Symbols before a piece that it is given."""
+
 TOGETHER = 2**15
 """At most this many symbols are read at once, in order, padding included, unless one document has more."""
 
@@ -117,8 +120,8 @@ class Documents(Examples):
         A batch has at most ``size`` documents, and about ``size * LONG`` times as many symbols as a document has on
         average, unless a single one has more. The number of batches depends on the lengths only.
 
-        Training reads a document of more than `TRAINED` symbols as several, each as if it began there; a validation
-        reads its first `chainrule.data.sequences.CHUNK` symbols.
+        Training reads a document of more than `TRAINED` symbols in pieces, each but the first given `PAST` symbols
+        before it, which don't count; a validation reads its first `chainrule.data.sequences.CHUNK` symbols.
         """
         if history is None:
             return super().batches(size, seed=seed, epoch=epoch, context=context, part=part)
@@ -126,7 +129,7 @@ class Documents(Examples):
         if seed is None:
             pieces = Pieces.whole(np.arange(len(self)), self.sizes, CHUNK)
         else:
-            pieces = Pieces.of(self.sizes, TRAINED)
+            pieces = Pieces.of(self.sizes, TRAINED, PAST)
         sizes, longest = pieces.sizes, LONG * float(pieces.sizes.mean())
         if seed is None:
             plans = _cut(sizes, np.argsort(sizes, kind="stable"), 2 * size, 2 * size * longest)
@@ -154,7 +157,9 @@ class Documents(Examples):
         rank, world = part
         width = int(pieces.sizes.max())
         own = pieces.some(np.arange(rank, len(pieces.sizes), world))
-        item, counted = torch.from_numpy(own.rows), torch.arange(width) < torch.from_numpy(own.sizes)[:, None]
+        item, places = torch.from_numpy(own.rows), torch.arange(width)
+        before, sizes = (torch.from_numpy(each)[:, None] for each in (own.before, own.sizes))
+        counted = (places >= before) & (places < sizes)
         x = self._padded(own.rows, width, own.begins)
         return Batch(x, None if context is None else context[item], item, counted)
 
@@ -187,28 +192,34 @@ class Pieces(NamedTuple):
         rows: The document of each piece.
         begins: The symbol of the document that it begins with.
         sizes: The number of its symbols.
+        before: The number of these that are only read, as the past of the others, which count.
     """
 
     rows: Rows
     begins: Rows
     sizes: Rows
+    before: Rows
 
     @classmethod
-    def of(cls, sizes: Rows, most: int) -> Pieces:
+    def of(cls, sizes: Rows, most: int, past: int) -> Pieces:
         """All documents of these ``sizes``, in pieces of ``most`` symbols and a last one of what is left.
 
-        >>> [part.tolist() for part in Pieces.of(np.array([5, 2]), 2)]
-        [[0, 0, 0, 1], [0, 2, 4, 0], [2, 2, 1, 2]]
+        Each but the first begins with the last ``past`` symbols of the one before.
+
+        >>> [part.tolist() for part in Pieces.of(np.array([6, 2]), 3, 1)]
+        [[0, 0, 0, 1], [0, 2, 4, 0], [3, 3, 2, 2], [0, 1, 1, 0]]
         """
-        counts = -(-sizes // most)
+        step = most - past
+        counts = np.maximum(1, -(-(sizes - past) // step))
         rows = np.repeat(np.arange(len(sizes)), counts)
-        begins = most * (np.arange(len(rows)) - (counts.cumsum() - counts)[rows])
-        return cls(rows, begins, np.minimum(sizes[rows] - begins, most))
+        begins = step * (np.arange(len(rows)) - (counts.cumsum() - counts)[rows])
+        return cls(rows, begins, np.minimum(sizes[rows] - begins, most), np.where(begins > 0, past, 0))
 
     @classmethod
     def whole(cls, rows: Rows, sizes: Rows, most: int) -> Pieces:
         """The first ``most`` symbols of each of the documents ``rows``."""
-        return cls(rows, np.zeros_like(rows), np.minimum(sizes[rows], most))
+        none = np.zeros_like(rows)
+        return cls(rows, none, np.minimum(sizes[rows], most), none)
 
     def some(self, places: Rows) -> Pieces:
         """The pieces at ``places``."""

@@ -17,7 +17,7 @@ from torch import Tensor
 from chainrule.atomic import write_atomically
 from chainrule.conditionals import Categorical, Conditional
 from chainrule.data.dataset import Dataset
-from chainrule.data.documents import Documents
+from chainrule.data.documents import TRAINED, Documents
 from chainrule.data.examples import Examples, chosen
 from chainrule.data.text import TextFormat, plain_of, read_all
 from chainrule.data.write import numbered
@@ -60,12 +60,13 @@ class TextKind(SequenceKind):
     format: TextFormat
 
     def plan(self, dataset: Dataset, minutes: float, device: str) -> Plan:
+        mean = dataset.train.num_variables / len(dataset.train)
         return text_plan(
             symbols=dataset.train.num_variables,
             valid_symbols=dataset.valid.num_variables,
             vocabulary=len(self.format.vocabulary),
             minutes=minutes,
-            document_length=dataset.train.num_variables / len(dataset.train) if self.format.documents else None,
+            document_length=min(TRAINED, mean) if self.format.documents else None,
             longest_window=None if self.format.documents else dataset.event_shape[0],
             cores=cores_of(device),
             half=multiplies_in_half(device),

@@ -48,7 +48,7 @@ def text_plan(
         valid_symbols: Symbols of the validation part.
         vocabulary: Different symbols.
         minutes: Wall clock of the training.
-        document_length: Symbols of a document on average, its end included; None for one stream.
+        document_length: Symbols of a document, or of a piece of one, on average, its end included; None for one stream.
         longest_window: Symbols of a window of a stream, at most, where a part is short; None for no limit.
         cores: Cores of the processor.
         half: True if the processor multiplies in bfloat16.

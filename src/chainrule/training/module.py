@@ -13,7 +13,7 @@ from chainrule.abilities import validation_loss
 from chainrule.batch import Batch
 from chainrule.errors import TrainingError
 from chainrule.model import Model, State
-from chainrule.sequence import end_symbol_of, sequence_model
+from chainrule.sequence import end_symbol_of, reads_streams, sequence_model
 from chainrule.state import detach, tensors_of, with_tensors
 from chainrule.training.processes import mean_of_all, processes
 from chainrule.training.settings import Training
@@ -45,7 +45,14 @@ class MaximumLikelihood(lightning.LightningModule):
 
     def losses(self, batch: Batch) -> Tensor:
         """The losses whose mean is minimised: of each example ``(B,)``, or of each variable that counts ``(k,)``."""
-        return self._loss(batch.x, batch.context) if batch.continues is None else self._sequence_losses(batch)
+        if batch.continues is not None:
+            return self._sequence_losses(batch)
+        if batch.counted is None or bool(batch.counted[:, 0].all()) or not reads_streams(self.model):
+            return self._loss(batch.x, batch.context)
+        # Pieces of long documents begin with their past, which does not count.
+        x = self.model.check(batch.x)
+        nats = self._surprisals(x, self.model.check_context(batch.context, len(x)))
+        return nats.masked_fill(~batch.counted, 0.0).sum(1)
 
     def validation_losses(self, batch: Batch) -> Tensor:
         """The losses by whose mean the weights to keep are chosen; shaped as `losses`."""
