@@ -112,8 +112,8 @@ class ResidualBlock(ImageLayer):
 
     def forward(self, x: Tensor, context: Tensor | None) -> Tensor:
         hidden = plus(self.conv(self.narrow(x.relu()).relu_()), self.class_bias(context))
-        widened: Tensor = self.widen(self.dropout(hidden.relu_()))
-        return x + widened
+        widened: Tensor = self.widen(self.dropout(hidden.relu()))
+        return widened.add_(x)
 
     def start(self, batch_size: int, width: int, context: Tensor | None) -> State:
         bias = self.class_bias(context)
