@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import soundfile
 import torch
+from measuring import Recompute, rates, seconds, train_step
 from numpy.typing import NDArray
-from speed import Recompute, rates, seconds, train_step
 from torch import Tensor
 
 import chainrule

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from speed import operations, seconds
+from measuring import operations, seconds
 
 import chainrule
 from chainrule import plots

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from speed import N, Recompute, operations, rates, seconds, train_step
+from measuring import Recompute, operations, rates, seconds, train_step
 from textbook import TextbookGatedPixelCNN, TextbookPixelCNN
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
@@ -70,7 +70,7 @@ def sampling(model: ImageModel, x: Tensor, repeats: int) -> dict[str, Any]:
             lambda: recompute(model, x),
             repeats=repeats,
         )
-        recomputed = defaults / STEPS * N
+        recomputed = defaults / STEPS * model.num_variables
         return {
             "log_prob_64_seconds": likelihood,
             "sample_64_seconds": steps,

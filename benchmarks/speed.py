@@ -1,160 +1,192 @@
-"""Speed of likelihood, sampling and training, each beside the textbook's way, in one process.
+"""Speed of every model beside the floor of this machine and beside rivals, in one process.
 
-Writes ``benchmark-speed.json``. Everything is measured on the same weights and the same 64 (training:
-256) binarised MNIST images, interleaved, and the least of several times is kept.
+Writes ``benchmark-speed.json``: seconds of ``sample(1)``, ``sample(64)``, ``sample(1024)``, examples a second of
+``log_prob`` and of training, the best of several times, taken in turns; for each the floor, and how far above it we
+are. The floor adds
+
+- the products: every weight that is not masked, once for each variable that uses it (three times in training), at the
+  rate of a large matrix product; or, of one example, reading the weights, if longer, at the rate of reading as many
+  bytes again and again;
+- the values of sigmoid, tanh and exp, at the rate of torch's sigmoid on numbers that stay in the cache;
+- in a sample a random number for each variable, at the rate of torch, which draws them on one thread.
+
+One example runs on one thread, and has the rates of one. ``--rivals FOLDER`` is a checkout of pytorch-generative
+(https://github.com/EugenHotaj/pytorch-generative), whose models are measured beside ours, with their own loss and Adam;
+a sample that would take minutes is one pass times the number of passes. MADE with mixtures is measured beside zuko's
+MAF, where zuko is installed.
 """
 
 import argparse
 import json
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from textbook import TextbookFVSBN, TextbookMADE, TextbookNADE, sample_by_passes
-from torch import Tensor, nn
-from torch.distributions import Distribution
-from torch.nn.functional import binary_cross_entropy_with_logits
-from torch.utils.flop_counter import FlopCounterMode
+from measuring import rates, read_rate, seconds, train_step
+from rival_models import Rival, pytorch_generative, zuko_flow
 
 import chainrule
 from chainrule.atomic import write_atomically
-from chainrule.conditionals import Bernoulli
-from chainrule.data import load
+from chainrule.conditionals import Bernoulli, Categorical, GaussianMixture
 from chainrule.model import AutoregressiveModel
-from chainrule.models import FVSBN, MADE, NADE
+from chainrule.models import FVSBN, MADE, MLP, NADE, RNN, BayesNet, GatedPixelCNN, PixelCNN, Table, WaveNet
 from chainrule.runs import machine
 from chainrule.runs.folder import versions
-from chainrule.walk import walk
 
-N = 784
-PUBLISHED = {  # ../shared/targets.md, measured there on a quieter and faster machine
-    "FVSBN": {"train_images_per_second": 3050, "sample_64_seconds": 7.2, "sketch_sample_64_seconds": 0.018},
-    "NADE 500": {"train_images_per_second": 1076, "sample_64_seconds": 0.047, "sketch_sample_64_seconds": 0.023},
-    "MADE 500": {"train_images_per_second": 26300, "sample_64_seconds": 0.67, "sketch_sample_64_seconds": 0.025},
-    "MADE 8000": {"train_images_per_second": 1730, "sample_64_seconds": 13.7, "sketch_sample_64_seconds": 0.050},
-}
+BITS, IMAGE, LEVELS = {"event_shape": (784,)}, {"event_shape": (1, 28, 28)}, Categorical(256, "scalar")
+MIXTURES = {"event_shape": (11,), "conditional": GaussianMixture(10), "hidden_sizes": [64, 64]}
 
 
-class Recompute(AutoregressiveModel):
-    """A model's parallel pass with the contract's default step."""
+@dataclass
+class Subject:
+    """A model that is measured.
 
-    def __init__(self, model: AutoregressiveModel) -> None:
-        super().__init__(event_shape=model.event_shape, conditional=model.conditional)
-        self.model = model
+    Attributes:
+        build: Builds it.
+        functions: Values of sigmoid, tanh and exp for each variable.
+        reuses: How often a sample uses each weight: once, or for every variable.
+        counts: How many examples are drawn at once.
+        rows: Examples whose likelihood is computed at once.
+        batch: Examples of a training step; 0 if it is not trained by steps.
+        unused: Weights that a step does not multiply by, as those of a one-hot input.
+    """
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
-        return self.model(x, context)
-
-
-def seconds(*actions: Callable[[], Any], repeats: int = 5, warm: bool = True) -> list[float]:
-    """The least time of each action, taken in turns so that a busy moment hits all of them."""
-    best = [float("inf")] * len(actions)
-    for repeat in range(repeats + warm):
-        for index, action in enumerate(actions):
-            start = time.perf_counter()
-            action()
-            if repeat >= warm:
-                best[index] = min(best[index], time.perf_counter() - start)
-    return best
-
-
-def train_step(network: nn.Module, loss: Callable[[], Tensor], *, fused: bool) -> Callable[[], None]:
-    optimizer = torch.optim.Adam(network.parameters(), fused=fused)
-
-    def step() -> None:
-        optimizer.zero_grad()
-        loss().backward()
-        optimizer.step()
-
-    return step
+    build: Callable[[], AutoregressiveModel]
+    functions: float
+    reuses: int = 1
+    counts: Sequence[int] = (1, 64, 1024)
+    rows: int = 1024
+    batch: int = 256
+    unused: int = 0
 
 
-def operations(action: Callable[[], Any]) -> int:
-    with FlopCounterMode(display=False) as counter:
-        action()
-    return counter.get_total_flops()
+def subjects() -> dict[str, Subject]:
+    bits = BITS | {"conditional": Bernoulli()}
+    image = IMAGE | {"conditional": Bernoulli()}
+    lstm = {"event_shape": (100,), "conditional": Categorical(65), "hidden_size": 512, "num_layers": 3, "cell": "lstm"}
+    wavenet = {"event_shape": (2000,), "conditional": LEVELS, "residual_channels": 64, "skip_channels": 128}
+    return {
+        "FVSBN": Subject(lambda: FVSBN(**bits), 1),
+        "NADE 500": Subject(lambda: NADE(**bits, hidden_size=500), 501),
+        "DeepNADE 2 x 500": Subject(
+            lambda: NADE(**bits, hidden_size=500, num_layers=2, order_agnostic=True), 1001, counts=(1, 64)
+        ),
+        "MADE 500": Subject(lambda: MADE(**bits, hidden_sizes=[500]), 1),
+        "MLP 16": Subject(lambda: MLP(**bits), 17),
+        "BayesNet, 3 parents": Subject(lambda: BayesNet(**bits, structure="previous:3"), 1, batch=0, unused=784 * 15),
+        "PixelCNN 15 x 16": Subject(
+            lambda: PixelCNN(**image, hidden_size=16), 1, reuses=784, counts=(1, 64, 256), rows=64, batch=64
+        ),
+        "GatedPixelCNN 10 x 32": Subject(
+            lambda: GatedPixelCNN(**image, hidden_size=32), 1 + 10 * 128, reuses=784, counts=(1, 64), rows=64, batch=64
+        ),
+        "LSTM 3 x 512, 100 characters": Subject(
+            lambda: RNN(**lstm), 3 * 5 * 512 + 65, reuses=100, counts=(1, 64), rows=64, batch=32, unused=65 * 2048
+        ),
+        "WaveNet 2 x 10 x 64, 2,000 samples": Subject(
+            lambda: WaveNet(**wavenet, layers=10, blocks=2),
+            20 * 128 + 256,
+            reuses=2000,
+            counts=(1, 64),
+            rows=4,
+            batch=0,
+        ),
+        "Table of 12 bits": Subject(
+            lambda: Table(event_shape=(12,), conditional=Bernoulli()), 1, batch=0, unused=2**12 - 1
+        ),
+        "MADE-MoG 64-64, 11 reals": Subject(lambda: MADE(**MIXTURES), 21, counts=(1, 64, 1024, 100_000), rows=100_000),
+    }
 
 
-def measure_sampling(model: AutoregressiveModel, textbook: nn.Module, x64: Tensor, quick: bool) -> dict[str, Any]:
-    model.eval()
+def floor(
+    subject: Subject, weights: int, variables: int, count: int, known: dict[str, float], drawn: int = 1
+) -> dict[str, float]:
+    """The least seconds that ``count`` examples take, and their parts."""
+    threads = "_of_one_thread" if count == 1 else ""
+    products = 2 * weights * subject.reuses * count / (1e9 * known[f"matrix_product_gflops{threads}"])
+    reading = 4 * weights * subject.reuses / read_rate(4 * weights) if count == 1 else 0.0
+    functions = subject.functions * variables * count / (1e9 * known[f"sigmoid_billions_per_second{threads}"])
+    random = drawn * variables * count / (1e6 * known["random_millions_per_second"])
+    return {
+        "floor_seconds": max(products, reading) + functions + random,
+        "products_seconds": products,
+        "reading_seconds": reading,
+        "functions_seconds": functions,
+        "random_seconds": random,
+    }
+
+
+def measure(name: str, subject: Subject, known: dict[str, float], rival: Rival | None, quick: bool) -> dict[str, Any]:
+    """The figures of one model, and of its rival."""
+    torch.manual_seed(0)
+    model = subject.build().eval()
+    n = model.num_variables
+    weights = model.num_parameters - subject.unused
+    row: dict[str, Any] = {"model": name, "parameters": model.num_parameters, "variables": n, "sample": {}}
+    repeats = 2 if quick else 7
     with torch.inference_mode():
-        likelihood, steps = seconds(
-            lambda: model.log_prob(x64), lambda: chainrule.sample(model, 64, seed=0), repeats=3 if quick else 9
-        )
-        recompute = Recompute(model)
-        recomputed, textbook_sample = seconds(
-            # On real images: a pass of NADE costs more the more ones it sees, and untrained samples have many.
-            lambda: walk(recompute, 64, lambda t, distribution: (distribution.sample(), x64[:, t])[1]),
-            lambda: textbook.sample(64) if isinstance(textbook, TextbookNADE) else sample_by_passes(textbook, 64, N),
-            repeats=1 if quick else 3,
-            warm=False,
-        )
-        return {
-            "log_prob_64_seconds": likelihood,
-            "sample_64_seconds": steps,
-            "recompute_64_seconds": recomputed,
-            "textbook_sample_64_seconds": textbook_sample,
-            "speedup_over_recompute": recomputed / steps,
-            "speedup_over_textbook": textbook_sample / steps,
-            "passes_per_sample": steps / likelihood,
-            "log_prob_64_operations": operations(lambda: model.log_prob(x64)),
-            "sample_64_operations": operations(lambda: chainrule.sample(model, 64, seed=0)),
-            "recompute_64_operations": N * operations(lambda: model.log_prob(x64)),
-        }
+        for count in subject.counts:
+            actions = [lambda count=count: chainrule.sample(model, count, seed=0)]
+            if rival is not None:
+                actions.append(lambda count=count: rival.sample(count))
+            ours, *theirs = seconds(*actions, repeats=repeats)
+            bound = floor(subject, weights, n, count, known)
+            row["sample"][str(count)] = {"seconds": ours, "times_floor": ours / bound["floor_seconds"]} | bound
+            if rival is not None:
+                row["sample"][str(count)] |= {"rival_seconds": theirs[0] * rival.passes}
+        (stepped,) = seconds(lambda: chainrule.sample(model, 64, seed=0, watch=lambda _: None), repeats=1, warm=False)
+        row["steps_in_python_64_seconds"] = stepped
+        x = chainrule.sample(model, subject.rows, seed=0)
+        actions = [lambda: model.log_prob(x)]
+        if rival is not None:
+            actions.append(lambda: rival.loss(x))
+        ours, *theirs = seconds(*actions, repeats=repeats)
+        row["log_prob_per_second"] = len(x) / ours
+        row["log_prob_times_floor"] = ours / floor(subject, weights, n, len(x), known, drawn=0)["floor_seconds"]
+        if theirs:
+            row["rival_log_prob_per_second"] = len(x) / theirs[0]
+    if subject.batch:
+        row |= measure_training(subject, model, weights, rival, known, quick)
+    return row
 
 
-def measure_training(model: AutoregressiveModel, textbook: nn.Module, x256: Tensor, quick: bool) -> dict[str, Any]:
-    ours = train_step(model.train(), lambda: -model.log_prob(x256).mean(), fused=True)
-    theirs = train_step(textbook, lambda: binary_cross_entropy_with_logits(textbook(x256), x256), fused=False)
-    ours_seconds, theirs_seconds = seconds(ours, theirs, repeats=3 if quick else 7)
-    return {
-        "train_images_per_second": 256 / ours_seconds,
-        "textbook_train_images_per_second": 256 / theirs_seconds,
-        "train_speedup": theirs_seconds / ours_seconds,
-    }
-
-
-def rates() -> dict[str, float]:
-    """The peak rates of this machine, to tell how far above the floor a figure is."""
-    a, b = torch.randn(2000, 2000), torch.randn(64, 500)
-    small = torch.zeros(64)
-    product, sigmoid, add = seconds(
-        lambda: a @ a, lambda: torch.sigmoid(a), lambda: [small + small for _ in range(1000)], repeats=9
-    )
-    (step,) = seconds(lambda: torch.sigmoid(b), repeats=50)
-    return {
-        "matrix_product_gflops": 2 * 2000**3 / product / 1e9,
-        "sigmoid_billions_per_second": a.numel() / sigmoid / 1e9,
-        "eager_add_microseconds": add * 1e3,
-        "sigmoid_64x500_microseconds": step * 1e6,
-    }
+def measure_training(
+    subject: Subject,
+    model: AutoregressiveModel,
+    weights: int,
+    rival: Rival | None,
+    known: dict[str, float],
+    quick: bool,
+) -> dict[str, Any]:
+    x = chainrule.sample(model, subject.batch, seed=0)
+    steps = [train_step(model.train(), lambda: model.loss(x).mean(), fused=True)]
+    if rival is not None:
+        steps.append(train_step(rival.network, lambda: rival.loss(x), fused=False))
+    ours, *theirs = seconds(*steps, repeats=3 if quick else 9)
+    bound = 3 * 2 * weights * subject.reuses * len(x) / (1e9 * known["matrix_product_gflops"])
+    row = {"train_per_second": len(x) / ours, "train_times_floor": ours / bound}
+    if theirs:
+        row |= {"rival_train_per_second": len(x) / theirs[0], "train_speedup": theirs[0] / ours}
+    return row
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("results"))
+    parser.add_argument("--rivals", type=Path, help="a checkout of pytorch-generative")
+    parser.add_argument("--only", nargs="+", help="the names of some models")
     parser.add_argument("--quick", action="store_true", help="fewer repeats")
     arguments = parser.parse_args()
-    torch.manual_seed(0)
-    x = load("mnist").test[:256].flatten(1)
-    settings = {"event_shape": (N,), "conditional": Bernoulli()}
-    pairs = {
-        "FVSBN": (FVSBN(**settings), TextbookFVSBN(N)),
-        "NADE 500": (NADE(**settings, hidden_size=500), TextbookNADE(N, 500)),
-        "MADE 500": (MADE(**settings, hidden_sizes=[500]), TextbookMADE(N, 500)),
-        "MADE 8000": (MADE(**settings, hidden_sizes=[8000]), TextbookMADE(N, 8000)),
-    }
+    known = rates()
+    rivals = zuko_flow() | ({} if arguments.rivals is None else pytorch_generative(arguments.rivals))
     rows = []
-    # Sampling first: it runs in processes that never trained, and a process that did takes longer for a step.
-    for name, (model, textbook) in pairs.items():
-        sampling = measure_sampling(model, textbook, x[:64], arguments.quick)
-        rows.append({"model": name, "parameters": model.num_parameters} | sampling)
-    for row, (name, (model, textbook)) in zip(rows, pairs.items(), strict=True):
-        row |= measure_training(model, textbook, x, arguments.quick) | {"targets_md": PUBLISHED[name]}
-        print(json.dumps(row, indent=2), flush=True)
-    report = {"benchmark": "speed", "machine": machine(), "rates": rates(), "versions": versions(), "rows": rows}
+    for name, subject in subjects().items():
+        if arguments.only is None or name in arguments.only:
+            rows.append(measure(name, subject, known, rivals.get(name), arguments.quick))
+            print(json.dumps(rows[-1], indent=2), flush=True)
+    report = {"benchmark": "speed", "machine": machine(), "rates": known, "versions": versions(), "rows": rows}
     arguments.out.mkdir(parents=True, exist_ok=True)
     write_atomically(arguments.out / "benchmark-speed.json", (json.dumps(report, indent=2) + "\n").encode())
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from speed import seconds, train_step
+from measuring import seconds, train_step
 from torch import Tensor
 
 import chainrule

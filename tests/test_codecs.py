@@ -322,3 +322,10 @@ def test_rows_are_numbered_in_their_range() -> None:
 def test_what_is_written_in_several_ways_is_refused(cells: list[str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         found(cells)
+
+
+def test_a_time_after_midnight_is_the_last_of_the_day_in_the_unit_of_its_column() -> None:
+    _, codec, _ = found(["08:00", "09:30", "23:15"])
+    assert codec.texts(np.array([24 * 60 + 3.0])).to_list() == ["23:59"]
+    _, codec, _ = found(polars.Series([dt.time(8), dt.time(17)]))
+    assert codec.write(np.array([30.0])).to_list() == [dt.time(23)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -10,7 +12,8 @@ from wrong_passes import Logistic
 
 from chainrule.conditionals import Bernoulli, Gaussian
 from chainrule.model import AutoregressiveModel
-from chainrule.models import RNN
+from chainrule.models import MADE, RNN
+from chainrule.nn.native.program import Program
 from chainrule.state import Shared, State
 
 
@@ -32,6 +35,20 @@ class OtherSteps(Logistic):
         late = state[0].shape[1] == self.num_variables - 1
         parameters = distribution.logits - late * self.scale * self.bias[-1]
         return self.conditional.distribution(parameters.unsqueeze(-1)), state
+
+
+class OtherProgram(MADE):
+    """A compiled walk with other weights than the steps."""
+
+    def __init__(self) -> None:
+        super().__init__(event_shape=(4,), conditional=Bernoulli(), hidden_sizes=[12])
+
+    def program(self) -> Program | None:
+        halved = copy.copy(self)
+        halved._modules = {**self._modules, "output_layer": copy.deepcopy(self.output_layer)}
+        with torch.no_grad():
+            halved.output_layer.weight.mul_(0.5)
+        return MADE.program(halved)
 
 
 class CutGradients(Logistic):

@@ -109,7 +109,7 @@ class Times(Codec):
         units = as_series(np.asarray(numbers, np.float64).round()).cast(polars.Int64, strict=False)
         ticks = units * self._step + self._start
         if dtype == polars.Time:
-            ticks = ticks.clip(0, NANOSECONDS["days"] - 1)
+            ticks = ticks.clip(0, NANOSECONDS["days"] - self._step)
         return (ticks.cast(polars.Int32, strict=False) if dtype == polars.Date else ticks).cast(dtype)
 
 
