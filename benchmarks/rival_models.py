@@ -70,6 +70,7 @@ def pytorch_generative(folder: Path) -> dict[str, Rival]:
         def sample(count: int) -> Any:
             return network.sample(count) if own_sampler else network(torch.zeros(count, 1, 28, 28))
 
+        network(torch.zeros(1, 1, 28, 28))  # the sampler wants the shape of a pass before
         return Rival(network, loss, sample, passes)
 
     one_by_one = {"in_channels": 1, "out_channels": 1}
