@@ -26,10 +26,12 @@ from typing import Any
 import torch
 from measuring import rates, read_rate, seconds, train_step
 from rival_models import Rival, pytorch_generative, zuko_flow
+from torch import Tensor
 
 import chainrule
 from chainrule.atomic import write_atomically
 from chainrule.conditionals import Bernoulli, Categorical, GaussianMixture
+from chainrule.data import load
 from chainrule.model import AutoregressiveModel
 from chainrule.models import FVSBN, MADE, MLP, NADE, RNN, BayesNet, GatedPixelCNN, PixelCNN, Table, WaveNet
 from chainrule.runs import machine
@@ -51,6 +53,7 @@ class Subject:
         rows: Examples whose likelihood is computed at once.
         batch: Examples of a training step; 0 if it is not trained by steps.
         unused: Weights that a step does not multiply by, as those of a one-hot input.
+        more: Products of an example that other weights are used for again.
     """
 
     build: Callable[[], AutoregressiveModel]
@@ -60,6 +63,11 @@ class Subject:
     rows: int = 1024
     batch: int = 256
     unused: int = 0
+    more: int = 0
+
+    def products(self, model: AutoregressiveModel) -> int:
+        """The products of an example."""
+        return (model.num_parameters - self.unused) * self.reuses + self.more
 
 
 def subjects() -> dict[str, Subject]:
@@ -71,7 +79,10 @@ def subjects() -> dict[str, Subject]:
         "FVSBN": Subject(lambda: FVSBN(**bits), 1),
         "NADE 500": Subject(lambda: NADE(**bits, hidden_size=500), 501),
         "DeepNADE 2 x 500": Subject(
-            lambda: NADE(**bits, hidden_size=500, num_layers=2, order_agnostic=True), 1001, counts=(1, 64)
+            lambda: NADE(**bits, hidden_size=500, num_layers=2, order_agnostic=True),
+            1001,
+            counts=(1, 64),
+            more=783 * 500**2,
         ),
         "MADE 500": Subject(lambda: MADE(**bits, hidden_sizes=[500]), 1),
         "MLP 16": Subject(lambda: MLP(**bits), 17),
@@ -101,12 +112,13 @@ def subjects() -> dict[str, Subject]:
 
 
 def floor(
-    subject: Subject, weights: int, variables: int, count: int, known: dict[str, float], drawn: int = 1
+    subject: Subject, model: AutoregressiveModel, count: int, known: dict[str, float], drawn: int = 1
 ) -> dict[str, float]:
     """The least seconds that ``count`` examples take, and their parts."""
     threads = "_of_one_thread" if count == 1 else ""
-    products = 2 * weights * subject.reuses * count / (1e9 * known[f"matrix_product_gflops{threads}"])
-    reading = 4 * weights * subject.reuses / read_rate(4 * weights) if count == 1 else 0.0
+    products, variables = subject.products(model), model.num_variables
+    reading = 4 * products / read_rate(4 * model.num_parameters) if count == 1 else 0.0
+    products = 2 * products * count / (1e9 * known[f"matrix_product_gflops{threads}"])
     functions = subject.functions * variables * count / (1e9 * known[f"sigmoid_billions_per_second{threads}"])
     random = drawn * variables * count / (1e6 * known["random_millions_per_second"])
     return {
@@ -118,13 +130,18 @@ def floor(
     }
 
 
+def examples(model: AutoregressiveModel, count: int) -> Tensor:
+    """Binarised digits for a model of as many bits, and samples of the model itself for another."""
+    if model.num_variables == 784:
+        return load("mnist").test[:count].reshape(count, *model.event_shape)
+    return chainrule.sample(model, count, seed=0)
+
+
 def measure(name: str, subject: Subject, known: dict[str, float], rival: Rival | None, quick: bool) -> dict[str, Any]:
     """The figures of one model, and of its rival."""
     torch.manual_seed(0)
     model = subject.build().eval()
-    n = model.num_variables
-    weights = model.num_parameters - subject.unused
-    row: dict[str, Any] = {"model": name, "parameters": model.num_parameters, "variables": n, "sample": {}}
+    row: dict[str, Any] = {"model": name, "parameters": model.num_parameters, "sample": {}}
     repeats = 2 if quick else 7
     with torch.inference_mode():
         for count in subject.counts:
@@ -132,40 +149,39 @@ def measure(name: str, subject: Subject, known: dict[str, float], rival: Rival |
             if rival is not None:
                 actions.append(lambda count=count: rival.sample(count))
             ours, *theirs = seconds(*actions, repeats=repeats)
-            bound = floor(subject, weights, n, count, known)
+            bound = floor(subject, model, count, known)
             row["sample"][str(count)] = {"seconds": ours, "times_floor": ours / bound["floor_seconds"]} | bound
             if rival is not None:
                 row["sample"][str(count)] |= {"rival_seconds": theirs[0] * rival.passes}
         (stepped,) = seconds(lambda: chainrule.sample(model, 64, seed=0, watch=lambda _: None), repeats=1, warm=False)
         row["steps_in_python_64_seconds"] = stepped
-        x = chainrule.sample(model, subject.rows, seed=0)
+        x = examples(model, subject.rows)
         actions = [lambda: model.log_prob(x)]
         if rival is not None:
             actions.append(lambda: rival.loss(x))
         ours, *theirs = seconds(*actions, repeats=repeats)
         row["log_prob_per_second"] = len(x) / ours
-        row["log_prob_times_floor"] = ours / floor(subject, weights, n, len(x), known, drawn=0)["floor_seconds"]
+        row["log_prob_times_floor"] = ours / floor(subject, model, len(x), known, drawn=0)["floor_seconds"]
         if theirs:
             row["rival_log_prob_per_second"] = len(x) / theirs[0]
     if subject.batch:
-        row |= measure_training(subject, model, weights, rival, known, quick)
+        row |= measure_training(subject, model, rival, known, quick)
     return row
 
 
 def measure_training(
     subject: Subject,
     model: AutoregressiveModel,
-    weights: int,
     rival: Rival | None,
     known: dict[str, float],
     quick: bool,
 ) -> dict[str, Any]:
-    x = chainrule.sample(model, subject.batch, seed=0)
+    x = examples(model, subject.batch)
     steps = [train_step(model.train(), lambda: model.loss(x).mean(), fused=True)]
     if rival is not None:
         steps.append(train_step(rival.network, lambda: rival.loss(x), fused=False))
     ours, *theirs = seconds(*steps, repeats=3 if quick else 9)
-    bound = 3 * 2 * weights * subject.reuses * len(x) / (1e9 * known["matrix_product_gflops"])
+    bound = 3 * 2 * subject.products(model) * len(x) / (1e9 * known["matrix_product_gflops"])
     row = {"train_per_second": len(x) / ours, "train_times_floor": ours / bound}
     if theirs:
         row |= {"rival_train_per_second": len(x) / theirs[0], "train_speedup": theirs[0] / ours}

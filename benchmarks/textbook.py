@@ -1,71 +1,11 @@
 """Models as a textbook would write them (and rivals do), to compare speeds in one run.
 
-One module or one loop iteration per variable, nothing shared and nothing cached; `sample` runs a
-whole pass per variable where the textbook does. They are an independent check of the values, too.
+Nothing is shared and nothing is cached. They are an independent check of the values, too.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-
-class TextbookFVSBN(nn.Module):
-    """A list of n logistic regressions."""
-
-    def __init__(self, n: int) -> None:
-        super().__init__()
-        self.regressions = nn.ModuleList(nn.Linear(max(t, 1), 1) for t in range(n))
-
-    def forward(self, x: Tensor) -> Tensor:
-        padded = F.pad(x, (1, 0))
-        return torch.cat(
-            [regression(x[:, :t] if t else padded[:, :1]) for t, regression in enumerate(self.regressions)], dim=1
-        )
-
-
-class TextbookNADE(nn.Module):
-    """One loop iteration per variable, with autograd through the whole loop."""
-
-    def __init__(self, n: int, hidden_size: int) -> None:
-        super().__init__()
-        self.input_weight = nn.Parameter(torch.randn(hidden_size, n) * 0.01)
-        self.hidden_bias = nn.Parameter(torch.zeros(hidden_size))
-        self.output_weight = nn.Parameter(torch.randn(n, hidden_size) * 0.01)
-        self.output_bias = nn.Parameter(torch.zeros(n))
-
-    def forward(self, x: Tensor) -> Tensor:
-        summed = self.hidden_bias.expand(len(x), -1)
-        logits = []
-        for t in range(x.shape[1]):
-            hidden = torch.sigmoid(summed)
-            logits.append(hidden @ self.output_weight[t : t + 1].t() + self.output_bias[t : t + 1])
-            summed = summed + x[:, t : t + 1] @ self.input_weight[:, t : t + 1].t()
-        return torch.cat(logits, dim=1)
-
-    def sample(self, count: int) -> Tensor:
-        summed = self.hidden_bias.expand(count, -1)
-        values = []
-        for t in range(self.input_weight.shape[1]):
-            hidden = torch.sigmoid(summed)
-            logits = hidden @ self.output_weight[t : t + 1].t() + self.output_bias[t : t + 1]
-            values.append(torch.bernoulli(torch.sigmoid(logits)))
-            summed = summed + values[-1] @ self.input_weight[:, t : t + 1].t()
-        return torch.cat(values, dim=1)
-
-
-class TextbookMADE(nn.Module):
-    """Two masked linear layers; the mask multiplies the weight in every pass."""
-
-    def __init__(self, n: int, hidden_size: int) -> None:
-        super().__init__()
-        self.hidden, self.output = nn.Linear(n, hidden_size), nn.Linear(hidden_size, n)
-        degrees, time = torch.randint(1, n, (hidden_size,)), torch.arange(1, n + 1)
-        self.register_buffer("hidden_mask", (degrees[:, None] >= time).float())
-        self.register_buffer("output_mask", (time[:, None] > degrees).float())
-
-    def forward(self, x: Tensor) -> Tensor:
-        hidden = torch.relu(F.linear(x, self.hidden.weight * self.hidden_mask, self.hidden.bias))
-        return F.linear(hidden, self.output.weight * self.output_mask, self.output.bias)
 
 
 class WholeKernel(nn.Conv2d):
@@ -144,11 +84,3 @@ class TextbookGatedPixelCNN(nn.Module):
             a, b = above.chunk(2, dim=1)
             vertical = torch.tanh(a) * torch.sigmoid(b)
         return self.head(horizontal)
-
-
-def sample_by_passes(network: nn.Module, count: int, n: int) -> Tensor:
-    """The sampler of a network that has none: one whole pass per variable."""
-    x = torch.zeros(count, n)
-    for t in range(n):
-        x[:, t] = torch.bernoulli(torch.sigmoid(network(x)[:, t]))
-    return x

@@ -43,6 +43,7 @@ TABLES = {
     "classes": tasks.classes,
     "probes": tasks.probes,
     "speed": speed.speed,
+    "rivalspeed": speed.rivals,
     "machine": speed.machine,
     "texts": texts.texts,
     "writing": texts.writing,

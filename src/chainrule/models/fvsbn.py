@@ -25,7 +25,7 @@ from chainrule.nn.buffers import cut_rows, write_columns
 from chainrule.nn.checks import check_dropout
 from chainrule.nn.class_bias import ClassBias, plus
 from chainrule.nn.masked_linear import MaskedLinear, degree_mask
-from chainrule.nn.native.program import Program
+from chainrule.nn.native.program import Program, window_of
 from chainrule.nn.outputs import start_output
 from chainrule.order import OrderSpec
 from chainrule.state import Shared, State
@@ -111,17 +111,12 @@ class FVSBN(Compiled):
         f, p = self.conditional.num_features, self.conditional.num_parameters
         weight, bias = self.regressions.weight, self.regressions.bias
         t, program = np.arange(self.num_variables), Program()
-        features, parameters = program.units(self.num_variables * f), program.units(p)
+        rows = np.full(self.num_variables, p)
+        features, window = program.units(self.num_variables * f), program.units(window_of(rows))
         program.encode(features + (t - 1) * f, codes, f)
         program.begin()
-        program.linear(
-            parameters, weight, features, bias, rows=p, columns=t * f, weight_at=t * p * len(weight[0]), bias_at=t * p
-        )
-        if self.class_bias.size:
-            program.add(
-                parameters,
-                program.give(self.class_bias.size, lambda model, context: model.class_bias(context)) + t * p,
-                p,
-            )
+        parameters = program.growing(window, weight, features, bias, rows, t * f, window=True)
+        if size := self.class_bias.size:
+            program.add(parameters, program.give(size, lambda model, context: model.class_bias(context)) + t * p, p)
         program.choose(parameters, p, codes)
         return program

@@ -35,7 +35,7 @@ from chainrule.nn.checks import activation_called, check_dropout
 from chainrule.nn.class_bias import ClassBias, plus
 from chainrule.nn.embeddings import Embeddings
 from chainrule.nn.masked_linear import MaskedLinear, degree_mask
-from chainrule.nn.native.program import Places, Program
+from chainrule.nn.native.program import Places, Program, window_of
 from chainrule.nn.outputs import Spread, start_output
 from chainrule.order import Order, OrderSpec
 from chainrule.state import Shared, State
@@ -277,7 +277,7 @@ class MADE(Compiled, Varied):
             return None
         n, f, p = self.num_variables, self.embedding.num_features, self.conditional.num_parameters
         t, program = np.arange(n), Program()
-        features, parameters = program.units(n * f), program.units(p)
+        features = program.units(n * f)
         self._read_one(program, codes, features + (t - 1) * f)
         program.begin()
         before: Callable[..., Tensor] = functools.partial(self.order.along, group=f)
@@ -285,22 +285,20 @@ class MADE(Compiled, Varied):
         for i, (layer, degrees) in enumerate(zip(self.hidden_layers, self._degrees(), strict=True)):
             units = _sorted_by(degrees.to(self.device))
             ends = torch.searchsorted(degrees.sort().values, torch.arange(1, n + 1)).numpy()
-            old = np.append(0, ends[:-1])
-            hidden, weight = program.units(layer.out_features), before(units(layer.weight, 0), 1)
-            at = {"rows": ends - old, "columns": seen, "weight_at": old * weight.shape[1], "bias_at": old}
-            program.linear(hidden + old, weight, below, units(layer.bias, 0), **at)
+            rows, hidden = np.diff(ends, prepend=0), program.units(layer.out_features)
+            weight, bias = before(units(layer.weight, 0), 1), units(layer.bias, 0)
+            fresh = program.growing(hidden, weight, below, bias, rows, seen)
             if i == 0 and self.hidden_class_bias.size:
-                program.add(hidden + old, program.give(layer.out_features, MADE._hidden_bias) + old, ends - old)
-            program.map(hidden + old, hidden + old, ends - old, self.activation)
+                given = program.give(layer.out_features, MADE._hidden_bias)
+                program.add(fresh, given + fresh - hidden, rows)
+            program.map(fresh, fresh, rows, self.activation)
             before, below, seen = units, hidden, ends
-        outputs = functools.partial(self.order.along, group=p)
-        weight = outputs(before(self.output_layer.weight, 1))
-        at = {"rows": p + 0 * t, "columns": seen, "weight_at": t * p * weight.shape[1], "bias_at": t * p}
-        program.linear(parameters, weight, below, outputs(self.output_layer.bias), **at)
+        along, rows = functools.partial(self.order.along, group=p), np.full(n, p)
+        window, weight = program.units(window_of(rows)), along(before(self.output_layer.weight, 1))
+        parameters = program.growing(window, weight, below, along(self.output_layer.bias), rows, seen, window=True)
         if self.direct_layer is not None:
-            weight = outputs(self.order.along(self.direct_layer.weight, 1, f))
-            at = {"rows": p + 0 * t, "columns": t * f, "weight_at": t * p * weight.shape[1]}
-            program.linear(parameters, weight, features, add=True, **at)
+            weight = along(self.order.along(self.direct_layer.weight, 1, f))
+            program.growing(window, weight, features, None, rows, t * f, add=True, window=True)
         if self.output_class_bias.size:
             program.add(parameters, program.give(n * p, MADE._output_bias) + t * p, p)
         program.choose(parameters, p, codes)

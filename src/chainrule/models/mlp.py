@@ -29,7 +29,7 @@ from chainrule.nn.buffers import cut_rows, write_columns
 from chainrule.nn.checks import activation_called, check_dropout
 from chainrule.nn.class_bias import ClassBias, plus
 from chainrule.nn.masked_linear import MaskedLinear, degree_mask
-from chainrule.nn.native.program import Program
+from chainrule.nn.native.program import Program, window_of
 from chainrule.nn.outputs import start_output
 from chainrule.order import OrderSpec
 from chainrule.state import Shared, State
@@ -147,17 +147,13 @@ class MLP(Compiled):
             self.num_variables, self.hidden_size, self.conditional.num_features, self.conditional.num_parameters
         )  # fmt: skip
         t, program, layer = np.arange(n), Program(), self.hidden_layer
-        features, hidden, parameters = (program.units(count) for count in (n * f, d, p))
+        rows = np.full(n, d)
+        features, window, parameters = program.units(n * f), program.units(window_of(rows)), program.units(p)
         program.encode(features + (t - 1) * f, codes, f)
         program.begin()
-        program.linear(
-            hidden, layer.weight, features, layer.bias,
-            rows=d, columns=t * f, weight_at=t * d * n * f, bias_at=t * d,
-        )  # fmt: skip
-        if self.class_bias.size:
-            program.add(
-                hidden, program.give(self.class_bias.size, lambda model, context: model.class_bias(context)) + t * d, d
-            )
+        hidden = program.growing(window, layer.weight, features, layer.bias, rows, t * f, window=True)
+        if size := self.class_bias.size:
+            program.add(hidden, program.give(size, lambda model, context: model.class_bias(context)) + t * d, d)
         program.map(hidden, hidden, d, self.activation)
         weight = self.output_weight.transpose(1, 2).reshape(n * p, d)
         program.linear(parameters, weight, hidden, self.output_bias, rows=p, weight_at=t * p * d, bias_at=t * p)

@@ -26,7 +26,8 @@ from chainrule.codes import Codes, Drawing
 from chainrule.nn.native.library import library
 from chainrule.nn.native.structures import ChoiceStruct, GivenStruct, InstructionStruct, ProgramStruct, WalkStruct
 
-Places = int | NDArray[np.int64]
+Integers = NDArray[np.int64]
+Places = int | Integers
 """A number, or one for every step ``(n,)``."""
 
 KINDS = (
@@ -54,6 +55,9 @@ SHORT = 256
 
 WIDEST = 16
 """Numbers of the widest vector of a processor."""
+
+AHEAD = 8
+"""Steps of a weight of triangular shape that are begun together."""
 
 LANES = 64
 """Examples of a chunk at most."""
@@ -140,6 +144,43 @@ class Program:
             block = weight.as_strided((rows, columns), (weight.stride(0), 1), at + weight.storage_offset())
             kind, weight, weight_at = "linear by columns", F.pad(block.T, (0, -rows % WIDEST)), 0
         self._add(kind, to, source, weight_at, bias_at, rows, columns, weight=weight, bias=bias, add=add)
+
+    def growing(
+        self, to: int, weight: Tensor, source: int, bias: Tensor | None, rows: Integers, columns: Integers,
+        *, add: bool = False, window: bool = False,
+    ) -> Integers:  # fmt: skip
+        """`linear` of a triangular weight: at step t its next ``rows[t]`` rows, of its first ``columns[t]`` columns.
+
+        A few steps ahead have most columns in common, which are computed for all of their rows at once.
+
+        Args:
+            to: Units that are written: one for each row, or, in a window, for as many as `window_of` says.
+            weight: The weight.
+            source: Units that are read.
+            bias: The bias.
+            rows: How many rows each step has, ``(n,)``.
+            columns: How many columns are known at each step, ``(n,)``; they never become fewer.
+            add: True to add to ``to``.
+            window: True if the rows of the steps before are not needed any more.
+
+        Returns:
+            The place of the first row of each step, ``(n,)``.
+        """
+        stride = weight.shape[1]
+        first_row = np.cumsum(rows) - rows
+        begins = np.arange(len(rows)) // AHEAD * AHEAD  # of the steps that are begun together
+        common, begun = columns[begins], np.arange(len(rows)) == begins
+        together = np.add.reduceat(rows, np.arange(0, len(rows), AHEAD))[begins // AHEAD]
+        places = to + first_row - (first_row[begins] if window else 0)
+        self.linear(
+            places, weight, source, bias, add=add, rows=together * begun, columns=common,
+            weight_at=first_row * stride, bias_at=first_row,
+        )  # fmt: skip
+        self.linear(
+            places, weight, source + common, add=True, rows=rows * (columns > common), columns=columns - common,
+            weight_at=first_row * stride + common,
+        )  # fmt: skip
+        return places
 
     def rows(
         self, to: Places, weight: Tensor, source: Places, *, rows: Places | None = None, weight_at: Places = 0
@@ -278,6 +319,11 @@ class Program:
                 KINDS.index(kind), option, scale, add, *pointers, stride, places.ctypes.data, len(places), *self._repeat
             )
         )
+
+
+def window_of(rows: Integers) -> int:
+    """The most rows that `Program.growing` has at once, of ``rows`` at each step."""
+    return int(np.add.reduceat(rows, np.arange(0, len(rows), AHEAD)).max())
 
 
 def _constant(places: Places) -> int | None:
