@@ -18,8 +18,8 @@ def speed(results: list[dict[str, Any]]) -> str:
                 _beside_floor(row["sample"]["64"]),
                 f"{int(most):,}: {_beside_floor(last)}" if len(drawn) > 2 else "",
                 f"{row['steps_in_python_64_seconds'] / row['sample']['64']['seconds']:,.0f}x",
-                f"{row['log_prob_per_second']:,.0f} ({row['log_prob_times_floor']:.1f})",
-                f"{row['train_per_second']:,.0f} ({row['train_times_floor']:.1f})" if "train_per_second" in row else "",
+                _rate(row, "log_prob"),
+                _rate(row, "train"),
             ]
         )
     header = [
@@ -74,7 +74,14 @@ def _report(results: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _beside_floor(own: dict[str, Any]) -> str:
-    return f"{_time(own['seconds'])} ({own['times_floor']:.1f})"
+    return _time(own["seconds"]) + (f" ({own['times_floor']:.1f})" if "times_floor" in own else "")
+
+
+def _rate(row: dict[str, Any], name: str) -> str:
+    if f"{name}_per_second" not in row:
+        return ""
+    above = f" ({row[f'{name}_times_floor']:.1f})" if f"{name}_times_floor" in row else ""
+    return f"{row[f'{name}_per_second']:,.0f}{above}"
 
 
 def _time(seconds: float) -> str:

@@ -52,7 +52,7 @@ inline void rows_of_lanes(float* out, const float* weight, int64_t stride, const
 template <int R>
 inline void rows_of(float* out, const float* weight, int64_t stride, const float* bias, const float* in,
                     int64_t columns, int64_t lanes, bool add) {
-    if (lanes == 1) return rows_of_one<R, R == 1 ? 4 : 1>(out, weight, stride, bias, in, columns, add);
+    if (lanes == 1) return rows_of_one<R, R == 1 ? 8 : 1>(out, weight, stride, bias, in, columns, add);
     constexpr int V = R == 1 ? 4 : 2;
     int64_t lane = 0;
     for (; lane + V * WIDTH <= lanes; lane += V * WIDTH)
@@ -61,12 +61,15 @@ inline void rows_of(float* out, const float* weight, int64_t stride, const float
         rows_of_lanes<R, 1>(out + lane, weight, stride, bias, in + lane, columns, lanes, add);
 }
 
+// Numbers of a weight that stays in a core's cache. A larger one is read row by row, as memory gives it.
+constexpr int64_t NEAR = 1 << 19;
+
 // out[r] (+)= bias[r] + sum_i weight[r][i] in[i].
 inline void linear(float* out, const float* weight, int64_t stride, const float* bias, const float* in, int64_t rows,
                    int64_t columns, int64_t lanes, bool add) {
     constexpr int R = WIDTH == 16 ? 8 : 6;  // with two vectors of lanes, as many sums as there are registers for
     int64_t r = 0;
-    for (; r + R <= rows; r += R)
+    for (; r + R <= rows && (lanes > 1 || rows * columns <= NEAR); r += R)
         rows_of<R>(out + r * lanes, weight + r * stride, stride, bias ? bias + r : nullptr, in, columns, lanes, add);
     for (; r < rows; r++)
         rows_of<1>(out + r * lanes, weight + r * stride, stride, bias ? bias + r : nullptr, in, columns, lanes, add);
