@@ -66,12 +66,10 @@ def compiled_walk(
     model: AutoregressiveModel, batch_size: int, drawing: Drawing | None, context: Tensor | None, known: Tensor
 ) -> Tensor | None:
     """Values ``(B, n)`` along the order, of which ``known`` ``(B, k)`` are given; None if the model walks in Python."""
-    program = program_of(model)
-    return (
-        None
-        if program is None
-        else program.run(batch_size, model.num_variables, (model, context), drawing, known=known)
-    )
+    program = program_of(model) if _draws(model, drawing) else None
+    if program is None:
+        return None
+    return program.run(batch_size, model.num_variables, (model, context), drawing, known=known)
 
 
 def compiled_draw(
@@ -92,13 +90,18 @@ def compiled_draw(
         choose: See `chainrule.choices.Choose`.
         begin: The number of steps before ``state``.
     """
-    changed = isinstance(choose, ChangedDraw)
-    program = program_of(model) if choose is None or changed else None
+    drawing = choose.drawing if isinstance(choose, ChangedDraw) else None
+    program = program_of(model) if (choose is None or drawing) and _draws(model, drawing) else None
     if program is None:
         return None
     batch_size = len(tensors_of(state)[0])
-    drawing = choose.drawing if isinstance(choose, ChangedDraw) else None
     return program.run(batch_size, steps, (model, state), drawing, begin=begin, previous=previous)
+
+
+def _draws(model: AutoregressiveModel, drawing: Drawing | None) -> bool:
+    """True if a program can draw so."""
+    codes = model.conditional.codes
+    return codes is not None and (drawing is None or codes.changeable)
 
 
 def _version(parameter: Tensor) -> object:

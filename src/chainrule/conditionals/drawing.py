@@ -1,4 +1,4 @@
-"""One of listed values, drawn with one uniform number."""
+"""Uniform numbers, and one of listed values drawn by one of them."""
 
 from __future__ import annotations
 
@@ -19,3 +19,9 @@ def draw_index(weights: Tensor) -> Tensor:
     cumulative = weights.to(precise).cumsum(-1)
     uniform = torch.rand(weights.shape[:-1], dtype=precise, device=weights.device)
     return (cumulative <= (uniform * cumulative[..., -1]).unsqueeze(-1)).sum(-1).clamp_(max=weights.shape[-1] - 1)
+
+
+def uniform_like(like: Tensor) -> Tensor:
+    """Uniform numbers of the shape of ``like``, in double precision where there is one, and never 0 or 1."""
+    precise, half_step = (torch.float32, 2.0**-25) if like.device.type == "mps" else (torch.float64, 2.0**-54)
+    return torch.rand(like.shape, dtype=precise, device=like.device) + half_step

@@ -23,7 +23,9 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 from torch.distributions.constraints import Constraint
 
+from chainrule.codes import Codes
 from chainrule.conditionals.base import Conditional, at_least_single, check_integers
+from chainrule.conditionals.drawing import draw_index, uniform_like
 from chainrule.conditionals.starting import LOGISTIC_DEVIATION, spread
 
 LOG_SCALES = (-7.0, 7.0)
@@ -124,6 +126,15 @@ class DiscretizedLogisticMixture(Conditional):
         return (deviations / LOGISTIC_DEVIATION).clamp(min=1 / (2 * (self.categories - 1))).log()
 
     @property
+    def codes(self) -> Codes | None:
+        if type(self) is not DiscretizedLogisticMixture:
+            return None
+        least = LOG_SCALES[0] - math.log(max(1.0, (self.categories - 1) / 255))
+        offsets = torch.zeros(self.components)
+        factor = 1 / (self.categories - 1)
+        return Codes("bins", "number", factor, offsets=offsets, least=least, levels=self.categories)
+
+    @property
     def config(self) -> dict[str, Any]:
         return {"categories": self.categories, "components": self.components}
 
@@ -179,8 +190,7 @@ class LogisticBins(Distribution):
         with torch.no_grad():
             shape = (*sample_shape, *self.parameters.shape[:-1], self.logits.shape[-1])
             logits, means, log_scales = (part.expand(shape) for part in (self.logits, self.means, self.log_scales))
-            noise = torch.empty(shape, dtype=means.dtype, device=means.device).exponential_()
-            chosen = (logits - noise.log()).argmax(-1, keepdim=True)  # Gumbel's trick
+            chosen = draw_index(logits.softmax(-1)).unsqueeze(-1)
             mean, scale = means.gather(-1, chosen).squeeze(-1), log_scales.gather(-1, chosen).squeeze(-1).exp()
-            drawn = mean + scale * torch.logit(torch.rand_like(mean), eps=torch.finfo(mean.dtype).tiny)
+            drawn = mean + scale * torch.logit(uniform_like(mean)).to(mean.dtype)
             return ((drawn + 1) * (self.categories - 1) / 2).round().clamp(0, self.categories - 1)

@@ -27,6 +27,7 @@ from torch.distributions import Distribution, MixtureSameFamily, Normal
 from chainrule.codes import Codes
 from chainrule.conditionals.base import Conditional, at_least_single
 from chainrule.conditionals.categorical import Softmax
+from chainrule.conditionals.drawing import uniform_like
 from chainrule.conditionals.starting import LOGISTIC_DEVIATION, spread
 
 MAX_SCALE = 1e6
@@ -230,7 +231,7 @@ class GaussianByQuantile(Normal):
     @staticmethod
     def standard(like: Tensor) -> Tensor:
         """Standard values of the shape of ``like``."""
-        return torch.special.ndtri(_uniform(like)).to(like.dtype)
+        return torch.special.ndtri(uniform_like(like)).to(like.dtype)
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         with torch.no_grad():
@@ -266,7 +267,7 @@ class Logistic(Distribution):
     @staticmethod
     def standard(like: Tensor) -> Tensor:
         """Standard values of the shape of ``like``."""
-        return torch.logit(_uniform(like)).to(like.dtype)
+        return torch.logit(uniform_like(like)).to(like.dtype)
 
     @property
     def mean(self) -> Tensor:
@@ -275,12 +276,6 @@ class Logistic(Distribution):
     @property
     def variance(self) -> Tensor:
         return (self.scale * math.pi).square() / 3
-
-
-def _uniform(like: Tensor) -> Tensor:
-    """Uniform numbers of the shape of ``like``, in double precision where there is one, and never 0 or 1."""
-    precise, half_step = (torch.float32, 2.0**-25) if like.device.type == "mps" else (torch.float64, 2.0**-54)
-    return torch.rand(like.shape, dtype=precise, device=like.device) + half_step
 
 
 def _parts(distribution: Distribution) -> tuple[Tensor, Tensor]:

@@ -81,7 +81,7 @@ inline void listed(float* values, const float* logits, float* scratch, int64_t c
 
 inline Vector log_sigmoid(Vector x) {
     const Vector size = x < 0 ? -x : x;
-    return least(x, Vector{}) - log_one_plus(exponential(-size));
+    return lesser(x, Vector{}) - log_one_plus(exponential(-size));
 }
 
 // Log p of the values of a vector of lanes, from logits [k][lane].

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -45,7 +46,7 @@ KINDS = (
 )
 FUNCTIONS = ("same", "sigmoid", "relu", "tanh", "zero")
 ENCODINGS = ("number", "indicators", "asinh")
-DRAWS = ("logit", "logits", "gaussians", "logistics")
+DRAWS = ("logit", "logits", "gaussians", "logistics", "bins")
 
 CACHE = 1 << 19
 """Bytes of the arenas of a chunk of examples, so that they stay in the cache of a core."""
@@ -58,6 +59,9 @@ WIDEST = 16
 
 AHEAD = 8
 """Steps of a weight of triangular shape that are begun together."""
+
+ALONE = 2**24
+"""Products that take a thread longer than another takes to start."""
 
 LANES = 64
 """Examples of a chunk at most."""
@@ -88,7 +92,7 @@ class Program:
         """The value after which all values are the same; None if there is none."""
         self._given: list[tuple[int, int, Callable[..., Tensor | None], bool]] = []
         self._repeat = 1, 0, 0
-        self._instructions: list[InstructionStruct] = []
+        self._placed: list[tuple[InstructionStruct, Integers]] = []
         self._kept: list[Any] = []
 
     def units(self, count: int) -> int:
@@ -109,7 +113,7 @@ class Program:
 
     def begin(self) -> None:
         """The instructions so far need a value before, and those that follow don't."""
-        self.first = len(self._instructions)
+        self.first = len(self._placed)
 
     @contextlib.contextmanager
     def repeated(self, times: int, to_step: int, source_step: int) -> Iterator[None]:
@@ -221,10 +225,13 @@ class Program:
     def choose(self, parameters: Places, count: int, codes: Codes) -> None:
         """Choose the value, by the ``count`` parameters of its conditional."""
         self.draws, self.num_parameters = codes.draws, count
-        # Of real values: a number for the component, where there are several, and one for the value.
+        # Of components: a number for which, where there are several, and one for the value.
         self.drawn = 1 if codes.draws in ("logit", "logits") or count == 2 else 2
         option = DRAWS.index(codes.draws)
-        self._add("choose", 0, parameters, 0, 0, count, weight=codes.offsets, option=option, scale=codes.least)
+        self._add(
+            "choose", 0, parameters, 0, 0, count,
+            weight=codes.offsets, option=option, scale=codes.least, levels=codes.levels,
+        )  # fmt: skip
 
     def run(
         self,
@@ -265,7 +272,7 @@ class Program:
         mask = torch.arange(steps) < count
         plain = drawing.plain and self.draws == "logit"
         shape = steps - count, self.drawn, batch
-        uniforms = torch.rand(shape, dtype=torch.float32 if plain else torch.float64)
+        uniforms = torch.rand(shape if count < steps else 0, dtype=torch.float32 if plain else torch.float64)
         # The numbers of the first step that is chosen are the first: those before have none.
         start = uniforms.data_ptr() - count * self.drawn * batch * uniforms.element_size()
         sources = [function(*source) for _, _, function, _ in self._given]
@@ -279,7 +286,7 @@ class Program:
             ),
         )
         walk = WalkStruct(
-            batch=batch, begin=begin, steps=steps, lanes=self._lanes(), threads=torch.get_num_threads(),
+            batch=batch, begin=begin, steps=steps, lanes=self._lanes(), threads=self._threads(batch, steps),
             has_previous=previous is not None,
             choice=ChoiceStruct(*dataclasses.astuple(drawing), drawing.plain),
             values=values.data_ptr(), known=mask.data_ptr() if count else None,
@@ -289,15 +296,27 @@ class Program:
             log_probs=None if log_probs is None else log_probs.data_ptr(),
             end=torch.nan if self.end is None else self.end,
         )  # fmt: skip
-        instructions = (InstructionStruct * len(self._instructions))(*self._instructions)
-        program = ProgramStruct(
-            ctypes.addressof(instructions), len(self._instructions), self.first, self.size, self.value
-        )
-        compiled.chainrule_walk(ctypes.byref(program), ctypes.byref(walk))
+        compiled.chainrule_walk(ctypes.byref(self._struct), ctypes.byref(walk))
         for tensor, numbers, (_, _, _, keep) in zip(sources, tensors, self._given, strict=True):
             if keep and tensor is not None and tensor.data_ptr() != numbers.data_ptr():
                 tensor.copy_(numbers)
         return values
+
+    @functools.cached_property
+    def _struct(self) -> ProgramStruct:
+        instructions = (InstructionStruct * len(self._placed))(*(own for own, _ in self._placed))
+        self._kept.append(instructions)
+        address = ctypes.addressof(instructions)
+        return ProgramStruct(address, len(instructions), self.first, self.size, self.value)
+
+    @functools.cached_property
+    def _products(self) -> float:
+        """The products of a step, on average."""
+        return sum(own.repeats * float((at[:, 4] * at[:, 5]).mean()) for own, at in self._placed)
+
+    def _threads(self, batch: int, steps: int) -> int:
+        """Threads that are worth their start."""
+        return max(1, min(torch.get_num_threads(), int(self._products * steps * batch / ALONE)))
 
     def _lanes(self) -> int:
         return max(16, min(LANES, CACHE // (4 * self.size) // 16 * 16))
@@ -305,20 +324,18 @@ class Program:
     def _add(
         self, kind: str, to: Places, source: Places, weight_at: Places, bias_at: Places, rows: Places,
         columns: Places = 0, *, weight: Tensor | None = None, bias: Tensor | None = None, option: int = 0,
-        scale: float = 1.0, add: bool = False,
+        scale: float = 1.0, add: bool = False, levels: int = 0,
     ) -> None:  # fmt: skip
         numbers: Sequence[Places] = (to, source, weight_at, bias_at, rows, columns)
         places = np.stack(np.broadcast_arrays(*(np.atleast_1d(number) for number in numbers)), axis=1)
         places = np.ascontiguousarray(places, dtype=np.int64)
         tensors = [None if tensor is None else _plain(tensor) for tensor in (weight, bias)]
-        self._kept += [places, *tensors]
+        self._kept += tensors
         pointers = [None if tensor is None else tensor.data_ptr() for tensor in tensors]
         stride = 0 if tensors[0] is None else tensors[0].stride(0)
-        self._instructions.append(
-            InstructionStruct(
-                KINDS.index(kind), option, scale, add, *pointers, stride, places.ctypes.data, len(places), *self._repeat
-            )
-        )
+        at = places.ctypes.data, len(places), *self._repeat
+        own = InstructionStruct(KINDS.index(kind), option, scale, add, *pointers, stride, *at, levels)
+        self._placed.append((own, places))
 
 
 def window_of(rows: Integers) -> int:

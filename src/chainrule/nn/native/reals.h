@@ -5,15 +5,16 @@
 #include "vectors.h"
 
 constexpr float MAX_LOG_SCALE = 13.815510557964274f;  // log 1e6
+constexpr float MAX_LOG_SCALE_OF_BINS = 7.0f;
 
-enum Shape { GAUSSIAN, LOGISTIC };
+enum Shape { GAUSSIAN, LOGISTIC, BIN };
 
 // The parameters of a mixture at some lanes: logits, means and log-scales of `count` components.
 struct Components {
     const float* numbers;
     const float* offsets;  // added to the means
     int64_t count, lanes;
-    float least;  // of the log-scales
+    float least, most;  // of the log-scales
 
     Vector at(int64_t part, int64_t k, int64_t lane) const {
         const float* from = numbers + (part * count + k) * lanes + lane;
@@ -22,13 +23,28 @@ struct Components {
     Vector logit(int64_t k, int64_t lane) const { return at(0, k, lane); }
     Vector mean(int64_t k, int64_t lane) const { return at(1, k, lane) + offsets[k]; }
     Vector log_scale(int64_t k, int64_t lane) const {
-        return least_of(largest(at(2, k, lane), all(least)), all(MAX_LOG_SCALE));
+        return lesser(largest(at(2, k, lane), all(least)), all(most));
     }
-    static Vector least_of(Vector x, Vector y) { return x < y ? x : y; }
 };
 
+// Log P(x) of a level, whose bin is 2 / (levels - 1) wide and open at the edges, as chainrule.conditionals.
+inline Vector log_bin(Vector x, Vector mean, Vector log_scale, int64_t levels) {
+    const float half = 1.0f / float(levels - 1);
+    const Vector inverse = exponential(-log_scale), centred = 2.0f * half * x - 1.0f - mean;
+    const Vector below = log_sigmoid((centred + half) * inverse), above = log_sigmoid((half - centred) * inverse);
+    const Vector inside = below + above + logarithm(one_less_exponential(2.0f * half * inverse));
+    return x == 0 ? below : x == float(levels - 1) ? above : inside;
+}
+
+// The level of a value.
+inline float level(float x, int64_t levels) {
+    const float place = std::nearbyint((x + 1.0f) * float(levels - 1) / 2.0f);
+    return std::min(std::max(place, 0.0f), float(levels - 1));
+}
+
 // The log-density, without the constant of the Gaussian, of a component.
-inline Vector log_density(Vector x, Vector mean, Vector log_scale, Shape shape) {
+inline Vector log_density(Vector x, Vector mean, Vector log_scale, Shape shape, int64_t levels) {
+    if (shape == BIN) return log_bin(x, mean, log_scale, levels);
     const Vector z = (x - mean) * exponential(-log_scale);
     if (shape == GAUSSIAN) return -0.5f * z * z - log_scale;
     const Vector distance = z < 0 ? -z : z;
@@ -36,12 +52,12 @@ inline Vector log_density(Vector x, Vector mean, Vector log_scale, Shape shape) 
 }
 
 // Log p(x) of the values of some lanes; `scratch` has `count` vectors.
-inline Vector log_density(Vector x, const Components& own, int64_t lane, Shape shape, Vector* scratch) {
+inline Vector log_density(Vector x, const Components& own, int64_t lane, Shape shape, int64_t levels, Vector* scratch) {
     Vector peak_logit = own.logit(0, lane), peak = all(-std::numeric_limits<float>::infinity());
     for (int64_t k = 0; k < own.count; k++) {
         const Vector logit = own.logit(k, lane);
         peak_logit = largest(peak_logit, logit);
-        scratch[k] = logit + log_density(x, own.mean(k, lane), own.log_scale(k, lane), shape);
+        scratch[k] = logit + log_density(x, own.mean(k, lane), own.log_scale(k, lane), shape, levels);
         peak = largest(peak, scratch[k]);
     }
     Vector total = {}, weights = {};

@@ -21,6 +21,7 @@ class InstructionStruct(ctypes.Structure):
         ("repeats", ctypes.c_int64),
         ("to_step", ctypes.c_int64),
         ("source_step", ctypes.c_int64),
+        ("levels", ctypes.c_int64),
     )
 
 

@@ -50,13 +50,13 @@ inline float sum(Vector x) {
     return sum<WIDTH>(numbers);
 }
 
-inline Vector least(Vector x, Vector y) { return x < y ? x : y; }
+inline Vector lesser(Vector x, Vector y) { return x < y ? x : y; }
 inline Vector largest(Vector x, Vector y) { return x > y ? x : y; }
 
 // e^x = 2^k e^r with k an integer and |r| <= log(2) / 2; e^r by the polynomial of Cephes' expf. Relative error 1e-7; 0 and
 // infinity beyond single precision, so that what is impossible stays so.
 inline Vector exponential(Vector given) {
-    const Vector x = least(largest(given, all(-87.3f)), all(88.3f));
+    const Vector x = lesser(largest(given, all(-87.3f)), all(88.3f));
     const Vector magic = all(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
     const Vector k = (x * 1.44269504088896341f + magic) - magic;
     const Vector r = (x - k * 0.693359375f) + k * 2.12194440e-4f;
@@ -103,6 +103,12 @@ inline Vector logarithm(Vector x) {
 inline Vector log_one_plus(Vector x) {
     const Vector above = 1.0f + x, excess = above - 1.0f;
     return excess == 0 ? x : above > 3e38f ? logarithm(above) : logarithm(above) * (x / excess);
+}
+
+// 1 - e^-x of x >= 0, without cancellation at small x.
+inline Vector one_less_exponential(Vector x) {
+    const Vector series = x * (1.0f - x / 2 * (1.0f - x / 3 * (1.0f - x / 4 * (1.0f - x / 5 * (1.0f - x / 6 * (1.0f - x / 7))))));
+    return x < 0.5f ? series : 1.0f - exponential(-x);
 }
 
 inline Vector square_root(Vector x) {

@@ -14,7 +14,7 @@
 enum Kind { LINEAR, LINEAR_BY_COLUMNS, ROWS, MAP, ADD, GATED, LSTM, GRU, LOOKUP, ENCODE, CHOOSE };
 enum Function { SAME, SIGMOID, RELU, TANH, ZERO };
 enum Encoding { NUMBER, INDICATORS, ASINH };
-enum Draws { LOGIT, LOGITS, GAUSSIANS, LOGISTICS };
+enum Draws { LOGIT, LOGITS, GAUSSIANS, LOGISTICS, BINS };
 
 // Where an instruction reads and writes at one step: units, and offsets of weights. LSTM and GRU read more units at
 // `weight`. Without rows the instruction is skipped.
@@ -32,6 +32,7 @@ struct Instruction {
     const Place* places;
     int64_t period;  // of the places: step t is at places[t % period]
     int64_t repeats, to_step, from_step;  // it is run so many times, so many units further each time
+    int64_t levels;  // of BINS
 };
 
 // Units of every example that are given, [example][count], and, where `keep`, returned.
@@ -214,24 +215,27 @@ class Chunk {
         std::vector<double> padded(lanes);
         std::copy(uniforms, uniforms + size, padded.begin());
         scratch.resize(count * lanes);
-        if (own.option == LOGITS || count > 1) listed(value, from, scratch.data(), count, lanes, padded.data());
-        if (own.option != LOGITS) draw_real(own, from, count, uniforms + (count > 1 ? walk.batch : 0));
+        if (own.option == LOGITS || place.rows > 2) listed(value, from, scratch.data(), count, lanes, padded.data());
+        if (own.option != LOGITS) draw_real(own, from, place, uniforms + (walk.drawn - 1) * walk.batch);
     }
 
-    // Of one Gaussian there is no logit.
+    static float most(const Instruction& own) { return own.option == BINS ? MAX_LOG_SCALE_OF_BINS : MAX_LOG_SCALE; }
+
+    // One Gaussian or logistic has two parameters, and no logit.
     static int64_t components(const Place& place) { return place.rows == 2 ? 1 : place.rows / 3; }
 
     // The values of components that were chosen.
-    void draw_real(const Instruction& own, const float* from, int64_t count, const double* uniforms) {
+    void draw_real(const Instruction& own, const float* from, const Place& place, const double* uniforms) {
         float* value = at(program.value);
         const Shape shape = own.option == GAUSSIANS ? GAUSSIAN : LOGISTIC;
-        const int64_t means = count > 1 ? count : 0;
+        const int64_t count = components(place), means = place.rows - 2 * count;
         for (int64_t lane = 0; lane < size; lane++) {
-            const int64_t k = count > 1 ? int64_t(value[lane]) : 0;
+            const int64_t k = means ? int64_t(value[lane]) : 0;
             const float mean = from[(means + k) * lanes + lane] + own.weight[k];
             const float log_scale = from[(means + count + k) * lanes + lane];
-            const float scale = std::exp(std::min(std::max(log_scale, own.scale), MAX_LOG_SCALE));
+            const float scale = std::exp(std::min(std::max(log_scale, own.scale), most(own)));
             value[lane] = mean + scale * float(standard(uniforms[lane], shape));
+            if (own.option == BINS) value[lane] = level(value[lane], own.levels);
         }
     }
 
@@ -249,10 +253,10 @@ class Chunk {
                 result = log_softmax(x, from + lane, place.rows, lanes);
             } else {
                 const int64_t count = components(place);
-                const Components parts{from - (count == 1 ? lanes : 0), own.weight, count, lanes, own.scale};
-                const Shape shape = own.option == GAUSSIANS ? GAUSSIAN : LOGISTIC;
-                result = count == 1 ? log_density(x, parts.mean(0, lane), parts.log_scale(0, lane), shape)
-                                    : log_density(x, parts, lane, shape, terms.data());
+                const Components parts{from - (place.rows == 2 ? lanes : 0), own.weight, count, lanes, own.scale, most(own)};
+                const Shape shape = own.option == GAUSSIANS ? GAUSSIAN : own.option == BINS ? BIN : LOGISTIC;
+                result = count == 1 ? log_density(x, parts.mean(0, lane), parts.log_scale(0, lane), shape, own.levels)
+                                    : log_density(x, parts, lane, shape, own.levels, terms.data());
                 if (shape == GAUSSIAN) result -= 0.91893853320467274178f;  // log(2 pi) / 2
             }
             float numbers[WIDTH];
