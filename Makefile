@@ -56,6 +56,10 @@ oldest: .venv-oldest/installed
 # Speed on this machine, into results/.
 bench: bench-speed bench-growth bench-text bench-memory bench-images bench-audio bench-mixed
 
+# Beside rivals: RIVALS=FOLDER names a checkout of pytorch-generative.
+bench-speed: install-bench
+	$(BIN)/python benchmarks/speed.py --out results $(if $(RIVALS),--rivals $(RIVALS))
+
 # One benchmark, benchmarks/NAME.py, into results/. Those below first make the runs that they look at.
 bench-%: install
 	$(BIN)/python benchmarks/$*.py --out results

@@ -10,8 +10,8 @@ from torch import Tensor
 from chainrule.conditionals import Bernoulli, Categorical, Conditional
 from chainrule.model import AutoregressiveModel
 from chainrule.models import FVSBN, MADE, NADE
-from chainrule.models.made import hidden_degrees
 from chainrule.models.nade import CHUNK
+from chainrule.nn.degrees import hidden_degrees
 from chainrule.state import select
 from chainrule.testing import randomised
 

@@ -14,6 +14,7 @@ from chainrule.codes import Drawing
 from chainrule.model import AutoregressiveModel
 from chainrule.nn.native.library import library
 from chainrule.nn.native.program import Program
+from chainrule.nn.native.walk import run
 from chainrule.state import State, tensors_of
 
 
@@ -37,7 +38,7 @@ class Compiled(AutoregressiveModel):
         if (program := program_of(self)) is None:
             return super()._log_prob(x, context)
         log_probs = torch.empty(self.num_variables, len(x))
-        program.run(len(x), len(log_probs), (self, context), known=self.order.flatten(x), log_probs=log_probs)
+        run(program, len(x), len(log_probs), (self, context), known=self.order.flatten(x), log_probs=log_probs)
         return log_probs.sum(0)
 
 
@@ -69,7 +70,7 @@ def compiled_walk(
     program = program_of(model) if _draws(model, drawing) else None
     if program is None:
         return None
-    return program.run(batch_size, model.num_variables, (model, context), drawing, known=known)
+    return run(program, batch_size, model.num_variables, (model, context), drawing, known=known)
 
 
 def compiled_draw(
@@ -95,7 +96,7 @@ def compiled_draw(
     if program is None:
         return None
     batch_size = len(tensors_of(state)[0])
-    return program.run(batch_size, steps, (model, state), drawing, begin=begin, previous=previous)
+    return run(program, batch_size, steps, (model, state), drawing, begin=begin, previous=previous)
 
 
 def _draws(model: AutoregressiveModel, drawing: Drawing | None) -> bool:

@@ -33,6 +33,7 @@ from chainrule.conditionals import Conditional
 from chainrule.nn.buffers import cut_rows, write_columns
 from chainrule.nn.checks import activation_called, check_dropout
 from chainrule.nn.class_bias import ClassBias, plus
+from chainrule.nn.degrees import hidden_degrees, sorted_by
 from chainrule.nn.embeddings import Embeddings
 from chainrule.nn.masked_linear import MaskedLinear, degree_mask
 from chainrule.nn.native.program import Places, Program, window_of
@@ -215,7 +216,7 @@ class MADE(Compiled, Varied):
         before: Callable[..., Tensor] = along_inputs
         hidden_bias = self.hidden_class_bias(context)
         for layer, degrees in zip(self.hidden_layers, self._degrees(), strict=True):
-            units = _sorted_by(degrees.to(self.device))
+            units = sorted_by(degrees.to(self.device))
             ends = torch.searchsorted(degrees.sort().values, time).tolist()
             sizes = [*np.diff(ends, prepend=0).tolist(), layer.out_features - ends[-1]]
             layers.append(cut_rows(before(units(layer.weight, 0), 1), units(layer.bias, 0), sizes))
@@ -283,7 +284,7 @@ class MADE(Compiled, Varied):
         before: Callable[..., Tensor] = functools.partial(self.order.along, group=f)
         below, seen = features, t * f
         for i, (layer, degrees) in enumerate(zip(self.hidden_layers, self._degrees(), strict=True)):
-            units = _sorted_by(degrees.to(self.device))
+            units = sorted_by(degrees.to(self.device))
             ends = torch.searchsorted(degrees.sort().values, torch.arange(1, n + 1)).numpy()
             rows, hidden = np.diff(ends, prepend=0), program.units(layer.out_features)
             weight, bias = before(units(layer.weight, 0), 1), units(layer.bias, 0)
@@ -318,37 +319,9 @@ class MADE(Compiled, Varied):
     def _hidden_bias(self, context: Tensor | None) -> Tensor | None:
         """The class's biases of the first hidden layer, with its units sorted by degree."""
         bias = self.hidden_class_bias(context)
-        return None if bias is None else _sorted_by(self._degrees()[0].to(self.device))(bias, 1)
+        return None if bias is None else sorted_by(self._degrees()[0].to(self.device))(bias, 1)
 
     def _output_bias(self, context: Tensor | None) -> Tensor | None:
         """The class's biases of the output, along the order."""
         bias = self.output_class_bias(context)
         return None if bias is None else self.order.along(bias, 1, self.conditional.num_parameters)
-
-
-def _sorted_by(degrees: Tensor) -> Callable[..., Tensor]:
-    """A function that sorts a dimension of a weight by the degrees of its units; free if they are sorted."""
-    if bool((degrees.diff() >= 0).all()):
-        return lambda weight, dim: weight
-    indices = degrees.argsort(stable=True)
-    return lambda weight, dim: weight.index_select(dim, indices)
-
-
-def hidden_degrees(num_variables: int, hidden_sizes: Sequence[int], seed: int) -> list[Tensor]:
-    """Degrees of the units of each hidden layer (MADE, algorithm 1).
-
-    Uniform in [1, n - 1], and from the second layer on at least the least degree of the layer before,
-    so that every unit sees something.
-
-    >>> hidden_degrees(4, [5, 3], seed=0)
-    [tensor([1, 2, 1, 2, 2]), tensor([3, 1, 3])]
-    """
-    # RandomState's stream is frozen by NumPy's policy: a saved model finds its masks again.
-    generator = np.random.RandomState(seed)
-    highest, least = max(num_variables - 1, 1), 1
-    layers = []
-    for size in hidden_sizes:
-        degrees = generator.randint(least, highest + 1, size=size)
-        least = int(degrees.min())
-        layers.append(torch.from_numpy(degrees))
-    return layers

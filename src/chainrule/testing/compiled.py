@@ -13,6 +13,7 @@ from chainrule.compiled import Compiled, program_of
 from chainrule.model import AutoregressiveModel
 from chainrule.nn.ends import up_to_end
 from chainrule.nn.native.library import library
+from chainrule.nn.native.walk import run
 from chainrule.sequence import SequenceModel, end_symbol_of, frame_size_of
 from chainrule.testing.probes import EXAMPLES, random_events
 from chainrule.testing.subjects import own_random_state, random_context
@@ -75,7 +76,7 @@ def _require_conditionals(model: AutoregressiveModel) -> None:
     assert program is not None
     parameters = torch.empty(model.num_variables, size, program.num_parameters)
     log_probs = torch.empty(model.num_variables, size)
-    program.run(size, model.num_variables, (model, source), known=sequence, parameters=parameters, log_probs=log_probs)
+    run(program, size, model.num_variables, (model, source), known=sequence, parameters=parameters, log_probs=log_probs)
     end = end_symbol_of(model)
     alive = torch.ones_like(sequence, dtype=torch.bool) if end is None else up_to_end(sequence, end)
     state, previous = model.start(size, context), None

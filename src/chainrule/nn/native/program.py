@@ -12,20 +12,17 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from chainrule.codes import Codes, Drawing
-from chainrule.nn.native.library import library
-from chainrule.nn.native.structures import ChoiceStruct, GivenStruct, InstructionStruct, ProgramStruct, WalkStruct
+from chainrule.codes import Codes
+from chainrule.nn.native.structures import InstructionStruct, ProgramStruct
 
 Integers = NDArray[np.int64]
 Places = int | Integers
@@ -48,9 +45,6 @@ FUNCTIONS = ("same", "sigmoid", "relu", "tanh", "zero")
 ENCODINGS = ("number", "indicators", "asinh")
 DRAWS = ("logit", "logits", "gaussians", "logistics", "bins")
 
-CACHE = 1 << 19
-"""Bytes of the arenas of a chunk of examples, so that they stay in the cache of a core."""
-
 SHORT = 256
 """Columns of a weight whose sums are computed side by side, at most."""
 
@@ -60,18 +54,13 @@ WIDEST = 16
 AHEAD = 8
 """Steps of a weight of triangular shape that are begun together."""
 
-ALONE = 2**24
-"""Products that take a thread longer than another takes to start."""
-
-LANES = 64
-"""Examples of a chunk at most."""
-
 
 class Program:
     """The instructions of a step: first what the value before changes, then, after `begin`, the next conditional.
 
     Every weight and bias is read where it lies, in single precision. ``add`` adds to what the units have.
 
+    >>> import torch
     >>> program = Program()
     >>> hidden, logit = program.units(2), program.units(1)
     >>> program.rows(hidden, torch.ones(1, 2), program.value, rows=1)      # h += W x
@@ -90,10 +79,11 @@ class Program:
         self.num_parameters = 0
         self.end: int | None = None
         """The value after which all values are the same; None if there is none."""
-        self._given: list[tuple[int, int, Callable[..., Tensor | None], bool]] = []
+        self.given: list[tuple[int, int, Callable[..., Tensor | None], bool]] = []
         self._repeat = 1, 0, 0
-        self._placed: list[tuple[InstructionStruct, Integers]] = []
-        self._kept: list[Any] = []
+        self.placed: list[tuple[InstructionStruct, Integers]] = []
+        """The instructions, each with its places ``(steps or 1, 6)``."""
+        self.kept: list[Any] = []
 
     def units(self, count: int) -> int:
         """The place of ``count`` units more, which are zero before the first step."""
@@ -101,19 +91,19 @@ class Program:
         return self.size - count
 
     def give(self, count: int, function: Callable[..., Tensor | None], *, keep: bool = False) -> int:
-        """The place of units that ``function`` gives, ``(B or 1, count)``, from the ``source`` of `run`.
+        """The place of units that ``function`` gives, ``(B or 1, count)``, from the ``source`` of a run.
 
         None gives zeros. A program is kept beside the model, so the function takes the model and does not hold it.
 
         With ``keep`` the units of the last step are written into what it gave.
         """
         place = self.units(count)
-        self._given.append((place, count, function, keep))
+        self.given.append((place, count, function, keep))
         return place
 
     def begin(self) -> None:
         """The instructions so far need a value before, and those that follow don't."""
-        self.first = len(self._placed)
+        self.first = len(self.placed)
 
     @contextlib.contextmanager
     def repeated(self, times: int, to_step: int, source_step: int) -> Iterator[None]:
@@ -233,93 +223,18 @@ class Program:
             weight=codes.offsets, option=option, scale=codes.least, levels=codes.levels,
         )  # fmt: skip
 
-    def run(
-        self,
-        batch: int,
-        steps: int,
-        source: Sequence[Any] = (),
-        drawing: Drawing | None = None,
-        *,
-        begin: int = 0,
-        previous: Tensor | None = None,
-        known: Tensor | None = None,
-        parameters: Tensor | None = None,
-        log_probs: Tensor | None = None,
-    ) -> Tensor:
-        """Walk ``steps`` steps, with random numbers of torch's own generator. There must be a `library`.
-
-        Args:
-            batch: The number of examples.
-            steps: The number of steps.
-            source: What the functions of `give` take: the model, and the context or the state.
-            drawing: How values are drawn; None for `Drawing()`.
-            begin: The number of steps before the first.
-            previous: The values ``(B,)`` of the step before the first; None if there is none.
-            known: Values ``(B, k)`` of the first k steps, which are not chosen.
-            parameters: Filled with the parameters ``(steps, B, num_parameters)`` of all conditionals.
-            log_probs: Filled with the log-probabilities ``(steps, B)`` of all values.
-
-        Returns:
-            Values ``(B, steps)``.
-        """
-        compiled = library()
-        assert compiled is not None
-        drawing = drawing or Drawing()
-        values = torch.empty(batch, steps)
-        count = 0 if known is None else known.shape[1]
-        if known is not None:
-            values[:, :count] = known
-        mask = torch.arange(steps) < count
-        plain = drawing.plain and self.draws == "logit"
-        shape = steps - count, self.drawn, batch
-        uniforms = torch.rand(shape if count < steps else 0, dtype=torch.float32 if plain else torch.float64)
-        # The numbers of the first step that is chosen are the first: those before have none.
-        start = uniforms.data_ptr() - count * self.drawn * batch * uniforms.element_size()
-        sources = [function(*source) for _, _, function, _ in self._given]
-        tensors = [_numbers(tensor, batch, given[1]) for tensor, given in zip(sources, self._given, strict=True)]
-        before = torch.full((batch,), torch.nan) if previous is None else previous.float().contiguous()
-        given = (GivenStruct * (len(tensors) + 1))(
-            GivenStruct(before.data_ptr(), self.value, 1, False),
-            *(
-                GivenStruct(numbers.data_ptr(), place, size, keep)
-                for numbers, (place, size, _, keep) in zip(tensors, self._given, strict=True)
-            ),
-        )
-        walk = WalkStruct(
-            batch=batch, begin=begin, steps=steps, lanes=self._lanes(), threads=self._threads(batch, steps),
-            has_previous=previous is not None,
-            choice=ChoiceStruct(*dataclasses.astuple(drawing), drawing.plain),
-            values=values.data_ptr(), known=mask.data_ptr() if count else None,
-            uniforms=start if plain else None, precise=None if plain else start, drawn=self.drawn,
-            given=ctypes.addressof(given), num_given=len(given),
-            parameters=None if parameters is None else parameters.data_ptr(), num_parameters=self.num_parameters,
-            log_probs=None if log_probs is None else log_probs.data_ptr(),
-            end=torch.nan if self.end is None else self.end,
-        )  # fmt: skip
-        compiled.chainrule_walk(ctypes.byref(self._struct), ctypes.byref(walk))
-        for tensor, numbers, (_, _, _, keep) in zip(sources, tensors, self._given, strict=True):
-            if keep and tensor is not None and tensor.data_ptr() != numbers.data_ptr():
-                tensor.copy_(numbers)
-        return values
-
     @functools.cached_property
-    def _struct(self) -> ProgramStruct:
-        instructions = (InstructionStruct * len(self._placed))(*(own for own, _ in self._placed))
-        self._kept.append(instructions)
+    def struct(self) -> ProgramStruct:
+        """The program as the library reads it; nothing may be added any more."""
+        instructions = (InstructionStruct * len(self.placed))(*(own for own, _ in self.placed))
+        self.kept.append(instructions)
         address = ctypes.addressof(instructions)
         return ProgramStruct(address, len(instructions), self.first, self.size, self.value)
 
     @functools.cached_property
-    def _products(self) -> float:
+    def products(self) -> float:
         """The products of a step, on average."""
-        return sum(own.repeats * float((at[:, 4] * at[:, 5]).mean()) for own, at in self._placed)
-
-    def _threads(self, batch: int, steps: int) -> int:
-        """Threads that are worth their start."""
-        return max(1, min(torch.get_num_threads(), int(self._products * steps * batch / ALONE)))
-
-    def _lanes(self) -> int:
-        return max(16, min(LANES, CACHE // (4 * self.size) // 16 * 16))
+        return sum(own.repeats * float((at[:, 4] * at[:, 5]).mean()) for own, at in self.placed)
 
     def _add(
         self, kind: str, to: Places, source: Places, weight_at: Places, bias_at: Places, rows: Places,
@@ -330,12 +245,12 @@ class Program:
         places = np.stack(np.broadcast_arrays(*(np.atleast_1d(number) for number in numbers)), axis=1)
         places = np.ascontiguousarray(places, dtype=np.int64)
         tensors = [None if tensor is None else _plain(tensor) for tensor in (weight, bias)]
-        self._kept += tensors
+        self.kept += tensors
         pointers = [None if tensor is None else tensor.data_ptr() for tensor in tensors]
         stride = 0 if tensors[0] is None else tensors[0].stride(0)
         at = places.ctypes.data, len(places), *self._repeat
         own = InstructionStruct(KINDS.index(kind), option, scale, add, *pointers, stride, *at, levels)
-        self._placed.append((own, places))
+        self.placed.append((own, places))
 
 
 def window_of(rows: Integers) -> int:
@@ -348,13 +263,6 @@ def _constant(places: Places) -> int | None:
     if isinstance(places, int):
         return places
     return int(places[0]) if bool((places == places[0]).all()) else None
-
-
-def _numbers(tensor: Tensor | None, batch: int, count: int) -> Tensor:
-    """Numbers ``(B, count)`` of examples, where they lie if they are contiguous and in single precision."""
-    if tensor is None:
-        return torch.zeros(batch, count)
-    return tensor.detach().float().expand(batch, count).contiguous()
 
 
 def _plain(tensor: Tensor) -> Tensor:

@@ -1,0 +1,113 @@
+"""Runs programs: prepares what ``walk.cpp`` reads, and random numbers."""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from chainrule.codes import Drawing
+from chainrule.nn.native.library import library
+from chainrule.nn.native.program import Program
+from chainrule.nn.native.structures import ChoiceStruct, GivenStruct, WalkStruct
+
+CACHE = 1 << 19
+"""Bytes of the arenas of a chunk of examples, so that they stay in the cache of a core."""
+
+ALONE = 2**24
+"""Products that take a thread longer than another takes to start."""
+
+LANES = 64
+"""Examples of a chunk at most."""
+
+
+def run(
+    program: Program,
+    batch: int,
+    steps: int,
+    source: Sequence[Any] = (),
+    drawing: Drawing | None = None,
+    *,
+    begin: int = 0,
+    previous: Tensor | None = None,
+    known: Tensor | None = None,
+    parameters: Tensor | None = None,
+    log_probs: Tensor | None = None,
+) -> Tensor:
+    """Walk ``steps`` steps, with random numbers of torch's own generator. There must be a `library`.
+
+    Args:
+        program: The program.
+        batch: The number of examples.
+        steps: The number of steps.
+        source: What the functions of `give` take: the model, and the context or the state.
+        drawing: How values are drawn; None for `Drawing()`.
+        begin: The number of steps before the first.
+        previous: The values ``(B,)`` of the step before the first; None if there is none.
+        known: Values ``(B, k)`` of the first k steps, which are not chosen.
+        parameters: Filled with the parameters ``(steps, B, num_parameters)`` of all conditionals.
+        log_probs: Filled with the log-probabilities ``(steps, B)`` of all values.
+
+    Returns:
+        Values ``(B, steps)``.
+    """
+    compiled = library()
+    assert compiled is not None
+    drawing = drawing or Drawing()
+    values = torch.empty(batch, steps)
+    count = 0 if known is None else known.shape[1]
+    if known is not None:
+        values[:, :count] = known
+    mask = torch.arange(steps) < count
+    plain = drawing.plain and program.draws == "logit"
+    shape = steps - count, program.drawn, batch
+    uniforms = torch.rand(shape if count < steps else 0, dtype=torch.float32 if plain else torch.float64)
+    # The numbers of the first step that is chosen are the first: those before have none.
+    start = uniforms.data_ptr() - count * program.drawn * batch * uniforms.element_size()
+    sources = [function(*source) for _, _, function, _ in program.given]
+    tensors = [_numbers(tensor, batch, given[1]) for tensor, given in zip(sources, program.given, strict=True)]
+    before = torch.full((batch,), torch.nan) if previous is None else previous.float().contiguous()
+    given = (GivenStruct * (len(tensors) + 1))(
+        GivenStruct(before.data_ptr(), program.value, 1, False),
+        *(
+            GivenStruct(numbers.data_ptr(), place, size, keep)
+            for numbers, (place, size, _, keep) in zip(tensors, program.given, strict=True)
+        ),
+    )
+    walk = WalkStruct(
+        batch=batch, begin=begin, steps=steps, lanes=_lanes(program), threads=_threads(program, batch, steps),
+        has_previous=previous is not None,
+        choice=ChoiceStruct(*dataclasses.astuple(drawing), drawing.plain),
+        values=values.data_ptr(), known=mask.data_ptr() if count else None,
+        uniforms=start if plain else None, precise=None if plain else start, drawn=program.drawn,
+        given=ctypes.addressof(given), num_given=len(given),
+        parameters=None if parameters is None else parameters.data_ptr(), num_parameters=program.num_parameters,
+        log_probs=None if log_probs is None else log_probs.data_ptr(),
+        end=torch.nan if program.end is None else program.end,
+    )  # fmt: skip
+    compiled.chainrule_walk(ctypes.byref(program.struct), ctypes.byref(walk))
+    for tensor, numbers, (_, _, _, keep) in zip(sources, tensors, program.given, strict=True):
+        if keep and tensor is not None and tensor.data_ptr() != numbers.data_ptr():
+            tensor.copy_(numbers)
+    return values
+
+
+def _threads(program: Program, batch: int, steps: int) -> int:
+    """Threads that are worth their start."""
+    return max(1, min(torch.get_num_threads(), int(program.products * steps * batch / ALONE)))
+
+
+def _lanes(program: Program) -> int:
+    """Examples of a chunk, whose arenas stay in the cache: a multiple of every vector's width."""
+    return max(16, min(LANES, CACHE // (4 * program.size) // 16 * 16))
+
+
+def _numbers(tensor: Tensor | None, batch: int, count: int) -> Tensor:
+    """Numbers ``(B, count)`` of examples, where they lie if they are contiguous and in single precision."""
+    if tensor is None:
+        return torch.zeros(batch, count)
+    return tensor.detach().float().expand(batch, count).contiguous()
