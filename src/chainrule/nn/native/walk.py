@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -81,7 +80,9 @@ def run(
     walk = WalkStruct(
         batch=batch, begin=begin, steps=steps, lanes=_lanes(program), threads=_threads(program, batch, steps),
         has_previous=previous is not None,
-        choice=ChoiceStruct(*dataclasses.astuple(drawing), drawing.plain),
+        choice=ChoiceStruct(
+            drawing.temperature, drawing.top_k, drawing.top_p, drawing.undrawn, drawing.greedy, drawing.plain
+        ),
         values=values.data_ptr(), known=mask.data_ptr() if count else None,
         uniforms=start if plain else None, precise=None if plain else start, drawn=program.drawn,
         given=ctypes.addressof(given), num_given=len(given),
