@@ -50,7 +50,8 @@ class History(lightning.Callback):
         self.rows.append({"step": trainer.global_step, "valid_nats": float(trainer.callback_metrics["valid_nats"])})
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        self.rows[-1] |= {"train_nats": float(trainer.callback_metrics["train_nats"]), "minutes": self.minutes}
+        assert isinstance(pl_module, MaximumLikelihood)
+        self.rows[-1] |= {"train_nats": pl_module.train_nats, "minutes": self.minutes}
         if self.path is not None:
             write_history(self.rows, self.path, self.unit)
 
