@@ -134,6 +134,21 @@ def test_functions_are_those_of_torch(function: str) -> None:
     torch.testing.assert_close(out.flatten(), getattr(torch, function)(x), rtol=3e-7, atol=2e-7)
 
 
+def test_a_value_before_that_is_none_of_the_family_is_refused() -> None:
+    model = RNN(event_shape=(4,), conditional=Categorical(3), hidden_size=5).eval()
+    with torch.no_grad(), pytest.raises(ValueError, match="integers from 0 to 2, got 7"):
+        model.draw(model.start(2), torch.tensor([7.0, 0.0]), 3)
+
+
+def test_too_little_memory_is_an_error() -> None:
+    program = Program()
+    logit = program.units(2**44)
+    program.begin()
+    program.choose(logit, 1, Codes("logit", "number"))
+    with pytest.raises(MemoryError, match="a walk of 1 examples"):
+        run(program, 1, 1)
+
+
 @pytest.fixture(params=["DEFAULT", "AVX2"])
 def narrower_vectors(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The library as another processor, of narrower vectors, compiles it."""

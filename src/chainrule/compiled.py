@@ -95,6 +95,8 @@ def compiled_draw(
     program = program_of(model) if (choose is None or drawing) and _draws(model, drawing) else None
     if program is None:
         return None
+    if previous is not None:
+        model.conditional.check(previous)  # it becomes a place in a table
     batch_size = len(tensors_of(state)[0])
     return run(program, batch_size, steps, (model, state), drawing, begin=begin, previous=previous)
 

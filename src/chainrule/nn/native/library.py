@@ -37,7 +37,7 @@ def library() -> ctypes.CDLL | None:
             stacklevel=2,
         )
         return None
-    loaded.chainrule_walk.restype = None
+    loaded.chainrule_walk.restype = ctypes.c_int32
     return loaded
 
 

@@ -5,6 +5,8 @@
 // along the lanes. A chunk of one example has vectors along the units. Threads share the chunks.
 
 #include <atomic>
+#include <new>
+#include <system_error>
 #include <thread>
 
 #include "choices.h"
@@ -277,20 +279,30 @@ class Chunk {
 
 }  // namespace
 
-extern "C" void chainrule_walk(const Program* program, const Walk* walk) {
+// Returns 0, or 1 where the memory was too small.
+extern "C" int32_t chainrule_walk(const Program* program, const Walk* walk) {
     const int64_t share = (walk->batch + walk->threads - 1) / walk->threads;
     const bool single = share < 6;  // fewer examples than that cost less one by one
     const int64_t lanes = single ? 1 : std::min(walk->lanes, (share + WIDTH - 1) / WIDTH * WIDTH);
     const int64_t chunks = (walk->batch + lanes - 1) / lanes;
     std::atomic<int64_t> next(0);
+    std::atomic<int32_t> failed(0);
     const auto work = [&] {
-        for (int64_t i; (i = next++) < chunks;) {
-            const int64_t first = i * lanes;
-            Chunk(*program, *walk, first, std::min(lanes, walk->batch - first), lanes).run();
+        try {
+            for (int64_t i; (i = next++) < chunks;) {
+                const int64_t first = i * lanes;
+                Chunk(*program, *walk, first, std::min(lanes, walk->batch - first), lanes).run();
+            }
+        } catch (const std::bad_alloc&) {
+            failed = 1;
         }
     };
     std::vector<std::thread> others;
-    for (int64_t i = 1; i < std::min(walk->threads, chunks); i++) others.emplace_back(work);
+    try {
+        for (int64_t i = 1; i < std::min(walk->threads, chunks); i++) others.emplace_back(work);
+    } catch (const std::system_error&) {  // no more threads may be started: those there do the work
+    }
     work();
     for (std::thread& other : others) other.join();
+    return failed;
 }

@@ -90,7 +90,8 @@ def run(
         log_probs=None if log_probs is None else log_probs.data_ptr(),
         end=torch.nan if program.end is None else program.end,
     )  # fmt: skip
-    compiled.chainrule_walk(ctypes.byref(program.struct), ctypes.byref(walk))
+    if compiled.chainrule_walk(ctypes.byref(program.struct), ctypes.byref(walk)):
+        raise MemoryError(f"a walk of {batch} examples finds too little memory for {_lanes(program)} of them at once")
     for tensor, numbers, (_, _, _, keep) in zip(sources, tensors, program.given, strict=True):
         if keep and tensor is not None and tensor.data_ptr() != numbers.data_ptr():
             tensor.copy_(numbers)
