@@ -142,7 +142,7 @@ def test_a_value_before_that_is_none_of_the_family_is_refused() -> None:
 
 def test_too_little_memory_is_an_error() -> None:
     program = Program()
-    logit = program.units(2**44)
+    logit = program.units(2**50)  # more than any address space has
     program.begin()
     program.choose(logit, 1, Codes("logit", "number"))
     with pytest.raises(MemoryError, match="a walk of 1 examples"):

@@ -1,4 +1,4 @@
-"""How the next value of a walk is chosen."""
+"""Choices of the next value of a walk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How values are drawn and read, in words that a compiled walk understands."""
+"""Draws and encodings of values, in words that a compiled walk understands."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 class Codes(NamedTuple):
-    """How a compiled walk draws and reads the values of a family; see `chainrule.nn.native.program`.
+    """The draws and the encoding of a family's values, for a compiled walk; see `chainrule.nn.native.program`.
 
     Attributes:
         draws: What a value is drawn from: ``"logit"``, of the value 1 beside 0; ``"logits"``, of the values 0, 1, ...;
@@ -38,7 +38,7 @@ class Codes(NamedTuple):
 
 @dataclass(frozen=True)
 class Drawing:
-    """How values are drawn; see `chainrule.sample`. ``top_k`` 0, ``top_p`` 1 and ``undrawn`` -1 keep all."""
+    """The settings of a draw; see `chainrule.sample`. ``top_k`` 0, ``top_p`` 1 and ``undrawn`` -1 keep all."""
 
     temperature: float = 1.0
     top_k: int = 0

@@ -108,7 +108,7 @@ def _draws(model: AutoregressiveModel, drawing: Drawing | None) -> bool:
 
 
 def _version(parameter: Tensor) -> object:
-    """What changes when a parameter does; of one made in inference mode nothing tells."""
+    """A value that changes with a parameter: always a new one for one of inference mode, whose changes none counts."""
     return object() if parameter.is_inference() else parameter._version
 
 

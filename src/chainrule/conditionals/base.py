@@ -240,7 +240,7 @@ class Conditional(ABC):
 
     @property
     def codes(self) -> Codes | None:
-        """How a compiled walk draws and reads values; None where only Python can."""
+        """The draws and the encoding of values, for a compiled walk; None where only Python can."""
         return None
 
     @property

@@ -133,7 +133,7 @@ def roots_of(folder: Path) -> dict[str, Path]:
 
 
 def _visible(folder: Path) -> list[Path]:
-    """What is in a folder, without what is hidden and links to a folder above."""
+    """The entries of a folder, without hidden ones and links to a folder above."""
     return [
         own for own in folder.iterdir() if not (own.name.startswith(".") or (own.is_dir() and _is_passed_over(own)))
     ]
@@ -182,7 +182,7 @@ def outside(parts: dict[str, list[Path]], roots: dict[str, Path]) -> Path | None
 
 
 def notes_of_classes(parts: dict[str, list[Path]], roots: dict[str, Path], what: str) -> list[str]:
-    """What a person should know about the folders of files: the classes that they are, or why they are none."""
+    """Notes about the folders of files: the classes that they are, or why they are none."""
     labels, classes = labels_of(parts, roots)
     notes = []
     if stray := outside(parts, roots):

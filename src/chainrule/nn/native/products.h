@@ -27,10 +27,11 @@ inline void rows_of_one(float* out, const float* weight, int64_t stride, const f
     }
 }
 
-// The same of R rows for V vectors of lanes: every weight meets all lanes at once.
-template <int R, int V>
-inline void rows_of_lanes(float* out, const float* weight, int64_t stride, const float* bias, const float* in,
-                          int64_t columns, int64_t lanes, bool add) {
+// The same of R rows for V vectors of lanes: every weight meets all lanes at once. The weights lie as weight[r][i], or, by
+// columns, as weight[i][r].
+template <bool BY_COLUMNS, int R, int V>
+inline void product_of_lanes(float* out, const float* weight, int64_t stride, const float* bias, const float* in,
+                             int64_t columns, int64_t lanes, bool add) {
     Vector sums[R][V];
     for (int r = 0; r < R; r++)
         for (int v = 0; v < V; v++) {
@@ -41,7 +42,7 @@ inline void rows_of_lanes(float* out, const float* weight, int64_t stride, const
         Vector x[V];
         for (int v = 0; v < V; v++) x[v] = load(in + i * lanes + v * WIDTH);
         for (int r = 0; r < R; r++) {
-            const float w = weight[r * stride + i];
+            const float w = weight[BY_COLUMNS ? i * stride + r : r * stride + i];
             for (int v = 0; v < V; v++) sums[r][v] += w * x[v];
         }
     }
@@ -49,16 +50,21 @@ inline void rows_of_lanes(float* out, const float* weight, int64_t stride, const
         for (int v = 0; v < V; v++) store(out + r * lanes + v * WIDTH, sums[r][v]);
 }
 
+template <bool BY_COLUMNS, int R, int V>
+inline void rows_of_lanes(float* out, const float* weight, int64_t stride, const float* bias, const float* in,
+                          int64_t columns, int64_t lanes, bool add) {
+    int64_t lane = 0;
+    for (; lane + V * WIDTH <= lanes; lane += V * WIDTH)
+        product_of_lanes<BY_COLUMNS, R, V>(out + lane, weight, stride, bias, in + lane, columns, lanes, add);
+    for (; lane < lanes; lane += WIDTH)
+        product_of_lanes<BY_COLUMNS, R, 1>(out + lane, weight, stride, bias, in + lane, columns, lanes, add);
+}
+
 template <int R>
 inline void rows_of(float* out, const float* weight, int64_t stride, const float* bias, const float* in,
                     int64_t columns, int64_t lanes, bool add) {
     if (lanes == 1) return rows_of_one<R, R == 1 ? 8 : 1>(out, weight, stride, bias, in, columns, add);
-    constexpr int V = R == 1 ? 4 : 2;
-    int64_t lane = 0;
-    for (; lane + V * WIDTH <= lanes; lane += V * WIDTH)
-        rows_of_lanes<R, V>(out + lane, weight, stride, bias, in + lane, columns, lanes, add);
-    for (; lane < lanes; lane += WIDTH)
-        rows_of_lanes<R, 1>(out + lane, weight, stride, bias, in + lane, columns, lanes, add);
+    rows_of_lanes<false, R, R == 1 ? 4 : 2>(out, weight, stride, bias, in, columns, lanes, add);
 }
 
 // Numbers of a weight that stays in a core's cache. A larger one is read row by row, as memory gives it.
@@ -103,35 +109,6 @@ inline void columns_of_one(float* out, const float* weight, int64_t stride, cons
     }
 }
 
-// The same of R rows for V vectors of lanes.
-template <int R, int V>
-inline void columns_of_lanes(float* out, const float* weight, int64_t stride, const float* bias, const float* in,
-                             int64_t columns, int64_t lanes, bool add) {
-    Vector sums[R][V];
-    for (int r = 0; r < R; r++)
-        for (int v = 0; v < V; v++) {
-            sums[r][v] = all(bias ? bias[r] : 0);
-            if (add) sums[r][v] += load(out + r * lanes + v * WIDTH);
-        }
-    for (int64_t i = 0; i < columns; i++)
-        for (int v = 0; v < V; v++) {
-            const Vector x = load(in + i * lanes + v * WIDTH);
-            for (int r = 0; r < R; r++) sums[r][v] += weight[i * stride + r] * x;
-        }
-    for (int r = 0; r < R; r++)
-        for (int v = 0; v < V; v++) store(out + r * lanes + v * WIDTH, sums[r][v]);
-}
-
-template <int R>
-inline void columns_of(float* out, const float* weight, int64_t stride, const float* bias, const float* in,
-                       int64_t columns, int64_t lanes, bool add) {
-    int64_t lane = 0;
-    for (; lane + 2 * WIDTH <= lanes; lane += 2 * WIDTH)
-        columns_of_lanes<R, 2>(out + lane, weight, stride, bias, in + lane, columns, lanes, add);
-    for (; lane < lanes; lane += WIDTH)
-        columns_of_lanes<R, 1>(out + lane, weight, stride, bias, in + lane, columns, lanes, add);
-}
-
 // out[r] (+)= bias[r] + sum_i weight[i][r] in[i]; every column of weights fills its last vector.
 inline void linear_by_columns(float* out, const float* weight, int64_t stride, const float* bias, const float* in,
                               int64_t rows, int64_t columns, int64_t lanes, bool add) {
@@ -147,9 +124,9 @@ inline void linear_by_columns(float* out, const float* weight, int64_t stride, c
     }
     constexpr int R = WIDTH == 16 ? 8 : 6;
     for (; r + R <= rows; r += R)
-        columns_of<R>(out + r * lanes, weight + r, stride, bias_at(r), in, columns, lanes, add);
+        rows_of_lanes<true, R, 2>(out + r * lanes, weight + r, stride, bias_at(r), in, columns, lanes, add);
     for (; r < rows; r++)
-        columns_of<1>(out + r * lanes, weight + r, stride, bias_at(r), in, columns, lanes, add);
+        rows_of_lanes<true, 1, 2>(out + r * lanes, weight + r, stride, bias_at(r), in, columns, lanes, add);
 }
 
 // out[c] += sum_r in[r] weight[r][c]: what is left out are rows that no lane needs, as those of a bit that is 0.

@@ -101,7 +101,9 @@ class Chunk {
     const Walk& walk;
     int64_t first, size, lanes;
     std::vector<float> arena;
-    std::vector<float> scratch;
+    std::vector<float> scratch, before;  // kept, so that no step has to ask for memory
+    std::vector<double> padded;
+    std::vector<Vector> terms;
 
     float* at(int64_t unit) { return arena.data() + unit * lanes; }
 
@@ -192,7 +194,7 @@ class Chunk {
         if (walk.known && walk.known[s]) {
             for (int64_t lane = 0; lane < size; lane++) value[lane] = walk.values[(first + lane) * walk.steps + s];
         } else {
-            const std::vector<float> before(value, value + size);
+            before.assign(value, value + size);
             draw(own, from, place, s);
             for (int64_t lane = 0; lane < size; lane++) {
                 if (before[lane] == walk.end) value[lane] = before[lane];
@@ -214,7 +216,7 @@ class Chunk {
         const double* uniforms = walk.precise + s * walk.drawn * walk.batch + first;
         if (!walk.choice.plain) return changed_values(own, from, place, uniforms);
         const int64_t count = own.option == LOGITS ? place.rows : components(place);
-        std::vector<double> padded(lanes);
+        padded.assign(lanes, 0.0);
         std::copy(uniforms, uniforms + size, padded.begin());
         scratch.resize(count * lanes);
         if (own.option == LOGITS || place.rows > 2) listed(value, from, scratch.data(), count, lanes, padded.data());
@@ -244,7 +246,7 @@ class Chunk {
     // Log p of the values.
     void score(const Instruction& own, const float* from, const Place& place, float* log_probs) {
         const float* value = at(program.value);
-        std::vector<Vector> terms(std::max<int64_t>(1, components(place)));
+        terms.resize(std::max<int64_t>(1, components(place)));
         for (int64_t lane = 0; lane < size; lane += WIDTH) {
             const Vector x = lanes == 1 ? all(value[0]) : load(value + lane);
             Vector result;
