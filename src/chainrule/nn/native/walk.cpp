@@ -14,7 +14,7 @@
 #include "products.h"
 #include "reals.h"
 
-enum Kind { LINEAR, LINEAR_BY_COLUMNS, ROWS, MAP, ADD, GATED, LSTM, GRU, LOOKUP, ENCODE, CHOOSE };
+enum Kind { LINEAR, LINEAR_BY_COLUMNS, ROWS, MAP, ADD, GATED, LSTM, GRU, LOOKUP, ENCODE, PICK, CHOOSE };
 enum Function { SAME, SIGMOID, RELU, TANH, ZERO };
 enum Encoding { NUMBER, INDICATORS, ASINH };
 enum Draws { LOGIT, LOGITS, GAUSSIANS, LOGISTICS, BINS };
@@ -148,6 +148,7 @@ class Chunk {
             case GRU: return gru(to, from, at(place.weight), place.rows * lanes);
             case LOOKUP: return lookup(to, from, weight, own, place);
             case ENCODE: return encode(to, own, place);
+            case PICK: return pick(to, from, at(place.weight), place.rows);
             case CHOOSE: return choose(own, from, place, s);
         }
     }
@@ -180,6 +181,12 @@ class Chunk {
             for (int64_t i = 0; i < place.rows; i++)
                 to[i * lanes + lane] = row[i] + (own.add ? to[i * lanes + lane] : 0);
         }
+    }
+
+    void pick(float* to, const float* from, const float* index, int64_t count) {
+        for (int64_t lane = 0; lane < size; lane++)
+            for (int64_t i = 0; i < count; i++)
+                to[i * lanes + lane] = from[(int64_t(index[lane]) * count + i) * lanes + lane];
     }
 
     void encode(float* to, const Instruction& own, const Place& place) {
