@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from abc import abstractmethod
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -55,7 +56,7 @@ def program_of(model: AutoregressiveModel) -> Program | None:
         return None
     if model.device.type != "cpu" or model.dtype != torch.float32 or torch.is_autocast_enabled("cpu"):
         return None
-    key = [(parameter.data_ptr(), _version(parameter)) for parameter in model.parameters()]
+    key = [(part.data_ptr(), _version(part)) for part in itertools.chain(model.parameters(), model.buffers())]
     kept = _PROGRAMS.get(model)
     if kept is None or kept[0] != key:
         kept = key, model.program() if _is_current(type(model)) and library() is not None else None

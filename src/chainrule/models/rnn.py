@@ -191,17 +191,26 @@ class RNN(SequenceModel, PartlyCounted, Compiled):
         return values, (has_ended(ended, previous, values, self.end_symbol), *others)
 
     def program(self) -> Program | None:
-        if (codes := self.conditional.codes) is None or self.conditional.values is None or self.ngram is not None:
+        if (codes := self.conditional.codes) is None or self.conditional.values is None:
+            return None
+        ngram = self.ngram if self.ngram is not None and self.ngram.counted else None
+        if ngram is not None and codes.draws != "logits":
             return None
         program = Program()
         program.end = self.end_symbol
         read = self._read(self.conditional.values.to(self.dtype), None)
         class_input = self.class_input if self.class_input.size else None
         top = self.net.instruct(program, read, lambda _, state: state[1], class_input and (lambda _, state: state[2]))
+        if ngram is not None:
+            recent = program.give(ngram.order, lambda _, state: state[3], keep=True)
+            program.map(recent, recent + 1, ngram.order - 1, "same")
+            program.map(recent + ngram.order - 1, program.value, 1, "same")
         program.begin()
         parameters = program.units(self.conditional.num_parameters)
         weight, bias = self._output()
         program.linear(parameters, weight, top, bias)
+        if ngram is not None:
+            ngram.instruct(program, parameters, float(self.share), recent)
         program.choose(parameters, self.conditional.num_parameters, codes)
         return program
 

@@ -10,11 +10,12 @@
 #include <thread>
 
 #include "choices.h"
+#include "ngrams.h"
 #include "particles.h"
 #include "products.h"
 #include "reals.h"
 
-enum Kind { LINEAR, LINEAR_BY_COLUMNS, ROWS, MAP, ADD, GATED, LSTM, GRU, LOOKUP, ENCODE, PICK, CHOOSE };
+enum Kind { LINEAR, LINEAR_BY_COLUMNS, ROWS, MAP, ADD, GATED, LSTM, GRU, LOOKUP, ENCODE, PICK, NGRAMS, CHOOSE };
 enum Function { SAME, SIGMOID, RELU, TANH, ZERO };
 enum Encoding { NUMBER, INDICATORS, ASINH };
 enum Draws { LOGIT, LOGITS, GAUSSIANS, LOGISTICS, BINS };
@@ -36,6 +37,7 @@ struct Instruction {
     int64_t period;  // of the places: step t is at places[t % period]
     int64_t repeats, to_step, from_step;  // it is run so many times, so many units further each time
     int64_t levels;  // of BINS
+    const Ngrams* ngrams;
 };
 
 // Units of every example that are given, [example][count], and, where `keep`, returned.
@@ -149,6 +151,7 @@ class Chunk {
             case LOOKUP: return lookup(to, from, weight, own, place);
             case ENCODE: return encode(to, own, place);
             case PICK: return pick(to, from, at(place.weight), place.rows);
+            case NGRAMS: return mix(*own.ngrams, to, from, place.rows);
             case CHOOSE: return choose(own, from, place, s);
         }
     }
@@ -187,6 +190,11 @@ class Chunk {
         for (int64_t lane = 0; lane < size; lane++)
             for (int64_t i = 0; i < count; i++)
                 to[i * lanes + lane] = from[(int64_t(index[lane]) * count + i) * lanes + lane];
+    }
+
+    void mix(const Ngrams& ngrams, float* logits, const float* recent, int64_t count) {
+        likelihoods.resize(count);
+        for (int64_t lane = 0; lane < size; lane++) mix_ngrams(ngrams, logits + lane, recent + lane, lanes, likelihoods);
     }
 
     void encode(float* to, const Instruction& own, const Place& place) {
