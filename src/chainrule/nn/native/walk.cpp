@@ -11,6 +11,14 @@
 
 #include "chunk.h"
 
+// A number that changes if most of the words of some arrays do, of which 64 each are read.
+extern "C" uint64_t chainrule_fingerprint(const uint32_t* const* arrays, const int64_t* words, int64_t count) {
+    uint64_t result = 0;
+    for (int64_t i = 0; i < count; i++)
+        for (int64_t j = 0; j < words[i]; j += 1 + words[i] / 64) result = (result ^ arrays[i][j]) * 0x100000001b3;
+    return result;
+}
+
 // Returns 0, or 1 where the memory was too small.
 extern "C" int32_t chainrule_walk(const Program* program, const Walk* walk) {
     const int64_t share = (walk->batch + walk->threads - 1) / walk->threads;
