@@ -55,6 +55,7 @@ async function mount(runs, shown) {
     const scene = await import(`./scenes/${run.scene}.js`);
     scene.mount(panel, run, page);
   }
+  document.body.dataset.ready = shown.join();
 }
 
 try {

@@ -36,7 +36,8 @@ export function mountComplete(element, run, page) {
         evidence.push(event.log_evidence);
         if (event.effective_sample_size !== null) sizes.push(event.effective_sample_size);
       }
-    }, stop.signal).then(() => {
+    }, stop.signal).then((ended) => {
+      if (!ended) return;
       const known = request.x.filter((value) => value !== null).length;
       const size = sizes.length ? `; effective sample size ${short(Math.min(...sizes))} to ${short(Math.max(...sizes))} of ${request.particles}` : "";
       const rough = sizes.some((each) => each < 2) ? ". That is too few: these completions are rough, use more particles" : "";

@@ -45,7 +45,7 @@ export function mountSample(element, run, page) {
         if (own[0] === grown[0]) steps.push(step);
         playback.length = Math.max(...grown.map((each) => each.values.length));
       }
-    }, stop.signal).then(() => playback.finish()).catch((problem) => { playback.pause(); words.fail(problem.message); });
+    }, stop.signal).then((ended) => { if (ended) playback.finish(); }).catch((problem) => { playback.pause(); words.fail(problem.message); });
   }
 
   function show(t) {
