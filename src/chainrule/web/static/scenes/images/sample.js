@@ -97,7 +97,8 @@ export function mountSample(element, run, page) {
 class Grown {
   constructor(run, parent, binary, count) {
     this.run = run;
-    this.size = count === 1 ? 224 : 96;
+    const wide = Math.floor((parent.clientWidth - 16) / 2);
+    this.size = count === 1 ? Math.max(Math.min(224, wide), 96) : 96;
     this.canvas = make("canvas");
     this.expected = make("canvas");
     this.caption = make("figcaption", {}, "sample");
