@@ -370,7 +370,7 @@ def fill(page: Any) -> None:
     click(card(page, "Surprisal"), "Take it")
     says(card(page, "Surprisal"), "nats")
     card(page, "Surprisal").locator("figure canvas").nth(1).hover(position={"x": 60, "y": 100})
-    card(page, "Surprisal").get_by_text(re.compile("depends on")).wait_for()
+    card(page, "Surprisal").get_by_text(re.compile("it depends on")).wait_for()
 
 
 @needs_axe

@@ -106,7 +106,7 @@ export function mountSurprisal(element, run, page) {
     at = pixel;
     const variable = (channel === null ? 0 : Number(channel.value)) * area + pixel;
     const words = `${place(run, variable)}: level ${found.x[variable]}, p = ${short(Math.exp(-found.nats[variable]))}, surprisal ${short(found.nats[variable])} nats`;
-    pointed.textContent = `${words}; looking for what it depends on …`;
+    pointed.textContent = `${words}; its receptive field is being computed …`;
     asking.abort();
     asking = new AbortController();
     const { signal } = asking;
