@@ -7,6 +7,7 @@ import ipaddress
 import json
 from collections.abc import Sequence
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -45,12 +46,13 @@ def make_app(scenes: Sequence[Scene], *, token: str | None = None) -> ASGIApp:
             to take requests that name this machine as their host, and no others.
     """
     actions = [dict(scene.actions) for scene in scenes]
+    names = short_names([scene.run.folder.resolve() for scene in scenes])
     workers = Workers()
 
     async def runs(request: Request) -> Response:
         return JSONResponse(
             [
-                {"index": i, "name": scene.run.folder.name, "scene": scene.name, "about": scene.about()}
+                {"index": i, "name": names[i], "scene": scene.name, "about": scene.about()}
                 for i, scene in enumerate(scenes)
             ]
         )
@@ -74,6 +76,22 @@ def make_app(scenes: Sequence[Scene], *, token: str | None = None) -> ASGIApp:
     app.add_exception_handler(404, lambda *_: error(404, "expected an address of the page, got another"))
     app.add_exception_handler(405, lambda *_: error(405, "expected another method"))
     return Guard(app, token)
+
+
+def short_names(folders: Sequence[Path]) -> list[str]:
+    """The last part of the path of each folder, or as many parts as tell it from the others.
+
+    >>> short_names([Path("/runs/mnist/made"), Path("/runs/mnist/nade"), Path("/runs/digits/made")])
+    ['mnist/made', 'nade', 'digits/made']
+    """
+
+    def name(folder: Path) -> str:
+        for count in range(1, len(folder.parts)):
+            if sum(other.parts[-count:] == folder.parts[-count:] for other in set(folders)) == 1:
+                return "/".join(folder.parts[-count:])
+        return str(folder)
+
+    return list(map(name, folders))
 
 
 def static_files() -> dict[str, bytes]:
