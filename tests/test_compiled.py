@@ -98,6 +98,28 @@ def test_changed_weights_are_those_of_the_next_walk() -> None:
     assert bool((chainrule.sample(made, 4, seed=0) == 2).all())
 
 
+@pytest.mark.parametrize("fused", [False, True])
+def test_weights_after_a_step_of_an_optimiser_are_those_of_the_next_walk(fused: bool) -> None:
+    model = PixelCNN(event_shape=(1, 3, 3), conditional=Bernoulli(), hidden_size=2, num_blocks=1)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, fused=fused)
+    x = torch.ones(2, 1, 3, 3)
+    for _ in range(3):
+        with torch.no_grad():
+            assert torch.allclose(model.eval().log_prob(x), model(x).log_prob(x).sum((1, 2, 3)), atol=1e-5)
+        model.train().log_prob(x).mean().neg().backward()
+        optimizer.step()
+
+
+def test_weights_that_change_without_a_version_are_those_of_the_next_walk() -> None:
+    model = NADE(event_shape=(9,), conditional=Bernoulli(), hidden_size=20).eval()
+    x = chainrule.sample(model, 5, seed=0)
+    for change in (lambda weight: weight.data.add_(0.3), lambda weight: weight.detach().numpy().__imul__(1.1)):
+        for parameter in model.parameters():
+            change(parameter)
+        with torch.no_grad():
+            assert torch.allclose(model.log_prob(x), model(x).log_prob(x).sum(1), atol=1e-5)
+
+
 def test_a_walk_keeps_no_model_alive_and_no_model_holds_a_walk() -> None:
     model = RNN(event_shape=(4,), conditional=Categorical(3), hidden_size=5, num_classes=2).eval()
     chainrule.sample(model, 2, seed=0, context=torch.tensor([0, 1]))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from abc import abstractmethod
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from chainrule.choices import ChangedDraw, Choose
 from chainrule.codes import Drawing
 from chainrule.model import AutoregressiveModel
+from chainrule.nn.native.fingerprint import Fingerprint
 from chainrule.nn.native.library import library
 from chainrule.nn.native.program import Program
 from chainrule.nn.native.walk import Weights, run
@@ -42,7 +45,18 @@ class Compiled(AutoregressiveModel):
         return log_probs.sum(0)
 
 
-_PROGRAMS: WeakKeyDictionary[AutoregressiveModel, tuple[Any, Program | None]] = WeakKeyDictionary()
+class _Kept(NamedTuple):
+    """A program, and the weights that it was made for."""
+
+    key: list[Any]
+    fingerprint: Fingerprint
+    program: Program | None
+
+
+_PROGRAMS: WeakKeyDictionary[AutoregressiveModel, _Kept] = WeakKeyDictionary()
+
+# A fused step of an optimiser changes weights without counting it in their versions: all programs are old after it.
+register_optimizer_step_post_hook(lambda optimizer, args, kwargs: _PROGRAMS.clear())
 
 
 def program_of(model: AutoregressiveModel) -> Program | None:
@@ -55,12 +69,13 @@ def program_of(model: AutoregressiveModel) -> Program | None:
         return None
     if model.device.type != "cpu" or model.dtype != torch.float32 or torch.is_autocast_enabled("cpu"):
         return None
-    key = [(parameter.data_ptr(), _version(parameter)) for parameter in model.parameters()]
+    key = [(part.data_ptr(), _version(part)) for part in itertools.chain(model.parameters(), model.buffers())]
     kept = _PROGRAMS.get(model)
-    if kept is None or kept[0] != key:
-        kept = key, model.program() if _is_current(type(model)) and library() is not None else None
+    if kept is None or kept.key != key or kept.fingerprint.changed:
+        program = model.program() if _is_current(type(model)) and library() is not None else None
+        kept = _Kept(key, Fingerprint([*model.parameters(), *model.buffers()]), program)
         _PROGRAMS[model] = kept
-    return kept[1]
+    return kept.program
 
 
 def compiled_walk(

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chainrule.codes import Codes
-from chainrule.nn.native.structures import InstructionStruct, ProgramStruct
+from chainrule.nn.native.structures import InstructionStruct, NgramStruct, ProgramStruct
 
 Integers = NDArray[np.int64]
 Places = int | Integers
@@ -40,6 +40,7 @@ KINDS = (
     "lookup",
     "encode",
     "pick",
+    "ngrams",
     "choose",
 )
 FUNCTIONS = ("same", "sigmoid", "relu", "tanh", "zero")
@@ -224,6 +225,15 @@ class Program:
         """``to`` = the ``count`` features of the value."""
         option, scale = ENCODINGS.index(codes.encoding), codes.factor
         self._add("encode", to, 0, 0, 0, count, option=option, scale=scale)
+
+    def ngrams(self, logits: int, recent: int, count: int, table: NgramStruct, tensors: Sequence[Tensor]) -> None:
+        """Mix the conditional of ``count`` ``logits`` with that of n-grams, given the ``recent`` values.
+
+        See `chainrule.nn.kneser_ney`; ``tensors`` are what ``table`` points to.
+        """
+        self.kept += [table, *tensors]
+        self._add("ngrams", logits, recent, 0, 0, count)
+        self.placed[-1][0].ngrams = ctypes.addressof(table)
 
     def choose(self, parameters: Places, count: int, codes: Codes) -> None:
         """Choose the value, by the ``count`` parameters of its conditional."""

@@ -5,6 +5,16 @@ from __future__ import annotations
 import ctypes
 
 
+class NgramStruct(ctypes.Structure):
+    """The tables of n-grams, and the logarithms of what the network and they contribute."""
+
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("contexts", "starts", "backoffs", "symbols", "probs", "levels")),
+        *((name, ctypes.c_int64) for name in ("order", "bits")),
+        *((name, ctypes.c_double) for name in ("log_rest", "log_share")),
+    )
+
+
 class InstructionStruct(ctypes.Structure):
     """An instruction."""
 
@@ -22,6 +32,7 @@ class InstructionStruct(ctypes.Structure):
         ("to_step", ctypes.c_int64),
         ("source_step", ctypes.c_int64),
         ("levels", ctypes.c_int64),
+        ("ngrams", ctypes.c_void_p),
     )
 
 
