@@ -1,0 +1,216 @@
+"""The scene of text: a prompt that goes on symbol by symbol, and what the model expects at every place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.distributions import Distribution
+
+from chainrule.abilities import components_of
+from chainrule.choices import ChangedDraw, Choose
+from chainrule.kinds.lines import symbol_texts, texts_of
+from chainrule.kinds.requests import Drawing
+from chainrule.kinds.text import TextKind
+from chainrule.kinds.text_items import UNKNOWN
+from chainrule.runs.opened import OpenRun
+from chainrule.sequence import reads_streams
+from chainrule.tasks.sample import drawer, drawing
+from chainrule.walk import CHUNK, walk
+from chainrule.web.fields import Request, integer, text
+from chainrule.web.link import Event, Growth, Link
+from chainrule.web.scene import Action, Scene
+from chainrule.web.received import file_of, integers
+from chainrule.web.scenes.reading import Reading, entropy, rounded
+
+LIKELY = 12
+"""Symbols whose probabilities are told of a place, at most."""
+
+LONGEST = 20_000
+"""Symbols of a text that are read, at most."""
+
+MOST_DRAWN = 5_000
+"""Symbols that are drawn at once, at most."""
+
+QUOTED = 200
+"""Characters of a prompt that is written into a command; a longer one is a file."""
+
+Symbols = NDArray[np.integer[Any]]
+
+
+class _Ended(Exception):
+    """A text is complete, although more symbols could be drawn."""
+
+
+class TextScene(Scene):
+    """A run on text. A request gives a text as characters, or as its symbols: a byte has no other name."""
+
+    name = "text"
+
+    def __init__(self, run: OpenRun) -> None:
+        super().__init__(run)
+        assert isinstance(run.kind, TextKind)
+        if len(components_of(self.model)) > 1 or not self.model.order.is_identity:
+            raise ValueError(f"show expects a model that reads text in its own order, got another in {run.folder}")
+        self.kind = run.kind
+        self.vocabulary = run.kind.format.vocabulary
+        self.end = self.vocabulary.end if run.kind.format.documents else None
+
+    @property
+    def actions(self) -> dict[str, Action]:
+        return {"read": self.read, "grow": self.grow}
+
+    def about(self) -> dict[str, Any]:
+        form = self.kind.format
+        return super().about() | {
+            "unit": self.vocabulary.unit,
+            "symbols": symbol_texts(self.vocabulary, np.arange(len(self.vocabulary))),
+            "unknown": self.vocabulary.unknown,
+            "end": self.end,
+            "document": ("file" if form.per_file else "line") if form.documents else None,
+            "longest": LONGEST if self.model.any_length else self.model.num_variables,
+            "most": MOST_DRAWN,
+        }
+
+    def read(self, request: Request, link: Link) -> Iterator[Event]:
+        """The surprisal of every symbol of a text given those before it, and what is expected after the last."""
+        points, cut = self._points(request)
+        if reads_streams(self.model):
+            yield self.command("score", "text.txt", "--color")
+        symbols = self.vocabulary.symbols(points)
+        texts = texts_of(self.vocabulary, points)
+        draw = self._draw(self.drawing(request))
+        nats, first = 0.0, 0
+        with drawing(self.model, None):
+            for document in self._documents(symbols):
+                reading = Reading(self.model)
+                for chunk in _chunks(document):
+                    link.check()
+                    own = reading.read(torch.from_numpy(chunk.astype(np.float32)))
+                    last = first + len(chunk)
+                    yield {"read": {"symbols": chunk.tolist(), "texts": texts[first:last], "nats": rounded(own)}}
+                    nats, first = nats + float(own.double().sum()), last
+            total = {"count": len(symbols), "nats": nats, "cut": cut, "note": self._unknown(symbols)}
+            yield {"total": total}
+            if self.model.any_length or reading.length < self.model.num_variables:
+                yield {"next": self._expected(reading.next(), draw)}
+
+    def grow(self, request: Request, link: Link) -> Iterator[Event]:
+        """Draw the symbols after a text, one by one, as ``chainrule sample --prompt`` does."""
+        settings = self.drawing(request)
+        known = self._documents(self.vocabulary.symbols(self._points(request)[0]))[-1]
+        if self.vocabulary.unknown in known:
+            place = int(np.argmax(known == self.vocabulary.unknown))
+            raise ValueError(f"expected characters that the model knows, got a new one at place {place + 1}: change it")
+        prompt = self._prompt(known)
+        prefix = self.kind.prefix(prompt)
+        length = self._length(request, len(known))
+        stop = text(request, "stop", QUOTED, "")
+        yield self._command(prompt, length, stop, settings)
+        draw = self._draw(settings)
+        growth = Growth(link, lambda steps: {"grown": steps})
+        chosen: list[int] = []
+        ending = self.vocabulary.encode(stop, strict=True).tolist()
+
+        def choose(t: int, distribution: Distribution) -> Tensor:
+            values = distribution.sample() if draw is None else draw(t, distribution)
+            symbol = int(values[0])
+            chosen.append(symbol)
+            expected = self._expected(distribution, draw)
+            growth.add({"symbol": symbol, "nats": rounded(-distribution.log_prob(values))[0], "expected": expected})
+            if symbol == self.end:
+                raise _Ended("end")
+            if ending and chosen[-len(ending) :] == ending:
+                raise _Ended("stop")
+            if len(chosen) == length:
+                raise _Ended("length")
+            return values
+
+        total = len(known) + length if self.model.any_length else None
+        with drawing(self.model, settings.seed):
+            try:
+                walk(self.model, 1, choose, prefix=None if prefix is None else prefix[None], length=total)
+            except _Ended as ended:
+                growth.flush()
+                yield {"ended": str(ended), "stop": len(ending)}
+
+    def _points(self, request: Request) -> tuple[Symbols, bool]:
+        """The text of a request, see `chainrule.data.vocabulary.Vocabulary.points`, and whether it was cut."""
+        vocabulary, longest = self.vocabulary, LONGEST if self.model.any_length else self.model.num_variables
+        if "symbols" in request:
+            symbols = integers(request, "symbols", 0, len(vocabulary) - 1, longest)
+            return vocabulary.points_of(np.array(symbols, dtype=np.int64)), False
+        if "file" in request:
+            content = file_of(request, lambda path: self.kind.read_prompt(path, self.run.settings))
+            points = vocabulary.points(content)
+            return points[:longest], len(points) > longest
+        points = vocabulary.points(text(request, "text", LONGEST, ""))
+        if len(points) > longest:
+            raise ValueError(f"text expects at most {longest} {vocabulary.kind}, got {len(points)}")
+        return points, False
+
+    def _documents(self, symbols: Symbols) -> list[Symbols]:
+        """``symbols`` cut after each end symbol; the last is a document that goes on, and may be empty."""
+        if self.end is None:
+            return [symbols]
+        return np.split(symbols, np.flatnonzero(symbols == self.end) + 1)
+
+    def _prompt(self, symbols: Symbols) -> str:
+        """The text of a prompt; bytes that are no UTF-8 are surrogates, as in the arguments of a command."""
+        if self.vocabulary.characters is None:
+            return bytes(symbols.tolist()).decode(errors="surrogateescape")
+        return self.vocabulary.decode(symbols)
+
+    def _length(self, request: Request, known: int) -> int:
+        """The number of symbols to draw after ``known`` ones.
+
+        Raises:
+            ValueError: If the request names none, or the model has no place for one more.
+        """
+        left = MOST_DRAWN if self.model.any_length else self.model.num_variables - known
+        if left < 1:
+            raise ValueError(f"expected a text of fewer than {known} {self.vocabulary.kind}, all that the model has")
+        usual = min(MOST_DRAWN, self.model.num_variables)
+        return min(left, integer(request, "length", 1, MOST_DRAWN, usual))
+
+    def _command(self, prompt: str, length: int, stop: str, settings: Drawing) -> Event:
+        words = []
+        if prompt:
+            is_short = len(prompt) <= QUOTED and all(each.isprintable() or each in "\n\t" for each in prompt)
+            words += [f"--prompt={prompt}"] if is_short else ["--prompt-file", "prompt.txt"]
+        if self.model.any_length:
+            words += ["--length", str(length)]
+        if stop:
+            words.append(f"--stop={stop}")
+        return self.command("sample", *words, drawing=settings)
+
+    def _draw(self, settings: Drawing) -> Choose | None:
+        own = settings.settings()
+        own.pop("seed")
+        return drawer(self.model, **own, undrawn=self.kind.undrawn)
+
+    def _expected(self, distribution: Distribution, draw: Choose | None) -> dict[str, Any]:
+        """The most probable symbols with p and the probabilities with which they are drawn, and the entropy in nats."""
+        log_probs = self.model.conditional.log_probs(distribution)[0]
+        p = log_probs.exp()
+        drawn = draw.probabilities(distribution)[0] if isinstance(draw, ChangedDraw) else p
+        likely = p.topk(min(LIKELY, len(p))).indices
+        return {
+            "symbols": likely.tolist(),
+            "p": rounded(p[likely]),
+            "drawn": rounded(drawn[likely]),
+            "entropy": rounded(entropy(log_probs)),
+        }
+
+    def _unknown(self, symbols: Symbols) -> str:
+        unknown = self.vocabulary.unknown
+        count = 0 if unknown is None else int((symbols == unknown).sum())
+        return UNKNOWN.format(count) if count else ""
+
+
+def _chunks(symbols: Symbols) -> list[Symbols]:
+    return [symbols[first : first + CHUNK] for first in range(0, len(symbols), CHUNK)]
