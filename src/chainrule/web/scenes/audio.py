@@ -20,12 +20,11 @@ from chainrule.kinds.requests import Drawing, drawn_classes, one_class
 from chainrule.runs.opened import OpenRun
 from chainrule.sequence import sequence_model
 from chainrule.tasks.sample import drawer, drawing
-from chainrule.walk import CHUNK
 from chainrule.web.fields import Request, integer
 from chainrule.web.link import PAUSE, Event, Link
 from chainrule.web.received import bytes_of, file_of
 from chainrule.web.scene import Action, Scene
-from chainrule.web.scenes.reading import Reading, entropy, rounded
+from chainrule.web.scenes.reading import Reading, chunks, entropy, rounded
 
 LONGEST = 2**20
 """Samples of a recording, at most."""
@@ -48,7 +47,7 @@ class AudioScene(Scene):
         self.format = run.kind.format
         if self.format.frames is not None:
             raise ValueError(f"show expects a run on recordings without frames, got one with frames in {run.folder}")
-        self.model = sequence_model(self.model)
+        self.sequence = sequence_model(self.model)
 
     @property
     def actions(self) -> dict[str, Action]:
@@ -64,7 +63,7 @@ class AudioScene(Scene):
             "amplitudes": None if form.levels == LINEAR else every.tolist(),
             "silence": int(form.encode(np.zeros(1))[0]),
             "per_bar": self._per_bar,
-            "field": self.model.receptive_field,
+            "field": self.sequence.receptive_field,
             "longest": LONGEST,
         }
 
@@ -78,7 +77,7 @@ class AudioScene(Scene):
         nats = 0.0
         with drawing(self.model, None):
             reading = Reading(self.model, context)
-            for chunk in levels.split(CHUNK):
+            for chunk in chunks(levels):
                 link.check()
                 own = reading.read(chunk)
                 nats += float(own.double().sum())
@@ -103,7 +102,7 @@ class AudioScene(Scene):
         draw = self._draw(settings)
         with drawing(self.model, settings.seed):
             reading = Reading(self.model, context)
-            for chunk in known.split(CHUNK) if len(known) else ():
+            for chunk in chunks(known):
                 link.check()
                 reading.read(chunk)
             left, size = length, FIRST
@@ -120,12 +119,12 @@ class AudioScene(Scene):
     def next(self, request: Request, link: Link) -> Iterator[Event]:
         """The distribution of the sample after a recording."""
         levels, _ = self._levels(request)
-        field = self.model.receptive_field
+        field = self.sequence.receptive_field
         levels = levels if field is None else levels[-field:]
         label = self.label(request)
         with drawing(self.model, None):
             reading = Reading(self.model, one_class(self.model, label, 1, self.run.class_names))
-            for chunk in levels.split(CHUNK) if len(levels) else ():
+            for chunk in chunks(levels):
                 link.check()
                 reading.read(chunk)
             yield {"next": self._expected(reading.next(), self._draw(self.drawing(request)))}

@@ -12,6 +12,7 @@ from chainrule.choices import Choose
 from chainrule.model import AutoregressiveModel
 from chainrule.sequence import SequenceModel
 from chainrule.state import map_tensors
+from chainrule.walk import CHUNK
 
 
 class Reading:
@@ -79,6 +80,11 @@ class Reading:
         self._previous = values[:, -1]
         self.length += count
         return values[0], -conditionals.log_prob(values)[0].cpu()
+
+
+def chunks(values: Tensor) -> tuple[Tensor, ...]:
+    """``values`` ``(n,)``, cut for `Reading.read`; nothing where there are none."""
+    return values.split(CHUNK) if len(values) else ()
 
 
 def entropy(log_probs: Tensor) -> Tensor:

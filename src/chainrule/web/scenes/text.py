@@ -20,12 +20,12 @@ from chainrule.kinds.text_items import UNKNOWN
 from chainrule.runs.opened import OpenRun
 from chainrule.sequence import reads_streams
 from chainrule.tasks.sample import drawer, drawing
-from chainrule.walk import CHUNK, walk
+from chainrule.walk import walk
 from chainrule.web.fields import Request, integer, text
 from chainrule.web.link import Event, Growth, Link
-from chainrule.web.scene import Action, Scene
 from chainrule.web.received import file_of, integers
-from chainrule.web.scenes.reading import Reading, entropy, rounded
+from chainrule.web.scene import Action, Scene
+from chainrule.web.scenes.reading import Reading, chunks, entropy, rounded
 
 LIKELY = 12
 """Symbols whose probabilities are told of a place, at most."""
@@ -42,7 +42,7 @@ QUOTED = 200
 Symbols = NDArray[np.integer[Any]]
 
 
-class _Ended(Exception):
+class _EndedError(Exception):
     """A text is complete, although more symbols could be drawn."""
 
 
@@ -88,9 +88,9 @@ class TextScene(Scene):
         with drawing(self.model, None):
             for document in self._documents(symbols):
                 reading = Reading(self.model)
-                for chunk in _chunks(document):
+                for chunk in chunks(torch.from_numpy(document.astype(np.int64))):
                     link.check()
-                    own = reading.read(torch.from_numpy(chunk.astype(np.float32)))
+                    own = reading.read(chunk)
                     last = first + len(chunk)
                     yield {"read": {"symbols": chunk.tolist(), "texts": texts[first:last], "nats": rounded(own)}}
                     nats, first = nats + float(own.double().sum()), last
@@ -123,18 +123,18 @@ class TextScene(Scene):
             expected = self._expected(distribution, draw)
             growth.add({"symbol": symbol, "nats": rounded(-distribution.log_prob(values))[0], "expected": expected})
             if symbol == self.end:
-                raise _Ended("end")
+                raise _EndedError("end")
             if ending and chosen[-len(ending) :] == ending:
-                raise _Ended("stop")
+                raise _EndedError("stop")
             if len(chosen) == length:
-                raise _Ended("length")
+                raise _EndedError("length")
             return values
 
         total = len(known) + length if self.model.any_length else None
         with drawing(self.model, settings.seed):
             try:
                 walk(self.model, 1, choose, prefix=None if prefix is None else prefix[None], length=total)
-            except _Ended as ended:
+            except _EndedError as ended:
                 growth.flush()
                 yield {"ended": str(ended), "stop": len(ending)}
 
@@ -198,7 +198,7 @@ class TextScene(Scene):
         log_probs = self.model.conditional.log_probs(distribution)[0]
         p = log_probs.exp()
         drawn = draw.probabilities(distribution)[0] if isinstance(draw, ChangedDraw) else p
-        likely = p.topk(min(LIKELY, len(p))).indices
+        likely = p.sort(descending=True, stable=True).indices[:LIKELY]  # ties in the sequence of top-k
         return {
             "symbols": likely.tolist(),
             "p": rounded(p[likely]),
@@ -210,7 +210,3 @@ class TextScene(Scene):
         unknown = self.vocabulary.unknown
         count = 0 if unknown is None else int((symbols == unknown).sum())
         return UNKNOWN.format(count) if count else ""
-
-
-def _chunks(symbols: Symbols) -> list[Symbols]:
-    return [symbols[first : first + CHUNK] for first in range(0, len(symbols), CHUNK)]
