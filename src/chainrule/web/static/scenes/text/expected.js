@@ -1,0 +1,32 @@
+// What the model expects at a place: the most probable symbols, as bars that can be chosen.
+
+import { make } from "../../controls.js";
+import { short } from "../../plots.js";
+import { markOf, nameOf } from "./view.js";
+
+/** The list; `.show(expected, symbol, words)` fills it, and `onChoose(symbol)` is called with the one that is clicked. */
+export function expectedList(run, onChoose) {
+  const title = make("p", { class: "said" }), rows = make("ol", { class: "expected" });
+  const element = make("div", {}, title, rows);
+
+  function row(symbol, p, drawn, own) {
+    const text = run.about.symbols[symbol];
+    const known = symbol === run.about.unknown ? "unknown" : nameOf(text);
+    const changed = Math.abs(p - drawn) > 2e-3 * Math.max(p, drawn);
+    const bar = make("span", { class: "bar" }, make("span", { class: "p" }), changed ? make("span", { class: "q" }) : null);
+    bar.firstChild.style.width = `${100 * p}%`;
+    if (changed) bar.lastChild.style.width = `${100 * drawn}%`;
+    const words = changed ? `${short(p)} → ${short(drawn)}` : short(p);
+    return make("li", {}, make("button", {
+      type: "button", class: own ? "own" : null, disabled: symbol === run.about.unknown,
+      "aria-label": `Put ${known}, probability ${words}${own ? ", as it is" : ""}`, click: () => onChoose(symbol),
+    }, make("span", { class: "mark" }, symbol === run.about.unknown ? "new" : markOf(text)), bar, make("span", { class: "number" }, words)));
+  }
+
+  element.show = (expected, symbol, words) => {
+    title.textContent = words;
+    rows.replaceChildren(...expected.symbols.map((each, i) => row(each, expected.p[i], expected.drawn[i], each === symbol)));
+  };
+  element.clear = (words) => { title.textContent = words; rows.replaceChildren(); };
+  return element;
+}
