@@ -58,6 +58,7 @@ class AudioScene(Scene):
         every = form.decode(torch.arange(form.levels))
         return super().about() | {
             "rate": form.sample_rate,
+            "channel": form.channel,
             "coding": form.words,
             "levels": form.levels,
             "amplitudes": None if form.levels == LINEAR else every.tolist(),
@@ -70,8 +71,7 @@ class AudioScene(Scene):
     def read(self, request: Request, link: Link) -> Iterator[Event]:
         """The surprisal of every sample of a recording given those before it, and the distribution after the last."""
         levels, cut = self._levels(request)
-        label = self.label(request)
-        context = one_class(self.model, label, 1, self.run.class_names)
+        context = self._context(label := self.label(request))
         yield self.command("score", "recording.wav", "--explain", "--out", "surprise.png", label=label)
         yield {"levels": encoded(levels), "cut": cut}
         nats = 0.0
@@ -92,7 +92,7 @@ class AudioScene(Scene):
         length = integer(request, "length", 1, LONGEST, self.format.sample_rate)
         if len(known):
             words = ["complete", "recording.wav", "--length", str(length), "--out", "continued"]
-            context = one_class(self.model, label, 1, self.run.class_names)
+            context = self._context(label)
         else:
             words = ["sample", "-n", "1", "--length", str(length), "--out", "sample.wav"]
             context = drawn_classes(self.model, label, 1, self.run.class_counts, settings.seed)
@@ -123,11 +123,21 @@ class AudioScene(Scene):
         levels = levels if field is None else levels[-field:]
         label = self.label(request)
         with drawing(self.model, None):
-            reading = Reading(self.model, one_class(self.model, label, 1, self.run.class_names))
+            reading = Reading(self.model, self._context(label))
             for chunk in chunks(levels):
                 link.check()
                 reading.read(chunk)
             yield {"next": self._expected(reading.next(), self._draw(self.drawing(request)))}
+
+    def _context(self, label: int | None) -> Tensor | None:
+        """The class of one recording that is given.
+
+        Raises:
+            ValueError: If the model has classes and none is chosen.
+        """
+        if label is None and self.model.num_classes is not None:
+            raise ValueError("choose a class: the model is conditioned on the class of a recording, and none is known")
+        return one_class(self.model, label, 1)
 
     def _levels(self, request: Request) -> tuple[Tensor, bool]:
         """The levels ``(n,)`` of the recording of a request, and whether they were cut.

@@ -1,6 +1,6 @@
 // Plots on canvas, with axes and units. Each sets the canvas's label for screen readers from `summary`.
 
-const MARGIN = { left: 52, right: 10, top: 10, bottom: 40 };
+const MARGIN = { left: 58, right: 10, top: 10, bottom: 40 };
 
 /** A colour of the page, such as "--accent". */
 export function colour(name) {
