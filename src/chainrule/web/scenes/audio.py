@@ -14,6 +14,7 @@ from torch.distributions import Distribution
 
 from chainrule.choices import ChangedDraw, Choose
 from chainrule.data.audio import LINEAR
+from chainrule.data.read.sound_file import UNREAD
 from chainrule.data.read.sounds import samples_of
 from chainrule.kinds.audio import AudioKind
 from chainrule.kinds.requests import Drawing, drawn_classes, one_class
@@ -64,6 +65,7 @@ class AudioScene(Scene):
             "amplitudes": None if form.levels == LINEAR else every.tolist(),
             "silence": int(form.encode(np.zeros(1))[0]),
             "per_bar": self._per_bar,
+            "decoded_here": UNREAD,
             "field": self.sequence.receptive_field,
             "longest": LONGEST,
         }

@@ -31,6 +31,8 @@ class Page {
 }
 
 async function mount(runs, shown) {
+  // Modules first: what follows waits for nothing, so two mounts never mix.
+  const scenes = await Promise.all(shown.map((index) => import(`./scenes/${runs[index].scene}.js`)));
   const page = new Page();
   panels.replaceChildren();
   panels.classList.toggle("single", shown.length === 1);
@@ -45,15 +47,14 @@ async function mount(runs, shown) {
       mount(runs, [Number(left.value), ...(right.value === "" ? [] : [Number(right.value)])]);
     }
   }
-  for (const index of shown) {
+  for (const [i, index] of shown.entries()) {
     const run = { ...runs[index] };
     const { model, parameters, data } = run.about;
     const panel = make("section", { class: "panel", "aria-label": run.name },
       make("div", { class: "card" }, make("h2", {}, run.name),
         make("p", { class: "hint" }, `${model}, ${parameters.toLocaleString("en")} parameters${data ? `, fitted on ${data}` : ""}`)));
     panels.append(panel);
-    const scene = await import(`./scenes/${run.scene}.js`);
-    scene.mount(panel, run, page);
+    scenes[i].mount(panel, run, page);
   }
 }
 

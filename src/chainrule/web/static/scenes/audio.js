@@ -103,23 +103,22 @@ export function mount(element, run, page) {
   async function openFile(file) {
     words.say("Reading …");
     try {
-      await read({ file: toBase64(await file.arrayBuffer()), name: file.name });
-    } catch (problem) {
-      if (levels.length) return words.fail(problem.message);
-      try {  // what libsndfile does not read, such as .m4a and .webm, the browser may
+      if (run.about.decoded_here.some((suffix) => file.name.toLowerCase().endsWith(suffix))) {
         const decoded = await decodeFile(file, rate, run.about.channel);
         await read({ samples: toBase64(decoded.subarray(0, Math.min(longest, LARGEST / 4))) });
-      } catch {
-        words.fail(problem.message);
+      } else {
+        await read({ file: toBase64(await file.arrayBuffer()), name: file.name });
       }
+    } catch (problem) {
+      words.fail(problem.message);
     }
-    return undefined;
   }
 
   /** Draw what comes after the samples on the page that are kept. */
   async function grow(request) {
     stop();
     stopGrowing = new AbortController();
+    const { signal } = stopGrowing;
     keep(request.kept);
     known = levels.length;
     total = known + request.length;
@@ -140,11 +139,12 @@ export function mount(element, run, page) {
           place = levels.length;
         }
         draw();
-      }, stopGrowing.signal);
-      if (levels.length > known) words.say(`${short((levels.length - known) / rate)} s drawn, ${sum(nats.slice(known))}.`);
+      }, signal);
+      if (stopGrowing.signal === signal) words.say(`${short((levels.length - known) / rate)} s drawn, ${sum(nats.slice(known))}.`);
     } catch (problem) {
       words.fail(problem.message);
     }
+    if (stopGrowing.signal !== signal) return;  // another one grows
     growing = false;
     total = levels.length;
     draw();

@@ -96,7 +96,7 @@ export function mount(element, run, page) {
       playback.pause();
       words.fail(problem.message);
     }
-    playback.finish();
+    if (growing.signal === signal) playback.finish();
   }
 
   function ended(why, stop) {

@@ -10,7 +10,7 @@ export function amplitudes(run, levels) {
   return Float32Array.from(levels, (level) => amplitudeOf(run, level));
 }
 
-/** A .wav file of 16 bits and one channel. */
+/** A .wav file of 16 bits and one channel, with the samples rounded as libsndfile does. */
 export function wavFile(samples, rate) {
   const view = new DataView(new ArrayBuffer(44 + 2 * samples.length));
   const words = (at, text) => [...text].forEach((character, i) => view.setUint8(at + i, character.charCodeAt(0)));
@@ -26,7 +26,7 @@ export function wavFile(samples, rate) {
   view.setUint16(34, 16, true);
   words(36, "data");
   view.setUint32(40, 2 * samples.length, true);
-  samples.forEach((sample, i) => view.setInt16(44 + 2 * i, Math.round(sample * 32767), true));
+  samples.forEach((sample, i) => view.setInt16(44 + 2 * i, Math.min(Math.floor(sample * 32768), 32767), true));
   return new Blob([view.buffer], { type: "audio/wav" });
 }
 

@@ -12,21 +12,27 @@ export function expectedList(run, onChoose) {
   function row(symbol, p, drawn, own) {
     const text = run.about.symbols[symbol];
     const known = symbol === run.about.unknown ? "unknown" : nameOf(text);
-    const changed = Math.abs(p - drawn) > 2e-3 * Math.max(p, drawn);
+    const changed = differs(p, drawn);
     const bar = make("span", { class: "bar" }, make("span", { class: "p" }), changed ? make("span", { class: "q" }) : null);
     bar.firstChild.style.width = `${100 * p}%`;
     if (changed) bar.lastChild.style.width = `${100 * drawn}%`;
     const words = changed ? `${short(p)} → ${short(drawn)}` : short(p);
     return make("li", {}, make("button", {
-      type: "button", class: own ? "own" : null, disabled: symbol === run.about.unknown,
-      "aria-label": `Put ${known}, probability ${words}${own ? ", as it is" : ""}`, click: () => onChoose(symbol),
-    }, make("span", { class: "mark" }, symbol === run.about.unknown ? "new" : markOf(text)), bar, make("span", { class: "number" }, words)));
+      type: "button", class: own ? "own" : null, disabled: symbol === run.about.unknown, click: () => onChoose(symbol),
+    }, make("span", { class: "hidden" }, `Put ${known}${own ? ", as it is" : ""}, probability `),
+    make("span", { class: "mark", "aria-hidden": "true" }, symbol === run.about.unknown ? "new" : markOf(text)), bar, make("span", { class: "number" }, words)));
   }
 
   element.show = (expected, symbol, words) => {
     title.textContent = words;
+    rows.classList.toggle("changed", expected.symbols.some((_, i) => differs(expected.p[i], expected.drawn[i])));
     rows.replaceChildren(...expected.symbols.map((each, i) => row(each, expected.p[i], expected.drawn[i], each === symbol)));
   };
   element.clear = (words) => { title.textContent = words; rows.replaceChildren(); };
   return element;
+}
+
+/** True if a symbol is drawn with another probability than p, by more than rounding. */
+function differs(p, drawn) {
+  return Math.abs(p - drawn) > 2e-3 * Math.max(p, drawn);
 }
