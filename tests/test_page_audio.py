@@ -135,6 +135,10 @@ def test_a_sound_grows_as_the_library_draws_it(page: Any, runs: list[Path]) -> N
     nats = sum(float(row["surprisal in nats"]) for row in rows)
     model = open_run(runs[0], device="cpu").likelihood
     assert nats == pytest.approx(-model.log_prob(x[None]).item(), rel=1e-3)
+    expected = list(csv.DictReader(io.StringIO(saved(page, where, "expected.csv").decode())))
+    assert sum(float(row["p"]) for row in expected) == pytest.approx(1, abs=1e-2)
+    for name in ("waveform.png", "expected.png"):
+        assert saved(page, where, name).startswith(b"\x89PNG")
     screenshot(page, "audio")
 
 

@@ -173,12 +173,12 @@ def test_playback_stops_steps_and_scrubs(page: Any) -> None:
     where.get_by_label("Characters to draw").fill("50")
     click(where, "Go on")
     sums(where, "drawn: 50 characters")
-    click(where, "One character back")
+    click(where, "Step back")
     sums(where, "drawn: 49 characters")
     where.get_by_label("Shown").fill("10")
     sums(where, "drawn: 10 characters")
     assert len(text_of(where)) == len("the cat") + 10
-    click(where, "One character on")
+    click(where, "Step on")
     sums(where, "drawn: 11 characters")
 
 
@@ -302,7 +302,7 @@ def test_all_that_is_shown_can_be_saved(page: Any, runs: list[Path]) -> None:
     click(where, "Go on")
     sums(where, "drawn: 20 bytes")
     saved = {}
-    for name in ("text.txt", "prompt.txt", "surprisals.csv"):
+    for name in ("text.txt", "prompt.txt", "surprisals.csv", "expected.csv"):
         with page.expect_download() as download:
             click(where, f"Save {name}")
         saved[name] = Path(download.value.path()).read_bytes()
@@ -311,6 +311,7 @@ def test_all_that_is_shown_can_be_saved(page: Any, runs: list[Path]) -> None:
     assert saved["text.txt"] == bytes(x[0].long().tolist())
     assert saved["prompt.txt"] == b"the cat"
     rows = list(csv.DictReader(io.StringIO(saved["surprisals.csv"].decode())))
+    assert len(saved["expected.csv"].splitlines()) == 13
     assert [row["drawn"] for row in rows] == ["0"] * 7 + ["1"] * 20
     total = sum(float(row["surprisal in nats"]) for row in rows)
     assert total == pytest.approx(-model.log_prob(x).item(), rel=1e-3)

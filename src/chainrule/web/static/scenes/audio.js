@@ -4,9 +4,9 @@ import { ask, post } from "../api.js";
 import { button, commandLine, download, make, number, said, slider } from "../controls.js";
 import { lines, short } from "../plots.js";
 import { amplitudes, decodeFile, soundPlayer, wavFile } from "./audio/sound.js";
-import { nextSample, stretches, wave } from "./audio/wave.js";
+import { amplitudesOfBars, nextSample, stretches, wave } from "./audio/wave.js";
 import { drawingControls } from "./drawing.js";
-import { csv, fileDrop, fromBase64, toBase64 } from "./files.js";
+import { csv, fileDrop, fromBase64, savePlot, toBase64 } from "./files.js";
 
 /** Stretches of a recording whose mean surprisal is shown. */
 const PARTS = 160;
@@ -200,6 +200,7 @@ export function mount(element, run, page) {
   const another = button("Another", () => { drawing.again(); tellGrow(known); });
   const rows = () => [["seconds", "level", "amplitude", "drawn", "surprisal in nats"],
     ...Array.from(levels, (level, i) => [i / rate, level, samples[i], i < known ? 0 : 1, nats[i] ?? ""])];
+  const expectedRows = () => [["amplitude", "p", "drawn"], ...amplitudesOfBars(run, next.p.length).map((each, i) => [each, next.p[i], (next.drawn ?? next.p)[i]])];
   element.append(
     make("section", { class: "card", "aria-label": "Sound" }, make("h3", {}, "A sound that grows, sample by sample"),
       fileDrop("Drop a recording here, or choose one, to go on from it", "audio/*", (file) => page.tell(run, "file", file), words.fail),
@@ -212,7 +213,9 @@ export function mount(element, run, page) {
         button("Save samples.csv", () => download("samples.csv", csv(rows())))), readCommand),
     make("section", { class: "card", "aria-label": "Waveform" }, make("h3", {}, "The waveform, and what is expected next"),
       make("div", { class: "row" }, play, cursor), make("div", {}, picture, surprise), at, chart,
-      make("p", { class: "hint" }, "Grey is given, blue is drawn. Click the waveform, or move the place, to see the distribution of the sample there; the line in it is the sample that came. An outline shows the probabilities with which it is drawn, where they differ.")));
+      make("p", { class: "hint" }, `Grey is given, blue is drawn. Click the waveform, or move the place, to see the distribution of the sample there, on the scale of its levels (${run.about.coding}); the line in it is the sample that came. An outline shows the probabilities with which it is drawn, where they differ.`),
+      make("div", { class: "row", role: "group", "aria-label": "Files of the plots" }, button("Save waveform.png", () => savePlot(picture, "waveform.png")),
+        button("Save expected.png", () => savePlot(chart, "expected.png")), button("Save expected.csv", () => next && download("expected.csv", csv(expectedRows()))))));
   choose(0);
 }
 

@@ -1,6 +1,7 @@
-// Files that come in, dropped or chosen.
+// Files that come in, dropped or chosen, and files that go out.
 
-import { make } from "../controls.js";
+import { download, make } from "../controls.js";
+import { colour } from "../plots.js";
 
 const LARGEST = 3 * 2 ** 20;
 
@@ -41,4 +42,13 @@ export function fromBase64(text) {
 export function csv(rows) {
   const cell = (value) => (/[",\n\r]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value));
   return rows.map((row) => `${row.map(cell).join(",")}\n`).join("");
+}
+
+/** Save what a canvas shows, on the page's ground, as PNG. */
+export function savePlot(canvas, name) {
+  const copy = make("canvas", { width: canvas.width, height: canvas.height }), context = copy.getContext("2d");
+  context.fillStyle = colour("--card");
+  context.fillRect(0, 0, copy.width, copy.height);
+  context.drawImage(canvas, 0, 0);
+  copy.toBlob((blob) => download(name, blob));
 }

@@ -220,7 +220,8 @@ export function mount(element, run, page) {
         button("Save surprisals.csv", () => download("surprisals.csv", csv(rows())))), readCommand),
     make("section", { class: "card", "aria-label": "What is expected" }, make("h3", {}, `How surprising is each ${unit}, and what was expected?`),
       textScale(), view, sums, expected,
-      make("p", { class: "hint" }, `Click a ${unit} of the text, or move by the arrow keys; choose another one to put it there and go on. Bars are p(x_t | x_<t); outlines are the probabilities with which it is drawn, where temperature, top k, top p or greedy change them.`)));
+      make("p", { class: "hint" }, `Click a ${unit} of the text, or move by the arrow keys; choose another one to put it there and go on. Bars are p(x_t | x_<t); outlines are the probabilities with which it is drawn, where temperature, top k, top p or greedy change them.`),
+      make("div", { class: "row" }, button("Save expected.csv", () => download("expected.csv", csv([[unit, "p", "drawn"], ...expected.rows]))))));
   read({ text: "" });
 }
 

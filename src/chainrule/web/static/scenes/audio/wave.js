@@ -56,8 +56,9 @@ export function stretches(nats, size) {
  */
 export function nextSample(canvas, run, { p, drawn }, level, summary) {
   const per = run.about.per_bar, most = Math.max(...p, ...(drawn ?? []), 1e-9);
+  const width = Math.min(canvas.parentElement.clientWidth, 560);
   const { context, placeX, placeY, inner, bottom } = axes(canvas, {
-    width: 560, height: 210, x: { label: `amplitude of the next sample, on the scale of its levels (${run.about.coding})`, min: 0, max: p.length, ticks: amplitudeTicks(run, p.length) },
+    width, height: 210, x: { label: "amplitude of the next sample", min: 0, max: p.length, ticks: amplitudeTicks(run, p.length, width) },
     y: { label: per === 1 ? "p(x_t | x_<t)" : `p of ${per} levels`, min: 0, max: most },
   });
   const step = inner.width / p.length;
@@ -78,14 +79,18 @@ export function nextSample(canvas, run, { p, drawn }, level, summary) {
   describe(canvas, summary);
 }
 
-/** Ticks at round amplitudes; levels of the mu-law are not evenly spaced in them. */
-function amplitudeTicks(run, count) {
+/** The amplitude in the middle of each of `count` bars. */
+export function amplitudesOfBars(run, count) {
   const per = run.about.per_bar;
-  const centres = Array.from({ length: count }, (_, bar) => amplitudeOf(run, Math.min(Math.round(bar * per + (per - 1) / 2), run.about.levels - 1)));
-  const found = [];
+  return Array.from({ length: count }, (_, bar) => amplitudeOf(run, Math.min(Math.round(bar * per + (per - 1) / 2), run.about.levels - 1)));
+}
+
+/** Ticks at round amplitudes; levels of the mu-law are not evenly spaced in them. */
+function amplitudeTicks(run, count, width) {
+  const centres = amplitudesOfBars(run, count), found = [], apart = (count * 42) / (width - 68);
   for (const amplitude of [-1, -0.3, -0.1, -0.03, -0.01, 0, 0.01, 0.03, 0.1, 0.3, 1]) {
     const bar = centres.reduce((best, each, i) => (Math.abs(each - amplitude) < Math.abs(centres[best] - amplitude) ? i : best), 0);
-    if (!found.length || bar - found[found.length - 1][0] > count / 16) found.push([bar + 0.5, String(amplitude)]);
+    if (!found.length || bar - found[found.length - 1][0] > apart) found.push([bar + 0.5, String(amplitude)]);
   }
   return found;
 }

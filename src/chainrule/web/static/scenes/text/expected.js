@@ -4,7 +4,7 @@ import { make } from "../../controls.js";
 import { short } from "../../plots.js";
 import { markOf, nameOf } from "./view.js";
 
-/** The list; `.show(expected, symbol, words)` fills it, and `onChoose(symbol)` is called with the one that is clicked. */
+/** The list; `.show(expected, symbol, words)` fills it, `.rows` are its symbols with p and how probably they are drawn, and `onChoose(symbol)` is called with the one that is clicked. */
 export function expectedList(run, onChoose) {
   const title = make("p", { class: "said" }), rows = make("ol", { class: "expected" });
   const element = make("div", {}, title, rows);
@@ -23,12 +23,14 @@ export function expectedList(run, onChoose) {
     make("span", { class: "mark", "aria-hidden": "true" }, symbol === run.about.unknown ? "new" : markOf(text)), bar, make("span", { class: "number" }, words)));
   }
 
+  element.rows = [];
   element.show = (expected, symbol, words) => {
     title.textContent = words;
+    element.rows = expected.symbols.map((each, i) => [run.about.symbols[each], expected.p[i], expected.drawn[i]]);
     rows.classList.toggle("changed", expected.symbols.some((_, i) => differs(expected.p[i], expected.drawn[i])));
     rows.replaceChildren(...expected.symbols.map((each, i) => row(each, expected.p[i], expected.drawn[i], each === symbol)));
   };
-  element.clear = (words) => { title.textContent = words; rows.replaceChildren(); };
+  element.clear = (words) => { title.textContent = words; element.rows = []; rows.replaceChildren(); };
   return element;
 }
 

@@ -16,7 +16,9 @@ export function nameOf(text) {
 
 /** A symbol that can be seen. */
 export function markOf(text) {
-  return MARKS[text] ?? (/^[\p{C}]$/u.test(text) ? `\\u${text.codePointAt(0).toString(16).padStart(4, "0")}` : text);
+  if (!/^\p{C}$/u.test(text)) return MARKS[text] ?? text;
+  const point = text.codePointAt(0).toString(16);
+  return MARKS[text] ?? (point.length > 2 ? `\\u${point.padStart(4, "0")}` : `\\x${point.padStart(2, "0")}`);
 }
 
 /** The number of a colour for a surprisal in nats, which is null where the symbol is impossible. */
