@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from asking import all_of, as_file, asked, of
+from asking import all_of, as_file, asked, of, refusals
 from command_line import refused
 from numpy.typing import NDArray
 
@@ -239,3 +239,14 @@ def test_complete_appends_samples(
     assert "--length, the number of samples to append" in refused(
         capsys, "complete", run, str(take), "--out", str(tmp_path / "none")
     )
+
+
+@pytest.mark.parametrize("name", ["wavenet", "classes"])
+def test_requests_that_no_page_sends_are_refused_in_words(scenes: dict[str, AudioScene], name: str) -> None:
+    own = {"seed": 1, "temperature": 0.5, "top_k": 3, "top_p": 0.5, "greedy": False, "label": label_of(scenes[name])}
+    requests = {
+        "read": {"samples": "AAAA", **own},
+        "grow": {"levels": "AAA=", "length": 5, **own},
+        "next": {"levels": "AAA=", "file": as_file(sound(tone(50))), "name": "take.wav", **own},
+    }
+    assert len(refusals(scenes[name], requests, 100)) > 30

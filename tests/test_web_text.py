@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from asking import all_of, as_file, asked, of
+from asking import all_of, as_file, asked, of, refusals
 
 from chainrule.cli import main
 from chainrule.runs.opened import open_run
@@ -240,3 +240,13 @@ def test_a_walk_stops_when_the_page_is_gone(scenes: dict[str, TextScene]) -> Non
     with pytest.raises(Stopped):
         gone()
     assert len(all_of(events, "grown")) < 100
+
+
+@pytest.mark.parametrize("name", ["stream", "bytes", "lines", "fixed"])
+def test_requests_that_no_page_sends_are_refused_in_words(scenes: dict[str, TextScene], name: str) -> None:
+    drawing = {"seed": 1, "temperature": 0.5, "top_k": 3, "top_p": 0.5, "greedy": False, "label": None}
+    requests = {
+        "read": {"text": "row", **({"file": "cm93", "name": "a.txt"} if name == "bytes" else {}), **drawing},
+        "grow": {"symbols": [0, 1], "length": 5, "stop": "ro", **drawing},
+    }
+    assert len(refusals(scenes[name], requests, 100)) > 30
