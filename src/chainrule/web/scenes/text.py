@@ -13,19 +13,19 @@ from torch.distributions import Distribution
 
 from chainrule.abilities import components_of
 from chainrule.choices import ChangedDraw, Choose
-from chainrule.kinds.lines import symbol_texts, texts_of
+from chainrule.kinds.lines import scored_documents, symbol_texts, texts_of
 from chainrule.kinds.requests import Drawing
 from chainrule.kinds.text import TextKind
 from chainrule.kinds.text_items import UNKNOWN
 from chainrule.runs.opened import OpenRun
 from chainrule.sequence import reads_streams
 from chainrule.tasks.sample import drawer, drawing
-from chainrule.walk import walk
+from chainrule.walk import CHUNK, walk
 from chainrule.web.fields import Request, integer, text
 from chainrule.web.link import Event, Growth, Link
 from chainrule.web.received import file_of, integers
 from chainrule.web.scene import Action, Scene
-from chainrule.web.scenes.reading import Reading, chunks, entropy, rounded
+from chainrule.web.scenes.reading import Reading, entropy, rounded
 
 LIKELY = 12
 """Symbols whose probabilities are told of a place, at most."""
@@ -40,6 +40,9 @@ QUOTED = 200
 """Characters of a prompt that is written into a command; a longer one is a file."""
 
 Symbols = NDArray[np.integer[Any]]
+
+Scored = tuple[Symbols, Tensor]
+"""A part of a text, see `chainrule.data.vocabulary.Vocabulary.points`, and -log p of its symbols in nats."""
 
 
 class _EndedError(Exception):
@@ -81,28 +84,23 @@ class TextScene(Scene):
         points, cut = self._points(request)
         if reads_streams(self.model):
             yield self.command("score", "text.txt", "--color")
-        symbols = self.vocabulary.symbols(points)
-        texts = texts_of(self.vocabulary, points)
         draw = self._draw(self.drawing(request))
-        nats, first = 0.0, 0
+        reading, nats = Reading(self.model), 0.0
         with drawing(self.model, None):
-            for document in self._documents(symbols):
-                reading = Reading(self.model)
-                for chunk in chunks(torch.from_numpy(document.astype(np.int64))):
-                    link.check()
-                    own = reading.read(chunk)
-                    last = first + len(chunk)
-                    yield {"read": {"symbols": chunk.tolist(), "texts": texts[first:last], "nats": rounded(own)}}
-                    nats, first = nats + float(own.double().sum()), last
-            total = {"count": len(symbols), "nats": nats, "cut": cut, "note": self._unknown(symbols)}
-            yield {"total": total}
+            for own, surprisals in _gathered(self._scored(points, reading)):
+                link.check()
+                symbols = self.vocabulary.symbols(own).tolist()
+                texts = texts_of(self.vocabulary, own)
+                yield {"read": {"symbols": symbols, "texts": texts, "nats": rounded(surprisals)}}
+                nats += float(surprisals.sum())
+            yield {"total": {"count": len(points), "nats": nats, "cut": cut, "note": self._unknown(points)}}
             if self.model.any_length or reading.length < self.model.num_variables:
                 yield {"next": self._expected(reading.next(), draw)}
 
     def grow(self, request: Request, link: Link) -> Iterator[Event]:
         """Draw the symbols after a text, one by one, as ``chainrule sample --prompt`` does."""
         settings = self.drawing(request)
-        known = self._documents(self.vocabulary.symbols(self._points(request)[0]))[-1]
+        known = self.vocabulary.symbols(self._documents(self._points(request)[0])[-1])
         if self.vocabulary.unknown in known:
             place = int(np.argmax(known == self.vocabulary.unknown))
             raise ValueError(f"expected characters that the model knows, got a new one at place {place + 1}: change it")
@@ -153,11 +151,27 @@ class TextScene(Scene):
             raise ValueError(f"text expects at most {longest} {vocabulary.kind}, got {len(points)}")
         return points, False
 
-    def _documents(self, symbols: Symbols) -> list[Symbols]:
-        """``symbols`` cut after each end symbol; the last is a document that goes on, and may be empty."""
+    def _documents(self, points: Symbols) -> list[Symbols]:
+        """``points`` cut after each end of a document; the last is a document that goes on, and may be empty."""
         if self.end is None:
-            return [symbols]
-        return np.split(symbols, np.flatnonzero(symbols == self.end) + 1)
+            return [points]
+        return np.split(points, np.flatnonzero(points == ord(self.vocabulary.end_character)) + 1)
+
+    def _scored(self, points: Symbols, reading: Reading) -> Iterator[Scored]:
+        """A text in chunks; documents that have ended are read together, and ``reading`` reads the last."""
+        *ended, last = self._documents(points)
+        if reads_streams(self.model):
+            for part in scored_documents(self.model, self.vocabulary, enumerate(ended)):
+                yield part.points, torch.from_numpy(part.nats)
+        else:
+            for document in ended:
+                yield document, Reading(self.model).read(self._values(document))
+        for first in range(0, len(last), CHUNK):
+            chunk = last[first : first + CHUNK]
+            yield chunk, reading.read(self._values(chunk)).double()
+
+    def _values(self, points: Symbols) -> Tensor:
+        return torch.from_numpy(self.vocabulary.symbols(points))
 
     def _prompt(self, symbols: Symbols) -> str:
         """The text of a prompt; bytes that are no UTF-8 are surrogates, as in the arguments of a command."""
@@ -206,7 +220,24 @@ class TextScene(Scene):
             "entropy": rounded(entropy(log_probs)),
         }
 
-    def _unknown(self, symbols: Symbols) -> str:
+    def _unknown(self, points: Symbols) -> str:
         unknown = self.vocabulary.unknown
-        count = 0 if unknown is None else int((symbols == unknown).sum())
+        count = 0 if unknown is None else int((self.vocabulary.symbols(points) == unknown).sum())
         return UNKNOWN.format(count) if count else ""
+
+
+def _gathered(scored: Iterator[Scored]) -> Iterator[Scored]:
+    """Short chunks together, as an event each would be many."""
+    held: list[Scored] = []
+    for points, nats in scored:
+        held.append((points, nats))
+        if sum(len(each) for each, _ in held) >= CHUNK:
+            yield _together(held)
+            held = []
+    if held:
+        yield _together(held)
+
+
+def _together(held: list[Scored]) -> Scored:
+    points, nats = zip(*held, strict=True)
+    return np.concatenate(points), torch.cat(nats)
