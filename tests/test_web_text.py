@@ -93,6 +93,7 @@ def test_the_next_symbols_have_their_probabilities(scene: TextScene) -> None:
             previous = None if symbol is None else torch.tensor([float(symbol)])
     p = model.conditional.log_probs(conditional)[0].exp()
     assert expected["p"] == pytest.approx(p[expected["symbols"]].tolist(), rel=1e-3)
+    assert expected == of(asked(scene, "next", text="gen"), "next")
     assert expected["entropy"] == pytest.approx(float(torch.special.entr(p).sum()), rel=1e-3)
     assert 0 < expected["entropy"] <= math.log(len(p))
 
@@ -221,7 +222,8 @@ def test_a_model_of_one_length_has_an_end(scenes: dict[str, TextScene]) -> None:
     scene = scenes["fixed"]
     assert scene.about()["longest"] == 16
     assert len(all_of(asked(scene, "grow", text="gently", seed=0, length=50), "grown")) == 10
-    assert not any("next" in event for event in asked(scene, "read", text="gently down the "))
+    for action in ("read", "next"):
+        assert not any("next" in event for event in asked(scene, action, text="gently down the "))
     with pytest.raises(ValueError, match="text expects at most 16 characters, got 17"):
         asked(scene, "read", text="gently down the s")
     with pytest.raises(ValueError, match="expected a text of fewer than 16 characters"):
@@ -247,6 +249,7 @@ def test_requests_that_no_page_sends_are_refused_in_words(scenes: dict[str, Text
     drawing = {"seed": 1, "temperature": 0.5, "top_k": 3, "top_p": 0.5, "greedy": False, "label": None}
     requests = {
         "read": {"text": "row", **({"file": "cm93", "name": "a.txt"} if name == "bytes" else {}), **drawing},
+        "next": {"symbols": [0, 1], **drawing},
         "grow": {"symbols": [0, 1], "length": 5, "stop": "ro", **drawing},
     }
     assert len(refusals(scenes[name], requests, 100)) > 30

@@ -25,7 +25,7 @@ from chainrule.web.fields import Request, integer, text
 from chainrule.web.link import Event, Growth, Link
 from chainrule.web.received import file_of, integers
 from chainrule.web.scene import Action, Scene
-from chainrule.web.scenes.reading import Reading, entropy, rounded
+from chainrule.web.scenes.reading import Reading, chunks, entropy, rounded
 
 LIKELY = 12
 """Symbols whose probabilities are told of a place, at most."""
@@ -65,7 +65,7 @@ class TextScene(Scene):
 
     @property
     def actions(self) -> dict[str, Action]:
-        return {"read": self.read, "grow": self.grow}
+        return {"read": self.read, "grow": self.grow, "next": self.next}
 
     def about(self) -> dict[str, Any]:
         form = self.kind.format
@@ -94,8 +94,16 @@ class TextScene(Scene):
                 yield {"read": {"symbols": symbols, "texts": texts, "nats": rounded(surprisals)}}
                 nats += float(surprisals.sum())
             yield {"total": {"count": len(points), "nats": nats, "cut": cut, "note": self._unknown(points)}}
-            if self.model.any_length or reading.length < self.model.num_variables:
-                yield {"next": self._expected(reading.next(), draw)}
+            yield from self._next(reading, draw)
+
+    def next(self, request: Request, link: Link) -> Iterator[Event]:
+        """What is expected after a text; nothing if the model has no place for more."""
+        reading, last = Reading(self.model), self._documents(self._points(request)[0])[-1]
+        with drawing(self.model, None):
+            for chunk in chunks(self._values(last)):
+                link.check()
+                reading.read(chunk)
+            yield from self._next(reading, self._draw(self.drawing(request)))
 
     def grow(self, request: Request, link: Link) -> Iterator[Event]:
         """Draw the symbols after a text, one by one, as ``chainrule sample --prompt`` does."""
@@ -166,8 +174,7 @@ class TextScene(Scene):
         else:
             for document in ended:
                 yield document, Reading(self.model).read(self._values(document))
-        for first in range(0, len(last), CHUNK):
-            chunk = last[first : first + CHUNK]
+        for chunk in [last[first : first + CHUNK] for first in range(0, len(last), CHUNK)]:
             yield chunk, reading.read(self._values(chunk)).double()
 
     def _values(self, points: Symbols) -> Tensor:
@@ -219,6 +226,10 @@ class TextScene(Scene):
             "drawn": rounded(drawn[likely]),
             "entropy": rounded(entropy(log_probs)),
         }
+
+    def _next(self, reading: Reading, draw: Choose | None) -> Iterator[Event]:
+        if self.model.any_length or reading.length < self.model.num_variables:
+            yield {"next": self._expected(reading.next(), draw)}
 
     def _unknown(self, points: Symbols) -> str:
         unknown = self.vocabulary.unknown
