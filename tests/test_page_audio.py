@@ -210,8 +210,8 @@ def test_a_sound_is_heard(page: Any) -> None:
     where = alone(page, "sounds")
     draw(where, 0.4)
     click(where, "Play the sound")
-    where.get_by_role("button", name="Stop the sound", pressed=True).wait_for()
-    where.get_by_role("button", name="Play the sound", pressed=False).wait_for()  # it has ended
+    where.get_by_role("button", name="Stop the sound").wait_for()
+    where.get_by_role("button", name="Play the sound").wait_for()  # it has ended
 
 
 def test_a_growth_is_stopped(page: Any) -> None:

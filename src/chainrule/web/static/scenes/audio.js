@@ -14,209 +14,268 @@ const PARTS = 160;
 /** Bytes of samples that are sent at once. */
 const LARGEST = 3 * 2 ** 20;
 
+/** Milliseconds for which a place must not move before its distribution is asked for. */
+const RESTING = 60;
+
 /** Show a run on recordings in `element`. */
 export function mount(element, run, page) {
-  const { rate, longest } = run.about;
-  const words = said(), at = make("p", { class: "said" }), readCommand = commandLine(), command = commandLine();
-  const picture = make("canvas", { class: "wave" }), surprise = make("canvas"), chart = make("canvas");
-  const drawing = drawingControls(run);
-  const seconds = number("Seconds to draw", { value: 1, min: 1 / rate, max: longest / rate, step: 0.1 });
-  const cursor = slider("Place", { value: 0, min: 0, max: 0, step: 1, show: (sample) => `${(sample / rate).toFixed(3)} s`, onChange: () => page.tell(run, "place", cursor.value / rate) });
-  const play = button("Play the sound", () => (sound.playing ? sound.stop() : sound.play(place >= samples.length ? 0 : place)), { "aria-pressed": "false" });
-  let levels = new Uint16Array(0), nats = new Float32Array(0), samples = new Float32Array(0), known = 0, total = 0, place = 0, heard = null, next = null, growing = false, drawn = null, sampleAt = () => 0;
-  let stopGrowing = new AbortController(), asking = new AbortController(), planned = false;
-  const sound = soundPlayer(rate, () => samples, () => growing, (sample) => {
-    heard = sample;
-    play.textContent = sample === null ? "Play the sound" : "Stop the sound";
-    play.setAttribute("aria-pressed", String(sample !== null));
-    draw();
-  });
+  const sound = new Sound(run, page);
+  element.append(...sound.cards());
+  new ResizeObserver(() => sound.draw()).observe(element);
+  sound.choose(0);
+}
 
-  function add(text, more) {
-    const bytes = fromBase64(text), fresh = new Uint16Array(bytes.buffer);
-    levels = joined(levels, fresh);
-    samples = joined(samples, amplitudes(run, fresh));
-    nats = joined(nats, Float32Array.from(more));
+/** A recording on the page: its levels, of which the first `known` were given; `total` will be there in the end. */
+class Sound {
+  constructor(run, page) {
+    const { rate, longest } = run.about;
+    Object.assign(this, { run, page, rate, place: 0, heard: null, next: null, growing: false, drawnLabel: null, planned: false, sampleAt: () => 0 });
+    this.clear();
+    for (const name of ["growth", "asking"]) this[name] = new AbortController();
+    this.picture = make("canvas", { class: "wave", click: (event) => this.tell("place", this.sampleAt(event.offsetX) / rate) });
+    this.surprise = make("canvas");
+    this.chart = make("canvas");
+    this.drawing = drawingControls(run);
+    this.seconds = number("Seconds to draw", { value: 1, min: 1 / rate, max: longest / rate, step: 0.1 });
+    this.cursor = slider("Place", { value: 0, min: 0, max: 0, step: 1, show: (sample) => `${(sample / rate).toFixed(3)} s`, onChange: () => this.tell("place", this.cursor.value / rate) });
+    this.playButton = button("Play the sound", () => this.play());
+    this.player = soundPlayer(rate, () => this.samples, () => this.growing, (sample) => this.hear(sample));
+    this.words = said();
+    this.at = make("p", { class: "said" });
+    this.readCommand = commandLine();
+    this.command = commandLine();
+    page.hear(run, "file", (file) => this.open(file));
+    page.hear(run, "place", (seconds) => this.choose(Math.round(seconds * rate)));
+    page.hear(run, "grow", (asked, own) => this.heardGrow(asked, own));
   }
 
-  function keep(count) {
-    [levels, nats, samples] = [levels, nats, samples].map((each) => each.slice(0, count));
-    known = Math.min(known, count);
-    total = count;
+  tell(what, detail) {
+    this.page.tell(this.run, what, detail);
+  }
+
+  cards() {
+    const { words } = this;
+    const drop = fileDrop("Drop a recording here, or choose one, to go on from it", "audio/*", (file) => this.tell("file", file), words.fail);
+    const save = (name, content) => button(`Save ${name}`, () => download(name, content()));
+    const grow = (text, kept, settings) => button(text, () => this.tellGrow(kept()), settings);
+    const another = button("Another", () => { this.drawing.again(); this.tellGrow(this.known); });
+    return [
+      make("section", { class: "card", "aria-label": "Sound" }, make("h3", {}, "A sound that grows, sample by sample"), drop,
+        this.drawing, make("div", { class: "row" }, this.seconds, grow("Draw a sound", () => 0, { main: true }),
+          grow("Go on from the end", () => this.levels.length), grow("Go on from the place", () => this.place), another,
+          button("Stop", () => this.growth.abort())),
+        words, this.command,
+        make("div", { class: "row", role: "group", "aria-label": "Files" }, save("sample.wav", () => wavFile(this.samples, this.rate)),
+          save("recording.wav", () => wavFile(this.samples.slice(0, this.known), this.rate)), save("samples.csv", () => csv(this.rows))), this.readCommand),
+      make("section", { class: "card", "aria-label": "Waveform" }, make("h3", {}, "The waveform, and what is expected next"),
+        make("div", { class: "row" }, this.playButton, this.cursor), make("div", {}, this.picture, this.surprise), this.at, this.chart,
+        make("p", { class: "hint" }, `Grey is given, blue is drawn. Click the waveform, or move the place, to see the distribution of the sample there, on the scale of its levels (${this.run.about.coding}); the line in it is the sample that came. An outline shows the probabilities with which it is drawn, where they differ.`),
+        make("div", { class: "row", role: "group", "aria-label": "Files of the plots" }, button("Save waveform.png", () => savePlot(this.picture, "waveform.png")),
+          button("Save expected.png", () => savePlot(this.chart, "expected.png")), save("expected.csv", () => csv(this.expectedRows)))),
+    ];
+  }
+
+  get rows() {
+    return [["seconds", "level", "amplitude", "drawn", "surprisal in nats"],
+      ...Array.from(this.levels, (level, i) => [i / this.rate, level, this.samples[i], i < this.known ? 0 : 1, this.nats[i] ?? ""])];
+  }
+
+  get expectedRows() {
+    const { p = [], drawn = p } = this.next ?? {};
+    return [["amplitude", "p", "drawn"], ...amplitudesOfBars(this.run, p.length).map((each, i) => [each, p[i], drawn[i]])];
+  }
+
+  clear() {
+    Object.assign(this, { levels: new Uint16Array(0), samples: new Float32Array(0), nats: new Float32Array(0), known: 0, total: 0 });
+  }
+
+  /** Append levels, in base64, and their surprisals. */
+  add(text, nats) {
+    const levels = new Uint16Array(fromBase64(text).buffer);
+    this.levels = joined(this.levels, levels);
+    this.samples = joined(this.samples, amplitudes(this.run, levels));
+    this.nats = joined(this.nats, Float32Array.from(nats));
+  }
+
+  /** Keep the first `count` samples. */
+  keep(count) {
+    for (const name of ["levels", "samples", "nats"]) this[name] = this[name].slice(0, count);
+    this.known = this.levels.length;
+  }
+
+  encoded(count) {
+    return toBase64(this.levels.subarray(0, count));
+  }
+
+  /** The mean surprisal of the samples from `first` on, in words. */
+  mean(first) {
+    const some = this.nats.subarray(first);
+    return some.length ? `, ${short(some.reduce((sum, each) => sum + each, 0) / some.length / Math.LN2)} bits a sample` : "";
+  }
+
+  /** Settings of a request about samples that are there: where no class is chosen, it is that of what was drawn last. */
+  get settings() {
+    const { request } = this.drawing;
+    return { ...request, label: request.label ?? this.drawnLabel };
   }
 
   /** Draw the plots, once a frame. */
-  function draw() {
-    if (planned) return;
-    planned = true;
-    requestAnimationFrame(() => { planned = false; show(); });
+  draw() {
+    if (this.planned) return;
+    this.planned = true;
+    requestAnimationFrame(() => {
+      this.planned = false;
+      this.showWave();
+      this.showNext();
+    });
   }
 
-  function show() {
-    cursor.input.max = levels.length;
-    cursor.value = place;
-    const width = picture.parentElement.clientWidth;
-    sampleAt = wave(picture, { samples, known, total, place, heard, rate, width });
-    const size = Math.max(1, Math.ceil(Math.max(total, levels.length) / PARTS));
-    const bits = stretches(nats, size);
-    surprise.hidden = bits.length < 2;
-    if (bits.length > 1) {
-      const span = Math.max(total, levels.length) / rate;
-      lines(surprise, {
-        series: [{ name: "bits", values: bits, x: bits.map((_, i) => ((i + 0.5) * size) / rate) }], x: { label: "seconds", min: 0, max: span },
-        y: { label: "bits a sample", min: 0 }, width, height: 130,
-        summary: `Surprisal along the recording, ${short(Math.min(...bits))} to ${short(Math.max(...bits))} bits a sample`,
-      });
-    }
+  showWave() {
+    const { samples, known, place, heard, rate, nats } = this;
+    const width = this.picture.parentElement.clientWidth, total = Math.max(this.total, samples.length);
+    this.cursor.input.max = samples.length;
+    this.cursor.value = place;
+    this.sampleAt = wave(this.picture, { samples, known, total, place, heard, rate, width });
+    const size = Math.max(1, Math.ceil(total / PARTS)), bits = stretches(nats, size);
+    this.surprise.hidden = bits.length < 2;
+    if (bits.length < 2) return;
+    lines(this.surprise, {
+      series: [{ name: "bits", values: bits, x: bits.map((_, i) => ((i + 0.5) * size) / rate) }], x: { label: "seconds", min: 0, max: total / rate },
+      y: { label: "bits a sample", min: 0 }, width, height: 130,
+      summary: `Surprisal along the recording, ${short(Math.min(...bits))} to ${short(Math.max(...bits))} bits a sample`,
+    });
+  }
+
+  showNext() {
+    const { place, next } = this;
     if (next === null) return;
-    const level = place < levels.length ? levels[place] : null;
-    const came = level === null ? "" : ` What came has ${short(nats[place] / Math.LN2)} bits.`;
-    const text = `At ${(place / rate).toFixed(4)} s the next sample has ${short(next.entropy / Math.LN2)} bits of uncertainty.${came}`;
-    at.textContent = text;
-    nextSample(chart, run, next, level, text);
+    const level = place < this.levels.length ? this.levels[place] : null;
+    const came = level === null ? "" : ` What came has ${short(this.nats[place] / Math.LN2)} bits.`;
+    this.at.textContent = `At ${(place / this.rate).toFixed(4)} s the next sample has ${short(next.entropy / Math.LN2)} bits of uncertainty.${came}`;
+    nextSample(this.chart, this.run, next, level, this.at.textContent);
   }
 
-  const asBase64 = (count) => toBase64(levels.subarray(0, count));
-  const sum = (some) => (some.length ? `${short(some.reduce((all, each) => all + each, 0) / some.length / Math.LN2)} bits a sample` : "");
+  async open(file) {
+    const { rate, channel, longest, decoded_here: suffixes } = this.run.about;
+    this.words.say("Reading …");
+    try {
+      if (suffixes.some((suffix) => file.name.toLowerCase().endsWith(suffix))) {
+        const samples = await decodeFile(file, rate, channel);
+        await this.read({ samples: toBase64(samples.subarray(0, Math.min(longest, LARGEST / 4))) });
+      } else {
+        await this.read({ file: toBase64(await file.arrayBuffer()), name: file.name });
+      }
+    } catch (problem) {
+      this.words.fail(problem.message);
+    }
+  }
 
   /** Take a recording: the content of a sound file, or samples that the browser decoded. */
-  async function read(request) {
-    stop();
-    keep(0);
-    let found = null;
-    await post(run, "read", { ...request, ...settings() }, (event) => {
-      if (event.command) readCommand.show(event.command);
-      if (event.waiting) words.say("Waiting for other pages …");
+  async read(request) {
+    this.stop();
+    this.clear();
+    this.growth = new AbortController();
+    const { signal } = this.growth;
+    let cut = false;
+    const ended = await post(this.run, "read", { ...request, ...this.settings }, (event) => {
+      if (event.command) this.readCommand.show(event.command);
+      if (event.waiting) this.words.say("Waiting for other pages …");
       if (event.levels !== undefined) {
-        add(event.levels, []);
-        known = total = place = levels.length;
-        if (event.cut) words.say(`The first ${short(known / rate)} s of the recording.`);
+        this.add(event.levels, []);
+        this.known = this.total = this.place = this.levels.length;
+        ({ cut } = event);
       }
-      if (event.read) nats = joined(nats, Float32Array.from(event.read));
-      if (event.total) found = event.total;
-      if (event.next) next = event.next;
-      draw();
-    });
-    if (found !== null) words.say(`${short(found.count / rate)} s at ${rate.toLocaleString("en")} Hz, ${sum(nats)}.`);
+      if (event.read) this.nats = joined(this.nats, Float32Array.from(event.read));
+      if (event.next) this.next = event.next;
+      this.draw();
+    }, signal);
+    if (ended) this.words.say(`${cut ? "The first " : ""}${short(this.known / this.rate)} s at ${this.rate.toLocaleString("en")} Hz${this.mean(0)}.`);
   }
 
-  async function openFile(file) {
-    words.say("Reading …");
+  /** Draw what comes after the first `kept` samples. */
+  async grow(kept, request) {
+    this.stop();
+    this.growth = new AbortController();
+    const { signal } = this.growth;
+    this.keep(kept);
+    this.total = this.known + request.length;
+    this.growing = true;
+    this.words.say("Drawing …");
     try {
-      if (run.about.decoded_here.some((suffix) => file.name.toLowerCase().endsWith(suffix))) {
-        const decoded = await decodeFile(file, rate, run.about.channel);
-        await read({ samples: toBase64(decoded.subarray(0, Math.min(longest, LARGEST / 4))) });
-      } else {
-        await read({ file: toBase64(await file.arrayBuffer()), name: file.name });
-      }
+      await post(this.run, "grow", { ...request, levels: this.encoded(kept) }, (event) => this.grew(event), signal);
+      if (this.growth.signal === signal) this.words.say(`${short((this.levels.length - this.known) / this.rate)} s drawn${this.mean(this.known)}.`);
     } catch (problem) {
-      words.fail(problem.message);
+      this.words.fail(problem.message);
     }
+    if (this.growth.signal !== signal) return;  // another one grows
+    this.growing = false;
+    this.total = this.levels.length;
+    this.draw();
   }
 
-  /** Draw what comes after the samples on the page that are kept. */
-  async function grow(request) {
-    stop();
-    stopGrowing = new AbortController();
-    const { signal } = stopGrowing;
-    keep(request.kept);
-    known = levels.length;
-    total = known + request.length;
-    growing = true;
-    words.say("Drawing …");
-    const { kept, ...asked } = request;
-    try {
-      await post(run, "grow", { ...asked, levels: asBase64(kept) }, (event) => {
-        if (event.command) command.show(event.command);
-        if (event.waiting) words.say("Waiting for other pages …");
-        if (event.label !== undefined) {
-          drawn = event.label;
-          words.say(`Drawing one of the class ${run.about.classes[drawn]} …`);
-        }
-        if (event.grown) {
-          add(event.grown.levels, event.grown.nats);
-          next = event.next;
-          place = levels.length;
-        }
-        draw();
-      }, signal);
-      if (stopGrowing.signal === signal) words.say(`${short((levels.length - known) / rate)} s drawn, ${sum(nats.slice(known))}.`);
-    } catch (problem) {
-      words.fail(problem.message);
+  grew(event) {
+    if (event.command) this.command.show(event.command);
+    if (event.waiting) this.words.say("Waiting for other pages …");
+    if (event.label !== undefined) {
+      this.drawnLabel = event.label;
+      this.words.say(`Drawing one of the class ${this.run.about.classes[event.label]} …`);
     }
-    if (stopGrowing.signal !== signal) return;  // another one grows
-    growing = false;
-    total = levels.length;
-    draw();
+    if (event.grown) {
+      this.add(event.grown.levels, event.grown.nats);
+      this.next = event.next;
+      this.place = this.levels.length;
+    }
+    this.draw();
   }
 
-  function stop() {
-    stopGrowing.abort();
-    asking.abort();
-    sound.stop();
+  stop() {
+    this.growth.abort();
+    this.asking.abort();
+    this.player.stop();
   }
 
   /** Show the distribution of the sample at a place. */
-  async function choose(sample) {
-    place = Math.min(Math.max(sample, 0), levels.length);
-    draw();
-    asking.abort();
-    if (run.about.classes.length && settings().label === null) return;
-    asking = new AbortController();
-    const { signal } = asking;
-    await new Promise((resolve) => { setTimeout(resolve, 60); });
+  async choose(sample) {
+    this.place = Math.min(Math.max(sample, 0), this.levels.length);
+    this.draw();
+    this.asking.abort();
+    if (this.run.about.classes.length && this.settings.label === null) return;
+    this.asking = new AbortController();
+    const { signal } = this.asking;
+    await new Promise((resolve) => { setTimeout(resolve, RESTING); });
     if (signal.aborted) return;
     try {
-      const answer = await ask(run, "next", { ...settings(), levels: asBase64(place) }, signal);
-      if (!signal.aborted && answer.next) { ({ next } = answer); draw(); }
+      const answer = await ask(this.run, "next", { ...this.settings, levels: this.encoded(this.place) }, signal);
+      if (signal.aborted || !answer.next) return;
+      this.next = answer.next;
+      this.draw();
     } catch (problem) {
-      words.fail(problem.message);
+      this.words.fail(problem.message);
     }
   }
 
-  /** Settings of a request; where no class is chosen, that of what was drawn last. */
-  function settings() {
-    const request = drawing.request;
-    return { ...request, label: request.label ?? drawn };
+  tellGrow(kept) {
+    this.tell("grow", { request: this.drawing.request, kept, from: kept / this.rate, seconds: this.seconds.value });
   }
 
-  function tellGrow(kept) {
-    page.tell(run, "grow", { request: drawing.request, kept, from: kept / rate, seconds: seconds.value });
+  heardGrow({ request, kept, from, seconds }, own) {
+    this.drawing.request = request;
+    this.seconds.value = seconds;
+    const count = own ? kept : Math.min(Math.round(from * this.rate), this.levels.length);
+    this.grow(count, { ...(count ? this.settings : this.drawing.request), length: Math.max(1, Math.round(seconds * this.rate)) });
   }
 
-  function heardGrow({ request, kept, from, seconds: wanted }, own) {
-    drawing.request = request;
-    seconds.value = wanted;
-    const count = own ? kept : Math.min(Math.round(from * rate), levels.length);
-    grow({ ...(count ? settings() : drawing.request), kept: count, length: Math.max(1, Math.round(wanted * rate)) });
+  play() {
+    if (this.player.playing) this.player.stop();
+    else this.player.play(this.place >= this.samples.length ? 0 : this.place);
   }
 
-  picture.addEventListener("click", (event) => page.tell(run, "place", sampleAt(event.clientX - picture.getBoundingClientRect().left) / rate));
-  page.hear(run, "file", openFile);
-  page.hear(run, "place", (at) => choose(Math.round(at * rate)));
-  page.hear(run, "grow", heardGrow);
-  new ResizeObserver(draw).observe(element);
-  const fresh = button("Draw a sound", () => tellGrow(0), { main: true });
-  const another = button("Another", () => { drawing.again(); tellGrow(known); });
-  const rows = () => [["seconds", "level", "amplitude", "drawn", "surprisal in nats"],
-    ...Array.from(levels, (level, i) => [i / rate, level, samples[i], i < known ? 0 : 1, nats[i] ?? ""])];
-  const expectedRows = () => [["amplitude", "p", "drawn"], ...amplitudesOfBars(run, next.p.length).map((each, i) => [each, next.p[i], (next.drawn ?? next.p)[i]])];
-  element.append(
-    make("section", { class: "card", "aria-label": "Sound" }, make("h3", {}, "A sound that grows, sample by sample"),
-      fileDrop("Drop a recording here, or choose one, to go on from it", "audio/*", (file) => page.tell(run, "file", file), words.fail),
-      drawing, make("div", { class: "row" }, seconds, fresh, button("Go on from the end", () => tellGrow(levels.length)),
-        button("Go on from the place", () => tellGrow(place)), another, button("Stop", () => stopGrowing.abort())),
-      words, command,
-      make("div", { class: "row", role: "group", "aria-label": "Files" },
-        button("Save sample.wav", () => download("sample.wav", wavFile(samples, rate))),
-        button("Save recording.wav", () => download("recording.wav", wavFile(samples.slice(0, known), rate))),
-        button("Save samples.csv", () => download("samples.csv", csv(rows())))), readCommand),
-    make("section", { class: "card", "aria-label": "Waveform" }, make("h3", {}, "The waveform, and what is expected next"),
-      make("div", { class: "row" }, play, cursor), make("div", {}, picture, surprise), at, chart,
-      make("p", { class: "hint" }, `Grey is given, blue is drawn. Click the waveform, or move the place, to see the distribution of the sample there, on the scale of its levels (${run.about.coding}); the line in it is the sample that came. An outline shows the probabilities with which it is drawn, where they differ.`),
-      make("div", { class: "row", role: "group", "aria-label": "Files of the plots" }, button("Save waveform.png", () => savePlot(picture, "waveform.png")),
-        button("Save expected.png", () => savePlot(chart, "expected.png")), button("Save expected.csv", () => next && download("expected.csv", csv(expectedRows()))))));
-  choose(0);
+  /** Show the place that is heard; null when nothing is. */
+  hear(sample) {
+    this.heard = sample;
+    this.playButton.textContent = sample === null ? "Play the sound" : "Stop the sound";
+    this.draw();
+  }
 }
 
 /** Two typed arrays of one type, one after the other. */
