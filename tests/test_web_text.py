@@ -3,6 +3,7 @@
 import math
 import re
 import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -133,7 +134,9 @@ def test_each_symbol_comes_with_what_was_expected(scenes: dict[str, TextScene]) 
             assert math.exp(-step["nats"]) == pytest.approx(p, rel=1e-2)
 
 
-def test_an_alternative_goes_on_from_its_place(scenes: dict[str, TextScene]) -> None:
+def test_an_alternative_goes_on_from_its_place(
+    scenes: dict[str, TextScene], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     scene = scenes["bytes"]
     drawn = [step["symbol"] for step in all_of(asked(scene, "grow", text="row", seed=1, length=9), "grown")]
     changed = [*b"row", *drawn[:4], 0xC3]  # half of a character is a beginning, too
@@ -141,7 +144,11 @@ def test_an_alternative_goes_on_from_its_place(scenes: dict[str, TextScene]) -> 
     found = [step["symbol"] for step in all_of(events, "grown")]
     x = sample(scene.model, 1, seed=2, prefix=torch.tensor(changed).float(), length=5)
     assert x[0, len(changed) :].tolist() == found
-    assert "--prompt-file prompt.txt" in of(events, "command")
+    command = of(events, "command")
+    assert "--prompt-file prompt.txt" in command
+    (tmp_path / "prompt.txt").write_bytes(bytes(changed))  # as the page saves it
+    printed = run_of(command.replace("prompt.txt", str(tmp_path / "prompt.txt")), capsys)
+    assert printed.removesuffix("\n") == bytes([*changed, *found]).decode(errors="replace").rstrip("\ufffd")
 
 
 def test_lines_are_documents_of_their_own(scenes: dict[str, TextScene], capsys: pytest.CaptureFixture[str]) -> None:

@@ -38,6 +38,7 @@ class Sound {
     this.drawing = drawingControls(run);
     this.seconds = number("Seconds to draw", { value: 1, min: 1 / rate, max: longest / rate, step: 0.1 });
     this.cursor = slider("Place", { value: 0, min: 0, max: 0, step: 1, show: (sample) => `${(sample / rate).toFixed(3)} s`, onChange: () => this.tell("place", this.cursor.value / rate) });
+    this.cursor.classList.add("wide");
     this.playButton = button("Play the sound", () => this.play());
     this.player = soundPlayer(rate, () => this.samples, () => this.growing, (sample) => this.hear(sample));
     this.words = said();
@@ -174,6 +175,7 @@ class Sound {
   async read(request) {
     this.stop();
     this.clear();
+    this.command.hidden = true;
     this.growth = new AbortController();
     const { signal } = this.growth;
     let cut = false;
@@ -198,6 +200,7 @@ class Sound {
     this.growth = new AbortController();
     const { signal } = this.growth;
     this.keep(kept);
+    if (kept === 0) this.readCommand.hidden = true;
     this.total = this.known + request.length;
     this.growing = true;
     this.words.say("Drawing …");

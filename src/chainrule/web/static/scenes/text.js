@@ -131,6 +131,7 @@ class Text {
   /** Start from the symbols `known`, with nothing drawn after them. */
   begin(known) {
     Object.assign(this, { known, grown: [], shown: 0, next: null, wrong: null, follow: true, place: known.length });
+    this.command.hidden = true;
     this.playback.reset();
     this.draw();
     this.expected.clear("");
