@@ -39,7 +39,7 @@ export function mountSample(element, run, page) {
         own = event.samples.map((i) => grown[i]);
         own.forEach((each, k) => each.begin(event.order, labels?.[event.samples[k]]));
       }
-      if (event.classes) posterior.push(...event.classes);
+      if (event.classes && own[0] === grown[0]) posterior.push(...event.classes);
       for (const step of event.steps ?? []) {
         own.forEach((each, k) => each.add(step, k));
         if (own[0] === grown[0]) steps.push(step);
@@ -48,7 +48,7 @@ export function mountSample(element, run, page) {
     }, stop.signal).then((ended) => { if (ended) playback.finish(); }).catch((problem) => { playback.pause(); words.fail(problem.message); });
   }
 
-  function show(t) {
+  function show(t, playing) {
     for (const each of grown) each.show(t);
     const [first] = grown;
     if (!first || t === 0) return;
@@ -57,7 +57,8 @@ export function mountSample(element, run, page) {
     const where = place(run, first.order[t - 1]);
     const value = step.values[0];
     const drawn = binary ? `${value === 1 ? "white" : "black"}, p(white) = ${short(step.means[0])}` : `level ${value}, expected ${short(step.means[0])}`;
-    words.say(`Pixel ${t} of ${first.order.length} (${where}): ${drawn}, surprisal ${short(step.nats[0])} nats; ${short(first.nats(t))} nats so far.`);
+    const tell = playing && t < first.order.length ? words.show : words.say;
+    tell(`Pixel ${t} of ${first.order.length} (${where}): ${drawn}, surprisal ${short(step.nats[0])} nats; ${short(first.nats(t))} nats so far.`);
     chart.hidden = !step.bars;
     if (step.bars) {
       bars(chart, {
@@ -83,8 +84,11 @@ export function mountSample(element, run, page) {
   const go = button("Draw a sample", () => page.tell(run, "sample", { ...controls.request, count: Math.round(count.value) }), { main: true });
   const again = button("Another", () => { controls.again(); go.click(); });
   const save = button("Save as PNG", () => grown.forEach((each, i) => savePicture(run, each.values, grown.length > 1 ? `sample-${i + 1}.png` : "sample.png")));
-  const table = button("Save as CSV", () => grown.forEach((each, i) => saveNumbers(run, grown.length > 1 ? `sample-${i + 1}.csv` : "sample.csv", each.order,
-    ["value", "mean", "nats"], each.values.map((value, t) => [value, each.means[t], each.surprisals[t]]))));
+  const table = button("Save as CSV", () => grown.forEach((each, i) => {
+    const classes = i === 0 && posterior.length ? run.about.classes : [];
+    saveNumbers(run, grown.length > 1 ? `sample-${i + 1}.csv` : "sample.csv", each.order, ["value", "mean", "nats", ...classes.map((name) => `p(${name})`)],
+      each.values.map((value, t) => [value, each.means[t], each.surprisals[t], ...classes.map((_, c) => posterior[t + 1][c])]));
+  }));
   page.hear(run, "sample", (request) => {
     controls.request = request;
     count.value = request.count;
