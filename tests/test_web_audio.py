@@ -5,6 +5,8 @@ import io
 import math
 import re
 import shlex
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from command_line import refused
 from numpy.typing import NDArray
 
 from chainrule.cli import main
+from chainrule.data.frames import FrameFormat
+from chainrule.kinds.audio import AudioKind
 from chainrule.runs.opened import open_run
 from chainrule.tasks.score import surprisals
 from chainrule.web.link import Link, Stopped
@@ -206,6 +210,20 @@ def test_a_class_is_drawn_where_none_is_named(scenes: dict[str, AudioScene]) -> 
 def test_wrong_requests_are_refused(scenes: dict[str, AudioScene], request_: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(words)}"):
         asked(scenes["wavenet"], "grow", **request_)
+
+
+def test_a_missing_package_is_named(scenes: dict[str, AudioScene], monkeypatch: pytest.MonkeyPatch) -> None:
+    content = as_file(sound(tone(100)))
+    monkeypatch.setitem(sys.modules, "soundfile", None)
+    with pytest.raises(ValueError, match=r"^audio needs the package soundfile: pip install 'chainrule\[audio\]'"):
+        asked(scenes["wavenet"], "read", file=content, name="take.wav")
+
+
+def test_a_run_with_frames_has_no_scene(scenes: dict[str, AudioScene]) -> None:
+    run = scenes["wavenet"].run
+    frames = replace(run.kind.format, frames=FrameFormat(40, (0.0,), (1.0,)))
+    with pytest.raises(ValueError, match="show expects a run on recordings without frames"):
+        scene_of(replace(run, kind=AudioKind(frames)))
 
 
 def test_a_walk_stops_when_the_page_is_gone(scenes: dict[str, AudioScene]) -> None:

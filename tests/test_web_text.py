@@ -3,6 +3,7 @@
 import math
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from asking import all_of, as_file, asked, of, refusals
 
 from chainrule.cli import main
+from chainrule.models import MADE
 from chainrule.runs.opened import open_run
 from chainrule.tasks.sample import sample
 from chainrule.web.link import Link, Stopped
@@ -235,6 +237,13 @@ def test_a_model_of_one_length_has_an_end(scenes: dict[str, TextScene]) -> None:
         asked(scene, "read", text="gently down the s")
     with pytest.raises(ValueError, match="expected a text of fewer than 16 characters"):
         asked(scene, "grow", text="gently down the ")
+
+
+def test_a_model_of_another_order_has_no_scene(scenes: dict[str, TextScene]) -> None:
+    run = scenes["fixed"].run
+    backwards = MADE(event_shape=(16,), conditional=run.likelihood.conditional, order="reversed")
+    with pytest.raises(ValueError, match="show expects a model that reads text in its own order, got another"):
+        scene_of(replace(run, model=backwards))
 
 
 def test_a_walk_stops_when_the_page_is_gone(scenes: dict[str, TextScene]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
+from chainrule.errors import MissingPackageError
 from chainrule.web.fields import Request, text
 
 LONGEST = 4 * 2**20
@@ -36,7 +37,7 @@ def file_of(request: Request, read: Callable[[Path], T]) -> T:
     """What ``read`` makes of a file with the content ``file`` and the suffix of ``name``; errors say its own name.
 
     Raises:
-        ValueError: If there is no such content, or it can't be read.
+        ValueError: If there is no such content, it can't be read, or a package is missing that reads it.
     """
     name = PurePosixPath(text(request, "name", 255, "file"))
     suffix = name.suffix if name.suffix.isascii() and name.suffix[1:].isalnum() else ""
@@ -45,7 +46,7 @@ def file_of(request: Request, read: Callable[[Path], T]) -> T:
         path.write_bytes(bytes_of(request, "file"))
         try:
             return read(path)
-        except ValueError as error:
+        except (ValueError, MissingPackageError) as error:
             raise ValueError(str(error).replace(str(path), name.name)) from None
 
 
