@@ -334,6 +334,24 @@ def test_two_runs_read_and_go_on_with_the_same_text(page: Any, runs: list[Path])
     assert both[0].get_by_label("Prompt").input_value() == "the cat"
 
 
+def test_a_growth_is_stopped(page: Any) -> None:
+    where = alone(page, "bytes")
+    where.get_by_label("Bytes to draw").fill("5000")
+    click(where, "Go on")
+    where.locator(".text .drawn").nth(3).wait_for()
+    click(where, "Stop")
+    says(where, r"^\d+ bytes drawn\.$")
+
+
+def test_a_prompt_with_a_new_character_is_read_and_not_gone_on_from(page: Any) -> None:
+    where = alone(page, "stream")
+    type_prompt(where, "the cat™")
+    says(where, "1 characters are new to the model")
+    click(where, "Go on")
+    says(where, "got a new one at place 8: change it")
+    page.wrong.clear()  # the browser names the answer of status 400
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @needs_axe
 def test_it_is_accessible(chromium: Any, server: Client, scheme: str) -> None:

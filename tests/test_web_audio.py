@@ -6,6 +6,7 @@ import math
 import re
 import shlex
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,18 +18,18 @@ import torch
 from asking import all_of, as_file, asked, of, refusals
 from command_line import refused
 from numpy.typing import NDArray
+from web_client import served
 
 from chainrule.cli import main
 from chainrule.data.frames import FrameFormat
 from chainrule.kinds.audio import AudioKind
 from chainrule.runs.opened import open_run
+from chainrule.tasks.sample import sample
 from chainrule.tasks.score import surprisals
 from chainrule.web.link import Link, Stopped
 from chainrule.web.scenes import scene_of
 from chainrule.web.scenes.audio import AudioScene
 from chainrule.web.turns import Turns
-
-pytest.importorskip("starlette", reason="the extra web is not installed")
 
 pytestmark = pytest.mark.quick
 
@@ -210,6 +211,19 @@ def test_a_class_is_drawn_where_none_is_named(scenes: dict[str, AudioScene]) -> 
 def test_wrong_requests_are_refused(scenes: dict[str, AudioScene], request_: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(words)}"):
         asked(scenes["wavenet"], "grow", **request_)
+
+
+def test_recordings_that_grow_at_once_are_those_that_grow_alone(scenes: dict[str, AudioScene]) -> None:
+    own = [scenes["wavenet"], scenes["rnn"]]
+    wanted = [(run, seed) for seed in range(3) for run in (0, 1)]
+
+    def ask(each: tuple[int, int]) -> Any:
+        return client.events("grow", {"levels": "", "seed": each[1], "length": 700}, each[0])
+
+    with served([scene.run.folder for scene in own]) as client, ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(ask, wanted))
+    for (run, seed), events in zip(wanted, answers, strict=True):
+        assert (grown(events) == sample(own[run].model, 1, seed=seed, length=700)[0].numpy()).all()
 
 
 def test_a_missing_package_is_named(scenes: dict[str, AudioScene], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import math
 import re
 import shlex
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from asking import all_of, as_file, asked, of, refusals
+from web_client import served
 
 from chainrule.cli import main
 from chainrule.models import MADE
@@ -20,8 +22,6 @@ from chainrule.web.scene import Scene
 from chainrule.web.scenes import scene_of
 from chainrule.web.scenes.text import TextScene
 from chainrule.web.turns import Turns
-
-pytest.importorskip("starlette", reason="the extra web is not installed")
 
 pytestmark = pytest.mark.quick
 
@@ -244,6 +244,16 @@ def test_a_model_of_another_order_has_no_scene(scenes: dict[str, TextScene]) -> 
     backwards = MADE(event_shape=(16,), conditional=run.likelihood.conditional, order="reversed")
     with pytest.raises(ValueError, match="show expects a model that reads text in its own order, got another"):
         scene_of(replace(run, model=backwards))
+
+
+def test_texts_that_grow_at_once_are_those_that_grow_alone(scenes: dict[str, TextScene]) -> None:
+    own = [scenes["stream"], scenes["bytes"]]
+    wanted = [(run, seed) for seed in range(3) for run in (0, 1)]
+    with served([scene.run.folder for scene in own]) as client, ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda each: client.events("grow", {"seed": each[1], "length": 60}, each[0]), wanted))
+    for (run, seed), events in zip(wanted, answers, strict=True):
+        x = sample(own[run].model, 1, seed=seed, length=60, undrawn=own[run].kind.undrawn)[0]
+        assert [step["symbol"] for step in all_of(events, "grown")] == x.long().tolist()
 
 
 def test_a_walk_stops_when_the_page_is_gone(scenes: dict[str, TextScene]) -> None:
