@@ -6,7 +6,7 @@ import { bars, lines, short } from "../../plots.js";
 import { drawingControls, picture, place, saveNumbers, savePicture, shapeOf, understood } from "./picture.js";
 
 export function mountSample(element, run, page) {
-  const binary = run.about.levels === 2;
+  const binary = run.about.levels === 2, unit = shapeOf(run).channels > 1 ? "Variable" : "Pixel";
   const controls = drawingControls(run);
   const count = number("Samples", { value: 1, min: 1, max: 16 });
   const words = said();
@@ -14,7 +14,7 @@ export function mountSample(element, run, page) {
   const pictures = make("div", { class: "pictures" });
   const chart = make("canvas", { hidden: true }), progress = make("canvas");
   const classes = make("div", { class: "scroll", hidden: true }, progress);
-  const playback = player({ unit: "pixel", speed: 22, show });
+  const playback = player({ unit: unit.toLowerCase(), speed: 22, show });
   let stop = new AbortController(), grown = [], steps = [], posterior = [];
 
   function begin(request) {
@@ -58,12 +58,12 @@ export function mountSample(element, run, page) {
     const value = step.values[0];
     const drawn = binary ? `${value === 1 ? "white" : "black"}, p(white) = ${short(step.means[0])}` : `level ${value}, expected ${short(step.means[0])}`;
     const tell = playing && t < first.order.length ? words.show : words.say;
-    tell(`Pixel ${t} of ${first.order.length} (${where}): ${drawn}, surprisal ${short(step.nats[0])} nats; ${short(first.nats(t))} nats so far.`);
+    tell(`${unit} ${t} of ${first.order.length} (${where}): ${drawn}, surprisal ${short(step.nats[0])} nats; ${short(first.nats(t))} nats so far.`);
     chart.hidden = !step.bars;
     if (step.bars) {
       bars(chart, {
         labels: step.bars.map((_, i) => (binary ? ["black", "white"][i] : String(i))), values: step.bars, marked: [value],
-        x: binary ? "next pixel" : "level of the next variable", y: { label: "p(x_t | x_<t)", max: binary ? 1 : undefined }, width: 260, height: 170,
+        x: binary ? "next pixel" : "level of the next variable", y: { label: "p(x_t | x_<t)", max: binary ? 1 : undefined }, width: step.bars.length > 32 ? 420 : 260, height: 170,
         summary: `Probabilities of variable ${t}: drawn ${value} with p = ${short(step.bars[value])}`,
       });
     }

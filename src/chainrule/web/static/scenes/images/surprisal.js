@@ -15,7 +15,7 @@ export function mountSurprisal(element, run, page) {
   const words = said(), command = commandLine(), pointed = make("p", { class: "hint" });
   const shown = make("canvas"), map = make("canvas", { class: "pixels" }), field = make("canvas"), scale = make("canvas"), reach = make("canvas", { hidden: true }), curves = make("canvas");
   const label = classes.length ? select("Class", [["", "any"], ...classes.map((name, i) => [String(i), name])]) : null;
-  const channel = channels === 3 ? select("Pointer at", [["0", "red"], ["1", "green"], ["2", "blue"]]) : null;
+  const channel = channels === 3 ? select("Channel", [["0", "red"], ["1", "green"], ["2", "blue"]]) : null;
   const invert = checkbox("Invert dropped images");
   const posterior = make("figure", { hidden: true }, curves, make("figcaption", {}, "p(class | pixels so far), of the five most probable at the end"));
   const pictures = make("div", { class: "pictures", hidden: true },
@@ -23,16 +23,13 @@ export function mountSurprisal(element, run, page) {
     make("figure", {}, map, scale, make("figcaption", {}, "surprisal of each pixel")),
     make("figure", {}, field, reach, make("figcaption", {}, "what the pixel under the pointer depends on")));
   const file = make("input", { type: "file", accept: "image/*", change: () => { if (file.files.length) read(file.files[0]); } });
-  const drop = make("div", {
-    class: "drop",
-    dragover: (event) => { event.preventDefault(); drop.classList.add("over"); },
-    dragleave: () => drop.classList.remove("over"),
-    drop: (event) => {
-      event.preventDefault();
-      drop.classList.remove("over");
-      if (event.dataTransfer.files.length) read(event.dataTransfer.files[0]);
-    },
-  }, make("label", {}, "Drop an image here, or choose one", file), invert);
+  const drop = make("div", { class: "drop" }, make("label", {}, "Drop an image on the page, or choose one", file), invert);
+  element.addEventListener("dragover", () => drop.classList.add("over"));
+  element.addEventListener("dragleave", () => drop.classList.remove("over"));
+  element.addEventListener("drop", (event) => {
+    drop.classList.remove("over");
+    if (event.dataTransfer.files.length) read(event.dataTransfer.files[0]);
+  });
   let found = null, at = null, stop = new AbortController(), asking = new AbortController();
 
   async function read(chosen) {
@@ -42,6 +39,7 @@ export function mountSurprisal(element, run, page) {
       reader.onload = () => resolve(reader.result);
       reader.readAsDataURL(chosen);
     });
+    words.scrollIntoView({ block: "center" });
     page.tell(run, "look", { file: address.slice(address.indexOf(",") + 1), name: chosen.name, invert: invert.value });
   }
 
@@ -108,7 +106,7 @@ export function mountSurprisal(element, run, page) {
     at = pixel;
     const variable = (channel === null ? 0 : Number(channel.value)) * area + pixel;
     const words = `${place(run, variable)}: level ${found.x[variable]}, p = ${short(Math.exp(-found.nats[variable]))}, surprisal ${short(found.nats[variable])} nats`;
-    pointed.textContent = words;
+    pointed.textContent = `${words}; its receptive field is being computed …`;
     asking.abort();
     asking = new AbortController();
     const { signal } = asking;
@@ -141,7 +139,7 @@ export function mountSurprisal(element, run, page) {
     canvas.addEventListener("pointermove", (event) => {
       const box = canvas.getBoundingClientRect();
       const row = Math.floor(((event.clientY - box.top) / box.height) * height), column = Math.floor(((event.clientX - box.left) / box.width) * width);
-      if (row >= 0 && row < height && column >= 0 && column < width) page.tell(run, "point", row * width + column);
+      if (row >= 0 && row < height && column >= 0 && column < width) page.tell(run, "point", { row, column, height, width });
     });
   }
   map.tabIndex = 0;
@@ -150,11 +148,11 @@ export function mountSurprisal(element, run, page) {
     if (move === undefined || found === null) return;
     event.preventDefault();
     const to = (at ?? -1) + move;
-    if (to >= 0 && to < area) page.tell(run, "point", to);
+    if (to >= 0 && to < area) page.tell(run, "point", { row: Math.floor(to / width), column: to % width, height, width });
   });
 
-  page.hear(run, "look", look);
-  page.hear(run, "point", (pixel) => { if (pixel < area) point(pixel); });
+  page.hear(run, "look", (request) => { if (!request.x || request.x.length === channels * area) look(request); });
+  page.hear(run, "point", (to) => { if (to.height === height && to.width === width) point(to.row * width + to.column); });
   const chooser = exampleChooser(run, (values) => page.tell(run, "look", { x: values }), words);
   element.append(make("section", { class: "card", "aria-label": "Surprisal" }, make("h3", {}, "How surprising is an image, and what does a pixel depend on?"),
     chooser, drop, make("div", { class: "row" }, label, channel, button("Save image.png", () => found && savePicture(run, found.x, "image.png")),
