@@ -107,6 +107,7 @@ class AudioScene(Scene):
             for chunk in chunks(known):
                 link.check()
                 reading.read(chunk)
+                yield {"reading": reading.length / len(known)}
             left, size = length, FIRST
             while left:
                 link.check()

@@ -219,6 +219,7 @@ class Sound {
   grew(event) {
     if (event.command) this.command.show(event.command);
     if (event.waiting) this.words.say("Waiting for other pages …");
+    if (event.reading) this.words.say(event.reading < 1 ? `Reading what is given: ${Math.round(100 * event.reading)} % …` : "Drawing …");
     if (event.label !== undefined) {
       this.drawnLabel = event.label;
       this.words.say(`Drawing one of the class ${this.run.about.classes[event.label]} …`);

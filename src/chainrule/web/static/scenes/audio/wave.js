@@ -88,9 +88,9 @@ export function amplitudesOfBars(run, count) {
 /** Ticks at round amplitudes; levels of the mu-law are not evenly spaced in them. */
 function amplitudeTicks(run, count, width) {
   const centres = amplitudesOfBars(run, count), found = [], apart = (count * 42) / (width - 68);
-  for (const amplitude of [-1, -0.3, -0.1, -0.03, -0.01, 0, 0.01, 0.03, 0.1, 0.3, 1]) {
+  for (const amplitude of [0, -1, 1, -0.1, 0.1, -0.01, 0.01, -0.3, 0.3, -0.03, 0.03]) {  // the more important first
     const bar = centres.reduce((best, each, i) => (Math.abs(each - amplitude) < Math.abs(centres[best] - amplitude) ? i : best), 0);
-    if (!found.length || bar - found[found.length - 1][0] > apart) found.push([bar + 0.5, String(amplitude)]);
+    if (found.every(([other]) => Math.abs(bar + 0.5 - other) > apart)) found.push([bar + 0.5, String(amplitude)]);
   }
   return found;
 }
