@@ -334,6 +334,18 @@ def test_two_runs_read_and_go_on_with_the_same_text(page: Any, runs: list[Path])
     assert both[0].get_by_label("Prompt").input_value() == "the cat"
 
 
+def test_bytes_are_characters_where_they_end_one(page: Any) -> None:
+    where = alone(page, "bytes")
+    where.get_by_label("Prompt").fill("né€")
+    sums(where, "Prompt: 6 bytes")
+    assert text_of(where) == "n·é··€"
+    where.locator(".text .symbol").nth(2).click()
+    where.get_by_text("Byte 3, after “n·”").wait_for()
+    module = "import('/static/scenes/text/utf8.js')"
+    ends = f"{module}.then((own) => [own.endOf([0xc3], 0xa9), own.endOf([], 0xc3), own.endOf([0xff], 0x80)])"
+    assert page.evaluate(ends) == ["é", "\\xc3", "\\x80"]
+
+
 def test_a_growth_is_stopped(page: Any) -> None:
     where = alone(page, "bytes")
     where.get_by_label("Bytes to draw").fill("5000")

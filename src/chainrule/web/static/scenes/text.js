@@ -6,6 +6,7 @@ import { short } from "../plots.js";
 import { drawingControls } from "./drawing.js";
 import { csv, fileDrop, toBase64 } from "./files.js";
 import { expectedList } from "./text/expected.js";
+import { endOf, Utf8 } from "./text/utf8.js";
 import { markOf, nameOf, textScale, textView } from "./text/view.js";
 
 /** Milliseconds after the last key before a prompt is read. */
@@ -70,7 +71,7 @@ class Text {
     ];
   }
 
-  /** The symbols that are shown: `[{symbol, text, nats, drawn, expected}, ...]`. */
+  /** The symbols that are shown: `[{symbol, text, nats, drawn, expected, mark}, ...]`. */
   get symbols() {
     return [...this.known, ...this.grown.slice(0, this.shown)];
   }
@@ -88,6 +89,17 @@ class Text {
     return new TextDecoder().decode(this.bytesOf(symbols));
   }
 
+  /** Reads the bytes after `symbols` as characters; null where symbols are characters. */
+  readerAfter(symbols) {
+    return this.unit === "byte" ? new Utf8(symbols.slice(-3).map((each) => each.symbol)) : null;
+  }
+
+  /** What a symbol after `symbols` looks like. */
+  markAfter(symbols, symbol) {
+    const end = this.unit === "byte" ? endOf(symbols.slice(-3).map((each) => each.symbol), symbol) : undefined;
+    return end ?? markOf(this.run.about.symbols[symbol]);
+  }
+
   /** Call `reader` in a while, or at once where its result is needed. */
   soon(reader) {
     clearTimeout(this.timer);
@@ -100,12 +112,12 @@ class Text {
     this.pending = null;
     this.reading.abort();
     this.reading = new AbortController();
-    const found = [];
+    const found = [], utf8 = this.readerAfter([]);
     try {
       await post(this.run, "read", { ...this.drawing.request, ...request }, (event) => {
         if (event.command) this.readCommand.show(event.command);
         if (event.waiting) this.words.say("Waiting for other pages …");
-        event.read?.symbols.forEach((symbol, i) => found.push({ symbol, text: event.read.texts[i], nats: event.read.nats[i] }));
+        event.read?.symbols.forEach((symbol, i) => found.push({ symbol, text: event.read.texts[i], nats: event.read.nats[i], mark: utf8?.mark(symbol) }));
         if (event.total) {
           this.begin(found);
           if (request.file) this.prompt.value = this.textOf(found);
@@ -145,7 +157,7 @@ class Text {
     clearTimeout(this.timer);
     if (this.pending !== null) await this.pending();
     if (signal.aborted || this.wrong !== null) return;
-    Object.assign(this, { grown: [], follow: true });
+    Object.assign(this, { grown: [], follow: true, utf8: this.readerAfter(this.known) });
     this.words.say("Drawing …");
     this.playback.reset();
     this.playback.play();
@@ -162,7 +174,7 @@ class Text {
   grew(event) {
     if (event.command) this.command.show(event.command);
     if (event.waiting) this.words.say("Waiting for other pages …");
-    for (const step of event.grown ?? []) this.grown.push({ ...step, text: this.run.about.symbols[step.symbol], drawn: true });
+    for (const step of event.grown ?? []) this.grown.push({ ...step, text: this.run.about.symbols[step.symbol], drawn: true, mark: this.utf8?.mark(step.symbol) });
     if (event.ended === "stop") this.grown.splice(-event.stop);
     this.playback.length = this.grown.length;
     if (this.shown > this.grown.length) this.playback.go(this.grown.length);
@@ -211,14 +223,14 @@ class Text {
     this.asking = new AbortController();
     const { signal } = this.asking;
     const own = symbols[this.place], before = symbols.slice(0, this.place);
-    const where = before.length ? `after “${before.slice(-BEFORE).map((each) => markOf(each.text)).join("")}”` : "at the beginning";
+    const where = before.length ? `after “${before.slice(-BEFORE).map((each) => each.mark ?? markOf(each.text)).join("")}”` : "at the beginning";
     try {
       const known = own?.expected ?? (own === undefined && this.grown.length === 0 ? this.next : null);
       const found = known ?? (await ask(this.run, "next", { ...this.drawing.request, symbols: before.map((each) => each.symbol) }, signal)).next;
       if (signal.aborted) return;
       const it = own ? `${nameOf(own.text)} has ${own.nats === null ? "p = 0" : `${short(own.nats / Math.LN2)} bits`}; ` : "";
       const words = `${capital(this.unit)} ${before.length + 1}, ${where}: ${it}`;
-      if (found) this.expected.show(found, own?.symbol, `${words}${short(found.entropy / Math.LN2)} bits were expected.`);
+      if (found) this.expected.show(found, own?.symbol, `${words}${short(found.entropy / Math.LN2)} bits were expected.`, (symbol) => this.markAfter(before, symbol));
       else this.expected.clear(`The model has no place ${where}.`);
     } catch (problem) {
       this.expected.clear(problem.message);

@@ -2,14 +2,14 @@
 
 import { make } from "../../controls.js";
 import { short } from "../../plots.js";
-import { markOf, nameOf } from "./view.js";
+import { nameOf } from "./view.js";
 
-/** The list; `.show(expected, symbol, words)` fills it, `.rows` are its symbols with p and how probably they are drawn, and `onChoose(symbol)` is called with the one that is clicked. */
+/** The list; `.show(expected, symbol, words, markOf)` fills it, `.rows` are its symbols with p and how probably they are drawn, and `onChoose(symbol)` is called with the one that is clicked. */
 export function expectedList(run, onChoose) {
   const title = make("p", { class: "said" }), rows = make("ol", { class: "expected" });
   const element = make("div", {}, title, rows);
 
-  function row(symbol, p, drawn, own) {
+  function row(symbol, p, drawn, own, mark) {
     const text = run.about.symbols[symbol];
     const known = symbol === run.about.unknown ? "unknown" : nameOf(text);
     const changed = differs(p, drawn);
@@ -20,15 +20,15 @@ export function expectedList(run, onChoose) {
     return make("li", {}, make("button", {
       type: "button", class: own ? "own" : null, disabled: symbol === run.about.unknown, click: () => onChoose(symbol),
     }, make("span", { class: "hidden" }, `Put ${known}${own ? ", as it is" : ""}, probability `),
-    make("span", { class: "mark", "aria-hidden": "true" }, symbol === run.about.unknown ? "new" : markOf(text)), bar, make("span", { class: "number" }, words)));
+    make("span", { class: "mark", "aria-hidden": "true" }, symbol === run.about.unknown ? "new" : mark), bar, make("span", { class: "number" }, words)));
   }
 
   element.rows = [];
-  element.show = (expected, symbol, words) => {
+  element.show = (expected, symbol, words, markOf) => {
     title.textContent = words;
     element.rows = expected.symbols.map((each, i) => [run.about.symbols[each], expected.p[i], expected.drawn[i]]);
     rows.classList.toggle("changed", expected.symbols.some((_, i) => differs(expected.p[i], expected.drawn[i])));
-    rows.replaceChildren(...expected.symbols.map((each, i) => row(each, expected.p[i], expected.drawn[i], each === symbol)));
+    rows.replaceChildren(...expected.symbols.map((each, i) => row(each, expected.p[i], expected.drawn[i], each === symbol, markOf(each))));
   };
   element.clear = (words) => { title.textContent = words; element.rows = []; rows.replaceChildren(); };
   return element;

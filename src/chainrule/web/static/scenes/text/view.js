@@ -27,7 +27,7 @@ function shade(nats) {
 }
 
 /**
- * The text. `.show(symbols, place)` takes `[{text, nats, drawn}, ...]`, `.choose(place)` moves the mark, and `onPlace(place)`
+ * The text. `.show(symbols, place)` takes `[{text, nats, drawn, mark}, ...]`, `.choose(place)` moves the mark, and `onPlace(place)`
  * is called when a reader moves it: from 0 to the number of symbols, which is the place of the next one.
  */
 export function textView(onPlace) {
@@ -36,10 +36,10 @@ export function textView(onPlace) {
   const own = `symbol-${Math.random().toString(36).slice(2)}`;
   let spans = [], at = 0, chosen = end;
 
-  function spanOf({ text, nats, drawn }) {
+  function spanOf({ text, nats, drawn, mark }) {
     const bits = nats === null ? "impossible" : `${short(nats / Math.LN2)} bits`;
-    const shown = text === "\n" ? "↵\n" : text === "\t" ? "⇥\t" : text === " " || text.length > 1 ? text : markOf(text);
-    return make("span", { class: `symbol s${shade(nats)}${drawn ? " drawn" : ""}`, role: "option", title: bits, "aria-label": `${nameOf(text)}, ${bits}` }, shown);
+    const shown = mark ?? (text === "\n" ? "↵\n" : text === "\t" ? "⇥\t" : text === " " || text.length > 1 ? text : markOf(text));
+    return make("span", { class: `symbol s${shade(nats)}${drawn ? " drawn" : ""}`, role: "option", title: bits, "aria-label": `${mark ?? nameOf(text)}, ${bits}` }, shown);
   }
 
   element.show = (symbols) => {
