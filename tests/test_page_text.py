@@ -255,6 +255,8 @@ def test_a_line_ends(page: Any) -> None:
     sums(where, "drawn: ")
     assert text_of(where).endswith("\n")
     assert text_of(where).count("\n") == 1
+    type_prompt(where, "ab\nc")
+    where.get_by_text("Character 5, after “c”: ").wait_for()  # the line before is another example
 
 
 def test_a_text_stops_before_a_text(page: Any, runs: list[Path]) -> None:

@@ -223,7 +223,8 @@ class Text {
     this.asking = new AbortController();
     const { signal } = this.asking;
     const own = symbols[this.place], before = symbols.slice(0, this.place);
-    const where = before.length ? `after “${before.slice(-BEFORE).map((each) => each.mark ?? markOf(each.text)).join("")}”` : "at the beginning";
+    const inDocument = before.slice(before.findLastIndex((each) => each.symbol === this.run.about.end) + 1);
+    const where = inDocument.length ? `after “${inDocument.slice(-BEFORE).map((each) => each.mark ?? markOf(each.text)).join("")}”` : "at the beginning";
     try {
       const known = own?.expected ?? (own === undefined && this.grown.length === 0 ? this.next : null);
       const found = known ?? (await ask(this.run, "next", { ...this.drawing.request, symbols: before.map((each) => each.symbol) }, signal)).next;
