@@ -109,18 +109,12 @@ class TextScene(Scene):
         """Draw the symbols after a text, one by one, as ``chainrule sample --prompt`` does."""
         settings = self.drawing(request)
         known = self.vocabulary.symbols(self._documents(self._points(request)[0])[-1])
-        if self.vocabulary.unknown in known:
-            place = int(np.argmax(known == self.vocabulary.unknown))
-            raise ValueError(f"expected characters that the model knows, got a new one at place {place + 1}: change it")
-        prompt = self._prompt(known)
-        prefix = self.kind.prefix(prompt)
-        length = self._length(request, len(known))
-        stop = text(request, "stop", QUOTED, "")
+        prompt, length, stop = self._prompt(known), self._length(request, len(known)), text(request, "stop", QUOTED, "")
+        prefix, ending = self.kind.prefix(prompt), self.vocabulary.encode(stop, strict=True).tolist()
         yield self._command(prompt, length, stop, settings)
         draw = self._draw(settings)
         growth = Growth(link, lambda steps: {"grown": steps})
         chosen: list[int] = []
-        ending = self.vocabulary.encode(stop, strict=True).tolist()
 
         def choose(t: int, distribution: Distribution) -> Tensor:
             values = distribution.sample() if draw is None else draw(t, distribution)
@@ -128,12 +122,9 @@ class TextScene(Scene):
             chosen.append(symbol)
             expected = self._expected(distribution, draw)
             growth.add({"symbol": symbol, "nats": rounded(-distribution.log_prob(values))[0], "expected": expected})
-            if symbol == self.end:
-                raise _EndedError("end")
-            if ending and chosen[-len(ending) :] == ending:
-                raise _EndedError("stop")
-            if len(chosen) == length:
-                raise _EndedError("length")
+            stopped = ending and chosen[-len(ending) :] == ending
+            if symbol == self.end or stopped or len(chosen) == length:
+                raise _EndedError("end" if symbol == self.end else "stop" if stopped else "length")
             return values
 
         total = len(known) + length if self.model.any_length else None
@@ -181,7 +172,14 @@ class TextScene(Scene):
         return torch.from_numpy(self.vocabulary.symbols(points))
 
     def _prompt(self, symbols: Symbols) -> str:
-        """The text of a prompt; bytes that are no UTF-8 are surrogates, as in the arguments of a command."""
+        """The text of a prompt; bytes that are no UTF-8 are surrogates, as in the arguments of a command.
+
+        Raises:
+            ValueError: If a character is new to the model.
+        """
+        if self.vocabulary.unknown in symbols:
+            place = int(np.argmax(symbols == self.vocabulary.unknown))
+            raise ValueError(f"expected characters that the model knows, got a new one at place {place + 1}: change it")
         if self.vocabulary.characters is None:
             return bytes(symbols.tolist()).decode(errors="surrogateescape")
         return self.vocabulary.decode(symbols)
