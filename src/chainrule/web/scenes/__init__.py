@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from chainrule.runs.opened import OpenRun
 from chainrule.web.scene import Scene
+from chainrule.web.scenes.audio import AudioScene
 from chainrule.web.scenes.images import ImagesScene
+from chainrule.web.scenes.text import TextScene
 
 SCENES: dict[str, type[Scene]] = {
     "image": ImagesScene,
+    "text": TextScene,
+    "audio": AudioScene,
 }
 """The scenes by the kind of data that a run was fitted on."""
 

@@ -78,7 +78,8 @@ export function axes(canvas, { width = 420, height = 180, top = MARGIN.top, x, y
   context.textAlign = "center";
   context.textBaseline = "top";
   for (const [value, words] of x.ticks ?? ticks(x.min, x.max, Math.max(2, Math.floor(inner.width / 70))).map((each) => [each, short(each)])) {
-    context.fillText(words, placeX(value), height - MARGIN.bottom + 5);
+    const half = context.measureText(words).width / 2;
+    context.fillText(words, Math.min(placeX(value), width - half), height - MARGIN.bottom + 5);
   }
   context.fillText(x.label, MARGIN.left + inner.width / 2, height - 16, inner.width);
   context.save();
