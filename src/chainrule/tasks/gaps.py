@@ -64,6 +64,7 @@ def fill(
     particles: int = 16,
     seed: int | None = None,
     context: Tensor | None = None,
+    unknown: Tensor | None = None,
     **settings: Any,
 ) -> tuple[Tensor, dict[str, int]]:
     """Fill the gaps of rows by draws from p(gaps | known cells); also count the rows of each method.
@@ -78,6 +79,7 @@ def fill(
         particles: See `complete_rows`.
         seed: The same seed gives the same completions.
         context: Classes ``(N,)``.
+        unknown: See `complete_rows`.
         settings: Temperature and the like, as of `chainrule.complete`.
 
     Returns:
@@ -89,7 +91,9 @@ def fill(
         filled[:, rows] = done.draw(draws).transpose(0, 1).to(filled)
         methods[done.method] += len(rows)
 
-    complete_rows(model, x, keep, walks=draws, particles=particles, seed=seed, context=context, **settings)
+    complete_rows(
+        model, x, keep, walks=draws, particles=particles, seed=seed, context=context, unknown=unknown, **settings
+    )
     return filled, dict(methods)
 
 
@@ -102,6 +106,7 @@ def complete_rows(
     particles: int = 16,
     seed: int | None = None,
     context: Tensor | None = None,
+    unknown: Tensor | None = None,
     **settings: Any,
 ) -> None:
     """Hand weighted completions of all rows that have gaps to ``keep``, some rows at a time.
@@ -119,6 +124,8 @@ def complete_rows(
         particles: The same, at least, where they are approximate.
         seed: The same seed gives the same completions.
         context: Classes ``(N,)``.
+        unknown: The unknown cells, booleans ``(N, n)``; by default those that are NaN. An empty cell that is known to be
+            empty is a value of a column that may be missing.
         settings: Temperature and the like, as of `chainrule.complete`.
 
     Raises:
@@ -128,7 +135,7 @@ def complete_rows(
         raise ValueError(f"draws and particles expect at least 1, got {walks} and {particles}")
     context = model.check_context(context, len(x))
     draw = drawer(model, **settings)
-    unknown = x.isnan()
+    unknown = x.isnan() if unknown is None else unknown
     with drawing(model, seed):
         for rows, width, complete in _groups(model, unknown, walks, max(walks, particles), draw):
             for part in rows.split(max(1, WALKS // width)):
