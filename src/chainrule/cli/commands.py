@@ -171,6 +171,11 @@ COMMANDS: dict[str, Command] = {
         "describe:run_describe",
         (*RUN, _out(f"of images, {PICTURE} of what a pixel depends on"), "--json"),
     ),
+    "show": Command(
+        "Open a page in the browser that shows fitted models at work.",
+        "show:run_show",
+        ("runs", "--device", "--model", "--port", "--host", "--no-browser"),
+    ),
     "schema": Command(
         "Infer the kinds of a table's columns.",
         "schema:run_schema",

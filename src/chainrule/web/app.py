@@ -1,0 +1,251 @@
+"""The server of the page: its files, and the actions of its runs."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import math
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as ConnectionScope
+
+from chainrule.endings import failure_in_words
+from chainrule.web.link import Event, Link, Stopped
+from chainrule.web.scene import Action, Scene
+from chainrule.web.turns import Turns
+
+LONGEST = 4 * 2**20 + 2**16
+"""Bytes of a request, at most: a dropped file of 3 MiB, as base64."""
+
+WORKERS = 64
+"""Requests that are under way at once; more wait."""
+
+TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; media-src 'self' data: blob:; "
+    "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+def make_app(scenes: Sequence[Scene], *, token: str | None = None) -> ASGIApp:
+    """The ASGI application of the page.
+
+    Args:
+        scenes: The runs in the sequence in which they were named.
+        token: What the address of the page must have as ``?token=``, and each request as the header ``X-Token``; None
+            to take requests that name this machine as their host, and no others.
+    """
+    actions = [dict(scene.actions) for scene in scenes]
+    pool, turns = ThreadPoolExecutor(WORKERS, thread_name_prefix="page"), Turns()
+
+    async def runs(request: Request) -> Response:
+        return JSONResponse(
+            [
+                {"index": i, "name": scene.run.folder.name, "scene": scene.name, "about": scene.about()}
+                for i, scene in enumerate(scenes)
+            ]
+        )
+
+    async def act(request: Request) -> Response | Answer:
+        index, name = request.path_params["index"], request.path_params["action"]
+        if index >= len(scenes) or name not in actions[index]:
+            return error(404, f"expected an action of one of {len(scenes)} runs, got {name!r} of run {index}")
+        try:
+            asked = await _body(request)
+        except ValueError as problem:
+            return error(400, str(problem))
+        return Answer(actions[index][name], asked, pool, turns)
+
+    routes = [Route("/api/runs", runs), Route("/api/runs/{index:int}/{action}", act, methods=["POST"])]
+    for path, content in static_files().items():
+        routes.append(Route(path, _file(content, path)))
+    app = Starlette(routes=routes)
+    app.add_exception_handler(404, lambda *_: error(404, "expected an address of the page, got another"))
+    app.add_exception_handler(405, lambda *_: error(405, "expected another method"))
+    return Guard(app, token)
+
+
+def static_files() -> dict[str, bytes]:
+    """The files of the page by their addresses; ``/`` is the page itself."""
+    found: dict[str, bytes] = {}
+
+    def add(folder: Any, address: str) -> None:
+        for entry in folder.iterdir():
+            if entry.is_dir():
+                add(entry, f"{address}{entry.name}/")
+            elif entry.name.endswith(tuple(TYPES)):
+                found[address + entry.name] = entry.read_bytes()
+
+    add(files("chainrule.web") / "static", "/static/")
+    found["/"] = found.pop("/static/index.html")
+    return found
+
+
+def _file(content: bytes, address: str) -> Any:
+    suffix = "." + address.rpartition(".")[2] if "." in address else ".html"
+
+    async def respond(request: Request) -> Response:
+        return Response(content, media_type=TYPES[suffix])
+
+    return respond
+
+
+def error(status: int, words: str) -> Response:
+    """An answer that says what is wrong with a request."""
+    return JSONResponse({"error": words}, status)
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    """The JSON object of a request.
+
+    Raises:
+        ValueError: If it is none, or too long.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise ValueError("expected a request of the type application/json")
+    parts, size = [], 0
+    async for part in request.stream():
+        parts.append(part)
+        size += len(part)
+        if size > LONGEST:
+            raise ValueError(f"expected a request of at most {LONGEST} bytes, got more")
+    try:
+        asked = json.loads(b"".join(parts))
+    except (ValueError, RecursionError):
+        raise ValueError("expected JSON, got something else") from None
+    if not isinstance(asked, dict):
+        raise ValueError("expected a JSON object, got something else")
+    return asked
+
+
+class Answer:
+    """The answer to an action: a stream of events, or an error where the first thing that happens is one.
+
+    The action computes in a thread. It is stopped when the page is gone.
+    """
+
+    def __init__(self, action: Action, asked: dict[str, Any], pool: ThreadPoolExecutor, turns: Turns) -> None:
+        self._action, self._asked, self._pool, self._turns = action, asked, pool, turns
+        self._loop = asyncio.get_running_loop()
+        self._events: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._link = Link(self._send, turns)
+
+    def _send(self, event: Event | None) -> None:
+        self._loop.call_soon_threadsafe(self._events.put_nowait, event)
+
+    def _work(self) -> None:
+        """Compute the answer, in a thread of its own."""
+        try:
+            with self._turns.turn(lambda: self._send({"waiting": True})):
+                self._link.check()
+                for event in self._action(self._asked, self._link):
+                    self._send(event)
+                    self._link.check()
+        except Stopped:
+            pass
+        except (ValueError, OSError) as problem:
+            self._send({"error": " ".join(str(problem).split())})
+        except (MemoryError, RuntimeError) as problem:
+            words = failure_in_words(problem)
+            self._send({"error": words or f"the server failed: {type(problem).__name__}"})
+            if words is None:
+                raise
+        finally:
+            self._send(None)
+
+    async def __call__(self, scope: ConnectionScope, receive: Receive, send: Send) -> None:
+        self._pool.submit(self._work)
+        watching = asyncio.create_task(self._until_gone(receive))
+        try:
+            event = await self._events.get()
+            if event is not None and "error" in event:
+                await error(400, event["error"])(scope, receive, send)
+                return
+            stream = [(b"content-type", b"text/event-stream; charset=utf-8")]
+            await send({"type": "http.response.start", "status": 200, "headers": stream})
+            while event is not None:
+                await send({"type": "http.response.body", "body": as_line(event), "more_body": True})
+                event = await self._events.get()
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            watching.cancel()
+            self._link.leave()
+
+    async def _until_gone(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._link.leave()
+
+
+def as_line(event: Event) -> bytes:
+    r"""An event as it is sent; numbers that JSON does not have become null.
+
+    >>> as_line({"nats": [1.5, float("inf")]})
+    b'data: {"nats":[1.5,null]}\n\n'
+    """
+    try:
+        line = json.dumps(event, allow_nan=False, separators=(",", ":"))
+    except ValueError:
+        line = json.dumps(_finite(event), separators=(",", ":"))
+    return f"data: {line}\n\n".encode()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+class Guard:
+    """Lets requests through that name this machine as their host or, with a token, that know it.
+
+    Static files of the page have nothing to hide.
+    """
+
+    def __init__(self, app: ASGIApp, token: str | None) -> None:
+        self._app, self._token = app, token
+
+    async def __call__(self, scope: ConnectionScope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+
+        async def sending(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                own = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+                message = message | {"headers": [*message.get("headers", []), *own]}
+            await send(message)
+
+        refusal = self._refusal(Request(scope))
+        if refusal is None:
+            await self._app(scope, receive, sending)
+        else:
+            await error(403, refusal)(scope, receive, sending)
+
+    def _refusal(self, request: Request) -> str | None:
+        """Why a request is not let through; None if it is."""
+        if self._token is None:
+            host = request.headers.get("host", "")
+            name = host if host.endswith("]") else host.rpartition(":")[0] or host
+            return None if name in LOOPBACK else f"expected the host {LOOPBACK[0]}, got {host[:100]!r}"
+        if request.url.path.startswith("/static/"):
+            return None
+        given = request.headers.get("x-token") or request.query_params.get("token", "")
+        known = hmac.compare_digest(given.encode(), self._token.encode())
+        return None if known else "expected the token in the address that chainrule show printed, got another"

@@ -1,0 +1,69 @@
+"""A completion that is shown while it is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from chainrule.kinds.requests import Drawing
+from chainrule.model import AutoregressiveModel
+from chainrule.tasks.complete import check_observed, check_possible, draw_present, pick, routes, walk_routes
+from chainrule.tasks.sample import drawer, drawing
+from chainrule.web.link import Event, Growth, Link
+
+
+def completed(
+    model: AutoregressiveModel,
+    x: Tensor,
+    observed: Tensor,
+    particles: int,
+    settings: Drawing,
+    context: Tensor | None,
+    link: Link,
+) -> Iterator[Event]:
+    """Complete one example, and say how; as `chainrule.tasks.complete.completion`, with the same values.
+
+    Args:
+        model: Any model of the contract.
+        x: The example ``event_shape``.
+        observed: Its known variables.
+        particles: Walks of sequential Monte Carlo, where no exact way exists.
+        settings: The settings with which values are drawn.
+        context: Its class ``(1,)``.
+        link: Gets the values of unknown variables as they are drawn, those of the first particle where there are
+            several.
+
+    Raises:
+        ValueError: If an observed value does not fit the model, or is impossible.
+    """
+    x, observed = check_observed(model, x[None], observed)
+    own = settings.settings()
+    seed = own.pop("seed")
+    changed = drawer(model, **own)
+    draw = changed or draw_present
+    growth = Growth(link, lambda steps: {"steps": steps})
+
+    def watched(t: int, distribution: Distribution) -> Tensor:
+        values = draw(t, distribution)
+        growth.add([t, float(values[0])])
+        return values
+
+    with drawing(model, seed):
+        ways = routes(model, x, observed, context)
+        walked = walk_routes(ways, x, observed, particles, watched, context)
+        evidence = torch.stack([cloud.log_evidence for _, cloud in walked], dim=1)
+        exact = all(way.exact for way in ways)
+        check_possible(evidence.amax(1), None if exact else particles)
+        done = pick(walked, evidence)[0]
+    sizes = [float(cloud.least_size) for way, cloud in walked if not way.exact]
+    yield {
+        "x": done.flatten().tolist(),
+        "exact": exact and changed is None,
+        "method": "; ".join(dict.fromkeys(way.method for way in ways)),
+        "effective_sample_size": min(sizes) if sizes else None,
+        "particles": None if exact else particles,
+        "log_evidence": float(evidence.logsumexp(1)) - float(torch.tensor(len(ways)).log()),
+    }
