@@ -107,9 +107,7 @@ def test_a_forecast_of_the_past_says_what_came(one: SeriesScene) -> None:
     assert found["times"][-1] == "2020-03-30"
 
 
-def test_surprisals_are_those_of_the_command(
-    two: SeriesScene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_surprisals_are_those_of_the_command(two: SeriesScene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     nats = []
     for series in (0, 1):

@@ -124,8 +124,8 @@ def complete_rows(
         particles: The same, at least, where they are approximate.
         seed: The same seed gives the same completions.
         context: Classes ``(N,)``.
-        unknown: The unknown cells, booleans ``(N, n)``; by default those that are NaN. An empty cell that is known to be
-            empty is a value of a column that may be missing.
+        unknown: The unknown cells, booleans ``(N, n)``; by default those that are NaN. In a column that may be missing,
+            NaN is a value of a cell that is not unknown.
         settings: Temperature and the like, as of `chainrule.complete`.
 
     Raises:

@@ -22,7 +22,7 @@ BARS = 24
 SHOWN = 60
 """Categories that are shown, at most: the likeliest."""
 
-SPIKE = 0.05
+SPIKE = 0.1
 """A value that stands out of a curve has at least this share."""
 
 PLACES = 128
@@ -45,8 +45,8 @@ def distribution_of(column: Column, values: Floats, weights: Floats) -> dict[str
 
     Returns:
         ``type`` ``"bars"``, with ``values`` in words and their ``shares``; or ``"curve"``, with ``places``, the
-        ``density`` per unit there, ``spikes`` (values with a share of their own) and ``ticks`` of the axis. A number has
-        its ``median`` and the quantiles ``low`` and ``high`` of 5 and 95 % in words.
+        ``density`` per unit there, ``spikes`` (values with a share of their own) and ``ticks`` of the axis. A number
+        has its ``median`` and the quantiles ``low`` and ``high`` of 5 and 95 % in words.
     """
     if column.family in UNORDERED:
         shares = np.bincount(values.astype(np.int64), weights, minlength=column.size or 2)
@@ -133,4 +133,4 @@ def _ticks(low: float, high: float) -> Floats:
     span = (high - low) or 1.0
     size = 10.0 ** math.floor(math.log10(span / TICKS))
     step = next(size * factor for factor in (1, 2, 5, 10) if span / (size * factor) <= TICKS)
-    return np.arange(math.ceil(low / step), math.floor(high / step) + 1) * step
+    return np.arange(math.ceil(low / step), math.floor(high / step) + 1, dtype=np.float64) * step

@@ -14,7 +14,7 @@ from torch import Tensor
 from chainrule.data.column import Column
 from chainrule.data.schema import TableSchema
 from chainrule.kinds.filling import UNORDERED
-from chainrule.kinds.table_explain import OTHER, words_of_codes
+from chainrule.kinds.table_explain import words_of_codes
 from chainrule.words import suggestion
 
 LONGEST = 1000
@@ -107,9 +107,6 @@ def about_column(column: Column) -> dict[str, Any]:
     if column.family in UNORDERED:
         codes = range(column.size or 2)
         about["choices"] = words_of(column, list(codes))
-    elif column.shape.knots:
-        about["example"] = words_of(column, [np.median(column.shape.knots)])[0]
+    else:
+        about["example"] = words_of(column, [np.median([*column.shape.atoms, *column.shape.knots])])[0]
     return about
-
-
-__all__ = ["OTHER", "Row", "about_column", "form_of", "read_row", "words_of"]

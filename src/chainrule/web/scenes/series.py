@@ -24,7 +24,7 @@ from chainrule.tasks.forecast import forecast
 from chainrule.tasks.score import surprisals_in_order
 from chainrule.web.fields import Request, integer
 from chainrule.web.link import Event, Link
-from chainrule.web.scene import SEEDS, Action, Scene
+from chainrule.web.scene import Action, Scene
 
 SHOWN = 2000
 """Values of a history that are sent at once, at most."""
@@ -125,17 +125,21 @@ class SeriesScene(Scene):
 
     def about(self) -> dict[str, Any]:
         column, axis = self.format.column, self.format.axis
-        return super().about() | {
-            "column": column.name,
-            "kind": column.kind,
-            "words": column.words,
-            "group": self.format.group,
-            "times": None if axis is None else {"columns": list(axis.times.columns), "words": axis.frequency.words},
-            "length": LENGTH,
-            "draws": DRAWS,
-            "longest": LONGEST,
-            "most_draws": MOST_DRAWS,
-        } | self._about_data()
+        return (
+            super().about()
+            | {
+                "column": column.name,
+                "kind": column.kind,
+                "words": column.words,
+                "group": self.format.group,
+                "times": None if axis is None else {"columns": list(axis.times.columns), "words": axis.frequency.words},
+                "length": LENGTH,
+                "draws": DRAWS,
+                "longest": LONGEST,
+                "most_draws": MOST_DRAWS,
+            }
+            | self._about_data()
+        )
 
     def _about_data(self) -> dict[str, Any]:
         """The series of the data that the run was fitted on, or why they can't be read."""

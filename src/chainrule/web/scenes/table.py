@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import polars
-import torch
 from torch import Tensor
 
 from chainrule.data.dataset import Dataset
@@ -108,7 +107,7 @@ class TableScene(Scene):
         label = self.label(request)
         if bool(row.unknown.all()):
             raise ValueError("cells expects a filled cell at least, got none: there is nothing to judge")
-        yield self.command("score", FILE, "--explain", "1", "--out", "cells.csv", label=label)
+        yield self._explaining(row.unknown, label)
         context = one_class(self.model, label, 1)
         link.check()
         found = explain_cells(self.schema, self.model, row.x, context, row.unknown)
@@ -169,6 +168,12 @@ class TableScene(Scene):
         words = ("--draws", str(count), "--particles", str(WALKS[-1]), "--seed", str(seed), "--out", "rows.csv")
         return self.command("complete", FILE, *words, label=label)
 
+    def _explaining(self, unknown: Tensor, label: int | None) -> Event:
+        """The command that explains the form's row."""
+        if any(self.schema.used[i].missing for i in unknown[0].nonzero().squeeze(1).tolist()):
+            return {"command": None, "why": "in a file an unknown cell of a column that may be empty is an empty one"}
+        return self.command("score", FILE, "--explain", "1", "--out", "cells.csv", label=label)
+
     def _texts(self, x: Tensor) -> Event:
         """Rows as text, in the format of the file."""
         frame = self.schema.decode(x.cpu().numpy(), text=True)
@@ -178,7 +183,11 @@ class TableScene(Scene):
 def _how(done: Completions) -> Event:
     """How completions were found, and how well."""
     size = done.effective_sample_size
-    return {"method": done.method, "exact": size is None, "effective_sample_size": None if size is None else float(size)}
+    return {
+        "method": done.method,
+        "exact": size is None,
+        "effective_sample_size": None if size is None else float(size),
+    }
 
 
 def _plain(part: dict[str, Any]) -> dict[str, Any]:
