@@ -23,6 +23,7 @@ def completed(
     settings: Drawing,
     context: Tensor | None,
     link: Link,
+    named: Event,
 ) -> Iterator[Event]:
     """Complete one example, and say how; as `chainrule.tasks.complete.completion`, with the same values.
 
@@ -35,6 +36,7 @@ def completed(
         context: Its class ``(1,)``.
         link: Gets the values of unknown variables as they are drawn, those of the first particle where there are
             several.
+        named: What every event says beside its own, such as the number of the draw.
 
     Raises:
         ValueError: If an observed value does not fit the model, or is impossible.
@@ -44,7 +46,7 @@ def completed(
     seed = own.pop("seed")
     changed = drawer(model, **own)
     draw = changed or draw_present
-    growth = Growth(link, lambda steps: {"steps": steps})
+    growth = Growth(link, lambda steps: named | {"steps": steps})
 
     def watched(t: int, distribution: Distribution) -> Tensor:
         values = draw(t, distribution)
@@ -59,7 +61,7 @@ def completed(
         check_possible(evidence.amax(1), None if exact else particles)
         done = pick(walked, evidence)[0]
     sizes = [float(cloud.least_size) for way, cloud in walked if not way.exact]
-    yield {
+    yield named | {
         "x": done.flatten().tolist(),
         "exact": exact and changed is None,
         "method": "; ".join(dict.fromkeys(way.method for way in ways)),

@@ -27,7 +27,7 @@ from chainrule.tasks.sample import drawer, drawing, leaves
 from chainrule.tasks.score import surprisals
 from chainrule.walk import walk
 from chainrule.web.completing import completed
-from chainrule.web.fields import Request, choice, integer, numbers, text
+from chainrule.web.fields import Request, choice, flag, integer, numbers, text
 from chainrule.web.link import Event, Growth, Link
 from chainrule.web.scene import Action, Scene
 
@@ -106,8 +106,8 @@ class ImagesScene(Scene):
         model, context = self._given(label)
         for number in range(draws):
             own = replace(settings, seed=settings.seed + number)
-            for event in completed(model, x.nan_to_num(), observed, particles, own, context, link):
-                yield event | {"draw": number}
+            named = {"draw": number}
+            yield from completed(model, x.nan_to_num(), observed, particles, own, context, link, named)
 
     def example(self, request: Request, link: Link) -> Iterator[Event]:
         """An example of the data that the run was fitted on."""
@@ -122,13 +122,14 @@ class ImagesScene(Scene):
         """-log p of every pixel given those before it, of an image or of the content of an image file."""
         if "file" in request:
             x = self._decoded(text(request, "file", FILE), text(request, "name", 255, "image"))
+            x = self.run.kind.format.levels - 1 - x if flag(request, "invert") else x
         else:
             x = self._image(request)
         label = self.label(request)
         yield self.command("score", "image.png", "--out", "surprisal.png", label=label)
         model, context = self._given(label)
         nats = surprisals(model, x[None], context)[0].double().cpu()
-        yield {"x": _flat(x), "nats": _rounded(nats), "total": float(nats.sum())}
+        yield {"x": _flat(x), "nats": _rounded(nats.flatten()), "total": float(nats.sum())}
         if self.model.num_classes is not None and len(components_of(self.model)) == 1:
             yield {"classes": _rounded(classify_progressively(self.model, x[None], prior=self._prior)[0].exp())}
 
@@ -139,7 +140,8 @@ class ImagesScene(Scene):
         t = int(self.model.order.inverse[position])
         label = self.label(request)
         context = None if self.model.num_classes is None else torch.tensor([label or 0])
-        yield {"field": _rounded(receptive_field(self.model, x[None], t, context=context)), "t": t}
+        field = receptive_field(self.model, x[None], t, context=context)
+        yield {"field": _rounded(field.flatten()), "t": t}
 
     @property
     def _prior(self) -> Tensor:

@@ -6,9 +6,18 @@ function headers(more = {}) {
   return token === null ? more : { ...more, "X-Token": token };
 }
 
+async function reach(address, options) {
+  try {
+    return await fetch(address, options);
+  } catch (problem) {
+    if (problem instanceof TypeError) throw new Error("the server does not answer: is `chainrule show` still running?");
+    throw problem;
+  }
+}
+
 /** The runs: `[{index, name, scene, about}]`. */
 export async function loadRuns() {
-  const answer = await fetch("/api/runs", { headers: headers() });
+  const answer = await reach("/api/runs", { headers: headers() });
   const runs = await answer.json();
   if (!answer.ok) throw new Error(runs.error);
   return runs;
@@ -22,7 +31,7 @@ export async function loadRuns() {
  */
 export async function post(run, action, request, onEvent, signal) {
   try {
-    const answer = await fetch(`/api/runs/${run.index}/${action}`, {
+    const answer = await reach(`/api/runs/${run.index}/${action}`, {
       method: "POST", headers: headers({ "Content-Type": "application/json" }), body: JSON.stringify(request), signal,
     });
     if (!answer.ok) throw new Error((await answer.json()).error);
@@ -31,9 +40,7 @@ export async function post(run, action, request, onEvent, signal) {
       onEvent(event);
     }
   } catch (problem) {
-    if (problem.name === "AbortError") return;
-    if (problem instanceof TypeError) throw new Error("the server does not answer: is `chainrule show` still running?");
-    throw problem;
+    if (problem.name !== "AbortError") throw problem;
   }
 }
 

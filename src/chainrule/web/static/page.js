@@ -33,6 +33,7 @@ class Page {
 async function mount(runs, shown) {
   const page = new Page();
   panels.replaceChildren();
+  panels.classList.toggle("single", shown.length === 1);
   choices.replaceChildren();
   if (runs.length > 1) {
     const names = runs.map((run) => [String(run.index), run.name]);

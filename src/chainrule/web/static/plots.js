@@ -107,8 +107,11 @@ export function bars(canvas, { labels, values, x, y, marked = [], width, height,
   describe(canvas, summary ?? `Bars of ${y.label ?? y} by ${x}`);
 }
 
-/** Lines `[{name, x?, values, colour?, dashed?}]`, with their names at the right end where there are several. */
-export function lines(canvas, { series, x, y, width, height, mark, bands = [], summary }) {
+/**
+ * Lines `[{name, x?, values, colour?, dashed?}]` over bands `[{low, high, x?, colour?, alpha?}]`; `mark` is a place on the
+ * x axis to show, and `legend` says the names of the lines.
+ */
+export function lines(canvas, { series, x, y, width, height, mark, bands = [], legend = false, summary }) {
   const finite = [...series.flatMap((each) => each.values), ...bands.flatMap((each) => [...each.low, ...each.high])].filter(Number.isFinite);
   const low = y.min ?? Math.min(...finite), high = y.max ?? Math.max(...finite);
   const longest = Math.max(...series.map((each) => each.values.length), 2);
@@ -148,8 +151,32 @@ export function lines(canvas, { series, x, y, width, height, mark, bands = [], s
     context.lineTo(placeX(mark), placeY(high > low ? high : low + 1));
     context.stroke();
   }
+  if (legend) names(plot, series, palette);
   describe(canvas, summary ?? `Lines of ${y.label} by ${x.label}`);
   return plot;
+}
+
+/** The names of lines, in the upper left corner. */
+function names({ context, left }, series, palette) {
+  context.textAlign = "left";
+  context.textBaseline = "middle";
+  let at = left + 8;
+  series.forEach((each, s) => {
+    context.fillStyle = colour("--card");
+    context.globalAlpha = 0.8;
+    context.fillRect(at - 3, MARGIN.top + 1, context.measureText(each.name).width + 26, 17);
+    context.globalAlpha = 1;
+    context.strokeStyle = each.colour ?? palette[s % palette.length];
+    context.setLineDash(each.dashed ? [5, 4] : []);
+    context.beginPath();
+    context.moveTo(at, MARGIN.top + 10);
+    context.lineTo(at + 16, MARGIN.top + 10);
+    context.stroke();
+    context.fillStyle = colour("--ink");
+    context.fillText(each.name, at + 20, MARGIN.top + 10);
+    at += context.measureText(each.name).width + 34;
+  });
+  context.setLineDash([]);
 }
 
 /** The colour `[r, g, b]` of `share`, from 0 to 1, of a scale from the ground over blue and orange to yellow. */

@@ -1,12 +1,14 @@
 // The scene of series: history and forecast from any origin, and how surprising past values were.
 
 import { commandLine, make } from "../controls.js";
+import { useStyle } from "./style.js";
 import { mountForecast } from "./series/forecast.js";
 import { History } from "./series/history.js";
 import { mountSurprisal } from "./series/surprisal.js";
 
 /** Show a run on a series in `element`. */
-export function mount(element, run, page) {
+export async function mount(element, run, page) {
+  await useStyle("/static/scenes/cells.css");
   const { about } = run;
   if (about.problem !== null) {
     element.append(make("section", { class: "card" }, make("p", { class: "error", role: "alert" }, about.problem)));

@@ -2,6 +2,7 @@
 
 import { ask, post } from "../api.js";
 import { button, commandLine, make, number, said, select } from "../controls.js";
+import { useStyle } from "./style.js";
 import { Form } from "./table/form.js";
 import { mountRows } from "./table/rows.js";
 import { mountStrange } from "./table/strange.js";
@@ -9,7 +10,8 @@ import { mountStrange } from "./table/strange.js";
 const PAUSE = 150;  // milliseconds after the last key before the distributions are computed
 
 /** Show a run on a table in `element`. */
-export function mount(element, run, page) {
+export async function mount(element, run, page) {
+  await useStyle("/static/scenes/cells.css");
   const words = said(), command = commandLine();
   let stop = new AbortController(), timer = 0;
   const label = run.about.classes.length > 0

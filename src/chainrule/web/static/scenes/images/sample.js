@@ -12,7 +12,7 @@ export function mountSample(element, run, page) {
   const words = said();
   const command = commandLine();
   const pictures = make("div", { class: "pictures" });
-  const chart = make("canvas"), progress = make("canvas");
+  const chart = make("canvas", { hidden: true }), progress = make("canvas");
   const classes = make("div", { class: "scroll", hidden: true }, progress);
   const playback = player({ unit: "pixel", speed: 22, show });
   let stop = new AbortController(), grown = [], steps = [], posterior = [];
@@ -24,7 +24,8 @@ export function mountSample(element, run, page) {
     steps = [];
     posterior = [];
     pictures.replaceChildren();
-    classes.hidden = run.about.classes.length === 0;
+    chart.hidden = true;
+    classes.hidden = true;
     for (let i = 0; i < request.count; i += 1) grown.push(new Grown(run, pictures, binary, request.count));
     playback.reset(shapeOf(run).area * shapeOf(run).channels);
     playback.play();
@@ -57,6 +58,7 @@ export function mountSample(element, run, page) {
     const value = step.values[0];
     const drawn = binary ? `${value === 1 ? "white" : "black"}, p(white) = ${short(step.means[0])}` : `level ${value}, expected ${short(step.means[0])}`;
     words.say(`Pixel ${t} of ${first.order.length} (${where}): ${drawn}, surprisal ${short(step.nats[0])} nats; ${short(first.nats(t))} nats so far.`);
+    chart.hidden = !step.bars;
     if (step.bars) {
       bars(chart, {
         labels: step.bars.map((_, i) => (binary ? ["black", "white"][i] : String(i))), values: step.bars, marked: [value],
@@ -69,6 +71,7 @@ export function mountSample(element, run, page) {
   }
 
   function showClasses(known) {
+    classes.hidden = false;
     const last = known[known.length - 1];
     const best = last.indexOf(Math.max(...last));
     bars(progress, {

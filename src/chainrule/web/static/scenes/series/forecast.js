@@ -21,6 +21,9 @@ export function mountForecast(element, run, page, history) {
   const draws = number("Draws", { value: about.draws, min: 1, max: about.most_draws, onChange: () => tell({}) });
   const seed = number("Seed", { value: 0, min: 0, onChange: () => tell({}) });
   const paths = checkbox("Show some draws", { onChange: draw });
+  const beyond = make("span", { hidden: true }, "The band of 90 % goes on beyond the picture.");
+  const legend = make("p", { class: "hint legend", hidden: true }, make("span", { class: "key median" }), "median", make("span", { class: "key inner" }), "50 % of draws",
+    make("span", { class: "key outer" }), "90 % of draws", make("span", { class: "key known" }), "known; dashed: what came", beyond);
   let stop = new AbortController(), timer = 0;
   origin.classList.add("wide-control");
 
@@ -85,7 +88,9 @@ export function mountForecast(element, run, page, history) {
 
   function draw() {
     if (state.part === null) return;
+    legend.hidden = state.forecast === null;
     state.plot = drawForecast(canvas, { ...state, about, past: past(), length: length.value, paths: paths.value });
+    beyond.hidden = !state.plot.cut;
     overview.hidden = state.part.size <= past() + length.value;
     if (!overview.hidden) state.strip = drawOverview(overview, { ...state, past: past(), length: length.value });
   }
@@ -114,6 +119,6 @@ export function mountForecast(element, run, page, history) {
   element.append(make("section", { class: "card wide", "aria-label": "Forecast" }, make("h3", {}, `${about.column}: history and forecast`),
     make("div", { class: "row" }, chooser, origin, length, draws, seed, again, paths),
     make("p", { class: "hint" }, "Drag the origin in the picture, or move it with the arrow keys on its slider."),
-    canvas, overview, words, make("div", { class: "row" }, saveForecast, savePast), command));
+    canvas, legend, overview, words, make("div", { class: "row" }, saveForecast, savePast), command));
   return () => tell({});
 }

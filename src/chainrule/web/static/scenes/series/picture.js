@@ -39,8 +39,7 @@ export function drawForecast(canvas, { part, origin, past, length, forecast, abo
     y: { label: about.column, min: low - margin, max: high + margin },
     summary: summaryOf({ about, part, origin, forecast }),
   });
-  legend(plot, [["known, dashed: after the origin", "--ink", 1], ["median", "--accent", 1], ["50 %", "--accent", 0.48], ["90 %", "--accent", 0.18]], cut ? "the band of 90 % goes on beyond the picture" : "");
-  return { ...plot, min, max };
+  return { ...plot, min, max, cut };
 }
 
 function summaryOf({ about, part, origin, forecast }) {
@@ -48,24 +47,6 @@ function summaryOf({ about, part, origin, forecast }) {
   if (forecast === null) return known;
   const last = forecast.times.length - 1, { bands } = forecast;
   return `${known}; forecast of ${forecast.times.length} values, at the end median ${figure(bands["50%"][last])}, 90 % from ${figure(bands["5%"][last])} to ${figure(bands["95%"][last])}`;
-}
-
-/** What the colours mean, at the upper left. */
-function legend({ context, left }, entries, note) {
-  context.font = "12px system-ui, sans-serif";
-  context.textBaseline = "middle";
-  context.textAlign = "left";
-  let x = left + 8;
-  for (const [words, name, alpha] of entries) {
-    context.globalAlpha = alpha;
-    context.fillStyle = colour(name);
-    context.fillRect(x, 12, 14, 8);
-    context.globalAlpha = 1;
-    context.fillStyle = colour("--soft");
-    context.fillText(words, x + 18, 16);
-    x += 30 + context.measureText(words).width;
-  }
-  context.fillText(note, x, 16);
 }
 
 /** All values in a strip, with what is shown of them; returns the plot and the range of its places. */

@@ -11,7 +11,7 @@ const UNUSUAL = 0.05;
 
 export function mountSurprisal(element, run, page, history) {
   const { about } = run;
-  const words = said(), command = commandLine(), place = make("div", { class: "scroll" }), canvas = make("canvas", { class: "drag" });
+  const words = said(), command = commandLine(), place = make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Explained values" }), canvas = make("canvas", { class: "drag" });
   const count = number("Strangest values", { value: 5, min: 1, max: 50 });
   const state = { series: 0, origin: 1, min: 0, max: 0, chosen: null, part: null, plot: null };
   const known = new Map();

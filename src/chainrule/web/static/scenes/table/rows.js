@@ -6,7 +6,7 @@ import { button, commandLine, download, make, number, said } from "../../control
 export function mountRows(element, run, page, request) {
   const count = number("Rows", { value: 10, min: 1, max: run.about.most_rows });
   const seed = number("Seed", { value: 0, min: 0 });
-  const words = said(), command = commandLine(), place = make("div", { class: "scroll" });
+  const words = said(), command = commandLine(), place = make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Rows" });
   let stop = new AbortController(), drawn = null;
   const save = button("Save as CSV", () => download("rows.csv", asText(drawn.names, drawn.rows)), { disabled: true });
 

@@ -9,7 +9,7 @@ import { asText } from "./rows.js";
 const NAMES = ["column", "value", "expected", "low", "high", "tail", "suspicion"];
 
 export function mountStrange(element, run, page, request, form) {
-  const words = said(), command = commandLine(), place = make("div", { class: "scroll" });
+  const words = said(), command = commandLine(), place = make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Cells" });
   let stop = new AbortController(), found = [];
   const save = button("Save as CSV", () => download("cells.csv", asText(NAMES, found.map((part) => NAMES.map((name) => part[name])))), { disabled: true });
 
