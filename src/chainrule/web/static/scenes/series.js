@@ -28,7 +28,7 @@ function mountOthers(element, { column, others }) {
     line.show(command);
     return line;
   });
-  element.append(make("section", { class: "card", "aria-label": "Other columns" }, make("h3", {}, "Other columns"),
+  element.append(make("section", { class: "card wide", "aria-label": "Other columns" }, make("h3", {}, "Other columns"),
     make("p", { class: "hint" }, `This run is on ${column}. A run on another column of the file is one command away; name both after chainrule show to see them side by side.`),
     make("details", {}, make("summary", {}, `${others.length} ${others.length === 1 ? "column" : "columns"} of numbers: ${others.map((each) => each.name).join(", ")}`), ...commands)));
 }

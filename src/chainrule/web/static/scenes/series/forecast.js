@@ -21,7 +21,7 @@ export function mountForecast(element, run, page, history) {
   const draws = number("Draws", { value: about.draws, min: 1, max: about.most_draws, onChange: () => tell({}) });
   const seed = number("Seed", { value: 0, min: 0, onChange: () => tell({}) });
   const paths = checkbox("Show some draws", { onChange: draw });
-  const beyond = make("span", { hidden: true }, "The band of 90 % goes on beyond the picture.");
+  const beyond = make("span", { hidden: true }, "A band goes on beyond the picture.");
   const legend = make("p", { class: "hint legend", hidden: true }, make("span", { class: "key median" }), "median", make("span", { class: "key inner" }), "50 % of draws",
     make("span", { class: "key outer" }), "90 % of draws", make("span", { class: "key known" }), "known; dashed: what came", beyond);
   let stop = new AbortController(), timer = 0;

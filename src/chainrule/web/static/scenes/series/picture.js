@@ -4,7 +4,7 @@ import { colour, describe, lines } from "../../plots.js";
 import { figure, timeTicks } from "./history.js";
 
 const WIDE = 1600;  // as wide as the card is
-const ROOM = 0.75;  // the outer band may reach so many heights of the rest beyond it
+const ROOM = 1;  // bands may reach so many heights of what is known, and of the median, beyond these
 
 /** History, origin, bands and what came; returns the plot and the range of its places. */
 export function drawForecast(canvas, { part, origin, past, length, forecast, about, paths }) {
@@ -17,10 +17,10 @@ export function drawForecast(canvas, { part, origin, past, length, forecast, abo
   ];
   const times = (place) => (place < part.size ? part.times[place - part.first] : forecast?.times[place - origin]);
   let bands = [], low = Infinity, high = -Infinity, cut = false;
-  const middle = [...series[0].values, ...series[1].values, ...(forecast ? [...forecast.bands["25%"], ...forecast.bands["75%"]] : [])].filter(Number.isFinite);
+  const middle = [...series[0].values, ...series[1].values, ...(forecast?.bands["50%"] ?? [])].filter(Number.isFinite);
   if (middle.length > 0) [low, high] = [Math.min(...middle), Math.max(...middle)];
   if (forecast !== null) {
-    const outer = [...forecast.bands["5%"], ...forecast.bands["95%"]].filter(Number.isFinite);
+    const outer = ["5%", "25%", "75%", "95%"].flatMap((name) => forecast.bands[name]).filter(Number.isFinite);
     const room = (high - low || 1) * ROOM, [least, most] = [low - room, high + room];
     cut = outer.some((each) => each < least || each > most);
     [low, high] = [Math.max(Math.min(low, ...outer), least), Math.min(Math.max(high, ...outer), most)];

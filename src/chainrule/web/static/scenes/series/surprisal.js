@@ -19,9 +19,8 @@ export function mountSurprisal(element, run, page, history) {
 
   page.hear(run, "origin", async ({ series, origin, length }) => {
     state.series = Math.min(series, about.series.length - 1);
-    const { size } = about.series[state.series];
     state.min = Math.max(0, origin - Math.max(4 * length, 60));
-    state.max = Math.min(size - 1, origin - 1 + length);
+    state.max = origin - 1 + length;  // the same places as in the picture of the forecast
     state.part = await history.around(state.series, state.min, state.max + 1);
     if (!known.has(state.series)) compute(state.series);
     draw();
@@ -63,11 +62,11 @@ export function mountSurprisal(element, run, page, history) {
 
   /** The explained values; a click on one moves the origin there. */
   function tableOf(found) {
-    const head = make("tr", {}, ...["Time", "Value", "Expected from the past", "Tail probability", ""].map((name) => make("th", { scope: "col" }, name)));
+    const head = make("tr", {}, ...["Time", "Value", "Expected from the past", "Tail probability", "Origin"].map((name) => make("th", { scope: "col" }, name)));
     const rows = found.map((part) => make("tr", {}, make("th", { scope: "row" }, part.time), make("td", {}, part.value),
       make("td", {}, `about ${part.expected} (${part.low} to ${part.high})`),
       make("td", { class: part.tail < UNUSUAL ? "error number" : "number" }, short(part.tail)),
-      make("td", {}, button("Forecast it", () => choose(part.place), { "aria-label": `Forecast ${part.time}` }))));
+      make("td", {}, button("Forecast it", () => choose(part.place), { "aria-label": `Forecast it: ${part.time}` }))));
     return make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows));
   }
 
@@ -78,7 +77,7 @@ export function mountSurprisal(element, run, page, history) {
 
   canvas.addEventListener("click", (event) => {
     if (state.plot === null) return;
-    state.chosen = Math.min(Math.max(Math.round(placeAt(state.plot, event)), state.min), state.max);
+    state.chosen = Math.min(Math.max(Math.round(placeAt(state.plot, event)), state.min), state.max, about.series[state.series].size - 1);
     draw();
     explain({ place: state.chosen });
   });

@@ -48,7 +48,7 @@ export class Distribution {
       mark.style.left = `${100 * usual.shares[place]}%`;
       track.append(mark);
     }
-    return make("button", { type: "button", class: "share", click: () => this.fill(value), "aria-label": `${value}: ${percent(share)}. Fill it in` },
+    return make("button", { type: "button", class: "share", click: () => this.fill(value), title: "Fill it in" },
       make("span", { class: "value" }, value), track, make("span", { class: "number" }, percent(share)));
   }
 
