@@ -60,6 +60,7 @@ def completed(
         exact = all(way.exact for way in ways)
         check_possible(evidence.amax(1), None if exact else particles)
         done = pick(walked, evidence)[0]
+    growth.flush()
     sizes = [float(cloud.least_size) for way, cloud in walked if not way.exact]
     yield named | {
         "x": done.flatten().tolist(),

@@ -17,10 +17,11 @@ from torch.distributions import Distribution
 
 from chainrule.abilities import components_of
 from chainrule.data.dataset import Dataset
-from chainrule.data.read.image_file import decode
+from chainrule.data.read.image_file import decode, read_header
 from chainrule.kinds.requests import drawn_classes, shares_of
 from chainrule.model import AutoregressiveModel
 from chainrule.models.class_mixture import ClassMixture
+from chainrule.tasks.batches import evaluation_mode
 from chainrule.tasks.classify import classify_progressively
 from chainrule.tasks.receptive_field import receptive_field
 from chainrule.tasks.sample import drawer, drawing, leaves
@@ -119,18 +120,27 @@ class ImagesScene(Scene):
         yield {"x": _flat(examples[[index]][0]), "label": label, "count": len(examples), "index": index}
 
     def surprisal(self, request: Request, link: Link) -> Iterator[Event]:
-        """-log p of every pixel given those before it, of an image or of the content of an image file."""
+        """-log p of every pixel given those before it, of an image or of the content of an image file.
+
+        A mixture over orders has no such surprisals, but the sum of all.
+        """
+        said: Event = {}
         if "file" in request:
-            x = self._decoded(text(request, "file", FILE), text(request, "name", 255, "image"))
+            x, said = self._decoded(text(request, "file", FILE), text(request, "name", 255, "image"))
             x = self.run.kind.format.levels - 1 - x if flag(request, "invert") else x
         else:
             x = self._image(request)
         label = self.label(request)
         yield self.command("score", "image.png", "--out", "surprisal.png", label=label)
         model, context = self._given(label)
-        nats = surprisals(model, x[None], context)[0].double().cpu()
-        yield {"x": _flat(x), "nats": _rounded(nats.flatten()), "total": float(nats.sum())}
-        if self.model.num_classes is not None and len(components_of(self.model)) == 1:
+        one_order = len(components_of(model)) == 1
+        if one_order:
+            nats = surprisals(model, x[None], context).flatten().double().cpu()
+            yield {"x": _flat(x), "nats": _rounded(nats), "total": float(nats.sum()), **said}
+        else:
+            with evaluation_mode(model), torch.inference_mode():
+                yield {"x": _flat(x), "total": -float(model.log_prob(x[None], context)), **said}
+        if one_order and self.model.num_classes is not None:
             yield {"classes": _rounded(classify_progressively(self.model, x[None], prior=self._prior)[0].exp())}
 
     def field(self, request: Request, link: Link) -> Iterator[Event]:
@@ -165,8 +175,8 @@ class ImagesScene(Scene):
         self.model.conditional.check(x[~x.isnan()])
         return x
 
-    def _decoded(self, encoded: str, name: str) -> Tensor:
-        """The levels of an image file, given as base64, made to fit."""
+    def _decoded(self, encoded: str, name: str) -> tuple[Tensor, Event]:
+        """The levels of an image file, given as base64, and whether it was made to fit."""
         _, height, width = self.model.event_shape
         form = self.run.kind.format
         form = replace(form, size=(width, height), fit="centre") if form.fit == "same" else form
@@ -174,11 +184,15 @@ class ImagesScene(Scene):
             path = Path(folder) / "image"
             try:
                 path.write_bytes(base64.b64decode(encoded, validate=True))
-                return torch.from_numpy(decode(path, self.model.event_shape, form)).float()
+                size = read_header(path).size
+                x = torch.from_numpy(decode(path, self.model.event_shape, form)).float()
             except binascii.Error:
                 raise ValueError("file expects base64, got something else") from None
             except ValueError as error:
                 raise ValueError(str(error).replace(str(path), name)) from None
+        if size == (width, height):
+            return x, {}
+        return x, {"said": f"{name} has {size[0]}x{size[1]} pixels, and was made to fit {width}x{height}."}
 
 
 class _Walked:

@@ -54,7 +54,7 @@ export function mountSurprisal(element, run, page) {
     post(run, "surprisal", own, (event) => {
       if (event.command) command.show(event.command);
       if (event.waiting) words.say("Waiting for other pages …");
-      if (event.nats) show(event);
+      if (event.x) show(event);
       if (event.classes) showClasses(event.classes);
     }, stop.signal).catch((problem) => words.fail(problem.message));
   }
@@ -64,12 +64,19 @@ export function mountSurprisal(element, run, page) {
     at = null;
     pictures.hidden = false;
     picture(shown, run, event.x, { size: SIZE, summary: "The image" });
+    const bits = event.total / Math.LN2 / event.x.length;
+    const sum = `−log p = ${short(event.total)} nats, ${short(bits)} bits per dimension`;
+    for (const each of [map, scale, field]) each.closest("figure").hidden = !event.nats;
+    if (!event.nats) {
+      words.say(`${sum}. A mixture over orders has no surprisal of single pixels. ${event.said ?? ""}`);
+      pointed.textContent = "";
+      return;
+    }
     const nats = byPixel(event.nats);
     const most = heat(map, { values: nats, rows: height, columns: width, size: SIZE, summary: "Surprisal of each pixel; move over it with the pointer or the arrow keys" });
     heatScale(scale, most, "nats", SIZE);
     heat(field, { values: new Array(area).fill(0), rows: height, columns: width, size: SIZE, summary: "Receptive field: point at a pixel" });
-    const bits = event.total / Math.LN2 / event.nats.length;
-    words.say(`−log p = ${short(event.total)} nats, ${short(bits)} bits per dimension; the most surprising pixel has ${short(Math.max(...nats))} nats. ${event.said ?? ""}`);
+    words.say(`${sum}; the most surprising pixel has ${short(Math.max(...nats))} nats. ${event.said ?? ""}`);
     pointed.textContent = "Point at a pixel, or move over the picture with the arrow keys.";
   }
 
@@ -91,7 +98,7 @@ export function mountSurprisal(element, run, page) {
   });
 
   async function point(pixel) {
-    if (found === null || pixel === at) return;
+    if (!found?.nats || pixel === at) return;
     at = pixel;
     const variable = (channel === null ? 0 : Number(channel.value)) * area + pixel;
     const words = `${place(run, variable)}: level ${found.x[variable]}, p = ${short(Math.exp(-found.nats[variable]))}, surprisal ${short(found.nats[variable])} nats`;
