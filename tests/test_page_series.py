@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import polars
@@ -46,7 +45,7 @@ def page(chromium: Any, server: Client) -> Iterator[Any]:
 
 
 def alone(page: Any, run: int) -> None:
-    page.get_by_label("Run", exact=True).select_option(str(run))
+    page.get_by_role("combobox", name="Run", exact=True).select_option(str(run))
 
 
 def origin(page: Any) -> Any:

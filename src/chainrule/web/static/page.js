@@ -30,8 +30,11 @@ class Page {
   }
 }
 
+let current = null;  // the page that is shown: another may be chosen while one is being mounted
+
 async function mount(runs, shown) {
   const page = new Page();
+  current = page;
   panels.replaceChildren();
   panels.classList.toggle("single", shown.length === 1);
   choices.replaceChildren();
@@ -53,7 +56,9 @@ async function mount(runs, shown) {
         make("p", { class: "hint" }, `${model}, ${parameters.toLocaleString("en")} parameters${data ? `, fitted on ${data}` : ""}`)));
     panels.append(panel);
     const scene = await import(`./scenes/${run.scene}.js`);
-    scene.mount(panel, run, page);
+    if (page !== current) return;
+    await scene.mount(panel, run, page);
+    if (page !== current) return;
   }
 }
 
