@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 from datetime import date, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -147,3 +149,14 @@ def test_wrong_requests_are_refused_by_name(
 ) -> None:
     with pytest.raises(ValueError, match=words):
         events(one, action, **request_)
+
+
+def test_no_request_is_a_crash(one: SeriesScene) -> None:
+    """Whatever fields have, an action answers, or raises a ValueError in words."""
+    random = Random(0)
+    values = (None, True, -1, 0, 1, 7, 80, 1.5, "", "x", [], {}, 2**70, float("inf"))
+    names = ("series", "first", "count", "origin", "length", "draws", "seed", "place", "temperature", "top_k", "greedy")
+    for _ in range(300):
+        asked = {name: random.choice(values) for name in names if random.random() < 0.3}
+        with contextlib.suppress(ValueError):
+            json.dumps(events(one, random.choice(list(one.actions)), **asked), allow_nan=False)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -84,7 +86,8 @@ def test_rows_that_fit_are_those_of_the_command(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     command, drawn = events(scene, "rows", cells={"height": "171.2", "colour": "red"}, count=5, seed=7)
-    Path("row.csv").write_text("height,weight,colour,score\n171.2,,red,\n", encoding="utf-8")
+    for name, text in command["files"].items():
+        Path(name).write_text(text, encoding="utf-8")
     assert main(shlex.split(command["command"])[1:]) == 0
     written = polars.read_csv("rows.csv", infer_schema=False).drop("row", "draw")
     assert drawn["names"] == written.columns
@@ -114,7 +117,8 @@ def test_strange_cells_are_those_of_the_command(
     monkeypatch.chdir(tmp_path)
     cells = {"height": "171.2", "weight": "160.0", "colour": "red", "score": "4"}
     command, found = events(scene, "strange", cells=cells)
-    Path("row.csv").write_text("height,weight,colour,score\n171.2,160.0,red,4\n", encoding="utf-8")
+    for name, text in command["files"].items():
+        Path(name).write_text(text, encoding="utf-8")
     assert main(shlex.split(command["command"])[1:]) == 0
     written = polars.read_csv("cells.csv", infer_schema=False)
     assert [part["column"] for part in found["cells"]] == written["column"].to_list()
@@ -185,3 +189,16 @@ def test_a_number_on_few_places_has_bars(scene: TableScene) -> None:
     assert found == {
         "type": "bars", "values": ["1", "8"], "shares": [0.5, 0.5], "low": "1", "median": "1", "high": "8",
     }  # fmt: skip
+
+
+def test_no_request_is_a_crash(scene: TableScene) -> None:
+    """Whatever fields have, an action answers, or raises a ValueError in words."""
+    random = Random(0)
+    values = (None, True, -1, 0, 1.5, 1e308, "", "x", "170", "NA", "\x00", "9" * 400, [], {}, {"height": {}}, 2**70)
+    cells = ("height", "weight", "colour", "score", "heigth", "")
+    for _ in range(300):
+        asked: dict[str, Any] = {name: random.choice(values) for name in ("count", "seed", "split", "index", "label")}
+        asked["cells"] = {name: random.choice(values) for name in random.sample(cells, random.randint(0, 3))}
+        asked = {name: value for name, value in asked.items() if random.random() < 0.5}
+        with contextlib.suppress(ValueError):
+            json.dumps(events(scene, random.choice(("strange", "example", "rows")), **asked), allow_nan=False)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from chainrule.runs.opened import OpenRun
 from chainrule.web.scene import Scene
 from chainrule.web.scenes.images import ImagesScene
+from chainrule.web.scenes.rows import RowsScene
 from chainrule.web.scenes.series import SeriesScene
 from chainrule.web.scenes.table import TableScene
 
 SCENES: dict[str, type[Scene]] = {
     "image": ImagesScene,
     "table": TableScene,
+    "rows": RowsScene,
     "series": SeriesScene,
 }
 """The scenes by the kind of data that a run was fitted on."""

@@ -36,11 +36,6 @@ class Row:
     x: Tensor
     unknown: Tensor
 
-    @property
-    def has_known_gap(self) -> bool:
-        """True if a cell is known to be empty, which a file can't tell from an unknown one."""
-        return bool((self.x.isnan() & ~self.unknown).any())
-
 
 def read_row(schema: TableSchema, cells: Any, *, unseen: bool = False) -> Row:
     """The row with the ``cells`` that a form has: text by column; ``""`` for a cell that is known to be empty.

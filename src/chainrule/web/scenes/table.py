@@ -1,197 +1,36 @@
-"""The scene of tables: a row as a form, what its unknown cells may be, and which cells are strange."""
+"""The scene of tables: the cells are those of the file."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from functools import cached_property
-from typing import Any
-
-import numpy as np
-import polars
-from torch import Tensor
-
-from chainrule.data.dataset import Dataset
 from chainrule.data.schema import TableSchema
-from chainrule.kinds.requests import drawn_classes, one_class
-from chainrule.kinds.table_explain import UNUSUAL, cells_of, explain_cells
-from chainrule.tasks.gaps import Completions, complete_rows, known_log_prob
-from chainrule.tasks.sample import sample
-from chainrule.web.fields import Request, choice, integer
-from chainrule.web.link import Event, Link
-from chainrule.web.scene import SEEDS, Action, Scene
-from chainrule.web.scenes.distributions import distribution_of
-from chainrule.web.scenes.form import about_column, form_of, read_row
-
-WALKS = (128, 2048)
-"""Completions behind the distributions: few at first, which are there at once, and then more."""
-
-MOST_ROWS = 200
-"""Rows that are drawn at once, at most."""
-
-SPLITS = ("test", "valid", "train")
+from chainrule.web.link import Event
+from chainrule.web.scenes.cells import WALKS, CellsScene
+from chainrule.web.scenes.form import Row
 
 FILE = "row.csv"
 """The file that holds the form's row in the commands."""
 
 
-class TableScene(Scene):
+class TableScene(CellsScene):
     """A run on a table."""
-
-    name = "table"
 
     @property
     def schema(self) -> TableSchema:
-        """The columns of the table."""
         schema = self.run.kind.format
         assert isinstance(schema, TableSchema)
         return schema
 
-    @property
-    def actions(self) -> dict[str, Action]:
-        return {
-            "distributions": self.distributions,
-            "rows": self.rows,
-            "strange": self.strange,
-            "example": self.example,
-        }
-
-    def about(self) -> dict[str, Any]:
-        return super().about() | {
-            "columns": [about_column(column) for column in self.schema.used],
-            "splits": self.run.config.get("data", {}).get("splits", {}),
-            "unusual": UNUSUAL,
-            "most_rows": MOST_ROWS,
-        }
-
-    def distributions(self, request: Request, link: Link) -> Iterator[Event]:
-        """p(cell | filled cells) of each unknown cell, from completions: from few at first, then from many."""
-        row = read_row(self.schema, request.get("cells"))
-        seed, label = integer(request, "seed", 0, SEEDS, 0), self.label(request)
-        yield self._completing(row.has_known_gap, WALKS[-1], seed, label)
-        if not bool(row.unknown.any()):
-            yield {"columns": {}, "method": "all cells are filled", "exact": True, "effective_sample_size": None}
-            return
-        for count in WALKS:
-            done = self._completed(row.x, row.unknown, count, seed, label)
-            values, weights = done.x[0].double().cpu().numpy(), done.weights[0].cpu().numpy()
-            found = {}
-            for index in row.unknown[0].nonzero().squeeze(1).tolist():
-                column = self.schema.used[index]
-                found[column.name] = distribution_of(column, values[:, index], weights)
-                link.check()
-            yield {"columns": found, "walks": len(weights), **_how(done)}
-
-    def rows(self, request: Request, link: Link) -> Iterator[Event]:
-        """Draw ``count`` rows that have the filled cells."""
-        row = read_row(self.schema, request.get("cells"))
-        count = integer(request, "count", 1, MOST_ROWS, 10)
-        seed, label = integer(request, "seed", 0, SEEDS, 0), self.label(request)
-        if bool(row.unknown.all()):
-            words = ("-n", str(count), "--seed", str(seed), "--out", "rows.csv")
-            yield self.command("sample", *words, label=label)
-            context = drawn_classes(self.model, label, count, self.run.class_counts, seed)
-            x = sample(self.model, count, seed=seed, context=context)
-            yield {**self._texts(x), "method": "exact: drawn row by row", "exact": True, "effective_sample_size": None}
-            return
-        yield self._completing(row.has_known_gap, count, seed, label)
-        if not bool(row.unknown.any()):
-            raise ValueError("cells expects an unknown cell at least, got none: there is nothing to draw")
-        drawn: list[Tensor] = []
-        done = self._completed(row.x, row.unknown, count, seed, label, drawn)
-        yield {**self._texts(drawn[0][0]), **_how(done)}
-
-    def strange(self, request: Request, link: Link) -> Iterator[Event]:
-        """How unusual each filled cell is given the others, what was expected, and log p of them all."""
-        row = read_row(self.schema, request.get("cells"), unseen=True)
-        label = self.label(request)
-        if bool(row.unknown.all()):
-            raise ValueError("cells expects a filled cell at least, got none: there is nothing to judge")
-        yield self._explaining(row.unknown, label)
-        context = one_class(self.model, label, 1)
-        link.check()
-        found = explain_cells(self.schema, self.model, row.x, context, row.unknown)
-        link.check()
-        cells = cells_of(self.schema, found, np.zeros(1, dtype=np.int64), row.frame).drop("row", "index")
-        known = {self.schema.used[i].name for i in (~row.unknown[0]).nonzero().squeeze(1).tolist()}
-        parts = [_plain(part) for part in cells.filter(polars.col("column").is_in(known)).iter_rows(named=True)]
-        yield {"cells": parts, "drawn": int(row.unknown.sum()), **self._likelihood(row.x, row.unknown, context)}
-
-    def _likelihood(self, x: Tensor, unknown: Tensor, context: Tensor | None) -> Event:
-        """Log p of the filled cells; of a whole row the share of held-out rows that are stranger, too."""
-        if bool(x.isinf().any()):
-            return {"log_p": None, "exact": True, "pvalue": 0.0}
-        log_p, estimates = known_log_prob(self.model, x, unknown, seed=0, context=context)
-        pvalue = None
-        if not bool(unknown.any()) and self.run.config.get("calibration", {}).get("examples"):
-            pvalue = float(self.run.calibration("valid").pvalues(log_p)[0])
-        return {"log_p": float(log_p[0]), "exact": not estimates, "pvalue": pvalue}
-
-    def example(self, request: Request, link: Link) -> Iterator[Event]:
-        """A row of the data that the run was fitted on, as the cells of a form."""
-        split = choice(request, "split", SPLITS, "test")
-        examples = self._dataset.split(split)
-        index = integer(request, "index", 0, len(examples) - 1)
-        yield {"cells": form_of(self.schema, examples[[index]][0]), "index": index, "count": len(examples)}
-
-    @cached_property
-    def _dataset(self) -> Dataset:
-        return self.run.dataset()
-
-    def _completed(
-        self, x: Tensor, unknown: Tensor, count: int, seed: int, label: int | None, drawn: list[Tensor] | None = None
-    ) -> Completions:
-        """Completions of one row; ``drawn`` takes ``count`` draws of them, those of `chainrule complete`."""
-        found: list[Completions] = []
-
-        def keep(rows: Tensor, done: Completions) -> None:
-            found.append(done)
-            if drawn is not None:
-                drawn.append(done.draw(count))
-
-        complete_rows(
-            self.model,
-            x,
-            keep,
-            walks=count,
-            particles=WALKS[-1],
-            seed=seed,
-            context=one_class(self.model, label, 1),
-            unknown=unknown,
-        )
-        return found[0]
-
-    def _completing(self, gap: bool, count: int, seed: int, label: int | None) -> Event:
-        """The command that draws completions of the form's row."""
-        if gap:
+    def completing(self, row: Row, count: int, seed: int, label: int | None) -> Event:
+        if bool((row.x.isnan() & ~row.unknown).any()):
             return {"command": None, "why": "a file can't tell a cell that is known to be empty from an unknown one"}
         words = ("--draws", str(count), "--particles", str(WALKS[-1]), "--seed", str(seed), "--out", "rows.csv")
-        return self.command("complete", FILE, *words, label=label)
+        return self.command("complete", FILE, *words, label=label) | _files(row)
 
-    def _explaining(self, unknown: Tensor, label: int | None) -> Event:
-        """The command that explains the form's row."""
-        if any(self.schema.used[i].missing for i in unknown[0].nonzero().squeeze(1).tolist()):
+    def explaining(self, row: Row, label: int | None) -> Event:
+        if any(self.schema.used[i].missing for i in row.unknown[0].nonzero().squeeze(1).tolist()):
             return {"command": None, "why": "in a file an unknown cell of a column that may be empty is an empty one"}
-        return self.command("score", FILE, "--explain", "1", "--out", "cells.csv", label=label)
-
-    def _texts(self, x: Tensor) -> Event:
-        """Rows as text, in the format of the file."""
-        frame = self.schema.decode(x.cpu().numpy(), text=True)
-        return {"names": frame.columns, "rows": [list(row) for row in frame.fill_null("").iter_rows()]}
+        return self.command("score", FILE, "--explain", "1", "--out", "cells.csv", label=label) | _files(row)
 
 
-def _how(done: Completions) -> Event:
-    """How completions were found, and how well."""
-    size = done.effective_sample_size
-    return {
-        "method": done.method,
-        "exact": size is None,
-        "effective_sample_size": None if size is None else float(size),
-    }
-
-
-def _plain(part: dict[str, Any]) -> dict[str, Any]:
-    """Values that JSON has: None for what is not finite."""
-    return {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in part.items()
-    }
+def _files(row: Row) -> Event:
+    return {"files": {FILE: row.frame.write_csv()}}

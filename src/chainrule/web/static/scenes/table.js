@@ -1,7 +1,8 @@
 // The scene of tables: a row as a form, what its unknown cells may be, rows that fit, and cells that are strange.
 
 import { ask, post } from "../api.js";
-import { button, commandLine, make, number, said, select } from "../controls.js";
+import { button, make, number, said, select } from "../controls.js";
+import { commandWithFiles } from "./commands.js";
 import { useStyle } from "./style.js";
 import { Form } from "./table/form.js";
 import { mountRows } from "./table/rows.js";
@@ -12,7 +13,7 @@ const PAUSE = 150;  // milliseconds after the last key before the distributions 
 /** Show a run on a table in `element`. */
 export async function mount(element, run, page) {
   await useStyle("/static/scenes/cells.css");
-  const words = said(), command = commandLine();
+  const words = said(), command = commandWithFiles();
   let stop = new AbortController(), timer = 0;
   const label = run.about.classes.length > 0
     ? select("Class", run.about.classes.map((name, i) => [String(i), name]), { onChange: tell }) : null;
@@ -39,7 +40,7 @@ export async function mount(element, run, page) {
     const filled = Object.keys(form.cells).length;
     words.say("Computing …");
     post(run, "distributions", request(), (event) => {
-      if (event.command !== undefined) command.show(event.command ?? `# no command: ${event.why}`);
+      command.take(event);
       if (event.waiting) words.say("Waiting for other pages …");
       if (event.columns) {
         form.show(event.columns, filled > 0);

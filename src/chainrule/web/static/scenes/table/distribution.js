@@ -26,6 +26,7 @@ export class Distribution {
   }
 
   draw(distribution, usual) {
+    if (this.element.clientWidth === 0) return;  // it is drawn when it is seen
     if (distribution === null) this.element.replaceChildren();
     else if (this.column.choices) this.shares(distribution, usual);
     else this.plot(distribution, usual);
@@ -60,7 +61,8 @@ export class Distribution {
     const own = spikes.length > 0 ? [make("span", { class: "key" }), ` ${spikes.map((each) => `${each.value}: ${percent(each.share)}`).join(", ")}; `] : [];
     this.element.replaceChildren(canvas, make("p", { class: "hint number" }, ...own, `median ${median}, 90 % from ${low} to ${high}`));
     if (distribution.type === "bars") {
-      bars(canvas, { labels: distribution.values, values: distribution.shares, x: this.column.name, y: "probability", width: WIDTH, height: HEIGHT, summary });
+      const every = apart(distribution.values, this.element.clientWidth);
+      bars(canvas, { labels: distribution.values.map((each, i) => (i % every === 0 ? each : "")), values: distribution.shares, x: this.column.name, y: "probability", width: WIDTH, height: HEIGHT, summary });
     } else this.curve(canvas, distribution, usual !== null && usual.type === "curve" ? usual : null, summary);
   }
 
@@ -75,8 +77,8 @@ export class Distribution {
     const margin = (max - min || 1) * 0.03;
     const plot = lines(canvas, {
       series, width: WIDTH, height: HEIGHT, summary,
-      x: { label: this.column.name, min: min - margin, max: max + margin, ticks: fitting(named, canvas.parentElement.clientWidth).map((each) => [each.at, each.label]) },
-      y: { label: "density", min: 0, max: most * 1.1, ticks: densityTicks(most) },
+      x: { label: this.column.name, min: min - margin, max: max + margin, ticks: fitting(named, this.element.clientWidth).map((each) => [each.at, each.label]) },
+      y: densityAxis(most),
     });
     for (const spike of spikes) drawSpike(plot, spike);
   }
@@ -88,16 +90,27 @@ function drawSpike({ context, placeX, bottom, inner }, { at, share }) {
   context.fillRect(placeX(at) - 2, bottom - share * inner.height, 4, share * inner.height);
 }
 
-/** A few ticks of a density, in one digit. */
-function densityTicks(most) {
-  return ticks(0, most, 3).map((each) => [each, each === 0 ? "0" : each < 1e-3 ? each.toExponential(0) : String(Number(each.toPrecision(2)))]);
+/** The axis of a density up to `most`, whose ticks are in few digits. */
+function densityAxis(most) {
+  const power = Math.floor(Math.log10(most)), unit = power >= -1 && power <= 2 ? 1 : 10 ** power;
+  const named = ticks(0, most, 3).map((each) => [each, String(Number((each / unit).toPrecision(2)))]);
+  return { label: unit === 1 ? "density" : `density, 10${superscript(power)}`, min: 0, max: most * 1.1, ticks: named };
+}
+
+function superscript(number) {
+  return [...String(number)].map((each) => (each === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(each)])).join("");
 }
 
 /** So many of the ticks of an axis that their words don't touch. */
 function fitting(named, width) {
-  const longest = Math.max(...named.map((each) => each.label.length), 1);
-  const every = Math.ceil((named.length * (longest * 7 + 10)) / Math.max(width - 70, 80));
+  const every = apart(named.map((each) => each.label), width);
   return named.filter((_, i) => i % every === 0);
+}
+
+/** One of how many words fits on an axis of a plot `width` pixels wide. */
+function apart(words, width) {
+  const longest = Math.max(...words.map((each) => each.length), 1);
+  return Math.ceil((words.length * (longest * 7 + 8)) / Math.max(width - 70, 80));
 }
 
 export function percent(share) {

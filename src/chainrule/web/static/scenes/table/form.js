@@ -4,6 +4,7 @@ import { button, checkbox, make } from "../../controls.js";
 import { Distribution } from "./distribution.js";
 
 const LISTED = 60;  // so many choices are a list to choose from; more are typed
+const SHOWN = 48;  // so many columns are shown at once; others are found by name
 
 let serial = 0;
 
@@ -12,7 +13,24 @@ export class Form {
   constructor(columns, onChange) {
     this.onChange = onChange;
     this.fields = columns.map((column) => new Field(column, () => { this.forget(); onChange(); }));
-    this.element = make("div", { class: "cells" }, ...this.fields.map((field) => field.element));
+    this.element = make("div", {}, this.finder(), make("div", { class: "cells" }, ...this.fields.map((field) => field.element)));
+  }
+
+  /** A field that finds columns by name, where there are many. */
+  finder() {
+    if (this.fields.length <= SHOWN) return null;
+    const input = make("input", { type: "search", autocomplete: "off", input: () => this.find(input.value) });
+    this.count = make("span", { class: "hint", "aria-live": "polite" });
+    this.find("");
+    return make("div", { class: "row" }, make("label", {}, "Find columns", input), this.count);
+  }
+
+  /** Show the first columns whose names have `words`, and those that are filled. */
+  find(words) {
+    const found = this.fields.filter((field) => field.column.name.toLowerCase().includes(words.trim().toLowerCase()));
+    const shown = new Set(found.slice(0, SHOWN));
+    for (const field of this.fields) field.element.hidden = !shown.has(field) && field.text === null;
+    this.count.textContent = `${found.length} of ${this.fields.length} columns${found.length > SHOWN ? `, of which ${SHOWN} are shown` : ""}`;
   }
 
   /** The filled cells: text by column, "" for one that is known to be empty. */

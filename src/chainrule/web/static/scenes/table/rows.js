@@ -1,12 +1,13 @@
 // The card on which whole rows are drawn that have the filled cells.
 
 import { post } from "../../api.js";
-import { button, commandLine, download, make, number, said } from "../../controls.js";
+import { button, download, make, number, said } from "../../controls.js";
+import { commandWithFiles } from "../commands.js";
 
 export function mountRows(element, run, page, request) {
   const count = number("Rows", { value: 10, min: 1, max: run.about.most_rows });
   const seed = number("Seed", { value: 0, min: 0 });
-  const words = said(), command = commandLine(), place = make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Rows" });
+  const words = said(), command = commandWithFiles(), place = make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Rows" });
   let stop = new AbortController(), drawn = null;
   const save = button("Save as CSV", () => download("rows.csv", asText(drawn.names, drawn.rows)), { disabled: true });
 
@@ -18,7 +19,7 @@ export function mountRows(element, run, page, request) {
     words.say("Drawing …");
     const { cells } = request();
     post(run, "rows", { ...request(), ...asked }, (event) => {
-      if (event.command !== undefined) command.show(event.command ?? `# no command: ${event.why}`);
+      command.take(event);
       if (!event.rows) return;
       drawn = event;
       save.disabled = false;
@@ -31,12 +32,8 @@ export function mountRows(element, run, page, request) {
   const ask = () => page.tell(run, "rows", { count: Math.round(count.value), seed: Math.round(seed.value) });
   const go = button("Draw rows that fit", ask, { main: true });
   const others = button("Other rows", () => { seed.value += 1; ask(); });
-  const file = button("Save row.csv", () => {
-    const { cells } = request(), names = run.about.columns.map((column) => column.name);
-    download("row.csv", asText(names, [names.map((name) => cells[name] ?? "")]));
-  });
-  element.append(make("section", { class: "card", "aria-label": "Rows that fit" }, make("h3", {}, "Whole rows that have the filled cells"),
-    make("div", { class: "row" }, count, seed, go, others, save, file), words, place, command));
+  element.append(make("section", { class: "card wide", "aria-label": "Rows that fit" }, make("h3", {}, "Whole rows that have the filled cells"),
+    make("div", { class: "row" }, count, seed, go, others, save), words, place, command));
 }
 
 /** Rows as a table, in which the cells that were given stand out. */

@@ -1,15 +1,16 @@
 // The card that says which filled cells are strange, and what was expected in their place.
 
 import { post } from "../../api.js";
-import { button, commandLine, download, make, said } from "../../controls.js";
+import { button, download, make, said } from "../../controls.js";
 import { short } from "../../plots.js";
+import { commandWithFiles } from "../commands.js";
 import { percent } from "./distribution.js";
 import { asText } from "./rows.js";
 
 const NAMES = ["column", "value", "expected", "low", "high", "tail", "suspicion"];
 
 export function mountStrange(element, run, page, request, form) {
-  const words = said(), command = commandLine(), place = make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Cells" });
+  const words = said(), command = commandWithFiles(), place = make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Cells" });
   let stop = new AbortController(), found = [];
   const save = button("Save as CSV", () => download("cells.csv", asText(NAMES, found.map((part) => NAMES.map((name) => part[name])))), { disabled: true });
 
@@ -18,7 +19,7 @@ export function mountStrange(element, run, page, request, form) {
     stop = new AbortController();
     words.say("Computing …");
     post(run, "strange", request(), (event) => {
-      if (event.command !== undefined) command.show(event.command ?? `# no command: ${event.why}`);
+      command.take(event);
       if (!event.cells) return;
       found = event.cells;
       save.disabled = false;
@@ -29,7 +30,7 @@ export function mountStrange(element, run, page, request, form) {
   });
 
   const go = button("Which cells are strange?", () => page.tell(run, "strange", null), { main: true });
-  element.append(make("section", { class: "card", "aria-label": "Strange cells" }, make("h3", {}, "Strange cells, and what was expected"),
+  element.append(make("section", { class: "card wide", "aria-label": "Strange cells" }, make("h3", {}, "Strange cells, and what was expected"),
     make("div", { class: "row" }, go, save), words, place, command));
 }
 
@@ -38,7 +39,7 @@ function said_of({ cells, drawn, log_p: log, exact, pvalue }, unusual) {
   const first = strange.length > 0 ? `Strangest: ${strange[0].column} is ${strange[0].value}, expected ${expected(strange[0])}. ` : "No cell is unusual given the others. ";
   const total = log === null ? "A value that training did not have is impossible: log p is −∞. "
     : `log p(filled cells) = ${exact ? "" : "about "}${log.toFixed(2)} nats${pvalue === null ? "" : `; ${percent(pvalue)} of rows held out are as strange`}. `;
-  return first + total + (drawn > 0 ? `For ${drawn} unknown cells one draw was taken.` : "");
+  return first + total + (drawn > 0 ? "One draw of the unknown cells was taken, given the filled ones." : "");
 }
 
 function expected({ expected: middle, low, high }) {
