@@ -2,7 +2,8 @@
 
 Writes ``benchmark-speed.json``: seconds of ``sample(1)``, ``sample(64)``, ``sample(1024)``, examples a second of
 ``log_prob`` and of training, the best of several times, taken in turns; for each the floor, and how far above it we
-are. The floor adds
+are. Networks of image convolutions train in bfloat16 where the processor has it, as they do in `chainrule.fit`; all
+else, the floor and the rivals too, is in single precision. The floor adds
 
 - the products: every weight that is not masked, once for each variable that uses it (three times in training), at the
   rate of a large matrix product; or, of one example, reading the weights, if longer, at the rate of reading as many
@@ -32,6 +33,7 @@ import chainrule
 from chainrule.atomic import write_atomically
 from chainrule.conditionals import Bernoulli, Categorical, GaussianMixture
 from chainrule.data import load
+from chainrule.devices import fastest_precision
 from chainrule.model import AutoregressiveModel
 from chainrule.models import FVSBN, MADE, MLP, NADE, RNN, BayesNet, GatedPixelCNN, PixelCNN, Table, WaveNet
 from chainrule.runs import machine
@@ -182,12 +184,15 @@ def measure_training(
     quick: bool,
 ) -> dict[str, Any]:
     x = examples(model, subject.batch)
-    steps = [train_step(model.train(), lambda: model.loss(x).mean(), fused=True)]
+    precision = fastest_precision(model, "cpu")  # as `chainrule.fit` does by default
+    half = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16-mixed")
+    steps = [train_step(model.train(), half(lambda: model.loss(x).mean()), fused=True)]
     if rival is not None:
         steps.append(train_step(rival.network, lambda: rival.loss(x), fused=False))
     ours, *theirs = seconds(*steps, repeats=3 if quick else 9)
     bound = 3 * 2 * (subject.products(model) - subject.more) * len(x) / (1e9 * known["matrix_product_gflops"])
-    row = {"train_per_second": len(x) / ours, "train_times_floor": ours / bound}
+    row: dict[str, Any] = {"train_per_second": len(x) / ours, "train_times_floor": ours / bound}
+    row |= {"train_precision": precision}
     if theirs:
         row |= {"rival_train_per_second": len(x) / theirs[0], "train_speedup": theirs[0] / ours}
     return row

@@ -14,7 +14,7 @@ from chainrule.codes import Drawing
 from chainrule.model import AutoregressiveModel
 from chainrule.nn.native.library import library
 from chainrule.nn.native.program import Program
-from chainrule.nn.native.walk import run
+from chainrule.nn.native.walk import Weights, run
 from chainrule.state import State, tensors_of
 
 
@@ -73,6 +73,28 @@ def compiled_walk(
     return run(program, batch_size, model.num_variables, (model, context), drawing, known=known)
 
 
+def compiled_particles(
+    model: AutoregressiveModel, given: Tensor, flags: Tensor, weights: Weights, drawing: Drawing, source: Any
+) -> Tensor | None:
+    """Values ``(B P, n)`` of weighted particles along the order; None if the model walks in Python.
+
+    Args:
+        model: The model.
+        given: Values ``(B, n)`` along the order.
+        flags: True where a value is known, ``(B, n)``.
+        weights: The weights of the particles, which change.
+        drawing: How unknown values are drawn.
+        source: The context of the particles, or, of a `SequenceModel`, their state before the first step.
+    """
+    program = program_of(model) if _draws(model, drawing) else None
+    if program is None or program.end is not None:
+        return None
+    count = weights.log_weights.shape[1]
+    size = len(given) * count
+    known = given.repeat_interleave(count, dim=0)
+    return run(program, size, given.shape[1], (model, source), drawing, known=known, flags=flags, weights=weights)
+
+
 def compiled_draw(
     model: AutoregressiveModel,
     state: State,
@@ -104,7 +126,7 @@ def compiled_draw(
 def _draws(model: AutoregressiveModel, drawing: Drawing | None) -> bool:
     """True if a program can draw so."""
     codes = model.conditional.codes
-    return codes is not None and (drawing is None or codes.changeable)
+    return codes is not None and (drawing is None or drawing.plain or codes.changeable)
 
 
 def _version(parameter: Tensor) -> object:

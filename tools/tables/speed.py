@@ -48,10 +48,14 @@ def rivals(results: list[dict[str, Any]]) -> str:
                 row["model"],
                 ", ".join(drawn),
                 f"{theirs:,.0f} (**{ours / theirs:.1f}x**)",
-                f"{row['rival_train_per_second']:,.0f} (**{row['train_speedup']:.1f}x**)",
+                f"{row['rival_train_per_second']:,.0f} (**{row['train_speedup']:.1f}x**{_half(row)})",
             ]
         )
     return table(["the rival of", "samples at once", "`log_prob`/s", "training/s"], rows)
+
+
+def _half(row: dict[str, Any]) -> str:
+    return ", ours in bfloat16" if row.get("train_precision") == "bf16-mixed" else ""
 
 
 def machine(results: list[dict[str, Any]]) -> str:

@@ -61,6 +61,16 @@ class ChoiceStruct(ctypes.Structure):
     )
 
 
+class ParticlesStruct(ctypes.Structure):
+    """Particles and their weights."""
+
+    _fields_ = (
+        ("count", ctypes.c_int64),
+        *((name, ctypes.c_void_p) for name in ("log_weights", "log_evidence", "least_size", "dead", "offsets")),
+        ("examples", ctypes.c_int64),
+    )
+
+
 class WalkStruct(ctypes.Structure):
     """A walk."""
 
@@ -68,7 +78,9 @@ class WalkStruct(ctypes.Structure):
         *((name, ctypes.c_int64) for name in ("batch", "begin", "steps", "lanes", "threads")),
         ("has_previous", ctypes.c_int32),
         ("choice", ChoiceStruct),
-        *((name, ctypes.c_void_p) for name in ("values", "known", "uniforms", "precise")),
+        *((name, ctypes.c_void_p) for name in ("values", "known")),
+        ("rowed", ctypes.c_int32),
+        *((name, ctypes.c_void_p) for name in ("row", "uniforms", "precise")),
         ("drawn", ctypes.c_int64),
         ("given", ctypes.c_void_p),
         ("num_given", ctypes.c_int64),
@@ -76,4 +88,5 @@ class WalkStruct(ctypes.Structure):
         ("num_parameters", ctypes.c_int64),
         ("log_probs", ctypes.c_void_p),
         ("end", ctypes.c_double),
+        ("particles", ParticlesStruct),
     )

@@ -10,10 +10,11 @@
 #include <thread>
 
 #include "choices.h"
+#include "particles.h"
 #include "products.h"
 #include "reals.h"
 
-enum Kind { LINEAR, LINEAR_BY_COLUMNS, ROWS, MAP, ADD, GATED, LSTM, GRU, LOOKUP, ENCODE, CHOOSE };
+enum Kind { LINEAR, LINEAR_BY_COLUMNS, ROWS, MAP, ADD, GATED, LSTM, GRU, LOOKUP, ENCODE, PICK, CHOOSE };
 enum Function { SAME, SIGMOID, RELU, TANH, ZERO };
 enum Encoding { NUMBER, INDICATORS, ASINH };
 enum Draws { LOGIT, LOGITS, GAUSSIANS, LOGISTICS, BINS };
@@ -57,9 +58,11 @@ struct Walk {
     int32_t has_previous;
     Choice choice;
     float* values;            // [example][step]
-    const uint8_t* known;     // [step], or null: values that are given and not chosen
-    const float* uniforms;    // [step][example], of a logit
-    const double* precise;    // [step][drawn][example], of others
+    const uint8_t* known;     // [row][step], or null: values that are given and not chosen
+    int32_t rowed;            // 1 if every example (of all its particles) has a row, 0 if all have the same
+    const int64_t* row;       // [step]: the row of random numbers, of those steps that have any
+    const float* uniforms;    // [row][example], of a logit
+    const double* precise;    // [row][drawn][example], of others
     int64_t drawn;            // random numbers of a value
     const Given* given;
     int64_t num_given;
@@ -67,6 +70,7 @@ struct Walk {
     int64_t num_parameters;
     float* log_probs;         // [step][example], or null: of the values
     double end;               // the value after which all are the same; NaN for none
+    Particles particles;      // of one particle and no weights where an example is a walk of its own
 };
 
 namespace {
@@ -101,9 +105,11 @@ class Chunk {
     const Walk& walk;
     int64_t first, size, lanes;
     std::vector<float> arena;
-    std::vector<float> scratch, before;  // kept, so that no step has to ask for memory
+    std::vector<float> scratch, before, likelihoods;  // kept, so that no step has to ask for memory
     std::vector<double> padded;
     std::vector<Vector> terms;
+    std::vector<uint8_t> known;
+    std::vector<int64_t> ancestors;
 
     float* at(int64_t unit) { return arena.data() + unit * lanes; }
 
@@ -142,6 +148,7 @@ class Chunk {
             case GRU: return gru(to, from, at(place.weight), place.rows * lanes);
             case LOOKUP: return lookup(to, from, weight, own, place);
             case ENCODE: return encode(to, own, place);
+            case PICK: return pick(to, from, at(place.weight), place.rows);
             case CHOOSE: return choose(own, from, place, s);
         }
     }
@@ -176,6 +183,12 @@ class Chunk {
         }
     }
 
+    void pick(float* to, const float* from, const float* index, int64_t count) {
+        for (int64_t lane = 0; lane < size; lane++)
+            for (int64_t i = 0; i < count; i++)
+                to[i * lanes + lane] = from[(int64_t(index[lane]) * count + i) * lanes + lane];
+    }
+
     void encode(float* to, const Instruction& own, const Place& place) {
         const float* value = at(program.value);
         if (own.option == ASINH) return map(to, value, lanes, inverse_hyperbolic_sine);
@@ -191,35 +204,75 @@ class Chunk {
             for (int64_t lane = 0; lane < size; lane++)
                 for (int64_t k = 0; k < place.rows; k++)
                     walk.parameters[(offset + lane) * walk.num_parameters + k] = from[k * lanes + lane];
-        if (walk.known && walk.known[s]) {
-            for (int64_t lane = 0; lane < size; lane++) value[lane] = walk.values[(first + lane) * walk.steps + s];
-        } else {
+        const int64_t given = find_known(s);
+        if (given < size) {
             before.assign(value, value + size);
             draw(own, from, place, s);
-            for (int64_t lane = 0; lane < size; lane++) {
-                if (before[lane] == walk.end) value[lane] = before[lane];
-                walk.values[(first + lane) * walk.steps + s] = value[lane];
-            }
+        }
+        for (int64_t lane = 0; lane < size; lane++) {
+            float& outside = walk.values[(first + lane) * walk.steps + s];
+            if (given == size || (given && known[lane])) value[lane] = outside;
+            else outside = value[lane] = before[lane] == walk.end ? before[lane] : value[lane];
         }
         if (walk.log_probs) score(own, from, place, walk.log_probs + offset);
+        if (walk.particles.log_weights && given) weigh(own, from, place, s);
+    }
+
+    // The number of lanes whose value is given at a step; where it is not all or none, `known` says which.
+    int64_t find_known(int64_t s) {
+        if (!walk.known) return 0;
+        if (!walk.rowed) return walk.known[s] ? size : 0;
+        known.resize(size);
+        int64_t count = 0;
+        for (int64_t lane = 0; lane < size; lane++)
+            count += known[lane] = walk.known[(first + lane) / walk.particles.count * walk.steps + s];
+        return count;
+    }
+
+    // Multiplies the weights of particles by the likelihood of their given values, and resamples where they are poor.
+    void weigh(const Instruction& own, const float* from, const Place& place, int64_t s) {
+        const Particles& particles = walk.particles;
+        likelihoods.resize(size);
+        score(own, from, place, likelihoods.data());
+        for (int64_t lane = 0; lane < size; lane += particles.count) {
+            const int64_t example = (first + lane) / particles.count;
+            if (!walk.known[(walk.rowed ? example * walk.steps : 0) + s]) continue;
+            for (int64_t i = 0; i < particles.count; i++)
+                particles.log_weights[first + lane + i] += likelihoods[lane + i];
+            if (resampled(particles, example, s, ancestors)) replace(lane, s);
+        }
+    }
+
+    // Puts the particles from `lane` on in the place of their ancestors: their units, and their values so far.
+    void replace(int64_t lane, int64_t s) {
+        const int64_t count = walk.particles.count;
+        before.resize(std::max<int64_t>(count, size));
+        const auto permute = [&](float* numbers, int64_t stride) {
+            for (int64_t i = 0; i < count; i++) before[i] = numbers[ancestors[i] * stride];
+            for (int64_t i = 0; i < count; i++) numbers[i * stride] = before[i];
+        };
+        for (int64_t unit = 0; unit < program.units; unit++) permute(at(unit) + lane, 1);
+        for (int64_t t = 0; t <= s; t++) permute(walk.values + (first + lane) * walk.steps + t, walk.steps);
     }
 
     void draw(const Instruction& own, const float* from, const Place& place, int64_t s) {
         float* value = at(program.value);
         if (own.option == LOGIT && walk.choice.plain) {
-            const float* uniforms = walk.uniforms + s * walk.batch + first;
+            const float* uniforms = walk.uniforms + walk.row[s] * walk.batch + first;
             scratch.resize(lanes);
             map(scratch.data(), from, lanes, sigmoid);
             for (int64_t lane = 0; lane < size; lane++) value[lane] = uniforms[lane] < scratch[lane];
             return;
         }
-        const double* uniforms = walk.precise + s * walk.drawn * walk.batch + first;
-        if (!walk.choice.plain) return changed_values(own, from, place, uniforms);
+        const double* uniforms = walk.precise + walk.row[s] * walk.drawn * walk.batch + first;
+        if (walk.choice.ranks() || (own.option == LOGIT && !walk.choice.plain))
+            return changed_values(own, from, place, uniforms);
         const int64_t count = own.option == LOGITS ? place.rows : components(place);
         padded.assign(lanes, 0.0);
         std::copy(uniforms, uniforms + size, padded.begin());
         scratch.resize(count * lanes);
-        if (own.option == LOGITS || place.rows > 2) listed(value, from, scratch.data(), count, lanes, padded.data());
+        if (own.option == LOGITS || place.rows > 2)
+            listed(value, from, scratch.data(), count, lanes, padded.data(), walk.choice);
         if (own.option != LOGITS) draw_real(own, from, place, uniforms + (walk.drawn - 1) * walk.batch);
     }
 
@@ -284,16 +337,18 @@ class Chunk {
 // Returns 0, or 1 where the memory was too small.
 extern "C" int32_t chainrule_walk(const Program* program, const Walk* walk) {
     const int64_t share = (walk->batch + walk->threads - 1) / walk->threads;
-    const bool single = share < 6;  // fewer examples than that cost less one by one
-    const int64_t lanes = single ? 1 : std::min(walk->lanes, (share + WIDTH - 1) / WIDTH * WIDTH);
-    const int64_t chunks = (walk->batch + lanes - 1) / lanes;
+    const int64_t count = walk->particles.count;
+    const bool single = share < 6 && count == 1;  // fewer examples than that cost less one by one
+    const int64_t size = single ? 1 : std::max<int64_t>(1, std::min(walk->lanes, share) / count) * count;
+    const int64_t lanes = single ? 1 : (size + WIDTH - 1) / WIDTH * WIDTH;
+    const int64_t chunks = (walk->batch + size - 1) / size;
     std::atomic<int64_t> next(0);
     std::atomic<int32_t> failed(0);
     const auto work = [&] {
         try {
             for (int64_t i; (i = next++) < chunks;) {
-                const int64_t first = i * lanes;
-                Chunk(*program, *walk, first, std::min(lanes, walk->batch - first), lanes).run();
+                const int64_t first = i * size;
+                Chunk(*program, *walk, first, std::min(size, walk->batch - first), lanes).run();
             }
         } catch (const std::bad_alloc&) {
             failed = 1;

@@ -26,8 +26,8 @@ export async function loadRuns() {
 /**
  * Ask a run to do something, and call `onEvent` with each event of the answer as it comes.
  *
- * An abort of `signal` stops the work on the server, and resolves. Throws an Error in the server's words where a request
- * is wrong.
+ * Resolves to true at the end of the answer. An abort of `signal` stops the work on the server, and resolves to false: what
+ * began since then must not be touched. Throws an Error in the server's words where a request is wrong.
  */
 export async function post(run, action, request, onEvent, signal) {
   try {
@@ -37,10 +37,13 @@ export async function post(run, action, request, onEvent, signal) {
     if (!answer.ok) throw new Error((await answer.json()).error);
     for await (const event of eventsOf(answer.body.getReader())) {
       if (event.error !== undefined) throw new Error(event.error);
+      if (signal?.aborted) return false;
       onEvent(event);
     }
+    return true;
   } catch (problem) {
     if (problem.name !== "AbortError") throw problem;
+    return false;
   }
 }
 

@@ -103,10 +103,11 @@ export function download(name, content) {
 export function player({ unit = "step", speed = 20, show }) {
   let length = 0, at = 0, playing = false, last = 0, due = 0, total = null;
   const toggle = button("Pause", () => (playing ? pause() : play()));
-  const back = button("◀ Step", () => { pause(); go(at - 1); }, { "aria-label": `One ${unit} back` });
-  const on = button("Step ▶", () => { pause(); go(at + 1); }, { "aria-label": `One ${unit} on` });
+  const back = button("Step back", () => { pause(); go(at - 1); });
+  const on = button("Step on", () => { pause(); go(at + 1); });
   const pace = slider("Speed", { value: Math.log2(speed), min: 0, max: 11, step: 0.5, show: (x) => `${Math.round(2 ** x)} ${unit}s a second` });
   const scrub = slider("Shown", { value: 0, min: 0, max: 0, step: 1, show: (x) => `${x} of ${total ?? length}`, onChange: () => { pause(); go(scrub.value); } });
+  scrub.classList.add("wide");
   const element = make("div", { class: "row", role: "group", "aria-label": "Playback" }, toggle, back, on, pace, scrub);
 
   function go(t) {

@@ -30,36 +30,33 @@ class Page {
   }
 }
 
-let current = null;  // the page that is shown: another may be chosen while one is being mounted
-
+/** Show the runs at the indices `shown`; all of them are there at once. */
 async function mount(runs, shown) {
+  const scenes = await Promise.all(shown.map((index) => import(`./scenes/${runs[index].scene}.js`)));
   const page = new Page();
-  current = page;
   panels.replaceChildren();
   panels.classList.toggle("single", shown.length === 1);
-  choices.replaceChildren();
-  if (runs.length > 1) {
-    const names = runs.map((run) => [String(run.index), run.name]);
-    const left = select("Run", names, { value: String(shown[0]), onChange: again });
-    const right = select("Beside it", [["", "nothing"], ...names], { value: String(shown[1] ?? ""), onChange: again });
-    const link = checkbox("Same input for both", { value: true, onChange: () => { page.linked = link.value; } });
-    choices.append(left, right, link);
-    function again() {
-      mount(runs, [Number(left.value), ...(right.value === "" ? [] : [Number(right.value)])]);
-    }
-  }
-  for (const index of shown) {
+  choices.replaceChildren(...(runs.length > 1 ? chooser(runs, shown, page) : []));
+  shown.forEach((index, i) => {
     const run = { ...runs[index] };
     const { model, parameters, data } = run.about;
     const panel = make("section", { class: "panel", "aria-label": run.name },
       make("div", { class: "card" }, make("h2", {}, run.name),
         make("p", { class: "hint" }, `${model}, ${parameters.toLocaleString("en")} parameters${data ? `, fitted on ${data}` : ""}`)));
     panels.append(panel);
-    const scene = await import(`./scenes/${run.scene}.js`);
-    if (page !== current) return;
-    await scene.mount(panel, run, page);
-    if (page !== current) return;
-  }
+    scenes[i].mount(panel, run, page);
+  });
+  document.body.dataset.ready = shown.join();
+}
+
+/** The choice of the run that is shown, and of the one beside it. */
+function chooser(runs, shown, page) {
+  const names = runs.map((run) => [String(run.index), run.name]);
+  const again = () => mount(runs, [Number(left.value), ...(right.value === "" ? [] : [Number(right.value)])]);
+  const left = select("Run", names, { value: String(shown[0]), onChange: again });
+  const right = select("Beside it", [["", "nothing"], ...names], { value: String(shown[1] ?? ""), onChange: again });
+  const link = checkbox("Same input for both", { value: true, onChange: () => { page.linked = link.value; } });
+  return [left, right, link];
 }
 
 try {

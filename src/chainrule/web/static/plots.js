@@ -54,13 +54,13 @@ export function short(value) {
  *
  * `x` and `y` are `{label, min, max, ticks: [[value, words], ...]}`; without `ticks` they are at round numbers.
  */
-export function axes(canvas, { width = 420, height = 180, x, y }) {
+export function axes(canvas, { width = 420, height = 180, top = MARGIN.top, x, y }) {
   width = Math.min(width, Math.max(canvas.parentElement?.clientWidth || width, 200));
   const context = sharp(canvas, width, height);
-  const inner = { width: width - MARGIN.left - MARGIN.right, height: height - MARGIN.top - MARGIN.bottom };
+  const inner = { width: width - MARGIN.left - MARGIN.right, height: height - top - MARGIN.bottom };
   const span = (axis) => (axis.max - axis.min) || 1;
   const placeX = (value) => MARGIN.left + ((value - x.min) / span(x)) * inner.width;
-  const placeY = (value) => MARGIN.top + inner.height - ((value - y.min) / span(y)) * inner.height;
+  const placeY = (value) => top + inner.height - ((value - y.min) / span(y)) * inner.height;
   context.font = "12px system-ui, sans-serif";
   context.strokeStyle = colour("--line");
   context.fillStyle = colour("--soft");
@@ -82,12 +82,12 @@ export function axes(canvas, { width = 420, height = 180, x, y }) {
   }
   context.fillText(x.label, MARGIN.left + inner.width / 2, height - 16, inner.width);
   context.save();
-  context.translate(10, MARGIN.top + inner.height / 2);
+  context.translate(10, top + inner.height / 2);
   context.rotate(-Math.PI / 2);
   context.textBaseline = "middle";
   context.fillText(y.label, 0, 0, inner.height);
   context.restore();
-  return { context, placeX, placeY, width, height, inner, left: MARGIN.left, bottom: MARGIN.top + inner.height };
+  return { context, placeX, placeY, width, height, inner, left: MARGIN.left, bottom: top + inner.height };
 }
 
 /** Bars of `values`, named by `labels`; those at the indices `marked` stand out. */
@@ -116,7 +116,7 @@ export function lines(canvas, { series, x, y, width, height, mark, bands = [], l
   const low = y.min ?? Math.min(...finite), high = y.max ?? Math.max(...finite);
   const longest = Math.max(...series.map((each) => each.values.length), 2);
   const plot = axes(canvas, {
-    width, height, x: { min: 0, max: longest - 1, ...x }, y: { ...y, min: low, max: high > low ? high : low + 1 },
+    width, height, top: legend ? MARGIN.top + 20 : MARGIN.top, x: { min: 0, max: longest - 1, ...x }, y: { ...y, min: low, max: high > low ? high : low + 1 },
   });
   const { context, placeX, placeY } = plot;
   for (const band of bands) {
@@ -156,24 +156,20 @@ export function lines(canvas, { series, x, y, width, height, mark, bands = [], l
   return plot;
 }
 
-/** The names of lines, in the upper left corner. */
+/** The names of lines, above the plot. */
 function names({ context, left }, series, palette) {
   context.textAlign = "left";
   context.textBaseline = "middle";
   let at = left + 8;
   series.forEach((each, s) => {
-    context.fillStyle = colour("--card");
-    context.globalAlpha = 0.8;
-    context.fillRect(at - 3, MARGIN.top + 1, context.measureText(each.name).width + 26, 17);
-    context.globalAlpha = 1;
     context.strokeStyle = each.colour ?? palette[s % palette.length];
     context.setLineDash(each.dashed ? [5, 4] : []);
     context.beginPath();
-    context.moveTo(at, MARGIN.top + 10);
-    context.lineTo(at + 16, MARGIN.top + 10);
+    context.moveTo(at, MARGIN.top);
+    context.lineTo(at + 16, MARGIN.top);
     context.stroke();
     context.fillStyle = colour("--ink");
-    context.fillText(each.name, at + 20, MARGIN.top + 10);
+    context.fillText(each.name, at + 20, MARGIN.top);
     at += context.measureText(each.name).width + 34;
   });
   context.setLineDash([]);

@@ -6,9 +6,10 @@ import { mountForecast } from "./series/forecast.js";
 import { History } from "./series/history.js";
 import { mountSurprisal } from "./series/surprisal.js";
 
+await useStyle("/static/scenes/cells.css");
+
 /** Show a run on a series in `element`. */
-export async function mount(element, run, page) {
-  await useStyle("/static/scenes/cells.css");
+export function mount(element, run, page) {
   const { about } = run;
   if (about.problem !== null) {
     element.append(make("section", { class: "card" }, make("p", { class: "error", role: "alert" }, about.problem)));

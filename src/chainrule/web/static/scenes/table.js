@@ -8,11 +8,12 @@ import { Form } from "./table/form.js";
 import { mountRows } from "./table/rows.js";
 import { mountStrange } from "./table/strange.js";
 
+await useStyle("/static/scenes/cells.css");
+
 const PAUSE = 150;  // milliseconds after the last key before the distributions are computed
 
 /** Show a run on a table in `element`. */
-export async function mount(element, run, page) {
-  await useStyle("/static/scenes/cells.css");
+export function mount(element, run, page) {
   const words = said(), command = commandWithFiles();
   let stop = new AbortController(), timer = 0;
   const label = run.about.classes.length > 0

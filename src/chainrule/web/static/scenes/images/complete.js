@@ -16,7 +16,7 @@ export function mountComplete(element, run, page) {
   const chooser = exampleChooser(run, (values, _, named) => {
     page.tell(run, "edit", values);
     words.say(`Took ${named}. Erase a part of it, and complete it.`);
-  }, words.fail);
+  }, words);
   let stop = new AbortController(), done = [];
 
   function begin(request) {
@@ -28,7 +28,7 @@ export function mountComplete(element, run, page) {
     let sizes = [], method = "", exact = true, evidence = [];
     post(run, "complete", understood(run, request), (event) => {
       if (event.command) command.show(event.command);
-      if (event.waiting) words.say("Waiting for other pages …");
+      words.say(event.waiting ? "Waiting for other pages …" : "Completing …");
       if (event.steps) done[event.draw].grow(event.steps);
       if (event.x) {
         done[event.draw].finish(event);
@@ -36,12 +36,13 @@ export function mountComplete(element, run, page) {
         evidence.push(event.log_evidence);
         if (event.effective_sample_size !== null) sizes.push(event.effective_sample_size);
       }
-    }, stop.signal).then(() => {
+    }, stop.signal).then((ended) => {
+      if (!ended) return;
       const known = request.x.filter((value) => value !== null).length;
       const size = sizes.length ? `; effective sample size ${short(Math.min(...sizes))} to ${short(Math.max(...sizes))} of ${request.particles}` : "";
       const rough = sizes.some((each) => each < 2) ? ". That is too few: these completions are rough, use more particles" : "";
       const mean = evidence.reduce((sum, each) => sum + each, 0) / Math.max(evidence.length, 1);
-      if (evidence.length) words.say(`${known} of ${request.x.length} values known, ${exact ? "log p(known) =" : "log p(known) about"} ${short(mean)} nats. ${method}${size}${rough}.`);
+      if (evidence.length) words.say(`${known} of ${request.x.length} values known, ${exact ? "log p(known) =" : "log p(known) about"} ${short(mean)} nats. ${method[0].toUpperCase()}${method.slice(1)}${size}${rough}.`);
     }).catch((problem) => words.fail(problem.message));
   }
 

@@ -3,8 +3,8 @@
 import { ask } from "../../api.js";
 import { button, make, number, select } from "../../controls.js";
 
-/** Controls that hand an image, a flat list of levels, and its class to `take(values, label, words)`. */
-export function exampleChooser(run, take, fail) {
+/** Controls that hand an image, a flat list of levels, and its class to `take(values, label, named)`; `words` is a status. */
+export function exampleChooser(run, take, words) {
   const { splits, classes } = run.about;
   const names = ["test", "valid", "train"].filter((name) => splits[name] > 0);
   if (names.length === 0) return make("div");
@@ -15,12 +15,13 @@ export function exampleChooser(run, take, fail) {
     const last = splits[split.value];
     const chosen = Math.min(Math.round(index.value), last);
     index.value = chosen;
+    words.say("Reading the data …");
     try {
       const found = await ask(run, "example", { split: split.value, index: chosen - 1 });
       const kind = found.label === null ? "" : ` (${classes[found.label] ?? found.label})`;
       take(found.x, found.label, `${split.value} image ${chosen}${kind}`);
     } catch (problem) {
-      fail(problem.message);
+      words.fail(problem.message);
     }
   }
 

@@ -45,7 +45,7 @@ export function mountSample(element, run, page) {
         if (own[0] === grown[0]) steps.push(step);
         playback.length = Math.max(...grown.map((each) => each.values.length));
       }
-    }, stop.signal).then(() => playback.finish()).catch((problem) => { playback.pause(); words.fail(problem.message); });
+    }, stop.signal).then((ended) => { if (ended) playback.finish(); }).catch((problem) => { playback.pause(); words.fail(problem.message); });
   }
 
   function show(t) {
@@ -97,7 +97,8 @@ export function mountSample(element, run, page) {
 class Grown {
   constructor(run, parent, binary, count) {
     this.run = run;
-    this.size = count === 1 ? 224 : 96;
+    const wide = Math.floor((parent.clientWidth - 16) / 2);
+    this.size = count === 1 ? Math.max(Math.min(224, wide), 96) : 96;
     this.canvas = make("canvas");
     this.expected = make("canvas");
     this.caption = make("figcaption", {}, "sample");

@@ -20,8 +20,8 @@ export function mountSurprisal(element, run, page) {
   const posterior = make("figure", { hidden: true }, curves, make("figcaption", {}, "p(class | pixels so far), of the five most probable at the end"));
   const pictures = make("div", { class: "pictures", hidden: true },
     make("figure", {}, shown, make("figcaption", {}, "image")),
-    make("figure", {}, map, scale, make("figcaption", {}, "surprisal −log p of each pixel given those before it")),
-    make("figure", {}, field, reach, make("figcaption", {}, "receptive field: change of log p of the pixel under the pointer with each earlier one")));
+    make("figure", {}, map, scale, make("figcaption", {}, "surprisal of each pixel")),
+    make("figure", {}, field, reach, make("figcaption", {}, "what the pixel under the pointer depends on")));
   const file = make("input", { type: "file", accept: "image/*", change: () => { if (file.files.length) read(file.files[0]); } });
   const drop = make("div", {
     class: "drop",
@@ -148,7 +148,7 @@ export function mountSurprisal(element, run, page) {
 
   page.hear(run, "look", look);
   page.hear(run, "point", (pixel) => { if (pixel < area) point(pixel); });
-  const chooser = exampleChooser(run, (values) => page.tell(run, "look", { x: values }), words.fail);
+  const chooser = exampleChooser(run, (values) => page.tell(run, "look", { x: values }), words);
   element.append(make("section", { class: "card", "aria-label": "Surprisal" }, make("h3", {}, "How surprising is an image, and what does a pixel depend on?"),
     chooser, drop, make("div", { class: "row" }, label, channel, button("Save image.png", () => found && savePicture(run, found.x, "image.png"))),
     words, pictures, pointed, posterior, command));
