@@ -7,7 +7,7 @@ from typing import Any
 import polars
 import pytest
 from browser import browser, needs_axe, needs_browser, page_at, screenshot, serious_findings, too_wide
-from test_page_table import card, saved, says
+from test_page_table import alone, card, saved, says
 from test_web_series import FAST, weather
 from web_client import Client, served
 
@@ -40,12 +40,8 @@ def chromium() -> Iterator[Any]:
 @pytest.fixture
 def page(chromium: Any, server: Client) -> Iterator[Any]:
     with page_at(chromium, server.port) as page:
-        page.get_by_label("Beside it").select_option("")
+        alone(page)
         yield page
-
-
-def alone(page: Any, run: int) -> None:
-    page.get_by_role("combobox", name="Run", exact=True).select_option(str(run))
 
 
 def origin(page: Any) -> Any:
@@ -142,7 +138,7 @@ def test_two_runs_show_the_same_origin(chromium: Any, server: Client) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_shows_everything(chromium: Any, server: Client, scheme: str) -> None:
     with page_at(chromium, server.port, viewport={"width": 375, "height": 700}, color_scheme=scheme) as page:
-        page.get_by_label("Beside it").select_option("")
+        alone(page)
         says(card(page, "Forecast"), "exact draws")
         card(page, "Surprisal").get_by_role("button", name="The strangest values").click()
         says(card(page, "Surprisal"), "expected about")
@@ -154,7 +150,7 @@ def test_a_phone_shows_everything(chromium: Any, server: Client, scheme: str) ->
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(chromium: Any, server: Client, scheme: str) -> None:
     with page_at(chromium, server.port, color_scheme=scheme) as page:
-        page.get_by_label("Beside it").select_option("")
+        alone(page)
         says(card(page, "Forecast"), "exact draws")
         card(page, "Surprisal").get_by_role("button", name="The strangest values").click()
         says(card(page, "Surprisal"), "expected about")

@@ -41,8 +41,15 @@ def chromium() -> Iterator[Any]:
 @pytest.fixture
 def page(chromium: Any, server: Client) -> Iterator[Any]:
     with page_at(chromium, server.port) as page:
-        page.get_by_label("Beside it").select_option("")
+        alone(page)
         yield page
+
+
+def alone(page: Any, run: int = 0) -> None:
+    """Show one run."""
+    page.get_by_role("combobox", name="Beside it").select_option("")
+    page.get_by_role("combobox", name="Run", exact=True).select_option(str(run))
+    page.locator(f"body[data-ready='{run}']").wait_for()
 
 
 def says(card: Any, pattern: str) -> str:
@@ -150,7 +157,7 @@ def test_two_runs_get_the_same_cells(chromium: Any, server: Client) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_shows_everything(chromium: Any, server: Client, scheme: str) -> None:
     with page_at(chromium, server.port, viewport={"width": 375, "height": 700}, color_scheme=scheme) as page:
-        page.get_by_label("Beside it").select_option("")
+        alone(page)
         says(card(page, "Row"), "Nothing is filled")
         card(page, "Rows that fit").get_by_role("button", name="Draw rows that fit").click()
         says(card(page, "Rows that fit"), "10 rows")
@@ -162,7 +169,7 @@ def test_a_phone_shows_everything(chromium: Any, server: Client, scheme: str) ->
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(chromium: Any, server: Client, scheme: str) -> None:
     with page_at(chromium, server.port, color_scheme=scheme) as page:
-        page.get_by_label("Beside it").select_option("")
+        alone(page)
         cell(page, "height").get_by_role("textbox").fill("171.2")
         says(card(page, "Row"), "Given 1 filled cell")
         for name, button in (("Rows that fit", "Draw rows that fit"), ("Strange cells", "Which cells are strange?")):
