@@ -42,7 +42,7 @@ def test_the_command_completes_the_same_row(scene: RowsScene, tmp_path: Path, mo
 
 
 def test_strange_levels_are_found(scene: RowsScene) -> None:
-    (why, found) = events(scene, "strange", cells={str(i): "1" for i in range(1, 6)})
+    why, *_, found = events(scene, "strange", cells={str(i): "1" for i in range(1, 6)})
     assert why["command"] is None
     assert len(found["cells"]) == 5
     (example,) = events(scene, "example", split="test", index=0)

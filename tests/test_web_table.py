@@ -18,9 +18,11 @@ from test_cli_explain import table
 
 from chainrule.cli import main
 from chainrule.runs.opened import open_run
+from chainrule.web.link import Link, Stopped
 from chainrule.web.scenes.distributions import density, distribution_of
 from chainrule.web.scenes.form import form_of, read_row
 from chainrule.web.scenes.table import TableScene
+from chainrule.web.turns import Turns
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +118,7 @@ def test_strange_cells_are_those_of_the_command(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     cells = {"height": "171.2", "weight": "160.0", "colour": "red", "score": "4"}
-    command, found = events(scene, "strange", cells=cells)
+    command, *_, found = events(scene, "strange", cells=cells)
     for name, text in command["files"].items():
         Path(name).write_text(text, encoding="utf-8")
     assert main(shlex.split(command["command"])[1:]) == 0
@@ -132,10 +134,10 @@ def test_strange_cells_are_those_of_the_command(
 
 
 def test_only_filled_cells_are_judged_and_new_values_are_impossible(scene: TableScene) -> None:
-    _, found = events(scene, "strange", cells={"height": "171.2", "weight": "160.0"})
+    *_, found = events(scene, "strange", cells={"height": "171.2", "weight": "160.0"})
     assert ({part["column"] for part in found["cells"]}, found["drawn"]) == ({"height", "weight"}, 2)
     assert found["pvalue"] is None
-    _, new = events(scene, "strange", cells={"colour": "green"})
+    *_, new = events(scene, "strange", cells={"colour": "green"})
     assert (new["cells"][0]["value"], new["log_p"] is None or new["log_p"] < -3) == ("green", True)
 
 
@@ -202,3 +204,13 @@ def test_no_request_is_a_crash(scene: TableScene) -> None:
         asked = {name: value for name, value in asked.items() if random.random() < 0.5}
         with contextlib.suppress(ValueError):
             json.dumps(events(scene, random.choice(("strange", "example", "rows")), **asked), allow_nan=False)
+
+
+@pytest.mark.parametrize("action", ["distributions", "rows", "strange"])
+def test_work_ends_when_the_page_is_gone(scene: TableScene, action: str) -> None:
+    link = Link(lambda event: None, Turns())
+    answers = iter(scene.actions[action]({"cells": {"height": "171.2"}}, link))
+    assert "command" in next(answers)
+    link.leave()
+    with pytest.raises(Stopped):
+        next(answers)

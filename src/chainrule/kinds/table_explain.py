@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,7 @@ def explain_cells(
     x: Tensor,
     context: Tensor | None = None,
     unknown: Tensor | None = None,
+    watch: Callable[[int], None] | None = None,
 ) -> Explanation:
     """Explain encoded rows ``(N, n)``, in which a cell may be empty (NaN) or a value that training did not have (inf).
 
@@ -102,10 +104,11 @@ def explain_cells(
         x: The rows.
         context: Classes ``(N,)``.
         unknown: The unknown cells ``(N, n)``; by default the empty ones of columns that were never empty.
+        watch: See `chainrule.tasks.explain.explain`.
     """
     unseen = x.isinf()
     unknown = unknown_cells(schema, x) if unknown is None else unknown | unseen
-    found = explain(model, _filled(model, x, unknown, context), context)
+    found = explain(model, _filled(model, x, unknown, context), context, watch=watch)
     found.tails[unseen], found.suspicion[unseen] = 0.0, math.inf
     gaps = unknown & ~unseen
     found.tails[gaps], found.suspicion[gaps] = math.nan, -math.inf

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
 from chainrule.abilities import FarSighted, Reorderable, components_of, members_of
 from chainrule.choices import Choose
@@ -107,6 +108,7 @@ def complete_rows(
     seed: int | None = None,
     context: Tensor | None = None,
     unknown: Tensor | None = None,
+    watch: Callable[[], None] | None = None,
     **settings: Any,
 ) -> None:
     """Hand weighted completions of all rows that have gaps to ``keep``, some rows at a time.
@@ -126,6 +128,7 @@ def complete_rows(
         context: Classes ``(N,)``.
         unknown: The unknown cells, booleans ``(N, n)``; by default those that are NaN. In a column that may be missing,
             NaN is a value of a cell that is not unknown.
+        watch: Called before each draw of a cell; what it raises ends the work.
         settings: Temperature and the like, as of `chainrule.complete`.
 
     Raises:
@@ -137,7 +140,7 @@ def complete_rows(
     draw = drawer(model, **settings)
     unknown = x.isnan() if unknown is None else unknown
     with drawing(model, seed):
-        for rows, width, complete in _groups(model, unknown, walks, max(walks, particles), draw):
+        for rows, width, complete in _groups(model, unknown, walks, max(walks, particles), draw, watch):
             for part in rows.split(max(1, WALKS // width)):
                 own = None if context is None else context[part.to(context.device)]
                 try:
@@ -150,7 +153,12 @@ def complete_rows(
 
 
 def _groups(
-    model: AutoregressiveModel, unknown: Tensor, walks: int, particles: int, draw: Choose | None
+    model: AutoregressiveModel,
+    unknown: Tensor,
+    walks: int,
+    particles: int,
+    draw: Choose | None,
+    watch: Callable[[], None] | None,
 ) -> Iterator[tuple[Tensor, int, Complete]]:
     """Rows that are completed in one way, with the walks of a row along a component, and the way."""
     left = unknown.any(1)
@@ -161,6 +169,7 @@ def _groups(
             yield rows, TRIED, partial(_tried, model)
     parts = components_of(model)
     choose = draw or draw_present
+    choose = choose if watch is None else _watched(choose, watch)
     if any(isinstance(part, Reorderable | FarSighted) for part in (*parts, *members_of(model))):
         for rows in _alike(unknown, left):
             yield rows, particles, partial(_walked_alike, model, walks, particles, choose)
@@ -175,6 +184,14 @@ def _groups(
     for group, ways, count in ((left & ~weighed, first, walks), (left & weighed, later, particles)):
         if bool(group.any()):
             yield group.nonzero().squeeze(1), count, partial(_walked, ways, count, choose)
+
+
+def _watched(choose: Choose, watch: Callable[[], None]) -> Choose:
+    def watched(t: int, distribution: Distribution) -> Tensor:
+        watch()
+        return choose(t, distribution)
+
+    return watched
 
 
 def _alike(unknown: Tensor, group: Tensor) -> Iterator[Tensor]:

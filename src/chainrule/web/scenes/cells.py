@@ -77,7 +77,7 @@ class CellsScene(Scene):
             yield {"columns": {}, "method": "all cells are filled", "exact": True, "effective_sample_size": None}
             return
         for count in WALKS:
-            done = self._completed(row.x, row.unknown, count, seed, label)
+            done = self._completed(row, count, seed, label, link)
             values, weights = done.x[0].double().cpu().numpy(), done.weights[0].cpu().numpy()
             found = {}
             for index in row.unknown[0].nonzero().squeeze(1).tolist():
@@ -102,7 +102,7 @@ class CellsScene(Scene):
             raise ValueError("cells expects an unknown cell at least, got none: there is nothing to draw")
         yield self.completing(row, count, seed, label)
         drawn: list[Tensor] = []
-        done = self._completed(row.x, row.unknown, count, seed, label, drawn)
+        done = self._completed(row, count, seed, label, link, drawn)
         yield {**self._texts(drawn[0][0]), **_how(done)}
 
     def strange(self, request: Request, link: Link) -> Iterator[Event]:
@@ -113,9 +113,12 @@ class CellsScene(Scene):
             raise ValueError("cells expects a filled cell at least, got none: there is nothing to judge")
         yield self.explaining(row, label)
         context = one_class(self.model, label, 1)
-        link.check()
-        found = explain_cells(self.schema, self.model, row.x, context, row.unknown)
-        link.check()
+
+        def watch(index: int) -> None:
+            link.send({"done": index, "of": len(self.schema.used)})
+            link.check()
+
+        found = explain_cells(self.schema, self.model, row.x, context, row.unknown, watch)
         cells = cells_of(self.schema, found, np.zeros(1, dtype=np.int64), row.frame).drop("row", "index")
         known = {self.schema.used[i].name for i in (~row.unknown[0]).nonzero().squeeze(1).tolist()}
         parts = [_plain(part) for part in cells.filter(polars.col("column").is_in(known)).iter_rows(named=True)]
@@ -143,7 +146,7 @@ class CellsScene(Scene):
         return self.run.dataset()
 
     def _completed(
-        self, x: Tensor, unknown: Tensor, count: int, seed: int, label: int | None, drawn: list[Tensor] | None = None
+        self, row: Row, count: int, seed: int, label: int | None, link: Link, drawn: list[Tensor] | None = None
     ) -> Completions:
         """Completions of one row; ``drawn`` takes ``count`` draws of them, those of `chainrule complete`."""
         found: list[Completions] = []
@@ -155,13 +158,14 @@ class CellsScene(Scene):
 
         complete_rows(
             self.model,
-            x,
+            row.x,
             keep,
             walks=count,
             particles=WALKS[-1],
             seed=seed,
             context=one_class(self.model, label, 1),
-            unknown=unknown,
+            unknown=row.unknown,
+            watch=link.check,
         )
         return found[0]
 

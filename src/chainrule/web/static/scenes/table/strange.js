@@ -20,6 +20,7 @@ export function mountStrange(element, run, page, request, form) {
     words.say("Computing …");
     post(run, "strange", request(), (event) => {
       command.take(event);
+      if (event.of) words.say(`Computing: ${event.done} of ${event.of} columns …`);
       if (!event.cells) return;
       found = event.cells;
       save.disabled = false;
