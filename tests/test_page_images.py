@@ -149,6 +149,14 @@ def test_what_is_drawn_can_be_had_as_a_file_and_as_a_command(page: Any, digits_r
     saved = np.asarray(Image.open(tmp_path / "sample.png").convert("L"))
     assert saved.flatten().tolist() == pixels(sample.locator("figure canvas").first)
     assert started.value.suggested_filename == "sample.png"
+    with page.expect_download() as started:
+        click(sample, "Save as CSV")
+    started.value.save_as(tmp_path / "sample.csv")
+    numbers = np.genfromtxt(tmp_path / "sample.csv", delimiter=",", names=True)
+    assert (255 * numbers["value"]).astype(int).tolist() == saved.flatten().tolist()
+    assert np.allclose(
+        np.exp(-numbers["nats"]), np.where(numbers["value"] == 1, numbers["mean"], 1 - numbers["mean"]), atol=2e-3
+    )
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     click(sample, "Copy the command")
     copied = page.evaluate("navigator.clipboard.readText()")
@@ -193,7 +201,7 @@ def test_half_of_a_test_digit_is_completed_exactly(page: Any, tmp_path: Path) ->
     click(complete, "Erase the bottom half")
     assert pixels(complete.locator(".stage canvas").first) == whole[:32] + [-1] * 32
     click(complete, "Complete")
-    assert "exact: the known variables come first" in says(complete, "32 of 64 values known")
+    assert "Exact: the known variables come first" in says(complete, "32 of 64 values known")
     done = [pixels(complete.locator("figure canvas").nth(i)) for i in range(4)]
     assert all(each[:32] == whole[:32] and -1 not in each for each in done)
     assert len(set(map(tuple, done))) > 1
@@ -239,7 +247,7 @@ def test_keys_paint_too(page: Any) -> None:
     assert "2 of 64 values known" in canvas.get_attribute("aria-label")
 
 
-def test_surprisal_and_receptive_field_of_a_digit(page: Any) -> None:
+def test_surprisal_and_receptive_field_of_a_digit(page: Any, tmp_path: Path) -> None:
     alone(page, 1)
     look = card(page, "Surprisal")
     click(look, "Take it")
@@ -251,6 +259,12 @@ def test_surprisal_and_receptive_field_of_a_digit(page: Any) -> None:
     ).wait_for()
     assert look.get_by_text("p(class | pixels so far)").is_visible()
     screenshot(page, "images-surprisal")
+    with page.expect_download() as started:
+        click(look, "Save as CSV")
+    started.value.save_as(tmp_path / "surprisal.csv")
+    numbers = np.genfromtxt(tmp_path / "surprisal.csv", delimiter=",", names=True)
+    assert f"−log p = {numbers['nats'].sum():.3g} nats" in look.get_by_role("status").inner_text()
+    assert 0 < np.count_nonzero(numbers["change"]) <= 45
     map_.focus()
     page.keyboard.press("ArrowUp")
     look.get_by_text(re.compile(r"row 5, column 6: .* depends on")).wait_for()

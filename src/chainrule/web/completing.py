@@ -10,7 +10,8 @@ from torch.distributions import Distribution
 
 from chainrule.kinds.requests import Drawing
 from chainrule.model import AutoregressiveModel
-from chainrule.tasks.complete import check_observed, check_possible, draw_present, pick, routes, walk_routes
+from chainrule.tasks.complete import check_observed, check_possible, pick, routes, walk_routes
+from chainrule.tasks.particles import draw_present
 from chainrule.tasks.sample import drawer, drawing
 from chainrule.web.link import Event, Growth, Link
 

@@ -44,6 +44,9 @@ FILE = 4 * 2**20
 BARS = 256
 """A conditional is sent value by value if it has at most so many."""
 
+PASS = 32
+"""Images of a parallel pass, between which other pages have their turn."""
+
 SPLITS = ("test", "valid", "train")
 
 
@@ -150,7 +153,7 @@ class ImagesScene(Scene):
         t = int(self.model.order.inverse[position])
         label = self.label(request)
         context = None if self.model.num_classes is None else torch.tensor([label or 0])
-        field = receptive_field(self.model, x[None], t, context=context)
+        field = receptive_field(self.model, x[None], t, context=context, batch_size=PASS, watch=link.check)
         yield {"field": _rounded(field.flatten()), "t": t}
 
     @property

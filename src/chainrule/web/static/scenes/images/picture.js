@@ -76,3 +76,13 @@ export function drawingControls(run, { greedy = true } = {}) {
 export function understood(run, request) {
   return { ...request, label: request.label !== null && request.label < run.about.classes.length ? request.label : null };
 }
+
+/** Save `rows` of numbers, one for each variable along `order`, after the columns t, row, column and channel. */
+export function saveNumbers(run, name, order, columns, rows) {
+  const { width, area } = shapeOf(run);
+  const lines = rows.map((numbers, t) => {
+    const at = order[t] % area;
+    return [t + 1, Math.floor(at / width) + 1, (at % width) + 1, Math.floor(order[t] / area) + 1, ...numbers].join(",");
+  });
+  download(name, `${[["t", "row", "column", "channel", ...columns].join(","), ...lines].join("\n")}\n`);
+}

@@ -3,7 +3,7 @@
 import { post } from "../../api.js";
 import { button, commandLine, make, number, player, said } from "../../controls.js";
 import { bars, lines, short } from "../../plots.js";
-import { drawingControls, picture, place, savePicture, shapeOf, understood } from "./picture.js";
+import { drawingControls, picture, place, saveNumbers, savePicture, shapeOf, understood } from "./picture.js";
 
 export function mountSample(element, run, page) {
   const binary = run.about.levels === 2;
@@ -83,13 +83,15 @@ export function mountSample(element, run, page) {
   const go = button("Draw a sample", () => page.tell(run, "sample", { ...controls.request, count: Math.round(count.value) }), { main: true });
   const again = button("Another", () => { controls.again(); go.click(); });
   const save = button("Save as PNG", () => grown.forEach((each, i) => savePicture(run, each.values, grown.length > 1 ? `sample-${i + 1}.png` : "sample.png")));
+  const table = button("Save as CSV", () => grown.forEach((each, i) => saveNumbers(run, grown.length > 1 ? `sample-${i + 1}.csv` : "sample.csv", each.order,
+    ["value", "mean", "nats"], each.values.map((value, t) => [value, each.means[t], each.surprisals[t]]))));
   page.hear(run, "sample", (request) => {
     controls.request = request;
     count.value = request.count;
     begin(request);
   });
   element.append(make("section", { class: "card", "aria-label": "Sample" }, make("h3", {}, "A sample, pixel by pixel"), controls,
-    make("div", { class: "row" }, count, go, again, save), playback, words, pictures,
+    make("div", { class: "row" }, count, go, again, save, table), playback, words, pictures,
     make("div", { class: "pictures" }, chart, classes), command));
 }
 

@@ -4,7 +4,7 @@ import { ask, post } from "../../api.js";
 import { button, checkbox, commandLine, make, said, select } from "../../controls.js";
 import { colour, heat, heatScale, lines, short } from "../../plots.js";
 import { exampleChooser } from "./example.js";
-import { picture, place, savePicture, shapeOf } from "./picture.js";
+import { picture, place, saveNumbers, savePicture, shapeOf } from "./picture.js";
 
 const SIZE = 152;
 const LARGEST = 3 * 2 ** 20;
@@ -97,6 +97,12 @@ export function mountSurprisal(element, run, page) {
     return sum;
   });
 
+  /** The numbers of the image: what is not there, such as a receptive field before one is pointed at, is left empty. */
+  function saveFound() {
+    const { x, nats, field: depends } = found;
+    saveNumbers(run, "surprisal.csv", x.map((_, i) => i), ["value", "nats", "change"], x.map((value, i) => [value, nats?.[i] ?? "", depends?.[i] ?? ""]));
+  }
+
   async function point(pixel) {
     if (!found?.nats || pixel === at) return;
     at = pixel;
@@ -111,6 +117,7 @@ export function mountSurprisal(element, run, page) {
     try {
       const answer = await ask(run, "field", { x: found.x, variable, label: label === null || label.value === "" ? null : Number(label.value) }, signal);
       if (signal.aborted || !answer.field) return;
+      found.field = answer.field;
       const values = byPixel(answer.field);
       const seen = values.filter((value) => value > 0).length;
       const most = heat(field, { values, rows: height, columns: width, size: SIZE, summary: `Receptive field of ${place(run, variable)}: ${seen} pixels` });
@@ -150,6 +157,7 @@ export function mountSurprisal(element, run, page) {
   page.hear(run, "point", (pixel) => { if (pixel < area) point(pixel); });
   const chooser = exampleChooser(run, (values) => page.tell(run, "look", { x: values }), words);
   element.append(make("section", { class: "card", "aria-label": "Surprisal" }, make("h3", {}, "How surprising is an image, and what does a pixel depend on?"),
-    chooser, drop, make("div", { class: "row" }, label, channel, button("Save image.png", () => found && savePicture(run, found.x, "image.png"))),
+    chooser, drop, make("div", { class: "row" }, label, channel, button("Save image.png", () => found && savePicture(run, found.x, "image.png")),
+      button("Save as CSV", () => found && saveFound())),
     words, pictures, pointed, posterior, command));
 }
