@@ -133,12 +133,34 @@ def test_strange_cells_are_those_of_the_command(
     assert found["log_p"] == pytest.approx(log_p, abs=1e-3)
 
 
-def test_only_filled_cells_are_judged_and_new_values_are_impossible(scene: TableScene) -> None:
-    *_, found = events(scene, "strange", cells={"height": "171.2", "weight": "160.0"})
-    assert ({part["column"] for part in found["cells"]}, found["drawn"]) == ({"height", "weight"}, 2)
+def test_filled_cells_are_judged_by_the_other_filled_ones_alone(scene: TableScene) -> None:
+    """A weight of 100 is unusual, and more so for a short person: what others are drawn must not hide that."""
+    why, *_, found = events(scene, "strange", cells={"height": "155.0", "weight": "100.0"})
+    assert why["command"] is None
+    assert {part["column"] for part in found["cells"]} == {"height", "weight"}
+    assert found["cells"][0]["column"] == "weight"
+    assert found["cells"][0]["tail"] < 0.01
     assert found["pvalue"] is None
-    *_, new = events(scene, "strange", cells={"colour": "green"})
-    assert (new["cells"][0]["value"], new["log_p"] is None or new["log_p"] < -3) == ("green", True)
+    *_, alone = events(scene, "strange", cells={"weight": "68.0"})
+    (weight,) = alone["cells"]
+    assert weight["tail"] > 0.8  # the mean of all rows
+    assert float(weight["low"]) < 55 < 81 < float(weight["high"])
+
+
+def test_a_tail_given_some_cells_is_that_of_the_sum_over_the_others(scene: TableScene) -> None:
+    *_, found = events(scene, "strange", cells={"colour": "blue", "score": "4"})
+    tails = {part["column"]: part for part in found["cells"]}
+    assert 0.2 < tails["colour"]["tail"] < 0.42  # blue has 30 % in the data
+    assert "red" in tails["colour"]["expected"]
+
+
+def test_a_value_that_training_did_not_have_is_impossible(scene: TableScene) -> None:
+    cells = {"height": "171.2", "weight": "70.0", "colour": "red", "score": "99"}
+    *_, whole = events(scene, "strange", cells=cells)
+    *_, part = events(scene, "strange", cells={"score": "99", "height": "171.2", "weight": "70.0"})
+    for found in (whole, part):
+        assert found["cells"][0]["column"] == "score"
+        assert found["cells"][0]["tail"] < 1e-3
 
 
 def test_an_example_is_a_row_of_the_file(scene: TableScene, folder: Path) -> None:

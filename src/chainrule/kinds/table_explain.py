@@ -90,24 +90,21 @@ def explain_cells(
     model: AutoregressiveModel,
     x: Tensor,
     context: Tensor | None = None,
-    unknown: Tensor | None = None,
     watch: Callable[[int], None] | None = None,
 ) -> Explanation:
     """Explain encoded rows ``(N, n)``, in which a cell may be empty (NaN) or a value that training did not have (inf).
 
-    The tail of such a value is 0, and that of an unknown cell is NaN. To explain the others of the row, one draw of
-    these is taken.
+    The tail of such a value is 0. That of an empty cell of a column that was never empty is NaN. To explain the others
+    of the row, one draw of these is taken.
 
     Args:
         schema: The run's schema.
         model: Its model.
         x: The rows.
         context: Classes ``(N,)``.
-        unknown: The unknown cells ``(N, n)``; by default the empty ones of columns that were never empty.
         watch: See `chainrule.tasks.explain.explain`.
     """
-    unseen = x.isinf()
-    unknown = unknown_cells(schema, x) if unknown is None else unknown | unseen
+    unknown, unseen = unknown_cells(schema, x), x.isinf()
     found = explain(model, _filled(model, x, unknown, context), context, watch=watch)
     found.tails[unseen], found.suspicion[unseen] = 0.0, math.inf
     gaps = unknown & ~unseen

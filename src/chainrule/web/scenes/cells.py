@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import polars
 from torch import Tensor
 
 from chainrule.data.dataset import Dataset
@@ -23,6 +22,7 @@ from chainrule.web.link import Event, Link
 from chainrule.web.scene import SEEDS, Action, Scene
 from chainrule.web.scenes.distributions import distribution_of
 from chainrule.web.scenes.form import Row, about_column, form_of, read_row
+from chainrule.web.scenes.strange import judge_filled
 
 WALKS = (128, 2048)
 """Completions behind the distributions: few at first, which are there at once, and then more."""
@@ -77,7 +77,7 @@ class CellsScene(Scene):
             yield {"columns": {}, "method": "all cells are filled", "exact": True, "effective_sample_size": None}
             return
         for count in WALKS:
-            done = self._completed(row, count, seed, label, link)
+            done = self._completed(row, count, seed, label, link)[0]
             values, weights = done.x[0].double().cpu().numpy(), done.weights[0].cpu().numpy()
             found = {}
             for index in row.unknown[0].nonzero().squeeze(1).tolist():
@@ -101,31 +101,35 @@ class CellsScene(Scene):
         if not bool(row.unknown.any()):
             raise ValueError("cells expects an unknown cell at least, got none: there is nothing to draw")
         yield self.completing(row, count, seed, label)
-        drawn: list[Tensor] = []
-        done = self._completed(row, count, seed, label, link, drawn)
-        yield {**self._texts(drawn[0][0]), **_how(done)}
+        done, drawn = self._completed(row, count, seed, label, link, particles=WALKS[-1])
+        yield {**self._texts(drawn[0]), **_how(done)}
 
     def strange(self, request: Request, link: Link) -> Iterator[Event]:
-        """How unusual each filled cell is given the others, what was expected, and log p of them all."""
+        """How unusual each filled cell is given the other filled ones, what was expected, and log p of them all."""
         row = read_row(self.schema, request.get("cells"), unseen=True)
         label = self.label(request)
         if bool(row.unknown.all()):
             raise ValueError("cells expects a filled cell at least, got none: there is nothing to judge")
-        yield self.explaining(row, label)
         context = one_class(self.model, label, 1)
+        if bool(row.unknown.any()):
+            yield {"command": None, "why": "chainrule score --explain judges whole rows"}
+            parts, size = judge_filled(self.model, self.schema, row, context, link)
+            yield {"cells": [*map(_plain, parts)], "effective_sample_size": size, **self._likelihood(row, context)}
+            return
+        yield self.explaining(row, label)
 
         def watch(index: int) -> None:
             link.send({"done": index, "of": len(self.schema.used)})
             link.check()
 
-        found = explain_cells(self.schema, self.model, row.x, context, row.unknown, watch)
+        found = explain_cells(self.schema, self.model, row.x, context, watch)
         cells = cells_of(self.schema, found, np.zeros(1, dtype=np.int64), row.frame).drop("row", "index")
-        known = {self.schema.used[i].name for i in (~row.unknown[0]).nonzero().squeeze(1).tolist()}
-        parts = [_plain(part) for part in cells.filter(polars.col("column").is_in(known)).iter_rows(named=True)]
-        yield {"cells": parts, "drawn": int(row.unknown.sum()), **self._likelihood(row.x, row.unknown, context)}
+        parts = [_plain(part) for part in cells.iter_rows(named=True)]
+        yield {"cells": parts, "effective_sample_size": None, **self._likelihood(row, context)}
 
-    def _likelihood(self, x: Tensor, unknown: Tensor, context: Tensor | None) -> Event:
+    def _likelihood(self, row: Row, context: Tensor | None) -> Event:
         """Log p of the filled cells; of a whole row the share of held-out rows that are stranger, too."""
+        x, unknown = row.x, row.unknown
         if bool(x.isinf().any()):
             return {"log_p": None, "exact": True, "pvalue": 0.0}
         log_p, estimates = known_log_prob(self.model, x, unknown, seed=0, context=context)
@@ -146,22 +150,16 @@ class CellsScene(Scene):
         return self.run.dataset()
 
     def _completed(
-        self, row: Row, count: int, seed: int, label: int | None, link: Link, drawn: list[Tensor] | None = None
-    ) -> Completions:
-        """Completions of one row; ``drawn`` takes ``count`` draws of them, those of `chainrule complete`."""
-        found: list[Completions] = []
-
-        def keep(rows: Tensor, done: Completions) -> None:
-            found.append(done)
-            if drawn is not None:
-                drawn.append(done.draw(count))
-
+        self, row: Row, count: int, seed: int, label: int | None, link: Link, particles: int = 1
+    ) -> tuple[Completions, Tensor]:
+        """Completions of one row, and ``count`` draws of them ``(1, count, n)``: those of `chainrule complete`."""
+        found: list[tuple[Completions, Tensor]] = []
         complete_rows(
             self.model,
             row.x,
-            keep,
+            lambda _, done: found.append((done, done.draw(count))),
             walks=count,
-            particles=WALKS[-1],
+            particles=particles,
             seed=seed,
             context=one_class(self.model, label, 1),
             unknown=row.unknown,

@@ -27,8 +27,6 @@ class TableScene(CellsScene):
         return self.command("complete", FILE, *words, label=label) | _files(row)
 
     def explaining(self, row: Row, label: int | None) -> Event:
-        if any(self.schema.used[i].missing for i in row.unknown[0].nonzero().squeeze(1).tolist()):
-            return {"command": None, "why": "in a file an unknown cell of a column that may be empty is an empty one"}
         return self.command("score", FILE, "--explain", "1", "--out", "cells.csv", label=label) | _files(row)
 
 

@@ -7,7 +7,7 @@ import { commandWithFiles } from "../commands.js";
 import { percent } from "./distribution.js";
 import { asText } from "./rows.js";
 
-const NAMES = ["column", "value", "expected", "low", "high", "tail", "suspicion"];
+const NAMES = ["column", "value", "expected", "low", "high", "tail"];
 
 export function mountStrange(element, run, page, request, form) {
   const words = said(), command = commandWithFiles(), place = make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Cells" });
@@ -35,12 +35,12 @@ export function mountStrange(element, run, page, request, form) {
     make("div", { class: "row" }, go, save), words, place, command));
 }
 
-function said_of({ cells, drawn, log_p: log, exact, pvalue }, unusual) {
+function said_of({ cells, effective_sample_size: size, log_p: log, exact, pvalue }, unusual) {
   const strange = cells.filter((part) => part.tail !== null && part.tail < unusual);
   const first = strange.length > 0 ? `Strangest: ${strange[0].column} is ${strange[0].value}, expected ${expected(strange[0])}. ` : "No cell is unusual given the others. ";
-  const total = log === null ? "A value that training did not have is impossible: log p is −∞. "
+  const total = log === null ? "A value that training did not have is impossible: p = 0. "
     : `log p(filled cells) = ${exact ? "" : "about "}${log.toFixed(2)} nats${pvalue === null ? "" : `; ${percent(pvalue)} of rows held out are as strange`}. `;
-  return first + total + (drawn > 0 ? "One draw of the unknown cells was taken, given the filled ones." : "");
+  return first + total + (size === null ? "" : `Each filled cell is judged given the others by 2,048 completions; least effective sample size ${size.toFixed(0)}.`);
 }
 
 function expected({ expected: middle, low, high }) {
