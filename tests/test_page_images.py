@@ -14,8 +14,8 @@ from browser import browser, needs_axe, needs_browser, page_at, screenshot, seri
 from PIL import Image
 from web_client import Client, served
 
-from chainrule.conditionals import Bernoulli
-from chainrule.models import PixelCNN
+from chainrule.conditionals import Bernoulli, Categorical
+from chainrule.models import MADE, PixelCNN
 from chainrule.runs import folder
 from chainrule.web.link import Link
 
@@ -318,6 +318,36 @@ def test_two_runs_see_the_same(page: Any) -> None:
     click(card(page, "Complete"), "Erase all")
     edited = [pixels(card(page, "Complete", run).locator(".stage canvas").first) for run in (0, 1)]
     assert (edited[0].count(-1), edited[1].count(-1)) == (64, 32)
+
+
+def test_colours_beside_images_of_another_size(chromium: Any, digits_run: Path, tmp_path: Path) -> None:
+    """What fits only one of two runs is shown by that one alone."""
+    torch.manual_seed(0)
+    model = MADE(event_shape=(3, 4, 6), conditional=Categorical(256, encoding="scalar"), hidden_sizes=[8])
+    folder.save(model, tmp_path / "colour", settings={}, data={"kind": "image", "image": {"levels": 256}})
+    with served([digits_run, tmp_path / "colour"]) as client, page_at(chromium, client.port) as page:
+        for run in (0, 1):
+            card(page, "Sample", run).get_by_label(re.compile("Speed")).fill("11")
+        click(card(page, "Sample"), "Draw a sample")
+        says(card(page, "Sample"), "Pixel 64 of 64")
+        says(card(page, "Sample", 1), r"Variable 72 of 72 \(row 4, column 6, blue\): level \d+, expected")
+        click(card(page, "Surprisal"), "Take it")
+        says(card(page, "Surprisal"), "nats")
+        assert card(page, "Surprisal", 1).get_by_role("status").inner_text() == ""
+        card(page, "Surprisal").get_by_label("Drop an image here").set_input_files(
+            {"name": "grey.png", "mimeType": "image/png", "buffer": png((12, 8), 100)}
+        )
+        says(card(page, "Surprisal"), "made to fit 8x8")
+        says(card(page, "Surprisal", 1), "made to fit 6x4")
+        assert pixels(card(page, "Surprisal", 1).locator("figure canvas").first) == [100] * 24
+        complete = card(page, "Complete", 1)
+        complete.get_by_label("Colour").fill("#ff3300")
+        complete.get_by_role("application").press("Enter")
+        assert pixels(complete.locator(".stage canvas").first).count(255) == 1
+        complete.get_by_label("Draws").fill("1")
+        click(complete, "Complete")
+        says(complete, "3 of 72 values known")
+        screenshot(page, "images-colour")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

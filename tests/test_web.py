@@ -63,7 +63,7 @@ def test_refuses_other_hosts(client: Client, host: str) -> None:
     assert "expected the host" in json.loads(content)["error"]
 
 
-@pytest.mark.parametrize("host", ["localhost", "localhost:8000", "127.0.0.1", "[::1]:8000", "[::1]"])
+@pytest.mark.parametrize("host", ["localhost", "localhost:8000", "127.0.0.1", "127.0.0.2:80", "[::1]:8000", "[::1]"])
 def test_takes_its_own_host(client: Client, host: str) -> None:
     assert client.ask("GET", "/api/runs", host=host)[0] == 200
 
@@ -166,6 +166,23 @@ def fuzzed(generator: random.Random) -> tuple[str, str, bytes]:
         body = bytes(generator.randrange(256) if generator.random() < 0.05 else byte for byte in body)
     method, run = generator.choice(["POST"] * 15 + ["GET", "PUT", "HEAD"]), generator.choice([0] * 15 + [1, -1, "a"])
     return method, f"/api/runs/{run}/{action}", body
+
+
+def test_a_failure_of_an_action_is_said_and_logged(
+    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Link, "check", lambda link: {}["missing"])
+    status, events = client.post("sample", {})
+    assert (status, events) == (400, [{"error": "the server failed: KeyError"}])
+    assert "missing" in caplog.text
+    monkeypatch.undo()
+    assert client.events("sample", {})
+
+
+def test_more_requests_than_it_takes_are_refused(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chainrule.web.app.MOST", 0)
+    status, (event,) = client.post("sample", {})
+    assert (status, event["error"]) == (503, "expected at most 0 requests at once, got more: try again later")
 
 
 def raw(client: Client, content: bytes) -> bytes:

@@ -13,9 +13,10 @@ def run_show(options: Options) -> None:
     try:
         from chainrule.web.serve import serve
     except ModuleNotFoundError as error:
-        if error.name not in ("starlette", "uvicorn"):
+        package = (error.name or "").partition(".")[0]
+        if package not in ("starlette", "uvicorn"):
             raise
-        raise MissingPackageError(f"show needs the package {error.name}: pip install 'chainrule[web]'") from None
+        raise MissingPackageError(f"show needs the package {package}: pip install 'chainrule[web]'") from None
     if not 0 <= options["port"] < 65536:
         raise UsageError(f"--port expects a number from 0 to 65535, got {options['port']}")
     runs = [open_run(run, device=options["device"], classes=own_classes(options["model"])) for run in options["runs"]]

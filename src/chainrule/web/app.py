@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import ipaddress
 import json
+import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from typing import Any
@@ -26,12 +28,10 @@ from chainrule.web.turns import Turns
 LONGEST = 4 * 2**20 + 2**16
 """Bytes of a request, at most: a dropped file of 3 MiB, as base64."""
 
-WORKERS = 64
-"""Requests that are under way at once; more wait."""
+WORKERS, MOST = 64, 256
+"""Requests that are under way at once, and those that may wait beside them."""
 
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-
-LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; media-src 'self' data: blob:; "
@@ -51,7 +51,7 @@ def make_app(scenes: Sequence[Scene], *, token: str | None = None) -> ASGIApp:
             to take requests that name this machine as their host, and no others.
     """
     actions = [dict(scene.actions) for scene in scenes]
-    pool, turns = ThreadPoolExecutor(WORKERS, thread_name_prefix="page"), Turns()
+    workers = Workers()
 
     async def runs(request: Request) -> Response:
         return JSONResponse(
@@ -69,7 +69,9 @@ def make_app(scenes: Sequence[Scene], *, token: str | None = None) -> ASGIApp:
             asked = await _body(request)
         except ValueError as problem:
             return error(400, str(problem))
-        return Answer(actions[index][name], asked, pool, turns)
+        if workers.pending >= MOST:
+            return error(503, f"expected at most {MOST} requests at once, got more: try again later")
+        return Answer(actions[index][name], asked, workers)
 
     routes = [Route("/api/runs", runs), Route("/api/runs/{index:int}/{action}", act, methods=["POST"])]
     for path, content in static_files().items():
@@ -133,17 +135,38 @@ async def _body(request: Request) -> dict[str, Any]:
     return asked
 
 
+class Workers:
+    """Threads in which actions compute, one at a time.
+
+    Attributes:
+        turns: The turns that they take.
+        pending: The number of actions that are under way, or wait.
+    """
+
+    def __init__(self) -> None:
+        self.turns, self.pending = Turns(), 0
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="page")
+
+    async def run(self, work: Callable[[], None]) -> None:
+        """Do ``work`` in a thread."""
+        self.pending += 1
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        finally:
+            self.pending -= 1
+
+
 class Answer:
     """The answer to an action: a stream of events, or an error where the first thing that happens is one.
 
     The action computes in a thread. It is stopped when the page is gone.
     """
 
-    def __init__(self, action: Action, asked: dict[str, Any], pool: ThreadPoolExecutor, turns: Turns) -> None:
-        self._action, self._asked, self._pool, self._turns = action, asked, pool, turns
+    def __init__(self, action: Action, asked: dict[str, Any], workers: Workers) -> None:
+        self._action, self._asked, self._workers = action, asked, workers
         self._loop = asyncio.get_running_loop()
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
-        self._link = Link(self._send, turns)
+        self._link = Link(self._send, workers.turns)
 
     def _send(self, event: Event | None) -> None:
         self._loop.call_soon_threadsafe(self._events.put_nowait, event)
@@ -151,7 +174,7 @@ class Answer:
     def _work(self) -> None:
         """Compute the answer, in a thread of its own."""
         try:
-            with self._turns.turn(lambda: self._send({"waiting": True})):
+            with self._workers.turns.turn(lambda: self._send({"waiting": True})):
                 self._link.check()
                 for event in self._action(self._asked, self._link):
                     self._send(event)
@@ -160,16 +183,17 @@ class Answer:
             pass
         except (ValueError, OSError) as problem:
             self._send({"error": " ".join(str(problem).split())})
-        except (MemoryError, RuntimeError) as problem:
+        except Exception as problem:
             words = failure_in_words(problem)
-            self._send({"error": words or f"the server failed: {type(problem).__name__}"})
             if words is None:
-                raise
+                words = f"the server failed: {type(problem).__name__}"
+                logging.getLogger(__name__).exception(words)
+            self._send({"error": words})
         finally:
             self._send(None)
 
     async def __call__(self, scope: ConnectionScope, receive: Receive, send: Send) -> None:
-        self._pool.submit(self._work)
+        working = asyncio.create_task(self._workers.run(self._work))
         watching = asyncio.create_task(self._until_gone(receive))
         try:
             event = await self._events.get()
@@ -185,6 +209,7 @@ class Answer:
         finally:
             watching.cancel()
             self._link.leave()
+            await working
 
     async def _until_gone(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
@@ -211,6 +236,18 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def is_loopback(host: str) -> bool:
+    """True if only this machine can reach ``host``.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("0.0.0.0")
+    (True, False)
+    """
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class Guard:
@@ -243,7 +280,8 @@ class Guard:
         if self._token is None:
             host = request.headers.get("host", "")
             name = host if host.endswith("]") else host.rpartition(":")[0] or host
-            return None if name in LOOPBACK else f"expected the host {LOOPBACK[0]}, got {host[:100]!r}"
+            known = is_loopback(name.removeprefix("[").removesuffix("]"))
+            return None if known else f"expected the host localhost, got {host[:100]!r}"
         if request.url.path.startswith("/static/"):
             return None
         given = request.headers.get("x-token") or request.query_params.get("token", "")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
+import os
 import secrets
 import socket
+import sys
 import webbrowser
 from collections.abc import Callable, Sequence
 
 import uvicorn
 
 from chainrule.runs.opened import OpenRun
-from chainrule.web.app import make_app
+from chainrule.web.app import is_loopback, make_app
 from chainrule.web.scenes import scene_of
 
 
@@ -35,7 +36,7 @@ def serve(runs: Sequence[OpenRun], host: str, port: int, *, open_browser: bool, 
     with listening(host, port) as listener:
         address = address_of(host, listener.getsockname()[1], token)
         say(f"showing {len(runs)} {'run' if len(runs) == 1 else 'runs'} at {address} (Ctrl-C ends it)")
-        if open_browser:
+        if open_browser and can_open_browser():
             webbrowser.open(address)
         config = uvicorn.Config(
             make_app(scenes, token=token), log_level="warning", timeout_graceful_shutdown=1, lifespan="off"
@@ -43,16 +44,9 @@ def serve(runs: Sequence[OpenRun], host: str, port: int, *, open_browser: bool, 
         uvicorn.Server(config).run(sockets=[listener])
 
 
-def is_loopback(host: str) -> bool:
-    """True if only this machine can reach ``host``.
-
-    >>> is_loopback("127.0.0.1"), is_loopback("0.0.0.0")
-    (True, False)
-    """
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def can_open_browser() -> bool:
+    """True if this machine has a screen; elsewhere a browser of the terminal would open, and take the terminal."""
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def address_of(host: str, port: int, token: str | None) -> str:

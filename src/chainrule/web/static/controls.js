@@ -67,11 +67,16 @@ export function button(text, onClick, { main = false, ...attributes } = {}) {
   return make("button", { type: "button", class: main ? "main" : null, click: onClick, ...attributes }, text);
 }
 
-/** A line of words that screen readers say when it changes: `.say(words)`, `.fail(words)`. */
+/**
+ * A line of words that screen readers say when it changes: `.say(words)`, `.fail(words)`; `.show(words)` changes it in
+ * silence, for what changes many times a second.
+ */
 export function said() {
-  const line = make("p", { class: "said", role: "status", "aria-live": "polite" });
-  line.say = (words) => { line.classList.remove("error"); line.textContent = words; };
-  line.fail = (words) => { line.classList.add("error"); line.textContent = words; };
+  const line = make("p", { class: "said", role: "status" });
+  const put = (words, live) => { line.setAttribute("aria-live", live); line.classList.remove("error"); line.textContent = words; };
+  line.say = (words) => put(words, "polite");
+  line.show = (words) => put(words, "off");
+  line.fail = (words) => { put(words, "polite"); line.classList.add("error"); };
   return line;
 }
 
@@ -98,7 +103,7 @@ export function download(name, content) {
 /**
  * Play, pause, step, speed and scrub of something that has `length` steps, of which more may come.
  *
- * `show(t)` shows the first t steps. Set `.length` as steps arrive, call `.play()` to begin and `.reset()` to begin anew.
+ * `show(t, playing)` shows the first t steps. Set `.length` as steps arrive, call `.play()` to begin and `.reset()` to begin anew.
  */
 export function player({ unit = "step", speed = 20, show }) {
   let length = 0, at = 0, playing = false, last = 0, due = 0, total = null;
@@ -113,7 +118,7 @@ export function player({ unit = "step", speed = 20, show }) {
   function go(t) {
     at = Math.min(Math.max(t, 0), length);
     scrub.value = at;
-    show(at);
+    show(at, playing);
   }
   function words() { toggle.textContent = playing ? "Pause" : "Play"; }
   function pause() { playing = false; words(); }

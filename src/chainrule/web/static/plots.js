@@ -1,6 +1,6 @@
 // Plots on canvas, with axes and units. Each sets the canvas's label for screen readers from `summary`.
 
-const MARGIN = { left: 52, right: 10, top: 10, bottom: 40 };
+const MARGIN = { left: 58, right: 10, top: 10, bottom: 40 };
 
 /** A colour of the page, such as "--accent". */
 export function colour(name) {
@@ -82,7 +82,7 @@ export function axes(canvas, { width = 420, height = 180, top = MARGIN.top, x, y
   }
   context.fillText(x.label, MARGIN.left + inner.width / 2, height - 16, inner.width);
   context.save();
-  context.translate(10, top + inner.height / 2);
+  context.translate(8, top + inner.height / 2);
   context.rotate(-Math.PI / 2);
   context.textBaseline = "middle";
   context.fillText(y.label, 0, 0, inner.height);
@@ -93,7 +93,9 @@ export function axes(canvas, { width = 420, height = 180, top = MARGIN.top, x, y
 /** Bars of `values`, named by `labels`; those at the indices `marked` stand out. */
 export function bars(canvas, { labels, values, x, y, marked = [], width, height, summary }) {
   const most = y.max ?? Math.max(...values, 1e-9);
-  const every = Math.ceil(labels.length / 16);
+  const wide = Math.min(width ?? 420, Math.max(canvas.parentElement?.clientWidth || 420, 200)) - MARGIN.left - MARGIN.right;
+  const letters = Math.max(...labels.map((words) => words.length), 1);
+  const every = Math.ceil(labels.length / Math.max(1, Math.floor(wide / (7 * letters + 8))));
   const named = labels.map((words, i) => [i + 0.5, words]).filter((_, i) => i % every === 0);
   const plot = axes(canvas, {
     width, height, x: { label: x, min: 0, max: values.length, ticks: named }, y: { label: y.label ?? y, min: 0, max: most },

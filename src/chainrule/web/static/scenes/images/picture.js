@@ -84,5 +84,6 @@ export function saveNumbers(run, name, order, columns, rows) {
     const at = order[t] % area;
     return [t + 1, Math.floor(at / width) + 1, (at % width) + 1, Math.floor(order[t] / area) + 1, ...numbers].join(",");
   });
-  download(name, `${[["t", "row", "column", "channel", ...columns].join(","), ...lines].join("\n")}\n`);
+  const names = columns.map((words) => (/[",\n]/.test(words) ? `"${words.replaceAll('"', '""')}"` : words));
+  download(name, `${[["t", "row", "column", "channel", ...names].join(","), ...lines].join("\n")}\n`);
 }

@@ -6,7 +6,7 @@ import { bars, lines, short } from "../../plots.js";
 import { drawingControls, picture, place, saveNumbers, savePicture, shapeOf, understood } from "./picture.js";
 
 export function mountSample(element, run, page) {
-  const binary = run.about.levels === 2;
+  const binary = run.about.levels === 2, unit = shapeOf(run).channels > 1 ? "Variable" : "Pixel";
   const controls = drawingControls(run);
   const count = number("Samples", { value: 1, min: 1, max: 16 });
   const words = said();
@@ -14,7 +14,7 @@ export function mountSample(element, run, page) {
   const pictures = make("div", { class: "pictures" });
   const chart = make("canvas", { hidden: true }), progress = make("canvas");
   const classes = make("div", { class: "scroll", hidden: true }, progress);
-  const playback = player({ unit: "pixel", speed: 22, show });
+  const playback = player({ unit: unit.toLowerCase(), speed: 22, show });
   let stop = new AbortController(), grown = [], steps = [], posterior = [];
 
   function begin(request) {
@@ -39,7 +39,7 @@ export function mountSample(element, run, page) {
         own = event.samples.map((i) => grown[i]);
         own.forEach((each, k) => each.begin(event.order, labels?.[event.samples[k]]));
       }
-      if (event.classes) posterior.push(...event.classes);
+      if (event.classes && own[0] === grown[0]) posterior.push(...event.classes);
       for (const step of event.steps ?? []) {
         own.forEach((each, k) => each.add(step, k));
         if (own[0] === grown[0]) steps.push(step);
@@ -48,7 +48,7 @@ export function mountSample(element, run, page) {
     }, stop.signal).then((ended) => { if (ended) playback.finish(); }).catch((problem) => { playback.pause(); words.fail(problem.message); });
   }
 
-  function show(t) {
+  function show(t, playing) {
     for (const each of grown) each.show(t);
     const [first] = grown;
     if (!first || t === 0) return;
@@ -57,12 +57,13 @@ export function mountSample(element, run, page) {
     const where = place(run, first.order[t - 1]);
     const value = step.values[0];
     const drawn = binary ? `${value === 1 ? "white" : "black"}, p(white) = ${short(step.means[0])}` : `level ${value}, expected ${short(step.means[0])}`;
-    words.say(`Pixel ${t} of ${first.order.length} (${where}): ${drawn}, surprisal ${short(step.nats[0])} nats; ${short(first.nats(t))} nats so far.`);
+    const tell = playing && t < first.order.length ? words.show : words.say;
+    tell(`${unit} ${t} of ${first.order.length} (${where}): ${drawn}, surprisal ${short(step.nats[0])} nats; ${short(first.nats(t))} nats so far.`);
     chart.hidden = !step.bars;
     if (step.bars) {
       bars(chart, {
         labels: step.bars.map((_, i) => (binary ? ["black", "white"][i] : String(i))), values: step.bars, marked: [value],
-        x: binary ? "next pixel" : "level of the next variable", y: { label: "p(x_t | x_<t)", max: binary ? 1 : undefined }, width: 260, height: 170,
+        x: binary ? "next pixel" : "level of the next variable", y: { label: "p(x_t | x_<t)", max: binary ? 1 : undefined }, width: step.bars.length > 32 ? 420 : 260, height: 170,
         summary: `Probabilities of variable ${t}: drawn ${value} with p = ${short(step.bars[value])}`,
       });
     }
@@ -83,8 +84,11 @@ export function mountSample(element, run, page) {
   const go = button("Draw a sample", () => page.tell(run, "sample", { ...controls.request, count: Math.round(count.value) }), { main: true });
   const again = button("Another", () => { controls.again(); go.click(); });
   const save = button("Save as PNG", () => grown.forEach((each, i) => savePicture(run, each.values, grown.length > 1 ? `sample-${i + 1}.png` : "sample.png")));
-  const table = button("Save as CSV", () => grown.forEach((each, i) => saveNumbers(run, grown.length > 1 ? `sample-${i + 1}.csv` : "sample.csv", each.order,
-    ["value", "mean", "nats"], each.values.map((value, t) => [value, each.means[t], each.surprisals[t]]))));
+  const table = button("Save as CSV", () => grown.forEach((each, i) => {
+    const classes = i === 0 && posterior.length ? run.about.classes : [];
+    saveNumbers(run, grown.length > 1 ? `sample-${i + 1}.csv` : "sample.csv", each.order, ["value", "mean", "nats", ...classes.map((name) => `p(${name})`)],
+      each.values.map((value, t) => [value, each.means[t], each.surprisals[t], ...classes.map((_, c) => posterior[t + 1][c])]));
+  }));
   page.hear(run, "sample", (request) => {
     controls.request = request;
     count.value = request.count;

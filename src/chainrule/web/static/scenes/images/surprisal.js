@@ -141,7 +141,7 @@ export function mountSurprisal(element, run, page) {
     canvas.addEventListener("pointermove", (event) => {
       const box = canvas.getBoundingClientRect();
       const row = Math.floor(((event.clientY - box.top) / box.height) * height), column = Math.floor(((event.clientX - box.left) / box.width) * width);
-      if (row >= 0 && row < height && column >= 0 && column < width) page.tell(run, "point", row * width + column);
+      if (row >= 0 && row < height && column >= 0 && column < width) page.tell(run, "point", { row, column, height, width });
     });
   }
   map.tabIndex = 0;
@@ -150,11 +150,11 @@ export function mountSurprisal(element, run, page) {
     if (move === undefined || found === null) return;
     event.preventDefault();
     const to = (at ?? -1) + move;
-    if (to >= 0 && to < area) page.tell(run, "point", to);
+    if (to >= 0 && to < area) page.tell(run, "point", { row: Math.floor(to / width), column: to % width, height, width });
   });
 
-  page.hear(run, "look", look);
-  page.hear(run, "point", (pixel) => { if (pixel < area) point(pixel); });
+  page.hear(run, "look", (request) => { if (!request.x || request.x.length === channels * area) look(request); });
+  page.hear(run, "point", (to) => { if (to.height === height && to.width === width) point(to.row * width + to.column); });
   const chooser = exampleChooser(run, (values) => page.tell(run, "look", { x: values }), words);
   element.append(make("section", { class: "card", "aria-label": "Surprisal" }, make("h3", {}, "How surprising is an image, and what does a pixel depend on?"),
     chooser, drop, make("div", { class: "row" }, label, channel, button("Save image.png", () => found && savePicture(run, found.x, "image.png")),
