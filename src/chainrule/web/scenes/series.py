@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-import polars
 import torch
 from numpy.typing import NDArray
 
 from chainrule.data.read.column_types import with_type
-from chainrule.data.series import SeriesFormat, times_after
+from chainrule.data.series import SeriesFormat
 from chainrule.data.series_examples import SeriesExamples
 from chainrule.kinds.explained import rounded
 from chainrule.kinds.forecast import DRAWS, LENGTH, quantiles_of
@@ -25,12 +24,10 @@ from chainrule.tasks.score import surprisals_in_order
 from chainrule.web.fields import Request, integer
 from chainrule.web.link import Event, Link
 from chainrule.web.scene import Action, Scene
+from chainrule.web.scenes.history import Floats, History, overview, plain
 
 SHOWN = 2000
 """Values of a history that are sent at once, at most."""
-
-BINS = 600
-"""Bins of the overview of a long history."""
 
 LONGEST, MOST_DRAWS = 500, 2000
 """Values and draws of a forecast, at most."""
@@ -46,59 +43,6 @@ STRANGE = 50
 
 CARRIED = 100_000
 """Rows of a file of past values, at most."""
-
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class History:
-    """All known values of one series.
-
-    Attributes:
-        examples: All series.
-        index: The number of this one.
-    """
-
-    examples: SeriesExamples
-    index: int
-
-    def __len__(self) -> int:
-        return int(self.examples.lengths[self.index])
-
-    @property
-    def rows(self) -> slice:
-        """Its rows in the table."""
-        return slice(int(self.examples.starts[self.index]), int(self.examples.ends[self.index]))
-
-    @property
-    def levels(self) -> Floats:
-        """The values as the model has them, ``(n,)``."""
-        levels: Floats = self.examples.levels[self.rows]
-        return levels
-
-    @property
-    def values(self) -> Floats:
-        """The values as the file has them, ``(n,)``."""
-        return self.examples.table.values[self.rows]
-
-    def times(self, first: int, stop: int) -> list[str]:
-        """The times of some values as the file writes them; their numbers, from 1, where it has none."""
-        table = self.examples.table
-        if table.axis is None or table.moments is None:
-            return [str(number + 1) for number in range(first, stop)]
-        return _joined(table.axis.times.write(table.moments[self.rows][first:stop]))
-
-    def times_after(self, origin: int, length: int) -> list[str]:
-        """The ``length`` times after the first ``origin`` values."""
-        table = self.examples.table
-        if table.axis is None or table.moments is None:
-            return self.times(origin, origin + length)
-        return _joined(times_after(table.axis, table.moments[self.rows][origin - 1], length))
-
-    def frame(self, count: int, column: str) -> polars.DataFrame:
-        """The first ``count`` rows of the file."""
-        values = polars.Series(column, self.values[:count]).fill_nan(None)
-        return self.examples.table.rows[self.rows][:count].with_columns(values)
 
 
 class SeriesScene(Scene):
@@ -186,10 +130,10 @@ class SeriesScene(Scene):
         stop = min(len(own), first + integer(request, "count", 0, SHOWN, SHOWN))
         yield {
             "first": first,
-            "values": _plain(own.values[first:stop]),
+            "values": plain(own.values[first:stop]),
             "times": own.times(first, stop),
             "size": len(own),
-            "overview": _overview(own.values),
+            "overview": overview(own.values),
         }
 
     def forecast(self, request: Request, link: Link) -> Iterator[Event]:
@@ -219,10 +163,10 @@ class SeriesScene(Scene):
         return {
             "origin": origin,
             "times": own.times_after(origin, length),
-            "bands": {name: _plain(values) for name, values in bands.items()},
-            "paths": [_plain(path) for path in draws[:PATHS]],
+            "bands": {name: plain(values) for name, values in bands.items()},
+            "paths": [plain(path) for path in draws[:PATHS]],
             "draws": len(draws),
-            "came": _plain(came),
+            "came": plain(came),
             "inside": int(inside[there].sum()),
             "known": int(there.sum()),
         }
@@ -234,7 +178,7 @@ class SeriesScene(Scene):
         first = 0
         for nats in self._nats(own):
             link.check()
-            yield {"first": first, "nats": _plain(nats)}
+            yield {"first": first, "nats": plain(nats)}
             first += len(nats)
 
     def _nats(self, own: History) -> Iterator[Floats]:
@@ -287,22 +231,3 @@ class SeriesScene(Scene):
         own = self._history(request)
         origin = integer(request, "origin", 1, min(len(own), CARRIED), min(len(own), CARRIED))
         yield {"file": "past.csv", "text": own.frame(origin, self.format.column.name).write_csv()}
-
-
-def _joined(columns: list[polars.Series]) -> list[str]:
-    """Times in words, from their columns."""
-    return polars.DataFrame(columns).select(polars.concat_str(polars.all(), separator=" ")).to_series().to_list()
-
-
-def _overview(values: Floats) -> dict[str, Any]:
-    """The least and the greatest value of bins of equal sizes; None where a bin has none."""
-    size = max(1, -(-len(values) // BINS))
-    padded = np.concatenate([values, np.full(-len(values) % size, np.nan)]).reshape(-1, size)
-    low = np.where(np.isnan(padded), np.inf, padded).min(axis=1)
-    high = np.where(np.isnan(padded), -np.inf, padded).max(axis=1)
-    return {"size": size, "low": _plain(low), "high": _plain(high)}
-
-
-def _plain(values: Floats) -> list[float | None]:
-    """Numbers that JSON has: None for what is not finite, and seven digits of all others."""
-    return [float(f"{value:.7g}") if np.isfinite(value) else None for value in values.tolist()]
