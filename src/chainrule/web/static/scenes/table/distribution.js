@@ -4,6 +4,7 @@ import { make } from "../../controls.js";
 import { bars, colour, lines, short, ticks } from "../../plots.js";
 
 const SHOWN = 7;
+const LEFT = 52, RIGHT = 10, LETTER = 7;  // pixels beside a plot, and of a letter
 const WIDTH = 600, HEIGHT = 130;  // as wide as the cell, if that is less
 
 export class Distribution {
@@ -74,10 +75,10 @@ export class Distribution {
       const inside = usual.density.map((each, i) => (usual.places[i] < min || usual.places[i] > max ? NaN : Math.min(each, most * 1.1)));
       series.push({ x: usual.places, values: inside, colour: colour("--soft"), dashed: true });
     }
-    const margin = (max - min || 1) * 0.03;
+    const margin = (max - min || 1) * 0.03, width = Math.min(this.element.clientWidth, WIDTH);
     const plot = lines(canvas, {
       series, width: WIDTH, height: HEIGHT, summary,
-      x: { label: this.column.name, min: min - margin, max: max + margin, ticks: fitting(named, this.element.clientWidth).map((each) => [each.at, each.label]) },
+      x: { label: this.column.name, min: min - margin, max: max + margin, ticks: fitting(named, min - margin, max + margin, width) },
       y: densityAxis(most),
     });
     for (const spike of spikes) drawSpike(plot, spike);
@@ -101,16 +102,24 @@ function superscript(number) {
   return [...String(number)].map((each) => (each === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(each)])).join("");
 }
 
-/** So many of the ticks of an axis that their words don't touch. */
-function fitting(named, width) {
-  const every = apart(named.map((each) => each.label), width);
-  return named.filter((_, i) => i % every === 0);
+/** Those ticks of an axis from `min` to `max`, of a plot `width` pixels wide, whose words neither touch nor are cut off. */
+function fitting(named, min, max, width) {
+  const found = [];
+  let free = 0;
+  for (const { at, label } of named) {
+    const words = label.replace(/^(\d{4}-\d\d-\d\d)[T ].*$/, "$1");  // of a moment, the day
+    const place = LEFT + ((at - min) / (max - min)) * (width - LEFT - RIGHT), half = words.length * LETTER / 2;
+    if (place - half < free || place + half > width) continue;
+    found.push([at, words]);
+    free = place + half + LETTER;
+  }
+  return found;
 }
 
 /** One of how many words fits on an axis of a plot `width` pixels wide. */
 function apart(words, width) {
   const longest = Math.max(...words.map((each) => each.length), 1);
-  return Math.ceil((words.length * (longest * 7 + 8)) / Math.max(width - 70, 80));
+  return Math.ceil((words.length * (longest + 1) * LETTER) / Math.max(width - LEFT - RIGHT, 80));
 }
 
 export function percent(share) {
