@@ -215,6 +215,21 @@ def test_surprisals_are_those_of_the_library(client: Client, runs: list[Path], r
     assert bool(merged(events, "classes")) == (run == 1)
 
 
+def test_a_surprisal_is_that_of_its_command(
+    client: Client, runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for run, label in ((0, None), (1, None), (1, 2), (4, None)):
+        model = model_of(runs[run])
+        levels = len(model.conditional.probes)
+        x = torch.randint(levels, model.event_shape, generator=torch.Generator().manual_seed(0)).float()
+        events = client.events("surprisal", {"x": x.flatten().tolist(), "label": label}, run)
+        picture_of(x, levels).save("image.png")
+        assert main([word if word != "surprisal.png" else "surprisal.npz" for word in command_of(events)]) == 0
+        (nats,) = (event["nats"] for event in events if "nats" in event)
+        assert np.allclose(np.load("surprisal.npz")["nats"].flatten(), nats, rtol=1e-3)
+
+
 def test_a_mixture_over_orders_has_log_p_and_no_surprisals(client: Client, runs: list[Path]) -> None:
     x = chainrule.sample(model_of(runs[2]), 1, seed=5)
     events = client.events("surprisal", {"x": x.flatten().tolist()}, 2)

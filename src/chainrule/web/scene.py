@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, ClassVar
 
 from chainrule.kinds.requests import Drawing
@@ -47,12 +48,13 @@ class Scene(ABC):
 
     def about(self) -> dict[str, Any]:
         """What the page needs to know of the run, as plain values; a subclass adds its own."""
+        record = self.run.config.get("data", {})
         return {
             "model": type(self.model).__name__,
             "parameters": self.model.num_parameters,
             "event_shape": list(self.model.event_shape),
             "classes": self.classes,
-            "data": self.run.config.get("data", {}).get("name", ""),
+            "data": record.get("name") or Path(record.get("path", "")).name,
             "folder": str(self.run.folder),
         }
 

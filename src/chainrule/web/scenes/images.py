@@ -142,7 +142,7 @@ class ImagesScene(Scene):
             yield {"x": _flat(x), "nats": _rounded(nats), "total": float(nats.sum()), **said}
         else:
             with evaluation_mode(model), torch.inference_mode():
-                yield {"x": _flat(x), "total": -float(model.log_prob(x[None], context)), **said}
+                yield {"x": _flat(x), "total": -float(model.log_prob(x[None].to(model.device), context)), **said}
         if one_order and self.model.num_classes is not None:
             yield {"classes": _rounded(classify_progressively(self.model, x[None], prior=self._prior)[0].exp())}
 

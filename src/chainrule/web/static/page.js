@@ -59,6 +59,9 @@ function chooser(runs, shown, page) {
   return [left, right, link];
 }
 
+// A file that is dropped beside what takes it must not replace the page.
+for (const type of ["dragover", "drop"]) document.addEventListener(type, (event) => event.preventDefault());
+
 try {
   const runs = await loadRuns();
   await mount(runs, runs.length > 1 ? [0, 1] : [0]);

@@ -87,3 +87,10 @@ export function saveNumbers(run, name, order, columns, rows) {
   const names = columns.map((words) => (/[",\n]/.test(words) ? `"${words.replaceAll('"', '""')}"` : words));
   download(name, `${[["t", "row", "column", "channel", ...names].join(","), ...lines].join("\n")}\n`);
 }
+
+/** Numbers of variables, added up over the channels of each pixel; null counts as infinite. */
+export function byPixel(run, values) {
+  const { channels, area } = shapeOf(run);
+  const at = (i, channel) => values[channel * area + i] ?? Infinity;
+  return Array.from({ length: area }, (_, i) => Array.from({ length: channels }, (__, channel) => at(i, channel)).reduce((a, b) => a + b));
+}

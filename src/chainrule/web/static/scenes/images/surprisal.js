@@ -1,163 +1,144 @@
 // The card on which an image is looked at: the surprisal of its pixels, what each depends on, and its class.
 
-import { ask, post } from "../../api.js";
+import { post } from "../../api.js";
 import { button, checkbox, commandLine, make, said, select } from "../../controls.js";
-import { colour, heat, heatScale, lines, short } from "../../plots.js";
+import { heat, heatScale, lines, short } from "../../plots.js";
 import { exampleChooser } from "./example.js";
-import { picture, place, saveNumbers, savePicture, shapeOf } from "./picture.js";
+import { ReceptiveField } from "./field.js";
+import { byPixel, picture, saveNumbers, savePicture, shapeOf } from "./picture.js";
 
 const SIZE = 152;
 const LARGEST = 3 * 2 ** 20;
+const MOST = 5;
 
-export function mountSurprisal(element, run, page) {
-  const { channels, height, width, area } = shapeOf(run);
-  const { classes } = run.about;
-  const words = said(), command = commandLine(), pointed = make("p", { class: "hint" });
-  const shown = make("canvas"), map = make("canvas", { class: "pixels" }), field = make("canvas"), scale = make("canvas"), reach = make("canvas", { hidden: true }), curves = make("canvas");
-  const label = classes.length ? select("Class", [["", "any"], ...classes.map((name, i) => [String(i), name])]) : null;
-  const channel = channels === 3 ? select("Pointer at", [["0", "red"], ["1", "green"], ["2", "blue"]]) : null;
-  const invert = checkbox("Invert dropped images");
-  const posterior = make("figure", { hidden: true }, curves, make("figcaption", {}, "p(class | pixels so far), of the five most probable at the end"));
-  const pictures = make("div", { class: "pictures", hidden: true },
-    make("figure", {}, shown, make("figcaption", {}, "image")),
-    make("figure", {}, map, scale, make("figcaption", {}, "surprisal of each pixel")),
-    make("figure", {}, field, reach, make("figcaption", {}, "what the pixel under the pointer depends on")));
-  const file = make("input", { type: "file", accept: "image/*", change: () => { if (file.files.length) read(file.files[0]); } });
-  const drop = make("div", {
-    class: "drop",
-    dragover: (event) => { event.preventDefault(); drop.classList.add("over"); },
-    dragleave: () => drop.classList.remove("over"),
-    drop: (event) => {
-      event.preventDefault();
+/** The card; linked panels look at the same image, and at the same pixel of it. */
+export class SurprisalCard {
+  constructor(element, run, page) {
+    Object.assign(this, shapeOf(run), { run, page, found: null, stop: new AbortController() });
+    const { classes } = run.about;
+    this.label = classes.length ? select("Class", [["", "any"], ...classes.map((name, i) => [String(i), name])]) : null;
+    this.channel = this.channels === 3 ? select("Channel", [["0", "red"], ["1", "green"], ["2", "blue"]]) : null;
+    this.field = new ReceptiveField(run, SIZE);
+    this.build(element);
+    page.hear(run, "look", (request) => { if (!request.x || request.x.length === this.channels * this.area) this.look(request); });
+    page.hear(run, "point", (to) => { if (to.height === this.height && to.width === this.width) this.point(to.row * this.width + to.column); });
+  }
+
+  build(element) {
+    this.words = said();
+    this.command = commandLine();
+    this.shown = make("canvas", { pointermove: (event) => this.move(event) });
+    this.map = make("canvas", { tabindex: 0, pointermove: (event) => this.move(event), keydown: (event) => this.type(event) });
+    this.scale = make("canvas");
+    this.curves = make("canvas");
+    this.posterior = make("figure", { hidden: true }, this.curves, make("figcaption", {}, "p(class | pixels so far), of the most probable at the end"));
+    this.pictures = make("div", { class: "pictures", hidden: true }, make("figure", {}, this.shown, make("figcaption", {}, "image")),
+      make("figure", {}, this.map, this.scale, make("figcaption", {}, "surprisal of each pixel")), this.field.figure);
+    const chooser = exampleChooser(this.run, (values) => this.page.tell(this.run, "look", { x: values }), this.words);
+    element.append(make("section", { class: "card", "aria-label": "Surprisal" },
+      make("h3", {}, "How surprising is an image, and what does a pixel depend on?"), chooser, this.drop(element),
+      make("div", { class: "row" }, this.label, this.channel, this.files()), this.words, this.pictures, this.field.words, this.posterior, this.command));
+  }
+
+  /** A place to drop an image; it may be dropped anywhere on the panel. */
+  drop(element) {
+    this.invert = checkbox("Invert dropped images");
+    const file = make("input", { type: "file", accept: "image/*", change: () => { if (file.files.length) this.read(file.files[0]); } });
+    const drop = make("div", { class: "drop" }, make("label", {}, "Drop an image on the page, or choose one", file), this.invert);
+    element.addEventListener("dragover", () => drop.classList.add("over"));
+    element.addEventListener("dragleave", () => drop.classList.remove("over"));
+    element.addEventListener("drop", (event) => {
       drop.classList.remove("over");
-      if (event.dataTransfer.files.length) read(event.dataTransfer.files[0]);
-    },
-  }, make("label", {}, "Drop an image here, or choose one", file), invert);
-  let found = null, at = null, stop = new AbortController(), asking = new AbortController();
+      if (event.dataTransfer.files.length) this.read(event.dataTransfer.files[0]);
+    });
+    return drop;
+  }
 
-  async function read(chosen) {
-    if (chosen.size > LARGEST) return words.fail(`expected a file of at most ${LARGEST / 2 ** 20} MiB, got ${short(chosen.size / 2 ** 20)} MiB`);
+  files() {
+    const { run } = this;
+    const save = (write) => () => { if (this.found !== null) write(this.found); };
+    return make("div", { class: "row" },
+      button("Save image.png", save(({ x }) => savePicture(run, x, "image.png"))),
+      button("Save as CSV", save(({ x, nats }) => saveNumbers(run, "surprisal.csv", x.map((_, i) => i), ["value", "nats", "change"],
+        x.map((value, i) => [value, nats?.[i] ?? "", this.field.values?.[i] ?? ""])))));
+  }
+
+  async read(file) {
+    if (file.size > LARGEST) return this.words.fail(`expected a file of at most ${LARGEST / 2 ** 20} MiB, got ${short(file.size / 2 ** 20)} MiB`);
     const address = await new Promise((resolve) => {
       const reader = new FileReader();
       reader.onload = () => resolve(reader.result);
-      reader.readAsDataURL(chosen);
+      reader.readAsDataURL(file);
     });
-    page.tell(run, "look", { file: address.slice(address.indexOf(",") + 1), name: chosen.name, invert: invert.value });
+    this.words.scrollIntoView({ block: "center" });
+    this.page.tell(this.run, "look", { file: address.slice(address.indexOf(",") + 1), name: file.name, invert: this.invert.value });
   }
 
-  function look(request) {
-    stop.abort();
-    stop = new AbortController();
-    words.say("Computing …");
-    posterior.hidden = true;
-    const own = { ...request, label: label === null || label.value === "" ? null : Number(label.value) };
-    post(run, "surprisal", own, (event) => {
-      if (event.command) command.show(event.command);
-      if (event.waiting) words.say("Waiting for other pages …");
-      if (event.x) show(event);
-      if (event.classes) showClasses(event.classes);
-    }, stop.signal).catch((problem) => words.fail(problem.message));
+  /** The class that the image is looked at with; null for any. */
+  get chosen() { return this.label === null || this.label.value === "" ? null : Number(this.label.value); }
+
+  look(request) {
+    this.stop.abort();
+    this.stop = new AbortController();
+    this.words.say("Computing …");
+    this.posterior.hidden = true;
+    post(this.run, "surprisal", { ...request, label: this.chosen }, (event) => this.receive(event), this.stop.signal)
+      .catch((problem) => this.words.fail(problem.message));
   }
 
-  function show(event) {
-    found = event;
-    at = null;
-    pictures.hidden = false;
-    picture(shown, run, event.x, { size: SIZE, summary: "The image" });
-    const bits = event.total / Math.LN2 / event.x.length;
-    const sum = `−log p = ${short(event.total)} nats, ${short(bits)} bits per dimension`;
-    for (const each of [map, scale, field]) each.closest("figure").hidden = !event.nats;
-    if (!event.nats) {
-      words.say(`${sum}. A mixture over orders has no surprisal of single pixels. ${event.said ?? ""}`);
-      pointed.textContent = "";
-      return;
-    }
-    const nats = byPixel(event.nats);
-    const most = heat(map, { values: nats, rows: height, columns: width, size: SIZE, summary: "Surprisal of each pixel; move over it with the pointer or the arrow keys" });
-    heatScale(scale, most, "nats", SIZE);
-    heat(field, { values: new Array(area).fill(0), rows: height, columns: width, size: SIZE, summary: "Receptive field: point at a pixel" });
-    words.say(`${sum}; the most surprising pixel has ${short(Math.max(...nats))} nats. ${event.said ?? ""}`);
-    pointed.textContent = "Point at a pixel, or move over the picture with the arrow keys.";
+  receive(event) {
+    if (event.command) this.command.show(event.command);
+    if (event.waiting) this.words.say("Waiting for other pages …");
+    if (event.x) this.show(event);
+    if (event.classes) this.showClasses(event.classes);
   }
 
-  function showClasses(rows) {
-    const last = rows[rows.length - 1];
-    const best = last.map((_, i) => i).sort((a, b) => last[b] - last[a]).slice(0, 5);
-    posterior.hidden = false;
-    lines(curves, {
+  show(found) {
+    this.found = found;
+    this.pictures.hidden = false;
+    picture(this.shown, this.run, found.x, { size: SIZE, summary: "The image" });
+    this.map.closest("figure").hidden = !found.nats;
+    this.field.clear(found);
+    const nats = found.nats ? byPixel(this.run, found.nats) : null;
+    const most = nats ? `the most surprising pixel has ${short(Math.max(...nats))} nats` : "a mixture over orders has no surprisal of single pixels";
+    const bits = found.total / Math.LN2 / found.x.length;
+    this.words.say(`−log p = ${short(found.total)} nats, ${short(bits)} bits per dimension; ${most}. ${found.said ?? ""}`);
+    if (nats === null) return;
+    const summary = "Surprisal of each pixel; move over it with the pointer or the arrow keys";
+    heatScale(this.scale, heat(this.map, { values: nats, rows: this.height, columns: this.width, size: SIZE, summary }), "nats", SIZE);
+  }
+
+  showClasses(rows) {
+    const { classes } = this.run.about, last = rows[rows.length - 1];
+    const best = last.map((_, i) => i).sort((a, b) => last[b] - last[a]).slice(0, MOST);
+    this.posterior.hidden = false;
+    lines(this.curves, {
       series: best.map((i, k) => ({ name: classes[i], values: rows.map((row) => row[i]), dashed: k > 2 })),
       x: { label: "variables seen" }, y: { label: "p(class | x_<t)", min: 0, max: 1 }, width: 460, height: 200, legend: true,
       summary: `Most probable class: ${classes[best[0]]} with ${short(last[best[0]])}`,
     });
   }
 
-  const byPixel = (values) => Array.from({ length: area }, (_, i) => {
-    let sum = 0;
-    for (let c = 0; c < channels; c += 1) sum += values[c * area + i] ?? Infinity;
-    return sum;
-  });
-
-  /** The numbers of the image: what is not there, such as a receptive field before one is pointed at, is left empty. */
-  function saveFound() {
-    const { x, nats, field: depends } = found;
-    saveNumbers(run, "surprisal.csv", x.map((_, i) => i), ["value", "nats", "change"], x.map((value, i) => [value, nats?.[i] ?? "", depends?.[i] ?? ""]));
+  point(pixel) {
+    const channel = this.channel === null ? 0 : Number(this.channel.value);
+    if (this.found?.nats) this.field.point(this.found, channel * this.area + pixel, this.chosen);
   }
 
-  async function point(pixel) {
-    if (!found?.nats || pixel === at) return;
-    at = pixel;
-    const variable = (channel === null ? 0 : Number(channel.value)) * area + pixel;
-    const words = `${place(run, variable)}: level ${found.x[variable]}, p = ${short(Math.exp(-found.nats[variable]))}, surprisal ${short(found.nats[variable])} nats`;
-    pointed.textContent = words;
-    asking.abort();
-    asking = new AbortController();
-    const { signal } = asking;
-    await new Promise((resolve) => { setTimeout(resolve, 60); });
-    if (signal.aborted) return;
-    try {
-      const answer = await ask(run, "field", { x: found.x, variable, label: label === null || label.value === "" ? null : Number(label.value) }, signal);
-      if (signal.aborted || !answer.field) return;
-      found.field = answer.field;
-      const values = byPixel(answer.field);
-      const seen = values.filter((value) => value > 0).length;
-      const most = heat(field, { values, rows: height, columns: width, size: SIZE, summary: `Receptive field of ${place(run, variable)}: ${seen} pixels` });
-      reach.hidden = false;
-      heatScale(reach, most, "nats", SIZE);
-      frame(field, pixel);
-      pointed.textContent = `${words}; it depends on ${seen} of the pixels before it.`;
-    } catch (problem) {
-      pointed.textContent = problem.message;
-    }
+  tell(row, column) {
+    const { height, width } = this;
+    if (row >= 0 && row < height && column >= 0 && column < width) this.page.tell(this.run, "point", { row, column, height, width });
   }
 
-  /** Mark a pixel of a picture. */
-  function frame(canvas, pixel) {
-    const context = canvas.getContext("2d");
-    context.fillStyle = colour("--good");
-    context.fillRect(pixel % width, Math.floor(pixel / width), 1, 1);
+  move(event) {
+    const box = event.target.getBoundingClientRect();
+    this.tell(Math.floor(((event.clientY - box.top) / box.height) * this.height), Math.floor(((event.clientX - box.left) / box.width) * this.width));
   }
 
-  for (const canvas of [shown, map]) {
-    canvas.addEventListener("pointermove", (event) => {
-      const box = canvas.getBoundingClientRect();
-      const row = Math.floor(((event.clientY - box.top) / box.height) * height), column = Math.floor(((event.clientX - box.left) / box.width) * width);
-      if (row >= 0 && row < height && column >= 0 && column < width) page.tell(run, "point", { row, column, height, width });
-    });
-  }
-  map.tabIndex = 0;
-  map.addEventListener("keydown", (event) => {
-    const move = { ArrowUp: -width, ArrowDown: width, ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (move === undefined || found === null) return;
+  type(event) {
+    const move = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+    if (move === undefined || this.found === null) return;
     event.preventDefault();
-    const to = (at ?? -1) + move;
-    if (to >= 0 && to < area) page.tell(run, "point", { row: Math.floor(to / width), column: to % width, height, width });
-  });
-
-  page.hear(run, "look", (request) => { if (!request.x || request.x.length === channels * area) look(request); });
-  page.hear(run, "point", (to) => { if (to.height === height && to.width === width) point(to.row * width + to.column); });
-  const chooser = exampleChooser(run, (values) => page.tell(run, "look", { x: values }), words);
-  element.append(make("section", { class: "card", "aria-label": "Surprisal" }, make("h3", {}, "How surprising is an image, and what does a pixel depend on?"),
-    chooser, drop, make("div", { class: "row" }, label, channel, button("Save image.png", () => found && savePicture(run, found.x, "image.png")),
-      button("Save as CSV", () => found && saveFound())),
-    words, pictures, pointed, posterior, command));
+    const at = this.field.pixel;
+    this.tell(at === null ? 0 : Math.floor(at / this.width) + move[0], at === null ? 0 : (at % this.width) + move[1]);
+  }
 }
