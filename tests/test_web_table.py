@@ -228,10 +228,11 @@ def test_no_request_is_a_crash(scene: TableScene) -> None:
             json.dumps(events(scene, random.choice(("strange", "example", "rows")), **asked), allow_nan=False)
 
 
-@pytest.mark.parametrize("action", ["distributions", "rows", "strange"])
-def test_work_ends_when_the_page_is_gone(scene: TableScene, action: str) -> None:
+@pytest.mark.parametrize(("action", "known"), [("distributions", 1), ("rows", 1), ("strange", 1), ("strange", 4)])
+def test_work_ends_when_the_page_is_gone(scene: TableScene, action: str, known: int) -> None:
+    cells = list({"height": "171.2", "weight": "70.3", "colour": "red", "score": "4"}.items())[:known]
     link = Link(lambda event: None, Turns())
-    answers = iter(scene.actions[action]({"cells": {"height": "171.2"}}, link))
+    answers = iter(scene.actions[action]({"cells": dict(cells)}, link))
     assert "command" in next(answers)
     link.leave()
     with pytest.raises(Stopped):
