@@ -6,10 +6,16 @@ from chainrule.runs.opened import OpenRun
 from chainrule.web.scene import Scene
 from chainrule.web.scenes.audio import AudioScene
 from chainrule.web.scenes.images import ImagesScene
+from chainrule.web.scenes.rows import RowsScene
+from chainrule.web.scenes.series import SeriesScene
+from chainrule.web.scenes.table import TableScene
 from chainrule.web.scenes.text import TextScene
 
 SCENES: dict[str, type[Scene]] = {
     "image": ImagesScene,
+    "rows": RowsScene,
+    "table": TableScene,
+    "series": SeriesScene,
     "text": TextScene,
     "audio": AudioScene,
 }
