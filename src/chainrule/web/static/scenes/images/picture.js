@@ -2,6 +2,7 @@
 
 import { download, number, checkbox, select, make } from "../../controls.js";
 import { pixels } from "../../plots.js";
+import { csv } from "../files.js";
 
 /** The shape of a run's events. */
 export function shapeOf(run) {
@@ -82,10 +83,9 @@ export function saveNumbers(run, name, order, columns, rows) {
   const { width, area } = shapeOf(run);
   const lines = rows.map((numbers, t) => {
     const at = order[t] % area;
-    return [t + 1, Math.floor(at / width) + 1, (at % width) + 1, Math.floor(order[t] / area) + 1, ...numbers].join(",");
+    return [t + 1, Math.floor(at / width) + 1, (at % width) + 1, Math.floor(order[t] / area) + 1, ...numbers];
   });
-  const names = columns.map((words) => (/[",\n]/.test(words) ? `"${words.replaceAll('"', '""')}"` : words));
-  download(name, `${[["t", "row", "column", "channel", ...names].join(","), ...lines].join("\n")}\n`);
+  download(name, csv([["t", "row", "column", "channel", ...columns], ...lines]));
 }
 
 /** Numbers of variables, added up over the channels of each pixel; null counts as infinite. */

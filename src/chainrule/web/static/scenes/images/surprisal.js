@@ -3,6 +3,7 @@
 import { post } from "../../api.js";
 import { button, checkbox, commandLine, make, said, select } from "../../controls.js";
 import { heat, heatScale, lines, short } from "../../plots.js";
+import { toBase64 } from "../files.js";
 import { exampleChooser } from "./example.js";
 import { ReceptiveField } from "./field.js";
 import { byPixel, picture, saveNumbers, savePicture, shapeOf } from "./picture.js";
@@ -65,13 +66,8 @@ export class SurprisalCard {
 
   async read(file) {
     if (file.size > LARGEST) return this.words.fail(`expected a file of at most ${LARGEST / 2 ** 20} MiB, got ${short(file.size / 2 ** 20)} MiB`);
-    const address = await new Promise((resolve) => {
-      const reader = new FileReader();
-      reader.onload = () => resolve(reader.result);
-      reader.readAsDataURL(file);
-    });
     this.words.scrollIntoView({ block: "center" });
-    this.page.tell(this.run, "look", { file: address.slice(address.indexOf(",") + 1), name: file.name, invert: this.invert.value });
+    this.page.tell(this.run, "look", { file: toBase64(await file.arrayBuffer()), name: file.name, invert: this.invert.value });
   }
 
   /** The class that the image is looked at with; null for any. */
