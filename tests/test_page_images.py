@@ -313,7 +313,7 @@ def test_two_runs_see_the_same(page: Any) -> None:
         says(card(page, "Surprisal", run), "nats")
     screenshot(page, "images-two-runs")
     page.get_by_label("Same input for both").uncheck()
-    click(card(page, "Complete"), "Erase all")
+    click(card(page, "Complete"), "Erase the whole image")
     edited = [pixels(card(page, "Complete", run).locator(".stage canvas").first) for run in (0, 1)]
     assert (edited[0].count(-1), edited[1].count(-1)) == (64, 32)
 

@@ -40,8 +40,8 @@ export class Editor {
   masks() {
     const { height, width } = this;
     const part = (name, chosen) => button(name, () => this.erase(chosen), { "aria-label": `Erase the ${name}` });
-    return make("div", { class: "row", role: "group", "aria-label": "Erase parts" },
-      button("Erase all", () => this.erase(() => true)), part("bottom half", (row) => row >= height / 2),
+    return make("div", { class: "row", role: "group", "aria-label": "Erase parts" }, make("span", {}, "Erase"),
+      part("whole image", () => true), part("bottom half", (row) => row >= height / 2),
       part("top half", (row) => row < height / 2), part("right half", (_, column) => column >= width / 2));
   }
 
