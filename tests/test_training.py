@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import torch
 from half_copies import SHAPE, half_copies, made, train
-from lightning.pytorch.plugins import TorchCheckpointIO
 from torch import Tensor
 from torch.distributions import Distribution
 
@@ -195,11 +194,11 @@ def test_a_full_disk_leaves_the_checkpoint_before(
     train(made(), data, out=tmp_path, max_epochs=1)
     before = {path.name: path.read_bytes() for path in (tmp_path / "checkpoints").iterdir()}
 
-    def full(checkpoint: object, path: Path, *_: object) -> None:
+    def full(checkpoint: object, path: Path) -> None:
         path.write_bytes(b"half of it")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(TorchCheckpointIO, "save_checkpoint", lambda self, *arguments: full(*arguments))
+    monkeypatch.setattr(torch, "save", full)
     with pytest.raises(OSError, match="No space left"):
         train(made(), data, out=tmp_path, max_epochs=2, resume=True)
     assert {path.name: path.read_bytes() for path in (tmp_path / "checkpoints").iterdir()} == before
