@@ -118,7 +118,7 @@ def _of_lightning(content: dict[str, Any]) -> dict[str, Any]:
         "losses": content.get("losses", (0.0, 0)),
         "weights": content["state_dict"],
         "trained": content.get("current_model_state"),
-        "optimiser": {"adamw": content["optimizer_states"][0], "scaler": content.get("MixedPrecision", {})},
+        "optimiser": {"adamw": content["optimizer_states"][0]["state"], "scaler": content.get("MixedPrecision", {})},
         "carried": content["carried"],
         "noise": own.get("noise", []),
     }

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from chainrule.abilities import counting, loss_unit_of, validation_loss
-from chainrule.devices import check_device
+from chainrule.devices import check_device, seed_everything
 from chainrule.endings import ended_by_signals
 from chainrule.model import CountedModel, Model
 from chainrule.training.budget import budget_of
@@ -113,7 +113,7 @@ def fit(
     check_nodes(training.nodes)
     device = check_device(training.device)
     loaders = loaders_of(model, (train, valid), (train_context, valid_context), training)
-    torch.manual_seed(training.seed)
+    seed_everything(training.seed)
     if training.compile:
         _check_compiler(loaders[0], device)
     if isinstance(model, CountedModel):

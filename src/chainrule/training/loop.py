@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from chainrule.batch import Batch, epoch_seed
+from chainrule.devices import seed_everything
 from chainrule.errors import TrainingError
 from chainrule.training.checkpoints import Checkpoint, Checkpoints
 from chainrule.training.history import History
@@ -156,7 +157,7 @@ class Loop:
             self.optimiser.schedule.ends_at(steps + fitting)
         if not self.done:
             self._sum, self._count = 0.0, 0
-            torch.manual_seed(epoch_seed(self.settings.seed, self.round) + processes()[0])  # each has noise of its own
+            seed_everything(epoch_seed(self.settings.seed, self.round) + processes()[0])  # each has noise of its own
         elif self._noise:
             torch.set_rng_state(self._noise[0])
             torch.cuda.set_rng_state_all(self._noise[1:])

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from chainrule.training.adamw import AdamW
 from chainrule.training.precision import scaler_of
 from chainrule.training.settings import Training
 
@@ -61,11 +62,8 @@ class Optimiser:
         self.settings, self.schedule, self.steps = settings, schedule, 0
         matrices = [weight for weight in model.parameters() if weight.dim() > 1]
         biases = [weight for weight in model.parameters() if weight.dim() <= 1]
-        groups = [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": biases, "weight_decay": 0.0}]
         self._weights = matrices + biases
-        # A fused step would unscale the gradients of mixed precision by itself, too late to clip them.
-        fused = "mixed" not in settings.precision
-        self._adamw = torch.optim.AdamW(groups, lr=settings.learning_rate, fused=fused)
+        self._adamw = AdamW([(matrices, settings.weight_decay), (biases, 0.0)])
         self._scaler = scaler_of(settings.precision, self._weights[0].device.type)
         self.average = None if settings.averaging is None else Average(self._weights, settings.averaging)
 
@@ -75,16 +73,14 @@ class Optimiser:
         adamw.zero_grad()
         (loss if scaler is None else scaler.scale(loss)).backward()
         if scaler is not None:
-            scaler.unscale_(adamw)
+            scaler.unscale_(adamw)  # type: ignore[arg-type]
         if limit is not None:
             nn.utils.clip_grad_norm_(self._weights, limit)
-        rate = self.settings.learning_rate * self.schedule.share(self.steps)
-        for group in adamw.param_groups:
-            group["lr"] = rate
+        adamw.rate = self.settings.learning_rate * self.schedule.share(self.steps)
         if scaler is None:
             adamw.step()
         else:
-            scaler.step(adamw)
+            scaler.step(adamw)  # type: ignore[arg-type]  # it needs no more of an optimizer than we have
             scaler.update()
         self.steps += 1
         if self.average is not None:
