@@ -106,9 +106,14 @@ class Loop:
                 self._train()
                 self._end_round(self._validate())
                 self.round += 1
+        self._wait()  # the first process writes
         self.module.load_state_dict(self.checkpoints.read("best").weights)
+        self._wait()  # its folder may be a temporary one
+
+    def _wait(self) -> None:
+        """Wait for the other processes, if there are any."""
         if self.strategy is not None:
-            self.strategy.barrier()  # the folder of the first process may be a temporary one
+            self.strategy.barrier()
 
     def _restore(self, before: Checkpoint) -> None:
         """Go on where a checkpoint was written; patience begins anew where a training had ended."""
