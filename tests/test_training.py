@@ -219,6 +219,7 @@ def test_a_damaged_checkpoint_is_not_resumed(data: Tensor, tmp_path: Path) -> No
         ({"batch_size": -1}, "batch_size expects at least 1, got -1"),
         ({"learning_rate": 0.0}, "learning_rate expects a positive number, got 0.0"),
         ({"schedule": "cosin"}, "schedule expects 'constant', 'cosine' or 'linear', got 'cosin'"),
+        ({"strategy": "fsdp"}, "strategy expects one of auto, ddp, ddp_find_unused_parameters_true, got 'fsdp'"),
         ({"perturb": 1.0}, "perturb expects a share in .*, got 1.0"),
         ({"averaging": 1.0}, "averaging expects a decay between 0 and 1, got 1.0"),
         ({"weight_decay": -0.1}, "weight_decay expects at least 0, got -0.1"),

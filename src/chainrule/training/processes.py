@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, distributed
@@ -84,24 +84,18 @@ def joined(training: Training, device: str, *, carried: bool) -> Iterator[DDPStr
         training: The settings of the training.
         device: The kind of device on which each of them trains.
         carried: True if states are carried from batch to batch.
-
-    Raises:
-        ValueError: If the strategy is unknown, or shares more than gradients.
     """
     if training.processes == 1 and training.strategy == "auto":
         yield None
         return
     from lightning.fabric import Fabric  # it takes three seconds, which a training by one process is spared
-    from lightning.fabric.strategies.ddp import DDPStrategy
 
     name = "ddp" if training.strategy == "auto" else training.strategy
     if carried and name == "ddp":
         name = "ddp_find_unused_parameters_true"  # only the first window of an epoch uses the first state
     accelerator = {"cuda": "gpu"}.get(device, device)
     fabric = Fabric(accelerator=accelerator, devices=training.devices, num_nodes=training.nodes, strategy=name)
-    strategy = fabric.strategy
-    if not isinstance(strategy, DDPStrategy):
-        raise ValueError(f"strategy expects one of Lightning's whose names begin with ddp, got {name!r}")
+    strategy = cast("DDPStrategy", fabric.strategy)
     try:
         fabric.launch()
         yield strategy
