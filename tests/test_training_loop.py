@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from half_copies import half_copies, made, train
+from half_copies import SHAPE, half_copies, made, train
 from torch import Tensor, nn
 
+import chainrule
 from chainrule.batch import Batch
+from chainrule.conditionals import Bernoulli
+from chainrule.model import AutoregressiveModel
+from chainrule.models import FVSBN, MADE, PixelCNN
 from chainrule.training import optimiser
 from chainrule.training.adamw import AdamW
 from chainrule.training.module import MaximumLikelihood
@@ -129,3 +133,17 @@ def test_an_infinite_validation_loss_is_only_no_better(data: Tensor, monkeypatch
     result = train(made(), data, max_epochs=9, validate_every=10, patience=60)
     assert [row["valid_nats"] == math.inf for row in result.history] == [True] * 4 + [False] * 5
     assert result.best_step > 40
+
+
+@pytest.mark.parametrize("averaging", [None, 0.5])
+@pytest.mark.parametrize("build", [FVSBN, MADE, PixelCNN])
+def test_a_validation_is_one_of_the_weights_as_they_are(
+    build: type[AutoregressiveModel], averaging: float | None, data: Tensor
+) -> None:
+    """A compiled walk of earlier weights, which `log_prob` keeps until they change, must not stand in for them."""
+    torch.manual_seed(1)
+    shape = (1, 2, 4) if build is PixelCNN else SHAPE
+    model = build(event_shape=shape, conditional=Bernoulli())
+    result = train(model, data.view(-1, *shape), validate_every=5, averaging=averaging, learning_rate=0.002)
+    assert result.best_step > 5
+    assert chainrule.evaluate(model, data[500:].view(-1, *shape)).nats == pytest.approx(result.best_nats, rel=1e-4)

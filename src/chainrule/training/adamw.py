@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import increment_version
 from torch.optim.adamw import adamw
 
 
@@ -70,6 +71,7 @@ class AdamW:
                 eps=1e-8,
                 maximize=False,
             )
+            increment_version(moved)  # which the kernel leaves out; compiled walks are kept until a weight changes
 
     def state_dict(self) -> dict[int, dict[str, Tensor]]:
         """The moments of each weight, by its number."""
