@@ -40,9 +40,9 @@ FIT = [*MODEL, "--max-epochs", "5", "--batch-size", "64", "--json"]
 FIT_MOMENTS = {
     "reading": ("chainrule.runs.planned.load_data", 1),
     "before the first step": ("chainrule.training.start.start_at_frequencies", 1),
-    "in a step": ("chainrule.training.module.MaximumLikelihood.training_step", 50),
-    "in a validation": ("chainrule.training.module.MaximumLikelihood.on_validation_start", 3),
-    "writing a checkpoint": ("chainrule.training.checkpoints.AtomicCheckpoints.save_checkpoint", 4),
+    "in a step": ("chainrule.training.module.MaximumLikelihood.forward", 50),
+    "in a validation": ("chainrule.training.module.MaximumLikelihood.other_states", 3),
+    "writing a checkpoint": ("chainrule.training.checkpoints.Checkpoint.write", 4),
     "calibrating": ("chainrule.tasks.calibration.Calibration.of", 1),
     "sampling": ("chainrule.kinds.levels.LevelsKind.leave_samples", 1),
 }

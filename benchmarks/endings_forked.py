@@ -15,7 +15,7 @@ from typing import Any
 import chainrule
 from chainrule.atomic import TEMPORARY
 from chainrule.cli import main
-from chainrule.training.module import MaximumLikelihood
+from chainrule.training.loop import Loop
 
 TRACEBACK = 70
 """The exit status of a process whose command raised."""
@@ -116,7 +116,7 @@ class Events:
         """Watch this process."""
         self._around(os, "replace", lambda source, target: f"{_name(Path(target))} is renamed")
         self._around(os, "fsync", lambda number: f"{_name(Path(f'/proc/self/fd/{number}').readlink())} is synced")
-        self._around(MaximumLikelihood, "training_step", lambda module, *_: f"step {module.global_step}")
+        self._around(Loop, "_step", lambda loop, *_: f"step {loop.optimiser.steps}")
         write = Path.write_bytes
 
         def write_half(path: Path, content: bytes) -> int:

@@ -44,7 +44,7 @@ def killing(number: int, when: int = 1) -> Callable[..., None]:
 
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize(
-    "place", ["chainrule.training.callbacks.write_history", "chainrule.tasks.calibration.Calibration.of", SAMPLES]
+    "place", ["chainrule.training.history.write_history", "chainrule.tasks.calibration.Calibration.of", SAMPLES]
 )
 def test_a_signal_ends_a_fit_in_one_line_that_names_the_checkpoint(
     number: int, place: str, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
@@ -85,7 +85,6 @@ def test_a_signal_ends_any_command(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_the_process_of_a_fit_ends_with_the_status_of_the_signal(number: int, rows: Path, tmp_path: Path) -> None:
-    """Lightning has a handler of its own, whose status is 0."""
     out = tmp_path / "run"
     command = [sys.executable, "-m", "chainrule", "fit", str(rows), *MADE, "--out", str(out), "--max-epochs", "100000"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
@@ -182,7 +181,7 @@ def test_a_terminated_training_goes_on_at_the_same_step_and_ends_as_if_nothing_h
     data = request.getfixturevalue(kind)
     fit = ["fit", str(data), *(ROWS if kind == "rows" else STREAM), "--json"]
     assert main([*fit, "--out", str(tmp_path / "whole")]) == 0
-    kill, before = killing(signal.SIGTERM, step), MaximumLikelihood.training_step
+    kill, before = killing(signal.SIGTERM, step), MaximumLikelihood.forward
 
     def step_and_kill(self: MaximumLikelihood, *arguments: Any) -> Any:
         kill()
@@ -190,7 +189,7 @@ def test_a_terminated_training_goes_on_at_the_same_step_and_ends_as_if_nothing_h
 
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
-        patch.setattr(MaximumLikelihood, "training_step", step_and_kill)
+        patch.setattr(MaximumLikelihood, "forward", step_and_kill)
         assert main([*fit, "--out", str(out)]) == 143
     last = read_checkpoint(out / "checkpoints" / "last.ckpt")
     assert last.step == step

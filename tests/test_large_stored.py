@@ -82,7 +82,7 @@ def test_the_order_is_shuffled_within_and_between_blocks() -> None:
 
 @pytest.mark.usefixtures("small_blocks")
 def test_a_training_goes_on_in_the_middle_of_an_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file, step = RowFile(3), MaximumLikelihood.training_step
+    file, step = RowFile(3), MaximumLikelihood.forward
     file.append((stored_rows()[:] / 100).sin().numpy())
     calls = 0
 
@@ -102,7 +102,7 @@ def test_a_training_goes_on_in_the_middle_of_an_epoch(tmp_path: Path, monkeypatc
 
     whole = fitted("whole")
     with monkeypatch.context() as patch:
-        patch.setattr(MaximumLikelihood, "training_step", ending)
+        patch.setattr(MaximumLikelihood, "forward", ending)
         with pytest.raises(Terminated):
             fitted("parts")
     resumed = fitted("parts", resume=True)

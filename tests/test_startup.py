@@ -19,10 +19,11 @@ from chainrule.cli import _imported, main
 started = []
 gc.callbacks.append(lambda phase, info: started.append(phase))
 _imported("chainrule.cli.fit")
-print(len(started), "lightning.pytorch" in sys.modules)
+print(len(started))
 status = main(["fit", "--data", sys.argv[1], "--model", "MADE", "--max-epochs", "1", "--out", sys.argv[2]])
 print(status, gc.isenabled(), gc.get_freeze_count() > 100_000)
-print(*sorted({"IPython", "numba", "pandas", "sklearn", "soundfile", "soxr"} & {*sys.modules}))
+slow = {"IPython", "lightning", "numba", "pandas", "sklearn", "soundfile", "soxr", "torch._dynamo"}
+print(*sorted(slow & {*sys.modules}))
 """
 
 DRAW = """
@@ -46,7 +47,7 @@ def output_of(code: str, *arguments: Any) -> list[str]:
 def test_a_fit_imports_what_it_needs_and_looks_for_no_garbage_meanwhile(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("a,b\n" + "".join(f"{i / 7:.3f},{'xyz'[i % 3]}\n" for i in range(60)))
     collected, *_, state, imported = output_of(FIT, tmp_path / "rows.csv", tmp_path / "run")
-    assert collected == "0 True"
+    assert collected == "0"
     assert state == "0 True True"
     assert not imported
 

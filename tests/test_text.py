@@ -173,7 +173,7 @@ def test_the_state_is_carried_in_training_and_in_evaluation(tmp_path: Path) -> N
     assert isinstance(data.valid, Stream)
     torch.manual_seed(0)
     model = RNN(event_shape=(8,), conditional=Categorical(data.levels), hidden_size=16, cell="gru")
-    module = MaximumLikelihood(model, Training(), total_steps=1)
+    module = MaximumLikelihood(model, Training())
     windows = list(data.valid.batches(1, history=history_of(model)))
     carried = torch.cat([module.losses(batch) for batch in windows])
     whole = -model(x := torch.from_numpy(data.valid.symbols.astype(np.float32))[None]).log_prob(x)[0]

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import torch
 from half_copies import SHAPE, half_copies, made, train
-from lightning.pytorch.plugins import TorchCheckpointIO
 from torch import Tensor
 from torch.distributions import Distribution
 
@@ -197,11 +196,11 @@ def test_a_full_disk_leaves_the_checkpoint_before(
     train(made(), data, out=tmp_path, max_epochs=1)
     before = {path.name: path.read_bytes() for path in (tmp_path / "checkpoints").iterdir()}
 
-    def full(checkpoint: object, path: Path, *_: object) -> None:
+    def full(checkpoint: object, path: Path) -> None:
         path.write_bytes(b"half of it")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(TorchCheckpointIO, "save_checkpoint", lambda self, *arguments: full(*arguments))
+    monkeypatch.setattr(torch, "save", full)
     with pytest.raises(OSError, match="No space left"):
         train(made(), data, out=tmp_path, max_epochs=2, resume=True)
     assert {path.name: path.read_bytes() for path in (tmp_path / "checkpoints").iterdir()} == before
@@ -222,6 +221,7 @@ def test_a_damaged_checkpoint_is_not_resumed(data: Tensor, tmp_path: Path) -> No
         ({"batch_size": -1}, "batch_size expects at least 1, got -1"),
         ({"learning_rate": 0.0}, "learning_rate expects a positive number, got 0.0"),
         ({"schedule": "cosin"}, "schedule expects 'constant', 'cosine' or 'linear', got 'cosin'"),
+        ({"strategy": "fsdp"}, "strategy expects one of auto, ddp, ddp_find_unused_parameters_true, got 'fsdp'"),
         ({"perturb": 1.0}, "perturb expects a share in .*, got 1.0"),
         ({"averaging": 1.0}, "averaging expects a decay between 0 and 1, got 1.0"),
         ({"weight_decay": -0.1}, "weight_decay expects at least 0, got -0.1"),

@@ -18,7 +18,7 @@ from chainrule.conditionals import Bernoulli
 from chainrule.models import MADE
 from chainrule.training import Training
 from chainrule.training.budget import LEAST_STEPS, PATIENCE
-from chainrule.training.module import MaximumLikelihood
+from chainrule.training.optimiser import Schedule
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_nothing_is_silent_for_long(
     monkeypatch.setattr("chainrule.training.progress.SILENT_SECONDS", 0.0)
     train(made(), data, verbose=True, max_steps=20, validate_every=20)
     steps = [int(line.split()[1]) for line in capfd.readouterr().err.splitlines()]
-    assert steps == [*range(1, 21), 20], "and the outcome"
+    assert steps == [*range(21), 20], "and the outcome"
 
 
 def test_early_stopping(data: Tensor) -> None:
@@ -92,15 +92,15 @@ def test_time_limit_is_kept_within_a_round(data: Tensor) -> None:
     assert result.steps < 100
 
 
-def test_the_learning_rate_falls_over_the_steps_that_fit(data: Tensor) -> None:
-    module = MaximumLikelihood(made(), Training(learning_rate=1.0, schedule="linear"), total_steps=100)
-    module.ends_at(10)
-    assert module._rate(5) == pytest.approx(0.5)
-    module.ends_at(1000)
-    assert module._rate(50) == pytest.approx(0.5)
-    settings = Training(learning_rate=1.0, schedule="linear")
-    more = MaximumLikelihood(made(), settings, total_steps=200, begun=100)
-    assert (more._rate(100), more._rate(150), more._rate(200)) == pytest.approx((1, 0.5, 0))
+def test_the_learning_rate_falls_over_the_steps_that_fit() -> None:
+    settings = Training(schedule="linear")
+    schedule = Schedule(settings, total_steps=100)
+    schedule.ends_at(10)
+    assert schedule.share(5) == pytest.approx(0.5)
+    schedule.ends_at(1000)
+    assert schedule.share(50) == pytest.approx(0.5)
+    more = Schedule(settings, total_steps=200, begun=100)
+    assert (more.share(100), more.share(150), more.share(200)) == pytest.approx((1, 0.5, 0))
 
 
 def test_a_training_that_ended_goes_on(data: Tensor, tmp_path: Path) -> None:
@@ -131,12 +131,12 @@ def test_fewer_rows_where_memory_is_short(data: Tensor, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    ("schedule", "rates"),
+    ("name", "shares"),
     [("constant", [0.5, 1, 1, 1]), ("linear", [0.5, 1, 0.5, 0]), ("cosine", [0.5, 1, 0.5, 0])],
 )
-def test_schedules(schedule: str, rates: list[float]) -> None:
-    module = MaximumLikelihood(made(), Training(learning_rate=1.0, schedule=schedule, warmup=2), total_steps=12)
-    assert [module._rate(step) for step in (0, 1, 7, 12)] == pytest.approx(rates)
+def test_schedules(name: Any, shares: list[float]) -> None:
+    schedule = Schedule(Training(schedule=name, warmup=2), total_steps=12)
+    assert [schedule.share(step) for step in (0, 1, 7, 12)] == pytest.approx(shares)
 
 
 def test_an_extension_that_is_interrupted_goes_on(data: Tensor, tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def test_pieces_of_long_documents_have_the_conditionals_of_whole_ones(tmp_path: 
     shape, family = data.event_shape, Categorical(data.levels)
     model = WaveNet(event_shape=shape, conditional=family, layers=4, residual_channels=8, end_symbol=end)
     assert history_of(model) < PAST
-    module = MaximumLikelihood(model.eval(), Training(), total_steps=1)
+    module = MaximumLikelihood(model.eval(), Training())
     with torch.no_grad():
         batches = list(data.train.batches(3, seed=0, history=history_of(model)))
         trained = sum(float(module.losses(batch).sum()) for batch in batches)

@@ -36,21 +36,20 @@ class Ender:
 
     Args:
         numbers: The signals that it handles.
-        interrupt: What it raises on SIGINT.
     """
 
-    def __init__(self, numbers: list[int], interrupt: type[BaseException]) -> None:
-        self.numbers, self.interrupt = numbers, interrupt
+    def __init__(self, numbers: list[int]) -> None:
+        self.numbers = numbers
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         for each in self.numbers:
             signal.signal(each, signal.SIG_DFL)
-        raise self.interrupt if number == signal.SIGINT else Terminated(number)
+        raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)
 
 
 @contextlib.contextmanager
-def ended_by_signals(interrupt: type[BaseException] = KeyboardInterrupt) -> Iterator[None]:
-    """Raise `Terminated` on SIGTERM and SIGHUP, and ``interrupt`` on SIGINT; a second signal ends the process at once.
+def ended_by_signals() -> Iterator[None]:
+    """Raise `Terminated` on SIGTERM and SIGHUP, KeyboardInterrupt on SIGINT; a second signal ends the process at once.
 
     A signal that is ignored, as SIGHUP is under nohup, stays ignored. So does a handler of the user's own.
     """
@@ -62,7 +61,7 @@ def ended_by_signals(interrupt: type[BaseException] = KeyboardInterrupt) -> Iter
     if before[signal.SIGINT] not in (signal.SIG_IGN, signal.SIG_DFL):
         ours.append(signal.SIGINT)
 
-    end = Ender(ours, interrupt)
+    end = Ender(ours)
     for number in ours:
         signal.signal(number, end)
     try:

@@ -168,7 +168,7 @@ def own_classes(name: str | None) -> dict[str, type]:
     """The user's own class that ``name``, as in ``package.module:Class``, names, by its name; none for None."""
     if name is None:
         return {}
-    from chainrule.runs.settings import model_class  # Lightning, which it needs, takes seconds to import
+    from chainrule.runs.settings import model_class  # it imports all models and plans
 
     own = model_class(name)
     return {own.__name__: own}

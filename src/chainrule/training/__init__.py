@@ -1,4 +1,4 @@
-"""Maximum likelihood on Lightning, for any model of the contract."""
+"""Maximum likelihood, for any model of the contract."""
 
 from chainrule.errors import TrainingError
 from chainrule.training.cost import Cost, cost_of

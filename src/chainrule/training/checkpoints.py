@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.plugins import TorchCheckpointIO
+from torch import Tensor
 
 from chainrule.atomic import replacing
 from chainrule.hashes import sha256_of
@@ -22,18 +21,47 @@ NO_COMMENT = b"PK\5\6", 22
 """The record at the end of a ZIP archive without a comment, and its length."""
 
 
-class AtomicCheckpoints(TorchCheckpointIO):
-    """Writes each checkpoint completely or not at all: a full disk or a Ctrl-C leaves the one before."""
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """The place in a training that a checkpoint was written at, and all that it needs to go on from there.
 
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        with replacing(Path(path)) as temporary:
-            super().save_checkpoint(checkpoint, temporary, storage_options)
+    Attributes:
+        round: The round that had just ended, counted from 0; or the one that it is within.
+        done: The steps of that round so far; 0 if it had ended.
+        step: The optimiser steps so far.
+        round_steps: The steps of a round.
+        ended: True if the training ended there.
+        minutes: The minutes so far.
+        waited: Rounds since the best.
+        rows: The rows of the history.
+        losses: The sum of the training losses of the round so far, and their number.
+        weights: The weights, averaged if the training averages them.
+        trained: The weights that it trains, where the others are their average.
+        optimiser: The state of the optimiser.
+        carried: The states of the lanes of a stream.
+        noise: Within a round the states of the generators of random numbers.
+    """
+
+    round: int
+    done: int
+    step: int
+    round_steps: int
+    ended: bool
+    minutes: float
+    waited: int
+    rows: list[dict[str, float]]
+    losses: tuple[float, int]
+    weights: dict[str, Any]
+    trained: dict[str, Any] | None
+    optimiser: dict[str, Any]
+    carried: list[Tensor]
+    noise: list[Tensor]
+
+    def write(self, path: Path) -> None:
+        """Write the file completely or not at all: a full disk or a Ctrl-C leaves the one before."""
+        with replacing(path) as temporary:
+            torch.save({field.name: getattr(self, field.name) for field in fields(self)}, temporary)
             _seal(temporary)
-
-    def load_checkpoint(self, path: Any, *arguments: Any, **settings: Any) -> dict[str, Any]:
-        _check_seal(Path(path))
-        content: dict[str, Any] = super().load_checkpoint(path, *arguments, **settings)
-        return content
 
 
 def _seal(path: Path) -> None:
@@ -58,29 +86,6 @@ def _check_seal(path: Path) -> None:
         raise ValueError(f"{path} is damaged or truncated (other SHA-256): delete the run folder and fit again")
 
 
-@dataclass(frozen=True)
-class Checkpoint:
-    """The place in a training that a checkpoint was written at, and the weights.
-
-    Attributes:
-        round: The round that had just ended, counted from 0; or the one that it is within.
-        done: The steps of that round so far; 0 if it had ended.
-        step: The optimiser steps so far.
-        round_steps: The steps of a round.
-        ended: True if the training ended there.
-        minutes: The minutes so far.
-        weights: The weights, averaged if the training averages them.
-    """
-
-    round: int
-    done: int
-    step: int
-    round_steps: int
-    ended: bool
-    minutes: float
-    weights: dict[str, Any]
-
-
 def read_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint, onto the CPU.
 
@@ -90,20 +95,33 @@ def read_checkpoint(path: Path) -> Checkpoint:
     try:
         _check_seal(path)
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        own = content["round"]
-        return Checkpoint(
-            round=content["epoch"],
-            done=own.get("done", 0),
-            step=content["global_step"],
-            round_steps=own["steps"],
-            ended=own["ended"],
-            minutes=own["minutes"],
-            weights=content["state_dict"],
-        )
+        return Checkpoint(**(_of_lightning(content) if "loops" in content else content))
     except FileNotFoundError:
         raise ValueError(f"{path} is missing: delete the run folder and fit again") from None
     except Exception as error:  # a damaged file makes torch raise anything
         raise ValueError(f"{path} is damaged or truncated: delete the run folder and fit again") from error
+
+
+def _of_lightning(content: dict[str, Any]) -> dict[str, Any]:
+    """The content of a checkpoint of 2026 and before, when Lightning's loop wrote it, as it is written now."""
+    own, callbacks = content["round"], content["callbacks"]
+    waited = [state["wait_count"] for name, state in callbacks.items() if name.startswith("Patience")]
+    return {
+        "round": content["epoch"],
+        "done": own.get("done", 0),
+        "step": content["global_step"],
+        "round_steps": own["steps"],
+        "ended": own["ended"],
+        "minutes": own["minutes"],
+        "waited": sum(waited),
+        "rows": callbacks["History"]["rows"],
+        "losses": content.get("losses", (0.0, 0)),
+        "weights": content["state_dict"],
+        "trained": content.get("current_model_state"),
+        "optimiser": {"adamw": content["optimizer_states"][0]["state"], "scaler": content.get("MixedPrecision", {})},
+        "carried": content["carried"],
+        "noise": own.get("noise", []),
+    }
 
 
 class Checkpoints:
@@ -116,10 +134,6 @@ class Checkpoints:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def callbacks(self) -> list[ModelCheckpoint]:
-        """The callbacks that write them; the last comes last, as it also keeps the score of the best."""
-        return [_Keeper(self.folder, "best", "valid_nats"), _Keeper(self.folder, "last", None)]
-
     def path(self, name: str) -> Path:
         """The file of the checkpoint ``name``, best or last."""
         return self.folder / f"{name}.ckpt"
@@ -131,26 +145,3 @@ class Checkpoints:
     def last(self) -> Checkpoint | None:
         """The last checkpoint; None if there is none yet."""
         return self.read("last") if self.path("last").exists() else None
-
-
-class _Keeper(ModelCheckpoint):
-    """Keeps the round with the lowest ``monitor`` so far in one file; without a monitor the last round."""
-
-    def __init__(self, folder: Path, name: str, monitor: str | None) -> None:
-        super().__init__(
-            folder,
-            filename=name,
-            monitor=monitor,
-            enable_version_counter=False,
-            every_n_epochs=1,  # Lightning's epoch is a round
-            save_on_train_epoch_end=True,  # after the validation, and after the history has the round's training loss
-        )
-        self.path = str(folder / f"{name}.ckpt")
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the state but not its paths: a run that was moved would otherwise forget its best score."""
-        score = state_dict["best_model_score"]
-        if score is None:  # within the first round
-            return
-        best = {"best_model_path": self.path, "kth_best_model_path": self.path, "best_k_models": {self.path: score}}
-        super().load_state_dict(state_dict | {"dirpath": self.dirpath} | (best if self.monitor else {}))

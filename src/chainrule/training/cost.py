@@ -5,7 +5,6 @@ from __future__ import annotations
 import operator
 import time
 import warnings
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -18,6 +17,7 @@ from chainrule.model import Model
 from chainrule.training.budget import budget_of
 from chainrule.training.loader import Data, Loader, Loaders, loaders_of
 from chainrule.training.module import MaximumLikelihood
+from chainrule.training.precision import arithmetic
 from chainrule.training.settings import Training
 
 COPIES = 4
@@ -135,10 +135,10 @@ def seconds_of_a_step(model: Model, loader: Loader, training: Training, device: 
 
     The first step, which is slower, counts only if there is no other.
     """
-    module = MaximumLikelihood(model.to(device), replace(training, compile=False), total_steps=1)
+    module = MaximumLikelihood(model.to(device), replace(training, compile=False))
     module.train()
     times: list[float] = []
-    with torch.random.fork_rng(devices=[]), _arithmetic(training.precision, device):
+    with torch.random.fork_rng(devices=[]), _arithmetic(training, device):
         for batch in loader:
             started = time.monotonic()
             module.losses(batch.map(lambda part: part.to(device))).mean().backward()
@@ -162,16 +162,15 @@ def _saved_bytes(model: Model, training: Training, batch: Batch) -> int:
             seen[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    module = MaximumLikelihood(model, replace(training, compile=False), total_steps=1)
+    module = MaximumLikelihood(model, replace(training, compile=False))
     device = str(model.device.type)
     saving = torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor)
-    with torch.random.fork_rng(devices=[]), _arithmetic(training.precision, device), saving:
+    with torch.random.fork_rng(devices=[]), _arithmetic(training, device), saving:
         losses = module.losses(batch.map(lambda part: part.to(device)))
     del losses
     return sum(seen.values())
 
 
-def _arithmetic(precision: str, device: str) -> Any:
+def _arithmetic(training: Training, device: str) -> Any:
     """The arithmetic of a mixed precision; a double one is timed and measured in single."""
-    dtype = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision)
-    return nullcontext() if dtype is None else torch.autocast(device, dtype)
+    return arithmetic("32-true" if training.precision == "64-true" else training.precision, device)

@@ -6,7 +6,6 @@ import contextlib
 import math
 import os
 import shutil
-import signal
 import sys
 import tempfile
 import time
@@ -14,24 +13,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import lightning.pytorch as lightning
 import torch
-from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
-from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from chainrule.abilities import counting, loss_unit_of, validation_loss
-from chainrule.devices import check_device, fastest_precision
+from chainrule.devices import check_device, fastest_precision, seed_everything
+from chainrule.endings import ended_by_signals
 from chainrule.model import CountedModel, Model
 from chainrule.training.budget import budget_of
-from chainrule.training.callbacks import History, Patience, SeededRounds, TimeLimit, write_history
-from chainrule.training.checkpoints import AtomicCheckpoints, Checkpoint, Checkpoints
+from chainrule.training.checkpoints import Checkpoint, Checkpoints
 from chainrule.training.cost import fitting_loaders, seconds_of_a_step
+from chainrule.training.history import History, write_history
+from chainrule.training.limit import TimeLimit
 from chainrule.training.loader import Data, Loader, Loaders, loaders_of
+from chainrule.training.loop import Course, Loop
 from chainrule.training.module import MaximumLikelihood
-from chainrule.training.processes import check_nodes, is_first_process
+from chainrule.training.optimiser import Optimiser, Schedule
+from chainrule.training.processes import check_nodes, is_first_process, joined
 from chainrule.training.progress import reporter
-from chainrule.training.session import Endings, interruptible, quiet
+from chainrule.training.session import quiet
 from chainrule.training.settings import Training
 from chainrule.training.start import Start, start, valid_nats
 
@@ -115,7 +115,7 @@ def fit(
     if training.precision == "auto":
         training = replace(training, precision=fastest_precision(model, device))
     loaders = loaders_of(model, (train, valid), (train_context, valid_context), training)
-    torch.manual_seed(training.seed)
+    seed_everything(training.seed)
     if training.compile:
         _check_compiler(loaders[0], device)
     if isinstance(model, CountedModel):
@@ -130,14 +130,25 @@ def fit(
         before = checkpoints.last() if resume else None
         start(model, loaders[0])
         at_start = Start.of(model.to(device), training, loaders[1])
-        module, rounds, callbacks = _planned(model, loaders, training, device, before, history)
-        if verbose and is_first_process():
-            callbacks.append(reporter(history, label))
+        course, schedule = _course(model, loaders, training, device, before, history)
         stack.enter_context(quiet())
-        callbacks += [*_averaging(training), Endings(checkpoints.path("last"))]  # it saves what all others left
-        trainer = _trainer(training, device, loaders[0], [*callbacks, *checkpoints.callbacks()], rounds)
-        _run(trainer, module, checkpoints, loaders, resumed=before is not None)
-    model.to(dtype).eval()  # precision may have changed it
+        stack.enter_context(ended_by_signals())
+        strategy = stack.enter_context(joined(training, device, carried=loaders[0].carried))
+        module = MaximumLikelihood(model, training).to(device if strategy is None else strategy.root_device)
+        loop = Loop(
+            module=module.double() if training.precision == "64-true" else module,
+            optimiser=Optimiser(model, training, schedule),
+            loaders=loaders,
+            settings=training,
+            course=course,
+            history=history,
+            checkpoints=checkpoints,
+            reporter=reporter(history, label) if verbose and is_first_process() else None,
+            strategy=strategy,
+        )
+        loop.run(before)
+    used = str(model.device)
+    model.to("cpu", dtype).eval()  # precision may have changed the type
     step, nats = int(history.best["step"]), history.best["valid_nats"]
     if at_start.nats < nats:
         step, nats = 0, at_start.nats
@@ -145,13 +156,13 @@ def fit(
     if (part := counting(model)) is not None:
         part.fit_share(batch.map(lambda part: part.to(model.device)) for batch in loaders[1])
         nats = valid_nats(model, training, loaders[1])
-    return Fit(history.rows, step, nats, history.minutes, str(trainer.strategy.root_device))
+    return Fit(history.rows, step, nats, history.minutes, used)
 
 
-def _planned(
+def _course(
     model: Model, loaders: Loaders, training: Training, device: str, before: Checkpoint | None, history: History
-) -> tuple[MaximumLikelihood, int, list[lightning.Callback]]:
-    """The module that trains ``model``, the number of rounds, and the callbacks that begin and end them."""
+) -> tuple[Course, Schedule]:
+    """How long the training lasts, and its learning rate. It also says how many steps a round has."""
     train, valid = loaders
     minutes, seconds, fitting = training.minutes, 0.0, math.inf
     if minutes is not None:
@@ -166,74 +177,11 @@ def _planned(
         rounds, steps = before.round + 1 + math.ceil(more / train.round_steps), before.step + more
         begun = before.step
         minutes = None if minutes is None else minutes + before.minutes
-    module = MaximumLikelihood(model, training, total_steps=steps, begun=begun)
-    callbacks: list[lightning.Callback] = [SeededRounds(training.seed, train)]
+    limit = None
     if minutes is not None:
         valid_seconds = 2 / 3 * seconds * len(valid)  # no gradients, but twice the rows
-        later = 0 if counting(model) is None else AFTERWARDS
-        callbacks.append(TimeLimit(minutes, history, seconds, valid_seconds, later))
-    if budget.patience is not None:
-        callbacks.append(Patience(budget.patience))
-    return module, rounds, [*callbacks, history]
-
-
-def _averaging(training: Training) -> list[lightning.Callback]:
-    """The callback that averages the weights, if they are to be averaged."""
-    if training.averaging is None:
-        return []
-    # Lightning's EMAWeightAveraging averages tensor by tensor, with copies: three times slower.
-    return [WeightAveraging(multi_avg_fn=get_ema_multi_avg_fn(training.averaging), use_buffers=False)]
-
-
-def _trainer(
-    training: Training, device: str, loader: Loader, callbacks: list[lightning.Callback], rounds: int
-) -> lightning.Trainer:
-    """Lightning's trainer of these settings, for the batches of training of ``loader``; its epochs are rounds."""
-    strategy, precision = training.strategy, training.precision
-    assert precision != "auto"  # `fit` has chosen
-    if loader.carried and training.processes > 1 and strategy in ("auto", "ddp"):
-        strategy = "ddp_find_unused_parameters_true"  # only the first window of an epoch uses the first state
-    return lightning.Trainer(
-        accelerator={"cuda": "gpu"}.get(device, device),
-        devices=training.devices,
-        num_nodes=training.nodes,
-        strategy=strategy,
-        precision=precision,
-        max_epochs=rounds,
-        gradient_clip_val=training.gradient_clip,
-        callbacks=callbacks,
-        plugins=[AtomicCheckpoints()],
-        logger=False,
-        enable_model_summary=False,
-        enable_progress_bar=False,
-        num_sanity_val_steps=0,
-        use_distributed_sampler=False,
-    )
-
-
-def _run(
-    trainer: lightning.Trainer, module: MaximumLikelihood, checkpoints: Checkpoints, loaders: Loaders, *, resumed: bool
-) -> None:
-    """Train, from the last checkpoint on if ``resumed``, and load the weights that validated best."""
-    train, valid = loaders
-    if resumed:
-        # Lightning prefetches the first batch of a resumed round before it says which round it is.
-        last = checkpoints.read("last")
-        train.set_round(last.round if last.done else last.round + 1, last.done)
-        if last.round or not last.done:
-            checkpoints.read("best")
-    checkpoints.folder.mkdir(parents=True, exist_ok=True)
-    with interruptible():
-        try:
-            path = checkpoints.path("last") if resumed else None
-            trainer.fit(module, train, valid, ckpt_path=path, weights_only=True)
-        except BaseException:
-            if trainer.strategy.launcher is not None:  # the processes that it started would wait for this one
-                trainer.strategy.launcher.kill(signal.SIGTERM)
-            raise
-    module.load_state_dict(checkpoints.read("best").weights)
-    # The first process may have a temporary folder of its own: it waits until all have read its file.
-    trainer.strategy.barrier()
+        limit = TimeLimit(minutes, history, seconds, valid_seconds, 0 if counting(model) is None else AFTERWARDS)
+    return Course(rounds=rounds, patience=budget.patience, limit=limit), Schedule(training, steps, begun)
 
 
 def _counted(model: CountedModel, training: Training, loaders: Loaders, out: str | Path | None) -> Fit:

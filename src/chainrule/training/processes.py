@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping
-from typing import Any
+import signal
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from lightning.fabric.utilities.rank_zero import rank_zero_only
 from torch import Tensor, distributed
+
+from chainrule.training.settings import Training
+
+if TYPE_CHECKING:
+    from lightning.fabric.strategies.ddp import DDPStrategy
 
 RANKS = ("RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
 """Variables of the environment in which those who start processes on several machines number them."""
@@ -26,7 +32,10 @@ def is_first_process() -> bool:
 
     The others that train with it, which ``--devices`` or ``torchrun`` started, run the same program beside it.
     """
-    return not rank_zero_only.rank  # type: ignore[attr-defined]
+    if processes()[1] > 1:
+        return processes()[0] == 0
+    names = (RANKS[0], "LOCAL_RANK", *RANKS[1:])
+    return next((int(os.environ[name]) for name in names if name in os.environ), 0) == 0
 
 
 def is_alone(settings: Mapping[str, Any]) -> bool:
@@ -48,7 +57,49 @@ def check_nodes(nodes: int) -> None:
 
 def mean_of_all(losses: Tensor) -> tuple[float, int]:
     """The mean and the number of the ``losses`` ``(B,)`` of all processes; each loss counts once."""
-    total = torch.stack([losses.double().sum(), losses.new_tensor(len(losses), dtype=torch.double)])
+    total, count = losses.double().sum(), len(losses)
     if processes()[1] > 1:
-        distributed.all_reduce(total)
-    return (total[0] / total[1]).item(), int(total[1])
+        both = torch.stack([total, total.new_tensor(count)])
+        distributed.all_reduce(both)
+        total, count = both[0], int(both[1])
+    return total.item() / count, count
+
+
+def of_first(number: float, device: torch.device) -> float:
+    """The ``number`` of the first process, in all of them."""
+    if processes()[1] == 1:
+        return number
+    told = torch.tensor(number, dtype=torch.double, device=device)
+    distributed.broadcast(told, 0)
+    return told.item()
+
+
+@contextlib.contextmanager
+def joined(training: Training, device: str, *, carried: bool) -> Iterator[DDPStrategy | None]:
+    """Start the processes that train together, each of which gets Lightning's way to do so; None for one alone.
+
+    If this process fails, those that it started end.
+
+    Args:
+        training: The settings of the training.
+        device: The kind of device on which each of them trains.
+        carried: True if states are carried from batch to batch.
+    """
+    if training.processes == 1 and training.strategy == "auto":
+        yield None
+        return
+    from lightning.fabric import Fabric  # it takes three seconds, which a training by one process is spared
+
+    name = "ddp" if training.strategy == "auto" else training.strategy
+    if carried and name == "ddp":
+        name = "ddp_find_unused_parameters_true"  # only the first window of an epoch uses the first state
+    accelerator = {"cuda": "gpu"}.get(device, device)
+    fabric = Fabric(accelerator=accelerator, devices=training.devices, num_nodes=training.nodes, strategy=name)
+    strategy = cast("DDPStrategy", fabric.strategy)
+    try:
+        fabric.launch()
+        yield strategy
+    except BaseException:
+        for process in getattr(strategy.launcher, "procs", ()):  # they would wait for this one
+            process.send_signal(signal.SIGTERM)
+        raise

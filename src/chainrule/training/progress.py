@@ -4,33 +4,53 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
+from abc import ABC, abstractmethod
+from typing import Self
 
-import lightning.pytorch as lightning
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from chainrule.training.callbacks import History
-from chainrule.training.module import MaximumLikelihood
+from chainrule.training.history import History
 
 QUIET_SECONDS, SILENT_SECONDS = 5.0, 15.0
 """A line follows another after 5 s at the earliest, and after 15 s, or a step more, at the latest."""
 
+BAR_SECONDS = 0.1
+"""The bar moves so often: each time takes as long as a small model's step."""
 
-class _Reporter(lightning.Callback):
-    """Knows where a training is."""
+
+class Reporter(ABC):
+    """Shows where a training is, as the context that it runs in.
+
+    Attributes:
+        step: The steps so far.
+        total: The steps of the whole training, about.
+    """
 
     def __init__(self, history: History, label: str) -> None:
         self.history, self.label = history, label
         self.step = self.total = 0
+        self._last = 0.0
 
-    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        self._follow(trainer, pl_module)
+    def follow(self, step: int, total: int) -> None:
+        """Hear of a step, or of a batch of a validation."""
+        self.step, self.total = step, max(step, total)  # what fits is an estimate
 
-    def _follow(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        assert isinstance(pl_module, MaximumLikelihood)
-        self.step = trainer.global_step
-        self.total = max(self.step, pl_module.total_steps)  # what fits is an estimate
+    def __enter__(self) -> Self:
+        self._last = time.monotonic()
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            self.show()
+
+    @abstractmethod
+    def end_round(self) -> None:
+        """Hear that the history has another row."""
+
+    @abstractmethod
+    def show(self) -> None:
+        """Show where the training is now."""
 
     def _nats(self) -> str:
         """The losses of the last round, and the best."""
@@ -38,43 +58,28 @@ class _Reporter(lightning.Callback):
             return ""
         row, unit = self.history.rows[-1], self.history.unit
         best = self.history.best["valid_nats"]
-        train = f"train {row['train_nats']:.3f}  " if "train_nats" in row else ""
         star = " *" if row["valid_nats"] <= best else f" (best {best:.3f})"
-        return f"{train}valid {row['valid_nats']:.3f} {unit}{star}"
+        return f"train {row['train_nats']:.3f}  valid {row['valid_nats']:.3f} {unit}{star}"
 
 
-class Lines(_Reporter):
+class Lines(Reporter):
     """A line on standard error every few seconds."""
 
     def __init__(self, history: History, label: str) -> None:
         super().__init__(history, label)
-        self._last = 0.0
         self._newest = ""
 
-    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        super().on_train_start(trainer, pl_module)
-        self._last = time.monotonic()
-
-    def on_train_batch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: Any) -> None:
+    def follow(self, step: int, total: int) -> None:
+        super().follow(step, total)
         if time.monotonic() - self._last > SILENT_SECONDS:
-            self._print(trainer, pl_module)
+            self.show()
 
-    def on_validation_batch_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: Any
-    ) -> None:
-        if time.monotonic() - self._last > SILENT_SECONDS:
-            self._print(trainer, pl_module)
-
-    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+    def end_round(self) -> None:
         first = len(self.history.rows) == 1 and not self.label
         if time.monotonic() - self._last > QUIET_SECONDS or first:
-            self._print(trainer, pl_module)
+            self.show()
 
-    def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        self._print(trainer, pl_module)
-
-    def _print(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        self._follow(trainer, pl_module)
+    def show(self) -> None:
         self._last = time.monotonic()
         line = f"{self.label}step {self.step:7,} of {self.total:,}  {self._nats()}"
         if line != self._newest:
@@ -82,7 +87,7 @@ class Lines(_Reporter):
         self._newest = line
 
 
-class Bar(_Reporter):
+class Bar(Reporter):
     """A bar over the whole training, with the losses and the time that is left."""
 
     def __init__(self, history: History, label: str) -> None:
@@ -92,30 +97,27 @@ class Bar(_Reporter):
         self.progress = Progress(*columns, TextColumn("{task.fields[nats]}"), console=Console(stderr=True))
         self._task = self.progress.add_task(label or "training", total=1, nats="")
 
-    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        super().on_train_start(trainer, pl_module)
+    def __enter__(self) -> Self:
         self.progress.start()
+        return super().__enter__()
 
-    def on_train_batch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: Any) -> None:
-        self._show(trainer, pl_module)
-
-    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        self._show(trainer, pl_module)
-
-    def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        self._show(trainer, pl_module)
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        super().__exit__(kind, error, trace)
         self.progress.stop()
 
-    def on_exception(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException
-    ) -> None:
-        self.progress.stop()
+    def follow(self, step: int, total: int) -> None:
+        super().follow(step, total)
+        if time.monotonic() - self._last > BAR_SECONDS:
+            self.show()
 
-    def _show(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        self._follow(trainer, pl_module)
+    def end_round(self) -> None:
+        self.show()
+
+    def show(self) -> None:
+        self._last = time.monotonic()
         self.progress.update(self._task, completed=self.step, total=self.total, nats=self._nats())
 
 
-def reporter(history: History, label: str) -> Bar | Lines:
+def reporter(history: History, label: str) -> Reporter:
     """A bar if standard error is a terminal, else lines."""
     return Bar(history, label) if sys.stderr.isatty() else Lines(history, label)

@@ -7,94 +7,49 @@ import logging
 import signal
 import threading
 import warnings
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-import lightning.pytorch as lightning
-import torch
-from torch import Tensor
-
-from chainrule.endings import ENDING, Ender, ended_by_signals
-from chainrule.training.processes import processes
+from chainrule.endings import ENDING, Ender
 
 
-class _Interrupt(BaseException):
-    """Ctrl-C, in a form that Lightning passes on instead of ending the process itself, and that nobody swallows."""
+class Endings:
+    """Lets a step end before SIGTERM or SIGHUP ends the training; a second signal ends it at once.
 
-
-@contextlib.contextmanager
-def interruptible() -> Iterator[None]:
-    """Turn SIGINT into a KeyboardInterrupt, and SIGTERM and SIGHUP into `Terminated`, which leave Lightning cleanly."""
-    try:
-        with ended_by_signals(interrupt=_Interrupt):
-            yield
-    except _Interrupt:
-        raise KeyboardInterrupt from None
-
-
-class Endings(lightning.Callback):
-    """Ends a training on SIGTERM and SIGHUP after its step, with a checkpoint within the round; a second time at once.
-
-    The last step of a round has no such checkpoint, as a validation and one of the whole round would follow; neither
-    have several processes, which would have to agree on a step. They end at once.
-
-    It also keeps Lightning's own handler of SIGTERM away, which ends with status 0 and may wait for other processes
-    without an end.
-
-    Args:
-        path: The file of the last checkpoint.
+    Attributes:
+        waits: True while the training takes steps; at other times a signal ends it at once.
+        asked: The number of the signal that came, or 0.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._handlers: dict[int, Any] = {}
-        self._waits, self._asked, self._done = False, 0, 0
-        self._noise: list[Tensor] = []
+    def __init__(self) -> None:
+        self.waits, self.asked = False, 0
+        self._handlers: dict[int, Callable[[int, FrameType | None], Any]] = {}
 
-    def setup(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
-        self._handlers = {number: signal.getsignal(number) for number in ENDING}
-
-    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+    @contextlib.contextmanager
+    def handled(self) -> Iterator[None]:
+        """The context in which signals wait. Those that are ignored, or that the user handles, stay so."""
         if threading.current_thread() is threading.main_thread():
+            handlers = {number: signal.getsignal(number) for number in ENDING}
+            self._handlers = {number: each for number, each in handlers.items() if isinstance(each, Ender)}
+        for number in self._handlers:
+            signal.signal(number, self._ask)
+        try:
+            yield
+        finally:
             for number, handler in self._handlers.items():
-                signal.signal(number, self._ask if isinstance(handler, Ender) else handler)
+                if signal.getsignal(number) == self._ask:
+                    signal.signal(number, handler)
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self._asked or not self._waits:
+        if self.asked or not self.waits:
             self._handlers[number](number, frame)
-        self._asked = number
+        self.asked = number
 
-    def on_train_batch_start(self, trainer: lightning.Trainer, *_: Any) -> None:
-        self._waits = processes()[1] == 1
-        if self._noise:
-            torch.set_rng_state(self._noise[0])
-            torch.cuda.set_rng_state_all(self._noise[1:])
-            self._noise = []
-
-    def on_train_batch_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        last = trainer.should_stop or batch_idx + 1 >= trainer.num_training_batches
-        self._waits = self._waits and not last
-        if self._asked:
-            if not last:
-                self._done = batch_idx + 1
-                trainer.save_checkpoint(self.path)
-            self._handlers[self._asked](self._asked, None)
-
-    def on_save_checkpoint(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
-        if self._done:
-            noise = [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_available() else ())]
-            checkpoint["round"] |= {"ended": False, "done": self._done, "noise": noise}
-
-    def on_load_checkpoint(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
-        self._noise = checkpoint["round"].get("noise", [])
+    def end(self) -> None:
+        """End the training if a signal has asked for it."""
+        if self.asked:
+            self._handlers[self.asked](self.asked, None)
 
 
 @contextlib.contextmanager

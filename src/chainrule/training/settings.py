@@ -5,9 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from chainrule.words import suggestion
+
+Strategy = Literal["auto", "ddp", "ddp_find_unused_parameters_true"]
+
+STRATEGIES = get_args(Strategy)
+"""The ways in which several processes train together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +46,8 @@ class Training:
         devices: Processes of a machine that train together, each on its part of every batch.
         nodes: Machines that train together, each with as many processes. The same command starts on each of them; the
             environment says which it is, as ``torchrun`` sets it.
-        strategy: Lightning's name for the way they do, such as ``"ddp"``.
+        strategy: Lightning's name for the way they do: ``"auto"`` is ``"ddp"``, which shares gradients;
+            ``"ddp_find_unused_parameters_true"`` also where a step does not use all weights.
         precision: Lightning's name for the arithmetic; ``"auto"`` multiplies in bfloat16 what `fastest_precision` says.
         compile: Compile the training loss first, which takes a minute, and a C++ compiler: models with gates then train
             up to twice as fast, others no faster.
@@ -67,7 +73,7 @@ class Training:
     device: str = "auto"
     devices: int = 1
     nodes: int = 1
-    strategy: str = "auto"
+    strategy: Strategy = "auto"
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed", "64-true"] = "auto"
     compile: bool = False
 
@@ -85,6 +91,8 @@ class Training:
                 raise ValueError(f"{name} expects a positive number, got {size}")
         if self.schedule not in ("constant", "cosine", "linear"):
             raise ValueError(f"schedule expects 'constant', 'cosine' or 'linear', got {self.schedule!r}")
+        if self.strategy not in STRATEGIES:
+            raise ValueError(f"strategy expects one of {', '.join(STRATEGIES)}, got {self.strategy!r}")
         if self.averaging is not None and not 0 < self.averaging < 1:
             raise ValueError(f"averaging expects a decay between 0 and 1, got {self.averaging}")
         if not 0 <= self.perturb < 1:

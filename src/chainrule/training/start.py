@@ -102,6 +102,6 @@ class Start:
 @torch.no_grad()
 def valid_nats(model: Model, training: Training, loader: Loader) -> float:
     """The mean validation NLL, or loss, of a model as it is."""
-    module = MaximumLikelihood(model, training, total_steps=1)
+    module = MaximumLikelihood(model, training)
     losses = [module.validation_losses(batch.map(lambda part: part.to(model.device))) for batch in loader]
     return torch.cat(losses).double().mean().item()
