@@ -65,6 +65,18 @@ def test_changed_weights_are_those_of_the_next_walk() -> None:
     assert bool((chainrule.sample(made, 4, seed=0) == 2).all())
 
 
+@pytest.mark.parametrize("fused", [False, True])
+def test_weights_after_a_step_of_an_optimiser_are_those_of_the_next_walk(fused: bool) -> None:
+    model = PixelCNN(event_shape=(1, 3, 3), conditional=Bernoulli(), hidden_size=2, num_blocks=1)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, fused=fused)
+    x = torch.ones(2, 1, 3, 3)
+    for _ in range(3):
+        with torch.no_grad():
+            assert torch.allclose(model.eval().log_prob(x), model(x).log_prob(x).sum((1, 2, 3)), atol=1e-5)
+        model.train().log_prob(x).mean().neg().backward()
+        optimizer.step()
+
+
 def test_a_walk_keeps_no_model_alive_and_no_model_holds_a_walk() -> None:
     model = RNN(event_shape=(4,), conditional=Categorical(3), hidden_size=5, num_classes=2).eval()
     chainrule.sample(model, 2, seed=0, context=torch.tensor([0, 1]))

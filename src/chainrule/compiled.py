@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from chainrule.choices import ChangedDraw, Choose
 from chainrule.codes import Drawing
@@ -43,6 +44,9 @@ class Compiled(AutoregressiveModel):
 
 
 _PROGRAMS: WeakKeyDictionary[AutoregressiveModel, tuple[Any, Program | None]] = WeakKeyDictionary()
+
+# A fused step of an optimiser changes weights without counting it in their versions: all programs are old after it.
+register_optimizer_step_post_hook(lambda optimizer, args, kwargs: _PROGRAMS.clear())
 
 
 def program_of(model: AutoregressiveModel) -> Program | None:
