@@ -24,15 +24,18 @@ release = metadata.version("chainrule")
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
-    "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
     "myst_nb",
     "command_help",
     "docstrings",
+    "formulas",
 ]
 exclude_patterns = ["extensions"]
 html_theme = "furo"
 html_title = "chainrule"
+html_static_path = ["static"]
+html_css_files = ["lecture.css"]
+html_math_renderer = "mathml"
 
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3

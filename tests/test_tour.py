@@ -57,6 +57,7 @@ def test_code_is_python_and_prints_what_it_shows(chapter: Chapter) -> None:
         if cell.is_code:
             last = ast.parse(cell.source).body[-1]
             assert not isinstance(last, ast.Expr) or isinstance(last.value, ast.Call), cell.source
+            assert max(map(len, cell.source.splitlines())) <= 96  # else the page has to be scrolled
 
 
 def test_lists_chapters(capsys: pytest.CaptureFixture[str]) -> None:
