@@ -76,8 +76,8 @@ def results_beside_published(*patterns: str) -> str:
         ValueError: If a pattern fits no recipe.
 
     >>> print(results_beside_published("mnist/nade"))
-    nats per example    ours  published
-    mnist/nade         86.87      88.33  Larochelle and Murray 2011
+    nats per example      ours  published
+    mnist/nade           86.87      88.33  Larochelle and Murray 2011
     """
     results = read_results(shipped_folder("results"))
     by_unit: dict[str, list[tuple[str, str, str, str]]] = {}
@@ -90,10 +90,11 @@ def results_beside_published(*patterns: str) -> str:
             digits, unit = (2, "example") if key == "nats" else (3, key.removeprefix("nats_per_"))
             published = row["published"] or {"nats": None, "source": ""}
             number = "" if published["nats"] is None else f"{published['nats']:.{digits}f}"
-            by_unit.setdefault(unit, []).append((row["recipe"], f"{row[key]:.{digits}f}", number, published["source"]))
+            ours = "no p(x)" if row[key] is None else f"{row[key]:.{digits}f}"
+            by_unit.setdefault(unit, []).append((row["recipe"], ours, number, published["source"]))
     width = max(len(line[0]) for lines in by_unit.values() for line in lines)
     text = []
     for unit, lines in by_unit.items():
         for name, ours, number, source in [(f"nats per {unit}", "ours", "published", ""), *lines]:
-            text.append(f"{name:{max(width, 18)}} {ours:>6}  {number:>9}  {source}".rstrip())
+            text.append(f"{name:{max(width, 18)}} {ours:>7}  {number:>9}  {source}".rstrip())
     return "\n".join(text)
