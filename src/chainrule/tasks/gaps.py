@@ -16,10 +16,10 @@ from chainrule.abilities import FarSighted, Reorderable, components_of, members_
 from chainrule.choices import Choose
 from chainrule.conditionals.support import values_of
 from chainrule.model import AutoregressiveModel
-from chainrule.tasks.complete import Route, check_possible, draw_present, legal_where, routes
+from chainrule.tasks.complete import Route, check_possible, legal_where, routes
 from chainrule.tasks.evaluate import log_prob
 from chainrule.tasks.marginal import marginal
-from chainrule.tasks.particles import run_particles, spread
+from chainrule.tasks.particles import draw_present, run_particles, spread
 from chainrule.tasks.sample import drawer, drawing
 
 WALKS = 2**14
