@@ -33,6 +33,9 @@ def test_has_the_whole_package(installed: Path) -> None:
     modules = {path.relative_to(source) for path in source.rglob("*.py")}
     assert modules == {path.relative_to(package) for path in package.rglob("*.py")}
     assert (package / "py.typed").is_file()
+    page = {path.relative_to(source) for path in (source / "web" / "static").rglob("*") if path.is_file()}
+    assert len(page) > 5
+    assert page == {path.relative_to(package) for path in (package / "web" / "static").rglob("*") if path.is_file()}
     report = ROOT / "results" / "benchmark-attacks" / "report.json"
     for folder, expected in {
         "recipes": (ROOT / "recipes").glob("*/*.yaml"),
