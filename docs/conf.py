@@ -1,25 +1,41 @@
-"""Settings of the documentation. ``make docs`` builds it; warnings are errors."""
+"""Settings of the documentation. ``make docs`` builds it; warnings are errors, and so are cells that fail."""
 
+import hashlib
+import os
 import sys
 from importlib import metadata
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent / "extensions"))
+DOCS = Path(__file__).parent
+sys.path.insert(0, str(DOCS / "extensions"))
+
+
+def hash_of_the_library() -> str:
+    """A hash of all that the lecture's code runs or reads, besides other packages."""
+    root = DOCS.parent
+    content = hashlib.sha256()
+    for path in sorted([*(root / "src").rglob("*.py"), *(root / "results").glob("*.json")]):
+        content.update(path.read_bytes())
+    return content.hexdigest()[:16]
+
 
 project = "chainrule"
 release = metadata.version("chainrule")
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
-    "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
-    "myst_parser",
+    "myst_nb",
     "command_help",
     "docstrings",
+    "formulas",
 ]
 exclude_patterns = ["extensions"]
 html_theme = "furo"
 html_title = "chainrule"
+html_static_path = ["static"]
+html_css_files = ["lecture.css"]
+html_math_renderer = "mathml"
 
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
@@ -36,3 +52,15 @@ autodoc_inherit_docstrings = False  # a method that only implements the contract
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 autodoc_preserve_defaults = True
+
+# The lecture's chapters run when their code or the library's has changed; other builds reuse what they gave.
+nb_execution_mode = "cache"
+nb_execution_cache_path = str(DOCS.parent / "build" / "lecture" / hash_of_the_library())
+nb_execution_timeout = 120  # seconds a cell
+nb_execution_raise_on_error = True
+nb_execution_show_tb = True
+nb_output_stderr = "remove-warn"  # a chapter prints no warnings; a warning of the build is an error
+os.environ["PYTHONWARNINGS"] = "ignore:IProgress not found"  # tqdm's, where there are no ipywidgets
+nb_merge_streams = True
+nb_code_prompt_show = "The answer"  # only answers of exercises are hidden
+nb_code_prompt_hide = "Hide the answer"

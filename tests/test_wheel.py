@@ -36,9 +36,14 @@ def test_has_the_whole_package(installed: Path) -> None:
     page = {path.relative_to(source) for path in (source / "web" / "static").rglob("*") if path.is_file()}
     assert len(page) > 5
     assert page == {path.relative_to(package) for path in (package / "web" / "static").rglob("*") if path.is_file()}
-    for folder, pattern in (("recipes", "*/*.yaml"), ("results", "*.json")):
+    report = ROOT / "results" / "benchmark-attacks" / "report.json"
+    for folder, expected in {
+        "recipes": (ROOT / "recipes").glob("*/*.yaml"),
+        "results": [*(ROOT / "results").glob("*.json"), report],
+        "docs": (ROOT / "docs" / "lecture").glob("[0-9]*.md"),
+    }.items():
         shipped = {path.relative_to(package / folder) for path in (package / folder).rglob("*") if path.is_file()}
-        assert shipped == {path.relative_to(ROOT / folder) for path in (ROOT / folder).glob(pattern)}
+        assert shipped == {path.relative_to(ROOT / folder) for path in expected}
 
 
 def test_lists_from_another_directory(installed: Path, tmp_path: Path) -> None:
@@ -46,7 +51,9 @@ def test_lists_from_another_directory(installed: Path, tmp_path: Path) -> None:
     assert "mnist/made" in {row["recipe"] for row in json.loads(results.stdout)}
     datasets = chainrule(installed, tmp_path, "datasets")
     assert "digits" in datasets.stdout
-    assert (results.returncode, datasets.returncode) == (0, 0)
+    tour = chainrule(installed, tmp_path, "tour")
+    assert "chain-rule" in tour.stdout
+    assert (results.returncode, datasets.returncode, tour.returncode) == (0, 0, 0)
 
 
 def test_knows_the_recipes_from_another_directory(installed: Path, tmp_path: Path) -> None:

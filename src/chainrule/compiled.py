@@ -58,6 +58,9 @@ _PROGRAMS: WeakKeyDictionary[AutoregressiveModel, _Kept] = WeakKeyDictionary()
 # A fused step of an optimiser changes weights without counting it in their versions: all programs are old after it.
 register_optimizer_step_post_hook(lambda optimizer, args, kwargs: _PROGRAMS.clear())
 
+# A fused step of an optimiser changes weights without counting it in their versions: all programs are old after it.
+register_optimizer_step_post_hook(lambda optimizer, args, kwargs: _PROGRAMS.clear())
+
 
 def program_of(model: AutoregressiveModel) -> Program | None:
     """The program of ``model`` as it stands, which is kept until a weight changes; None if it walks in Python.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -56,3 +57,44 @@ def read_results(folder: Path) -> list[dict[str, Any]]:
                 raise ValueError(f"{path} expects a result with {', '.join(RESULT_KEYS)}; it has no {missing[0]}")
             rows.append(content)
     return rows
+
+
+def unit_figures(row: dict[str, Any]) -> list[str]:
+    """The keys of a result's figures per character, byte, sample or value, if it has any: nats, then bits."""
+    return [
+        key for start in ("nats_per_", "bits_per_") for key in row if key.startswith(start) and key != "bits_per_dim"
+    ]
+
+
+def results_beside_published(*patterns: str) -> str:
+    """The shipped results of recipes as lines of text: our test NLL, the published one, and whose that is.
+
+    Args:
+        patterns: Names of recipes such as ``"mnist/nade"``, or patterns of names such as ``"nltcs/*"``.
+
+    Raises:
+        ValueError: If a pattern fits no recipe.
+
+    >>> print(results_beside_published("mnist/nade"))
+    nats per example      ours  published
+    mnist/nade           86.87      88.33  Larochelle and Murray 2011
+    """
+    results = read_results(shipped_folder("results"))
+    by_unit: dict[str, list[tuple[str, str, str, str]]] = {}
+    for pattern in patterns:
+        found = [row for row in results if fnmatch(row["recipe"], pattern)]
+        if not found:
+            raise ValueError(f"expected a recipe or a pattern of recipes, got {pattern!r}; see `chainrule results`")
+        for row in found:
+            key = next(iter(unit_figures(row)), "nats")
+            digits, unit = (2, "example") if key == "nats" else (3, key.removeprefix("nats_per_"))
+            published = row["published"] or {"nats": None, "source": ""}
+            number = "" if published["nats"] is None else f"{published['nats']:.{digits}f}"
+            ours = "no p(x)" if row[key] is None else f"{row[key]:.{digits}f}"
+            by_unit.setdefault(unit, []).append((row["recipe"], ours, number, published["source"]))
+    width = max(len(line[0]) for lines in by_unit.values() for line in lines)
+    text = []
+    for unit, lines in by_unit.items():
+        for name, ours, number, source in [(f"nats per {unit}", "ours", "published", ""), *lines]:
+            text.append(f"{name:{max(width, 18)}} {ours:>7}  {number:>9}  {source}".rstrip())
+    return "\n".join(text)

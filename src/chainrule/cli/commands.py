@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from chainrule.cli.fit_options import add_fit, add_plan
@@ -188,6 +189,15 @@ COMMANDS: dict[str, Command] = {
         "Run a recipe, evaluate the test split once, and record the result.",
         "fit:run_reproduce",
         ("recipe", _out("the run folder (default runs/RECIPE)"), "--results", "--json"),
+    ),
+    "tour": Command(
+        "List the chapters of the lecture, or run one and save its figures.",
+        "tour:run_tour",
+        (
+            "chapter",
+            _out("a folder for the figures or the notebook (default tour)", default=Path("tour"), metavar="FOLDER"),
+            "--answers", "--notebook",
+        ),
     ),
     "completion": Command(
         "Print a script that completes commands and options in a shell.", "completion:run_completion", ("shell",)

@@ -9,7 +9,7 @@ from typing import Any
 from chainrule import models
 from chainrule.data import NAMES
 from chainrule.settings import model_arguments
-from chainrule.shipped import RESULT_KEYS, read_results, shipped_and_own_results
+from chainrule.shipped import RESULT_KEYS, read_results, shipped_and_own_results, unit_figures
 from chainrule.signatures import REQUIRED, summary_of
 
 
@@ -55,12 +55,12 @@ def list_results(options: dict[str, Any]) -> None:
     folder = options["folder"]
     rows = shipped_and_own_results(Path("results")) if folder is None else read_results(folder)
     if options["json"]:
-        print(json.dumps([{key: row[key] for key in (*RESULT_KEYS, *_unit_figures(row))} for row in rows]))
+        print(json.dumps([{key: row[key] for key in (*RESULT_KEYS, *unit_figures(row))} for row in rows]))
         return
     width = max((len(row["recipe"]) for row in rows), default=len("recipe"))
     print(f"{'recipe':{width}} {'nats':>10} {'+-':>6}  {'per':9} {'published':>9} {'minutes':>8}  dataset")
     for row in rows:
-        figures = _unit_figures(row)
+        figures = unit_figures(row)
         if figures:
             nats, stderr, unit = _number(row[figures[0]], 4), "", figures[0].removeprefix("nats_per_")
         else:
@@ -68,13 +68,6 @@ def list_results(options: dict[str, Any]) -> None:
         published = row["published"]["nats"] if row["published"] else ""
         numbers = f"{nats:>10} {stderr:>6}  {unit:9} {published:>9} {_number(row['minutes'], 1):>8}"
         print(f"{row['recipe']:{width}} {numbers}  {row['dataset']}")
-
-
-def _unit_figures(row: dict[str, Any]) -> list[str]:
-    """The keys of a result's figures per character, byte, sample or value, if it has any: nats, then bits."""
-    return [
-        key for start in ("nats_per_", "bits_per_") for key in row if key.startswith(start) and key != "bits_per_dim"
-    ]
 
 
 def _number(value: float | None, digits: int) -> str:

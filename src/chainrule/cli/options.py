@@ -120,6 +120,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--folder": {"type": Path, "help": "a folder of results (default: the shipped ones, and those in ./results)"},
     "--results": {"type": Path, "default": Path("results"), "help": "where to record (default results)"},
     "recipe": {"help": "a recipe's file, or the name of one that is shipped, such as mnist/made"},
+    "chapter": {"nargs": "?", "metavar": "CHAPTER", "help": "its number or its name (default: list all chapters)"},
+    "--answers": {"action": "store_true", "help": "show and run the answers of the exercises, too"},
+    "--notebook": {
+        "action": "store_true",
+        "help": "write the chapter as a notebook, and open it in Jupyter, where that is installed",
+    },
     "shell": {"metavar": "SHELL", "help": "bash, zsh or fish"},
     "table": {
         "type": Path,
