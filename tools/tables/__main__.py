@@ -39,6 +39,8 @@ TABLES = {
     "goals": defaults.goals,
     "likelihoods": binary.likelihoods,
     "binary": binary.binary_tables,
+    "counting": binary.counting,
+    "reconstruction": binary.reconstruction,
     "completion": tasks.completion,
     "classes": tasks.classes,
     "probes": tasks.probes,
@@ -123,7 +125,7 @@ def main() -> int:
             continue
         stale = True
         if check:
-            print(f"{page.name} is not what results/ says: run `make tables`", file=sys.stderr)
+            print(f"{page.name} is not what results/ says: run `make results-tables`", file=sys.stderr)
         else:
             page.write_text(after)
     return int(stale and check)
