@@ -1,4 +1,4 @@
-"""A whole table of probabilities beside Bayes nets, on the first columns of nltcs: what a table's numbers buy, and cost.
+"""A whole table of probabilities beside Bayes nets, on the first columns of nltcs: what its numbers buy, and cost.
 
 Writes ``benchmark-counting.json``. A table of n binary columns has 2^n - 1 numbers. While there are examples for all of
 them it is as good as any model can be; with more columns, or fewer examples, most of its rows were seen once or never.
