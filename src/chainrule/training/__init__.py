@@ -1,4 +1,10 @@
 """Maximum likelihood on Lightning, for any model of the contract."""
+# ruff: noqa: E402
+
+import warnings
+
+# tqdm's advice in notebooks, as soon as Lightning imports it. No bar of tqdm is shown here, so no widgets are needed.
+warnings.filterwarnings("ignore", "IProgress not found")
 
 from chainrule.errors import TrainingError
 from chainrule.training.cost import Cost, cost_of

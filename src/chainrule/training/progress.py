@@ -1,4 +1,4 @@
-"""The progress of a training on the screen: a bar in a terminal, lines elsewhere."""
+"""The progress of a training on the screen: a bar in a terminal and in a notebook, lines elsewhere."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ QUIET_SECONDS, SILENT_SECONDS = 5.0, 15.0
 """A line follows another after 5 s at the earliest, and after 15 s, or a step more, at the latest."""
 
 
-class _Reporter(lightning.Callback):
+class Reporter(lightning.Callback):
     """Knows where a training is."""
 
     def __init__(self, history: History, label: str) -> None:
@@ -43,7 +43,7 @@ class _Reporter(lightning.Callback):
         return f"{train}valid {row['valid_nats']:.3f} {unit}{star}"
 
 
-class Lines(_Reporter):
+class Lines(Reporter):
     """A line on standard error every few seconds."""
 
     def __init__(self, history: History, label: str) -> None:
@@ -82,7 +82,7 @@ class Lines(_Reporter):
         self._newest = line
 
 
-class Bar(_Reporter):
+class Bar(Reporter):
     """A bar over the whole training, with the losses and the time that is left."""
 
     def __init__(self, history: History, label: str) -> None:
@@ -116,6 +116,10 @@ class Bar(_Reporter):
         self.progress.update(self._task, completed=self.step, total=self.total, nats=self._nats())
 
 
-def reporter(history: History, label: str) -> Bar | Lines:
-    """A bar if standard error is a terminal, else lines."""
+def reporter(history: History, label: str) -> Reporter:
+    """A bar in a notebook, or if standard error is a terminal; else lines."""
+    from chainrule.training.notebook import Cell, in_notebook  # which knows this module
+
+    if in_notebook():
+        return Cell(history, label)
     return Bar(history, label) if sys.stderr.isatty() else Lines(history, label)
