@@ -50,7 +50,9 @@ def main() -> None:
         splits["train"] = splits["train"][:examples]
         event = {"event_shape": (count,), "conditional": Bernoulli()}
         tables = [figures(Table(**event, prior=prior), splits) | {"prior": prior} for prior in PRIORS]
-        row = {"columns": count, "examples": examples, "Table": min(tables, key=lambda table: table["valid_nats"])}
+        patterns = len(splits["train"].unique(dim=0))
+        row = {"columns": count, "examples": examples, "patterns": patterns}
+        row["Table"] = min(tables, key=lambda table: table["valid_nats"])
         row |= {name: figures(BayesNet(**event, structure=structure), splits) for name, structure in NETS.items()}
         rows.append(row)
         print(json.dumps(row))

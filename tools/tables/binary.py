@@ -99,8 +99,8 @@ def counting(results: list[dict[str, Any]]) -> str:
             f" ({row[name]['parameters']:,})"
             for name in NETS
         ]
-        rows.append([str(row["columns"]), f"{row['examples']:,}", *nets])
-    return table(["columns", "training rows", *NETS.values()], rows)
+        rows.append([str(row["columns"]), f"{row['examples']:,}", f"{row['patterns']:,}", *nets])
+    return table(["columns", "training rows", "patterns among them", *NETS.values()], rows)
 
 
 def reconstruction(results: list[dict[str, Any]]) -> str:
