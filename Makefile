@@ -5,7 +5,7 @@ PIP := pip install --quiet --disable-pip-version-check
 # Two processes with a thread each. Each takes half of the tests, in their order, since those of a file share fitted runs.
 PYTEST := -m pytest -n 2 --dist worksteal
 
-.PHONY: install install-bench bench-rivals lint check test laws laws-rest fuzz oldest demo bench bench-attacks bench-attacks-colour results-tables docs package clean
+.PHONY: install install-bench bench-rivals lint check test laws laws-rest fuzz oldest demo bench bench-attacks bench-attacks-colour results-tables front docs package clean
 
 install: .venv/installed
 
@@ -109,6 +109,10 @@ bench-rivals: install .venv-rivals/installed
 # The tables of README.md and of pages of docs/, from results/.
 results-tables: install
 	$(BIN)/python tools/tables
+
+# The four pictures of the documentation's first page, from runs of a few minutes.
+front: install
+	$(BIN)/python tools/front.py
 
 # The documentation, into build/docs. Warnings are errors.
 docs: install
