@@ -1,8 +1,10 @@
 """Speed of every model beside the floor of this machine and beside rivals, in one process.
 
-Writes ``benchmark-speed.json``: seconds of ``sample(1)``, ``sample(64)``, ``sample(1024)``, examples a second of
-``log_prob`` and of training, the best of several times, taken in turns; for each the floor, and how far above it we
-are. The floor adds
+Writes ``benchmark-speed.json``: seconds of ``sample(1)``, ``sample(64)``, ``sample(1024)`` and of a completion of the
+right halves of 4 digits by 16 particles each, examples a second of ``log_prob`` and of training, the best of several
+times, taken in turns; for most the floor, and how far above it we are. Networks of image convolutions train in bfloat16
+where the processor has it, as they do in `chainrule.fit`; all else, the floor and the rivals too, is in single
+precision. The floor adds
 
 - the products: every weight that is not masked, once for each variable that uses it (three times in training), at the
   rate of a large matrix product; or, of one example, reading the weights, if longer, at the rate of reading as many
@@ -32,6 +34,7 @@ import chainrule
 from chainrule.atomic import write_atomically
 from chainrule.conditionals import Bernoulli, Categorical, GaussianMixture
 from chainrule.data import load
+from chainrule.devices import fastest_precision
 from chainrule.model import AutoregressiveModel
 from chainrule.models import FVSBN, MADE, MLP, NADE, RNN, BayesNet, GatedPixelCNN, PixelCNN, Table, WaveNet
 from chainrule.runs import machine
@@ -95,6 +98,13 @@ def subjects() -> dict[str, Subject]:
         "GatedPixelCNN 10 x 32": Subject(
             lambda: GatedPixelCNN(**image, hidden_size=32), 1 + 10 * 128, reuses=784, counts=(1, 64), rows=64, batch=64
         ),
+        "PixelCNN 5 x 32, patches of 2 x 2": Subject(
+            lambda: PixelCNN(**image, hidden_size=32, num_blocks=5, kernel_size=5, patch_size=2),
+            196 / 784,
+            reuses=196,
+            rows=64,
+            batch=64,
+        ),
         "LSTM 3 x 512, 100 characters": Subject(
             lambda: RNN(**lstm), 3 * 5 * 512 + 65, reuses=100, counts=(1, 64), rows=64, batch=32, unused=65 * 2048
         ),
@@ -157,6 +167,10 @@ def measure(name: str, subject: Subject, known: dict[str, float], rival: Rival |
                 row["sample"][str(count)] |= {"times_floor": ours / bound["floor_seconds"]} | bound
             if rival is not None:
                 row["sample"][str(count)] |= {"rival_seconds": theirs[0] * rival.passes}
+        if model.num_variables == 784:
+            halves, known_half = examples(model, 4), (torch.arange(784) % 28 < 14).reshape(model.event_shape)
+            complete = lambda: chainrule.complete(model, halves, known_half, particles=16, seed=0)  # noqa: E731
+            row["complete_4_by_16_seconds"] = seconds(complete, repeats=repeats)[0]
         (stepped,) = seconds(lambda: chainrule.sample(model, 64, seed=0, watch=lambda _: None), repeats=1, warm=False)
         row["steps_in_python_64_seconds"] = stepped
         x = examples(model, subject.rows)
@@ -182,12 +196,15 @@ def measure_training(
     quick: bool,
 ) -> dict[str, Any]:
     x = examples(model, subject.batch)
-    steps = [train_step(model.train(), lambda: model.loss(x).mean(), fused=True)]
+    precision = fastest_precision(model, "cpu")  # as `chainrule.fit` does by default
+    half = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16-mixed")
+    steps = [train_step(model.train(), half(lambda: model.loss(x).mean()), fused=True)]
     if rival is not None:
         steps.append(train_step(rival.network, lambda: rival.loss(x), fused=False))
     ours, *theirs = seconds(*steps, repeats=3 if quick else 9)
     bound = 3 * 2 * (subject.products(model) - subject.more) * len(x) / (1e9 * known["matrix_product_gflops"])
-    row = {"train_per_second": len(x) / ours, "train_times_floor": ours / bound}
+    row: dict[str, Any] = {"train_per_second": len(x) / ours, "train_times_floor": ours / bound}
+    row |= {"train_precision": precision}
     if theirs:
         row |= {"rival_train_per_second": len(x) / theirs[0], "train_speedup": theirs[0] / ours}
     return row

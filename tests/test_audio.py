@@ -254,6 +254,11 @@ def test_other_models_are_refused() -> None:
         chainrule.fit(backwards, data, data, max_epochs=1, verbose=False)
 
 
+def test_a_fit_of_classes_may_have_minutes(folder: Path, tmp_path: Path) -> None:
+    model = ["--model", "WaveNet", "--model.layers", "2", "--model.residual_channels", "4", "--model.num_classes", "2"]
+    run_command("fit", *model, "--data", folder, "--out", tmp_path / "run", "--minutes", "0.1", "--max-steps", "1")
+
+
 def test_commands(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = tmp_path / "run"
     model = ["--model", "WaveNet", "--model.layers", "3", "--model.residual_channels", "8", "--model.num_classes", "2"]

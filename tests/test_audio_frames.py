@@ -121,7 +121,7 @@ def test_commands_are_given_frames(folder: Path, capsys: pytest.CaptureFixture[s
         "--learning-rate",
         "0.01",
     )
-    run_command(*fit, "--frames", frames, "--out", run)
+    run_command(*fit, "--frames", frames, "--out", run, "--minutes", "5")
     assert soundfile.info(run / "samples.wav").samplerate == RATE
     capsys.readouterr()
     run_command("evaluate", run, "--json")  # the run's own data, with its frames

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+import chainrule
 from chainrule.conditionals import (
     Categorical,
     Conditional,
@@ -204,3 +205,13 @@ def test_wrong_sizes_are_refused() -> None:
         BayesianAR(event_shape=(9,), conditional=Gaussian(), lags=0)
     with pytest.raises(ValueError, match="prior expects a positive number, got 0"):
         BayesianAR(event_shape=(9,), conditional=Gaussian(), prior=0)
+
+
+def test_forecasts_do_not_run_away_where_the_scale_grows_with_the_level() -> None:
+    model, past = BayesianAR(event_shape=(148,), conditional=Gaussian(), lags=2), process(100)
+    model.start_at(past)
+    with torch.no_grad():
+        model.scale_weights.copy_(torch.tensor([0.0, 0.0, 0.0, 0.5]))
+    drawn = chainrule.sample(model.eval(), 400, seed=0, prefix=past[0])[:, 100:]
+    # The noise alone drives some of 400 walks out to a thousand; without bounds it were half a million.
+    assert float(drawn.abs().max()) < 1000 * float(past.abs().max())

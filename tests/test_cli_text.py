@@ -68,6 +68,16 @@ def test_sample_goes_on_from_a_prompt(folder: Path, capsys: pytest.CaptureFixtur
     assert out.read_bytes().decode(errors="replace") == two
 
 
+def test_a_prompt_file_that_is_no_text_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "latin.txt").write_bytes("caf\xe9".encode("latin-1"))
+    prompt = ["--prompt-file", str(folder / "latin.txt")]
+    assert "latin.txt: expected UTF-8, got an invalid byte at offset 3" in refused(
+        capsys, "sample", str(folder / "stream"), *prompt
+    )
+    assert main(["sample", str(folder / "bytes"), *prompt, "--length", "5"]) == 0
+    assert capsys.readouterr().out.startswith("caf")
+
+
 @pytest.mark.parametrize("run", ["stream", "bytes", "documents"])
 def test_score_adds_up(folder: Path, capsys: pytest.CaptureFixture[str], run: str) -> None:
     file = folder / "part.txt"

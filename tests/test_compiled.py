@@ -23,6 +23,7 @@ from chainrule.models import FVSBN, MADE, NADE, RNN, PixelCNN
 from chainrule.nn.native import library as native
 from chainrule.nn.native.program import Program
 from chainrule.nn.native.walk import run
+from chainrule.tasks.particles import run_particles
 from chainrule.testing import compiled_equals_step, randomised
 from chainrule.walk import walk
 
@@ -52,6 +53,38 @@ def test_any_number_of_examples_and_threads(count: int, threads: int) -> None:
     assert float((drawn == stepped(model, count)).all(1).float().mean()) > 0.9
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("count", [1, 2, 16, 17, 100])
+def test_any_number_of_particles(count: int) -> None:
+    model = MADE(event_shape=(12,), conditional=Categorical(3), hidden_sizes=[16])
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_()  # so that particles differ much, and are resampled
+    x, observed = torch.randint(3, (7, 12)).float(), torch.rand(7, 12) < 0.5  # each example has its own
+    clouds = []
+    for choose in (None, lambda t, given: given.sample()):
+        torch.manual_seed(0)
+        clouds.append(run_particles(model.eval(), x, observed, count, choose))
+    compiled, stepped = clouds
+    assert bool((torch.where(observed, x, 0.0)[:, None] == torch.where(observed[:, None], compiled.x, 0.0)).all())
+    assert float((compiled.x == stepped.x).all(2).float().mean()) > 0.8
+    for name in ("log_evidence", "least_size"):
+        same = torch.isclose(getattr(compiled, name), getattr(stepped, name), rtol=1e-3)
+        assert float(same.float().mean()) > 0.8, name
+    assert count <= 2 or float(compiled.least_size.min()) < count / 2
+
+
+def test_particles_none_of_which_survives() -> None:
+    model = fvsbn(3)
+    with torch.no_grad():
+        model.regressions.bias[2] = -math.inf  # the last variable is never 1
+        x, observed = torch.tensor([[0.0, 1.0, 1.0], [0.0, 1.0, 0.0]]), torch.tensor([False, True, True])
+        cloud = run_particles(model, x, observed, 8, None)
+        assert program_of(model) is not None
+    assert cloud.log_evidence[0] == -math.inf
+    assert math.isfinite(cloud.log_evidence[1])
+
+
 def test_changed_weights_are_those_of_the_next_walk() -> None:
     model = fvsbn()
     chainrule.sample(model, 1, seed=0)
@@ -63,6 +96,28 @@ def test_changed_weights_are_those_of_the_next_walk() -> None:
     with torch.no_grad():
         made.output_layer.bias.view(5, 3)[:, 2] = 40.0
     assert bool((chainrule.sample(made, 4, seed=0) == 2).all())
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_weights_after_a_step_of_an_optimiser_are_those_of_the_next_walk(fused: bool) -> None:
+    model = PixelCNN(event_shape=(1, 3, 3), conditional=Bernoulli(), hidden_size=2, num_blocks=1)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, fused=fused)
+    x = torch.ones(2, 1, 3, 3)
+    for _ in range(3):
+        with torch.no_grad():
+            assert torch.allclose(model.eval().log_prob(x), model(x).log_prob(x).sum((1, 2, 3)), atol=1e-5)
+        model.train().log_prob(x).mean().neg().backward()
+        optimizer.step()
+
+
+def test_weights_that_change_without_a_version_are_those_of_the_next_walk() -> None:
+    model = NADE(event_shape=(9,), conditional=Bernoulli(), hidden_size=20).eval()
+    x = chainrule.sample(model, 5, seed=0)
+    for change in (lambda weight: weight.data.add_(0.3), lambda weight: weight.detach().numpy().__imul__(1.1)):
+        for parameter in model.parameters():
+            change(parameter)
+        with torch.no_grad():
+            assert torch.allclose(model.log_prob(x), model(x).log_prob(x).sum(1), atol=1e-5)
 
 
 def test_a_walk_keeps_no_model_alive_and_no_model_holds_a_walk() -> None:

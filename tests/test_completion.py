@@ -241,7 +241,7 @@ def test_a_collapse_is_warned_of() -> None:
     model = FVSBN(event_shape=(40,), conditional=Bernoulli())
     with torch.no_grad():
         model.regressions.weight.copy_(5 * torch.randn(40, 40, generator=torch.Generator().manual_seed(0)))
-    x = torch.tensor([0.0, 1.0] * 20).expand(3, -1)
+    x = torch.tensor([0.0, 1.0] * 20).expand(100, -1)
     observed = torch.arange(40) % 2 == 1
     with pytest.warns(UserWarning, match=r"effective sample size fell to \d\.\d of 4 particles"):
         chainrule.complete(model, x, observed, particles=4, seed=0)

@@ -123,6 +123,26 @@ def test_a_filled_cell_is_never_missing_and_reals_are_weighed() -> None:
     assert mean(found[0][None, :, 0], found[1][None]).item() == pytest.approx((grid * joint).sum().item(), abs=0.05)
 
 
+@pytest.mark.parametrize("tried", [0, gaps.TRIED])
+def test_a_cell_that_is_known_to_be_empty_is_a_value(tried: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """p(last | first is empty), by enumeration: the first cell may be missing, the last one is one of 3 values."""
+    monkeypatch.setattr(gaps, "TRIED", tried)
+    model = randomised(
+        MADE(event_shape=(2,), conditional=Columns([WithMissing(Categorical(2)), Categorical(3)])), seed=0, scale=2.0
+    )
+    row, unknown = torch.tensor([[NAN, NAN]]), torch.tensor([[False, True]])
+    joint = model.log_prob(torch.stack([torch.full((3,), NAN), torch.arange(3.0)], dim=1))
+    found: list[Completions] = []
+    complete_rows(model, row, lambda _, done: found.append(done), walks=20_000, seed=0, unknown=unknown)
+    assert found[0].x[..., 0].isnan().all()
+    shares = torch.zeros(3, dtype=torch.float64)
+    shares.index_add_(0, found[0].x[0, :, 1].long(), found[0].weights[0])
+    assert shares.tolist() == pytest.approx(joint.softmax(0).tolist(), abs=0.015)
+    filled, _ = fill(model, row, draws=3, seed=0, unknown=unknown)
+    assert filled[:, 0, 0].isnan().all()
+    assert not filled[:, 0, 1].isnan().any()
+
+
 def test_what_is_impossible_names_the_rows() -> None:
     with pytest.raises(ValueError, match=r"rows 1 to 1: .*got 7"):
         fill(made(), torch.tensor([[7.0, NAN, 0.0, 0.0]]))

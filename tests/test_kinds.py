@@ -248,9 +248,15 @@ def test_complete_refuses_the_options_of_other_kinds(
         "draws": "2",
         "length": "3",
     }
-    taken = {"series": "draws length", "table": "n point mean quantiles particles draws", "audio": "n observe draws"}
+    taken = {"series": "draws length", "table": "n point mean quantiles particles draws"}
     levels = "n observe particles draws"
-    own = taken | {"stream": "n draws length", "documents": "n draws length", "image": levels, "rows": levels}
+    own = taken | {
+        "audio": "n observe draws length",
+        "stream": "n draws length",
+        "documents": "n draws length",
+        "image": levels,
+        "rows": levels,
+    }
     for option, value in given.items():
         if option not in own[name].split():
             flag = f"-{option}" if len(option) == 1 else f"--{option}"

@@ -10,11 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
+import chainrule
 from chainrule.batch import Batch
 from chainrule.conditionals import Categorical, Gaussian
 from chainrule.models import RNN
 from chainrule.nn.kneser_ney import KneserNey
-from chainrule.testing import randomised
+from chainrule.testing import compiled_equals_step, randomised
 
 START = -1
 TEXTS = [[0, 1, 0, 2, 0, 1, 1, 0, 1, 0, 2], [2, 2], [0, 1, 2, 0, 1, 0, 2, 1, 1, 1, 0, 1, 2], [1, 0, 2]]
@@ -164,3 +165,28 @@ def test_a_copy_counts_no_more() -> None:
     copy = type(model)(**model.config).double().eval()
     copy.load_state_dict(model.state_dict())
     assert torch.equal(copy.log_prob(examples(5)), model.log_prob(examples(5)))
+
+
+@pytest.mark.parametrize(("order", "end_symbol", "share"), [(3, None, 0.3), (2, 1, 0.7), (5, None, 1.0), (1, 0, 0.0)])
+def test_compiled_walks_mix_in_the_ngrams(order: int, end_symbol: int | None, share: float) -> None:
+    model = mixture(ngram_order=order, ngram_share=share, end_symbol=end_symbol).float().eval()
+    model.count([(examples(50).float(), None)])
+    assert compiled_equals_step(model) == "passed"
+
+
+def test_ngrams_of_a_compiled_walk_are_given_the_prefix() -> None:
+    model = mixture(ngram_share=1.0).float().eval()
+    model.count([(examples(50).float(), None)])
+    prefix = torch.tensor([0.0, 1.0, 2.0])
+    draws = [chainrule.sample(model, 20, seed=0, prefix=prefix, watch=watch) for watch in (None, lambda values: None)]
+    assert torch.equal(*draws)
+
+
+def test_what_was_counted_last_is_what_a_compiled_walk_knows() -> None:
+    model = mixture(ngram_share=1.0).float().eval()
+    for value in (1.0, 2.0):
+        model.count([(torch.full((50, 6), value), None)])
+        drawn = chainrule.sample(model, 20, seed=0)
+        assert float((drawn == value).float().mean()) > 0.9
+    model.share.fill_(0.0)
+    assert not torch.equal(drawn, chainrule.sample(model, 20, seed=0))

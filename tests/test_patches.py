@@ -9,7 +9,7 @@ import chainrule
 from chainrule.conditionals import Bernoulli, Categorical
 from chainrule.models import GatedPixelCNN, PixelCNN, PixelCNNPlusPlus, PixelRNN
 from chainrule.models.images.patches import Patches
-from chainrule.testing import randomised
+from chainrule.testing import compiled_equals_step, randomised
 
 pytestmark = pytest.mark.quick
 
@@ -90,3 +90,11 @@ def test_the_lower_half_is_completed_exactly():
 def test_patches_that_are_refused(size, shape, conditional, message):
     with pytest.raises(ValueError, match=message):
         PixelCNN(event_shape=shape, conditional=conditional, patch_size=size)
+
+
+@pytest.mark.parametrize(("shape", "size"), [((1, 3, 7), 2), ((1, 3, 7), 3), ((1, 4, 4), 3), ((2, 5, 4), 2)])
+@pytest.mark.parametrize("model", [PixelCNN, GatedPixelCNN])
+def test_compiled_walks_know_the_edges(model, shape, size):
+    for conditional in (Bernoulli(), Categorical(2, "scalar")):
+        subject = model(event_shape=shape, conditional=conditional, hidden_size=6, patch_size=size)
+        assert compiled_equals_step(randomised(subject)) == "passed"

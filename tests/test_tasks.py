@@ -6,7 +6,8 @@ import pytest
 import torch
 
 import chainrule
-from chainrule.choices import restrict
+from chainrule.choices import ChangedDraw, restrict
+from chainrule.codes import Drawing
 from chainrule.conditionals import Bernoulli, Categorical
 from chainrule.models import FVSBN, MADE, NADE, RNN
 from chainrule.tasks import batches
@@ -91,6 +92,13 @@ class TestSample:
     def test_the_precision_is_one_of_two(self, model: MADE) -> None:
         with pytest.raises(ValueError, match="precision expects '32-true' or 'bf16-mixed', got 'bf16'"):
             chainrule.sample(model, 1, precision="bf16")
+
+    def test_a_changed_draw_tells_its_probabilities(self) -> None:
+        three, log_probs = Categorical(3), torch.tensor([[0.2, 0.5, 0.3]]).log()
+        squared = ChangedDraw(three, Drawing(temperature=0.5, undrawn=1)).probabilities(three.distribution(log_probs))
+        assert squared[0].tolist() == pytest.approx([0.04 / 0.13, 0, 0.09 / 0.13])
+        greedy = ChangedDraw(three, Drawing(greedy=True)).probabilities(three.distribution(log_probs))
+        assert greedy[0].tolist() == [0, 1, 0]
 
     def test_top_p_of_one_and_top_k_of_all_change_nothing(self) -> None:
         probabilities = torch.randn(5, 4).softmax(1)

@@ -1,5 +1,6 @@
 """Maximum likelihood: it learns, resumes to the same end, and stops cleanly."""
 
+import copy
 import csv
 import math
 import os
@@ -17,7 +18,8 @@ from torch.distributions import Distribution
 import chainrule
 from chainrule.batch import Batch, as_source
 from chainrule.conditionals import Bernoulli, Categorical
-from chainrule.models import FVSBN, MADE, NADE, RNN, Table
+from chainrule.devices import fastest_precision
+from chainrule.models import FVSBN, MADE, NADE, RNN, PixelCNN, Table
 from chainrule.training import TrainingError
 from chainrule.training.checkpoints import read_checkpoint
 from chainrule.training.module import MaximumLikelihood, perturbed
@@ -289,6 +291,19 @@ def test_half_precision_trains_every_model(data: Tensor) -> None:
         NADE(event_shape=SHAPE, conditional=Bernoulli()),
     ):
         assert math.isfinite(train(model, data, max_epochs=1, precision="bf16-mixed").best_nats)
+
+
+def test_a_network_of_image_convolutions_trains_in_bfloat16_where_the_processor_has_it(
+    data: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    convolutions = PixelCNN(event_shape=(1, 2, 4), conditional=Bernoulli(), hidden_size=4, num_blocks=1)
+    for has_it, precisions in ((False, ["32-true"] * 3), (True, ["bf16-mixed", "32-true", "32-true"])):
+        monkeypatch.setattr("chainrule.devices.multiplies_in_half", lambda device, has_it=has_it: has_it)
+        models = (convolutions, made(), copy.deepcopy(convolutions).double())
+        assert [fastest_precision(model, "cpu") for model in models] == precisions
+        # Products in bfloat16, and weights and losses in single precision.
+        assert math.isfinite(train(convolutions, data.unflatten(1, (1, 2, 4)), max_epochs=1).best_nats)
+        assert convolutions.dtype == torch.float32
 
 
 def test_double_precision_ends_with_the_type_it_began_with(data: Tensor) -> None:

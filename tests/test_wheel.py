@@ -38,6 +38,9 @@ def test_has_the_whole_package(installed: Path) -> None:
     modules = {path.relative_to(source) for path in source.rglob("*.py")}
     assert modules == {path.relative_to(package) for path in package.rglob("*.py")}
     assert (package / "py.typed").is_file()
+    page = {path.relative_to(source) for path in (source / "web" / "static").rglob("*") if path.is_file()}
+    assert len(page) > 5
+    assert page == {path.relative_to(package) for path in (package / "web" / "static").rglob("*") if path.is_file()}
     for folder, pattern in (("recipes", "*/*.yaml"), ("results", "*.json")):
         shipped = {path.relative_to(package / folder) for path in (package / folder).rglob("*") if path.is_file()}
         assert shipped == {path.relative_to(ROOT / folder) for path in (ROOT / folder).glob(pattern)}

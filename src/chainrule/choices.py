@@ -30,16 +30,33 @@ class ChangedDraw:
     drawing: Drawing
 
     def __call__(self, t: int, distribution: Distribution) -> Tensor:
-        logits = self.conditional.log_probs(distribution)
         values = self.conditional.values
         assert values is not None
-        if self.drawing.undrawn >= 0:
-            logits = logits.masked_fill(values.to(logits) == self.drawing.undrawn, -torch.inf)
+        logits = self._logits(distribution)
+        values = values.to(logits)
+        return values[logits.argmax(1) if self.drawing.greedy else draw_index(self._weights(logits))]
+
+    def probabilities(self, distribution: Distribution) -> Tensor:
+        """The probabilities ``(B, K)`` of all listed values with which one is drawn."""
+        logits = self._logits(distribution)
         if self.drawing.greedy:
-            return values.to(logits)[logits.argmax(1)]
+            return torch.zeros_like(logits).scatter(1, logits.argmax(1, keepdim=True), 1.0)
+        weights = self._weights(logits)
+        return weights / weights.sum(1, keepdim=True)
+
+    def _logits(self, distribution: Distribution) -> Tensor:
+        logits = self.conditional.log_probs(distribution)
+        if self.drawing.undrawn < 0:
+            return logits
+        values = self.conditional.values
+        assert values is not None
+        return logits.masked_fill(values.to(logits) == self.drawing.undrawn, -torch.inf)
+
+    def _weights(self, logits: Tensor) -> Tensor:
+        """Weights ``(B, K)`` of the values, in double precision; their sum is at most 1."""
         # The largest becomes 0 first, and in double precision, so that no temperature overflows.
         logits = (logits - logits.amax(1, keepdim=True)).double() / self.drawing.temperature
-        return values.to(logits)[draw_index(restrict(logits.softmax(1), self.drawing.top_k, self.drawing.top_p))]
+        return restrict(logits.softmax(1), self.drawing.top_k, self.drawing.top_p)
 
 
 def restrict(probabilities: Tensor, top_k: int, top_p: float) -> Tensor:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 from abc import abstractmethod
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from chainrule.choices import ChangedDraw, Choose
 from chainrule.codes import Drawing
 from chainrule.model import AutoregressiveModel
+from chainrule.nn.native.fingerprint import Fingerprint
 from chainrule.nn.native.library import library
 from chainrule.nn.native.program import Program
-from chainrule.nn.native.walk import run
+from chainrule.nn.native.walk import Weights, run
 from chainrule.state import State, tensors_of
 
 
@@ -42,7 +45,18 @@ class Compiled(AutoregressiveModel):
         return log_probs.sum(0)
 
 
-_PROGRAMS: WeakKeyDictionary[AutoregressiveModel, tuple[Any, Program | None]] = WeakKeyDictionary()
+class _Kept(NamedTuple):
+    """A program, and the weights that it was made for."""
+
+    key: list[Any]
+    fingerprint: Fingerprint
+    program: Program | None
+
+
+_PROGRAMS: WeakKeyDictionary[AutoregressiveModel, _Kept] = WeakKeyDictionary()
+
+# A fused step of an optimiser changes weights without counting it in their versions: all programs are old after it.
+register_optimizer_step_post_hook(lambda optimizer, args, kwargs: _PROGRAMS.clear())
 
 
 def program_of(model: AutoregressiveModel) -> Program | None:
@@ -55,12 +69,13 @@ def program_of(model: AutoregressiveModel) -> Program | None:
         return None
     if model.device.type != "cpu" or model.dtype != torch.float32 or torch.is_autocast_enabled("cpu"):
         return None
-    key = [(parameter.data_ptr(), _version(parameter)) for parameter in model.parameters()]
+    key = [(part.data_ptr(), _version(part)) for part in itertools.chain(model.parameters(), model.buffers())]
     kept = _PROGRAMS.get(model)
-    if kept is None or kept[0] != key:
-        kept = key, model.program() if _is_current(type(model)) and library() is not None else None
+    if kept is None or kept.key != key or kept.fingerprint.changed:
+        program = model.program() if _is_current(type(model)) and library() is not None else None
+        kept = _Kept(key, Fingerprint([*model.parameters(), *model.buffers()]), program)
         _PROGRAMS[model] = kept
-    return kept[1]
+    return kept.program
 
 
 def compiled_walk(
@@ -71,6 +86,28 @@ def compiled_walk(
     if program is None:
         return None
     return run(program, batch_size, model.num_variables, (model, context), drawing, known=known)
+
+
+def compiled_particles(
+    model: AutoregressiveModel, given: Tensor, flags: Tensor, weights: Weights, drawing: Drawing, source: Any
+) -> Tensor | None:
+    """Values ``(B P, n)`` of weighted particles along the order; None if the model walks in Python.
+
+    Args:
+        model: The model.
+        given: Values ``(B, n)`` along the order.
+        flags: True where a value is known, ``(B, n)``.
+        weights: The weights of the particles, which change.
+        drawing: How unknown values are drawn.
+        source: The context of the particles, or, of a `SequenceModel`, their state before the first step.
+    """
+    program = program_of(model) if _draws(model, drawing) else None
+    if program is None or program.end is not None:
+        return None
+    count = weights.log_weights.shape[1]
+    size = len(given) * count
+    known = given.repeat_interleave(count, dim=0)
+    return run(program, size, given.shape[1], (model, source), drawing, known=known, flags=flags, weights=weights)
 
 
 def compiled_draw(
@@ -104,7 +141,7 @@ def compiled_draw(
 def _draws(model: AutoregressiveModel, drawing: Drawing | None) -> bool:
     """True if a program can draw so."""
     codes = model.conditional.codes
-    return codes is not None and (drawing is None or codes.changeable)
+    return codes is not None and (drawing is None or drawing.plain or codes.changeable)
 
 
 def _version(parameter: Tensor) -> object:

@@ -6,8 +6,10 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import torch
+from torch import nn
 
 from chainrule.endings import is_lack_of_memory
 
@@ -61,6 +63,17 @@ def multiplies_in_half(device: str) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     capabilities = torch.cpu.get_capabilities()
     return device == "cpu" and any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+
+
+def fastest_precision(model: nn.Module, device: str) -> Literal["bf16-mixed", "32-true"]:
+    """``"bf16-mixed"`` for a network of image convolutions, if ``device`` `multiplies_in_half`; else ``"32-true"``.
+
+    A PixelCNN then trains twice as fast. Where most weights are not a convolution's, little is gained.
+    """
+    convolved = sum(part.weight.numel() for part in model.modules() if isinstance(part, nn.Conv2d))
+    most = 2 * convolved > sum(parameter.numel() for parameter in model.parameters())
+    single = all(parameter.dtype == torch.float32 for parameter in model.parameters())
+    return "bf16-mixed" if most and single and multiplies_in_half(device) else "32-true"
 
 
 def available_memory(device: str) -> int:

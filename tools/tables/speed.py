@@ -17,6 +17,7 @@ def speed(results: list[dict[str, Any]]) -> str:
                 _beside_floor(row["sample"]["1"]),
                 _beside_floor(row["sample"]["64"]),
                 f"{int(most):,}: {_beside_floor(last)}" if len(drawn) > 2 else "",
+                _time(row["complete_4_by_16_seconds"]) if "complete_4_by_16_seconds" in row else "",
                 f"{row['steps_in_python_64_seconds'] / row['sample']['64']['seconds']:,.0f}x",
                 _rate(row, "log_prob"),
                 _rate(row, "train"),
@@ -27,6 +28,7 @@ def speed(results: list[dict[str, Any]]) -> str:
         "`sample(1)`",
         "`sample(64)`",
         "more",
+        "4 x 16 particles",
         "faster than steps in Python",
         "`log_prob`/s",
         "training/s",
@@ -48,10 +50,14 @@ def rivals(results: list[dict[str, Any]]) -> str:
                 row["model"],
                 ", ".join(drawn),
                 f"{theirs:,.0f} (**{ours / theirs:.1f}x**)",
-                f"{row['rival_train_per_second']:,.0f} (**{row['train_speedup']:.1f}x**)",
+                f"{row['rival_train_per_second']:,.0f} (**{row['train_speedup']:.1f}x**{_half(row)})",
             ]
         )
     return table(["the rival of", "samples at once", "`log_prob`/s", "training/s"], rows)
+
+
+def _half(row: dict[str, Any]) -> str:
+    return ", ours in bfloat16" if row.get("train_precision") == "bf16-mixed" else ""
 
 
 def machine(results: list[dict[str, Any]]) -> str:

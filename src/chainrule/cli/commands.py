@@ -131,7 +131,7 @@ COMMANDS: dict[str, Command] = {
             ("file", {"help": "what is known. Table: rows with empty cells. Text, series: the beginning"}),
             "--data", "--split", ("-n", {"help": "how many examples (default 8; of a file all)"}), "--observe",
             "--point", "--mean", "--quantiles", "--particles", "--draws",
-            ("--length", {"help": "values to append to text or a series (default of a series 24)"}),
+            ("--length", {"help": "values to append to text, recordings or a series (default of a series 24)"}),
             "--frames",
             _out("the same files as sample writes", required=True), *DRAWING, "--quote-formulas", *PARTS,
         ),
@@ -170,6 +170,11 @@ COMMANDS: dict[str, Command] = {
         "Size and cost of a fitted model.",
         "describe:run_describe",
         (*RUN, _out(f"of images, {PICTURE} of what a pixel depends on"), "--json"),
+    ),
+    "show": Command(
+        "Open a page in the browser that shows fitted models at work.",
+        "show:run_show",
+        ("runs", "--device", "--model", "--port", "--host", "--no-browser"),
     ),
     "schema": Command(
         "Infer the kinds of a table's columns.",

@@ -15,6 +15,13 @@ OBSERVE = (
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "run": {"type": Path, "metavar": "RUN", "help": "a run folder, as `chainrule fit` wrote it"},
+    "runs": {"type": Path, "nargs": "+", "metavar": "RUN", "help": "run folders, as `chainrule fit` wrote them"},
+    "--port": {"type": int, "default": 8000, "help": "the port of the page; 0 for a free one (default 8000)"},
+    "--host": {
+        "default": "127.0.0.1",
+        "help": "the address to listen at; others than this machine need a token, which is printed (default 127.0.0.1)",
+    },
+    "--no-browser": {"action": "store_true", "help": "open no browser"},
     "file": {"type": Path, "nargs": "?", "metavar": "DATA", "help": "the same as --data"},
     "--device": {"default": "auto", "help": "auto, cpu, cuda or mps (default auto)"},
     "--model": {"metavar": "MODULE:CLASS", "help": "your own class, if the run was fitted with it"},

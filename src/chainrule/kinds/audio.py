@@ -56,7 +56,7 @@ class AudioKind(SequenceKind):
     samples_file = "samples.wav"
     num_samples = 8
     has_ensembles = False
-    completes_with = ("n", "observe", "draws")
+    completes_with = ("n", "observe", "draws", "length")
     prints_scores = True
     separable = True
     takes_frames = True
@@ -144,13 +144,18 @@ class AudioKind(SequenceKind):
         write_wav(path, clips, self.format)
 
     def complete(self, model: AutoregressiveModel, request: Completing) -> list[str]:
-        if request.observe is None:
-            raise ValueError("complete expects --observe, first-half or a fraction, of recordings")
+        if request.observe is None and request.length is None:
+            raise ValueError(
+                "complete expects --observe, first-half or a fraction, of recordings, or --length, the number of "
+                "samples to append"
+            )
+        if request.length is not None and self.format.frames is not None:
+            raise ValueError("complete expects no --length with frames, which end where each recording does")
         if request.out.suffix:
             raise ValueError(
                 f"complete expects a folder as --out, as the run was fitted on recordings, got {request.out}"
             )
-        share = observed_share(request.observe, "first-half or a fraction, of recordings")
+        share = observed_share(request.observe or "1", "first-half or a fraction, of recordings")
         self.check_out(request.out)
         given = self.given(request.source, model)
         recordings, draws = given.examples, request.draws or 1
@@ -159,12 +164,13 @@ class AudioKind(SequenceKind):
         for i in range(count):
             whole = recordings[i]
             known = round(share * len(whole))
+            length = len(whole) - known if request.length is None else request.length
             completed = torch.stack([whole] * draws)
-            if known < len(whole):
+            if known < len(whole) or request.length is not None:
                 context = None if given.context is None else given.context[i].expand(draws)
                 if recordings.frames is not None:
                     context = recordings.frames.of(i).expand(draws, -1, -1)
-                settings = request.drawing.settings() | {"prefix": whole[:known], "length": len(whole) - known}
+                settings = request.drawing.settings() | {"prefix": whole[:known], "length": length}
                 completed = sample(model, draws, context=context, **settings).cpu()
             name = Path(given.names[i] if given.names else "recording")
             stem = f"{i + 1}-{name.with_suffix('').as_posix().replace('/', '-')}"

@@ -88,14 +88,14 @@ def _table(examples: SeriesExamples, series: SeriesFormat, index: int, draws: ND
             columns.append(there.head(1).new_from_index(0, length))
     taken = {column.name for column in columns}
     numbers = {"step": polars.Series(np.arange(1, length + 1)), "mean": polars.Series(np.nanmean(draws, axis=0))}
-    for share, own in _quantiles(draws, series).items():
+    for share, own in quantiles_of(draws, series).items():
         numbers[f"{share:.0%}"] = series.column.codec.write(own - series.origin)
     for name, cells in numbers.items():
         columns.append(cells.alias(f"{name} of {series.column.name}" if name in taken else name))
     return polars.DataFrame(columns)
 
 
-def _quantiles(draws: NDArray[np.float64], series: SeriesFormat) -> dict[float, NDArray[np.float64]]:
+def quantiles_of(draws: NDArray[np.float64], series: SeriesFormat) -> dict[float, NDArray[np.float64]]:
     """The quantiles of the values that are there: of values on a grid, or with atoms, each is one that was drawn."""
     column = series.column
     listed = column.kind == "integer" or column.shape.step or column.shape.atoms
@@ -116,4 +116,4 @@ def _panel(examples: SeriesExamples, series: SeriesFormat, index: int, draws: ND
     if series.axis is not None and moments is not None:
         past_places, places = moments[start:end], series.axis.frequency.moments(moments[end - 1], length)
     past = examples.levels[start:end] + series.origin
-    return plots.Forecast(examples.names[index], past_places, past, places, _quantiles(draws, series))
+    return plots.Forecast(examples.names[index], past_places, past, places, quantiles_of(draws, series))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -85,15 +86,26 @@ def explain_rows(
 
 
 def explain_cells(
-    schema: TableSchema, model: AutoregressiveModel, x: Tensor, context: Tensor | None = None
+    schema: TableSchema,
+    model: AutoregressiveModel,
+    x: Tensor,
+    context: Tensor | None = None,
+    watch: Callable[[int], None] | None = None,
 ) -> Explanation:
     """Explain encoded rows ``(N, n)``, in which a cell may be empty (NaN) or a value that training did not have (inf).
 
     The tail of such a value is 0. That of an empty cell of a column that was never empty is NaN. To explain the others
     of the row, one draw of these is taken.
+
+    Args:
+        schema: The run's schema.
+        model: Its model.
+        x: The rows.
+        context: Classes ``(N,)``.
+        watch: See `chainrule.tasks.explain.explain`.
     """
     unknown, unseen = unknown_cells(schema, x), x.isinf()
-    found = explain(model, _filled(model, x, unknown, context), context)
+    found = explain(model, _filled(model, x, unknown, context), context, watch=watch)
     found.tails[unseen], found.suspicion[unseen] = 0.0, math.inf
     gaps = unknown & ~unseen
     found.tails[gaps], found.suspicion[gaps] = math.nan, -math.inf
@@ -111,8 +123,7 @@ def _filled(model: AutoregressiveModel, x: Tensor, unknown: Tensor, context: Ten
     x = x.masked_fill(x.isinf(), math.nan)
     if bool(broken.any()):
         own = None if context is None else context[broken]
-        # a gap of a column that may be empty is a value, which filling would replace
-        x[broken] = torch.where(unknown[broken], fill(model, x[broken], seed=0, context=own)[0][0], x[broken])
+        x[broken] = fill(model, x[broken], seed=0, context=own, unknown=unknown[broken])[0][0]
     return x
 
 
@@ -156,7 +167,7 @@ def _expected(column: Column, found: Explanation, index: int) -> dict[str, Any]:
         median = [EMPTY if missing else word for missing, word in zip(gone, median, strict=True)]
         return {"expected": median, "low": low, "high": high}
     likeliest, shares = found.likeliest[:, index], found.shares[:, index]
-    words = [_words(column, part.numpy()) for part in likeliest.unbind(1)]
+    words = [words_of_codes(column, part.numpy()) for part in likeliest.unbind(1)]
     expected = [
         ", ".join(f"{word} ({share:.0%})" for word, share in zip(names, own, strict=True) if share >= 0.005)
         for names, own in zip(zip(*words, strict=True), shares.tolist(), strict=True)
@@ -165,8 +176,8 @@ def _expected(column: Column, found: Explanation, index: int) -> dict[str, Any]:
     return {"expected": expected, "low": nothing, "high": nothing}
 
 
-def _words(column: Column, codes: NDArray[np.float64]) -> list[str]:
-    """Codes of categories or booleans in words."""
+def words_of_codes(column: Column, codes: NDArray[np.float64]) -> list[str]:
+    """Codes of categories or booleans in words: `EMPTY` for NaN, `OTHER` for what all other values share."""
     words = column.codec.words(np.nan_to_num(codes))
     named = [OTHER if column.size and code == len(column.categories) else word
              for code, word in zip(codes, words, strict=True)]  # fmt: skip

@@ -19,6 +19,7 @@ from chainrule.conditionals import Categorical, Conditional
 from chainrule.data.dataset import Dataset
 from chainrule.data.documents import TRAINED, Documents
 from chainrule.data.examples import Examples, chosen
+from chainrule.data.read.text import read_text
 from chainrule.data.text import TextFormat, plain_of, read_all
 from chainrule.data.write import numbered
 from chainrule.devices import cores_of, multiplies_in_half
@@ -127,7 +128,10 @@ class TextKind(SequenceKind):
     def read_prompt(self, path: Path, settings: Mapping[str, Any]) -> str:
         """The content of a file; for documents that are lines without the end of its line."""
         with plain_of(path, self.format, settings.get("encoding")) as plain:
-            text = plain.path.read_bytes().decode(errors="surrogateescape")
+            if self.format.vocabulary.characters is None:
+                text = plain.path.read_bytes().decode(errors="surrogateescape")
+            else:
+                text = "".join(read_text(plain.path))
         return text.rstrip("\r\n") if self.format.documents and not self.format.per_file else text
 
     def _beginnings(self, path: Path, settings: Mapping[str, Any]) -> list[str]:

@@ -28,8 +28,10 @@ class Printer:
     """
 
     def __init__(self, text: TextFormat, prompt: str, stop: str | None = None) -> None:
-        self.text, self.prompt, self.stop, self.held = text, prompt, stop, ""
         self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        if text.vocabulary.characters is None:
+            prompt = self.decoder.decode(prompt.encode(errors="surrogateescape"))  # it may end within a character
+        self.text, self.prompt, self.stop, self.held = text, prompt, stop, ""
 
     def __call__(self, values: Tensor) -> None:
         """Print the only one of ``values`` ``(1,)``.

@@ -11,10 +11,11 @@ The state is the posterior of the weights w given all earlier values (recursive 
 exact, and the model goes on learning wherever it reads. A priori w = 0, a random walk; the weight of lag k has the
 prior deviation ``prior`` / sqrt(k). The conditional is a mixture centred at the prediction, of a scale
 
-log s_t = log u + g_0 log(1 + phi_t^T V_t phi_t) + g_1 log a_t + g_2 log b_t + g_3 level_{t-1},
+log s_t = log u + g_0 log(1 + phi_t^T V_t phi_t) + g_1 log a_t + g_2 log b_t + g_3 asinh(level_{t-1}),
 
 where V_t is the posterior covariance of w, and a_t and b_t are the size of the recent errors, of a short and a long
-memory. By maximum likelihood are fitted only the shape of the mixture, g, and the first conditional.
+memory. Far out the scale grows with a power of the level: were it its exponential, samples would run away. By maximum
+likelihood are fitted only the shape of the mixture, g, and the first conditional.
 
 Where values may be missing (`WithMissing`), the prediction takes the place of a missing value and nothing is learned
 from it. After m of them in a row, log s_t has also h log(1 + m), and a value is missing with the probability
@@ -55,8 +56,9 @@ of the level is the same."""
 FLOOR = 0.01
 """Added to the running squares, so that values that repeat don't make the scale zero."""
 
-FARTHEST = 1e3
-"""Regressors and errors are cut off at this many usual sizes: weights would lose their digits after larger ones."""
+FARTHEST = 10.0
+"""Differences and levels are cut off at this many usual sizes. What follows from them is then bounded: a sample that
+has left the usual does not run away, and no outlier decides the weights."""
 
 REMEMBERED = 2
 """Batches whose readings a model remembers: those of training and of validation."""
@@ -264,8 +266,8 @@ class BayesianAR(SequenceModel):
     def _readings(self, known: Sequence[tuple[Tensor, ...]], first: int, batch: int = 0) -> Tensor:
         """The numbers ``(B, k, 4 + len(MEMORIES))`` that decide the conditionals after each of k states.
 
-        They are the expected place, the doubt, the size of recent errors by each memory, the level, and the number of
-        missing values.
+        They are the expected place, the doubt, the size of recent errors by each memory, asinh of the level, and the
+        number of missing values.
 
         Args:
             known: The `decisive` parts of each state.
@@ -278,7 +280,8 @@ class BayesianAR(SequenceModel):
         errors = first - 1 + torch.arange(len(known), device=last.device).unsqueeze(1)
         sizes = (squares / counts_of(squares, errors) + FLOOR).log() / 2
         places = last + self.unit * dot(phi, weights)
-        return torch.cat([places, dot(phi, doubts).clamp(min=0).log1p(), sizes, phi[..., 1:2], missing], dim=-1)
+        doubt, level = dot(phi, doubts).clamp(min=0).log1p(), phi[..., 1:2].asinh()
+        return torch.cat([places, doubt, sizes, level, missing], dim=-1)
 
     def _parameters_after(self, readings: Tensor) -> Tensor:
         """The parameters ``(B, k, num_parameters)`` of the conditionals after ``readings``."""

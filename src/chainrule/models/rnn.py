@@ -11,13 +11,11 @@ References:
     Using the output embedding to improve language models (Press and Wolf, 2017), https://arxiv.org/abs/1608.05859
     Regularizing and optimizing LSTM language models (Merity, Keskar and Socher, 2018),
     https://arxiv.org/abs/1708.02182
-    Empirical evaluation and combination of advanced language modeling techniques (Mikolov et al., 2011): a network and
-    n-grams, interpolated, https://www.isca-archive.org/interspeech_2011/mikolov11_interspeech.html
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
@@ -25,29 +23,25 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from chainrule.abilities import PartlyCounted
-from chainrule.batch import Batch
 from chainrule.choices import Choose
 from chainrule.compiled import Compiled, compiled_draw
 from chainrule.conditionals import Conditional
 from chainrule.conditionals.certain import certain_parameters
+from chainrule.models.ngram_mixture import NgramMixture
 from chainrule.nn.checks import check_dropout
 from chainrule.nn.class_bias import ClassBias
-from chainrule.nn.conditional_tables import listed_values
 from chainrule.nn.ends import has_ended, up_to_end
-from chainrule.nn.kneser_ney import KneserNey, best_share
 from chainrule.nn.native.program import Program
 from chainrule.nn.outputs import start_output
 from chainrule.nn.recurrent import LockedDropout, Recurrent
 from chainrule.order import OrderSpec
-from chainrule.sequence import SequenceModel
 from chainrule.state import State
 
 TIED = 0.03
 """The length of the longest tied weight at the start: states of length 1 then move a conditional by under 1e-3 nats."""
 
 
-class RNN(SequenceModel, PartlyCounted, Compiled):
+class RNN(NgramMixture, Compiled):
     """A recurrent network over the variables; its parameters do not grow with their number.
 
     With the defaults it is the network of the lecture, whose cells have no biases: values are read one-hot, and the
@@ -55,9 +49,7 @@ class RNN(SequenceModel, PartlyCounted, Compiled):
     frequencies of the values. The LSTM and the GRU have biases. A class, where there are classes, has an h_0 of its own
     and adds to every input.
 
-    With an ``ngram_order`` the conditionals are mixed with those of n-grams, which `count` reads from the training text
-    in seconds, p(x_t | x_<t) = (1 - s) p_network(x_t | x_<t) + s p_ngram(x_t | x_{t-order}, ..., x_{t-1}). In training
-    mode, and until something is counted, they are the network's alone: n-grams know the text that they have counted.
+    With an ``ngram_order`` the conditionals are mixed with those of n-grams: see `NgramMixture`.
 
     Args:
         event_shape: Shape of one example. A sequence ``(n,)`` in raster order may also be shorter or longer.
@@ -96,8 +88,6 @@ class RNN(SequenceModel, PartlyCounted, Compiled):
     growth = "constant in n"
 
     _at_end: Tensor
-    _values: Tensor
-    share: Tensor
 
     def __init__(
         self,
@@ -136,14 +126,7 @@ class RNN(SequenceModel, PartlyCounted, Compiled):
         self.class_input = ClassBias(num_classes, input_size)
         self.end_symbol = end_symbol
         self.register_buffer("_at_end", certain_parameters(conditional, end_symbol), persistent=False)
-        if not 0 <= ngram_share <= 1:
-            raise ValueError(f"ngram_share expects a number from 0 to 1, got {ngram_share}")
-        self.ngram = None
-        if ngram_order is not None:
-            values = listed_values(conditional, "ngram_order")
-            self.ngram = KneserNey(ngram_order, len(values))
-            self.register_buffer("_values", values, persistent=False)
-            self.register_buffer("share", torch.tensor(ngram_share))
+        self.set_ngrams(ngram_order, ngram_share)
 
     def start_at(self, x: Tensor) -> None:
         """`Model.start_at`; tied weights become small and not zero, since the network reads by them too."""
@@ -163,10 +146,7 @@ class RNN(SequenceModel, PartlyCounted, Compiled):
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
         ended = torch.zeros(batch_size, dtype=torch.bool, device=self.device)
         class_input = self.class_input(context)
-        recent = None
-        if self.ngram is not None:  # -1 stands before the beginning
-            recent = torch.full((batch_size, self.ngram.order), -1, device=self.device)
-        return ended, self.net.start(batch_size, self.class_start(context)), class_input, recent
+        return ended, self.net.start(batch_size, self.class_start(context)), class_input, self.no_recent(batch_size)
 
     def advance(self, state: State, previous: Tensor | None, x: Tensor) -> tuple[Distribution, State]:
         parameters, state = self._pass(state, previous, x)
@@ -177,8 +157,8 @@ class RNN(SequenceModel, PartlyCounted, Compiled):
         if previous is not None:
             hidden = self.net.step(self._read(previous, class_input), hidden)
             ended = ended | (previous == self.end_symbol) if self.end_symbol is not None else ended
-            recent = self._longer(recent, previous.unsqueeze(1), 1)
-        parameters = self._mixed(self._write(self.net.top(hidden)).unsqueeze(1), recent).squeeze(1)
+            recent = self.recent_of(recent, previous.unsqueeze(1), 1)
+        parameters = self.mixed(self._write(self.net.top(hidden)).unsqueeze(1), recent).squeeze(1)
         return self.conditional.distribution(self._ended(parameters, ended)), (ended, hidden, class_input, recent)
 
     def draw(
@@ -191,65 +171,27 @@ class RNN(SequenceModel, PartlyCounted, Compiled):
         return values, (has_ended(ended, previous, values, self.end_symbol), *others)
 
     def program(self) -> Program | None:
-        if (codes := self.conditional.codes) is None or self.conditional.values is None or self.ngram is not None:
+        if (codes := self.conditional.codes) is None or self.conditional.values is None:
+            return None
+        if (ngram := self.counted_ngrams) is not None and codes.draws != "logits":
             return None
         program = Program()
         program.end = self.end_symbol
         read = self._read(self.conditional.values.to(self.dtype), None)
         class_input = self.class_input if self.class_input.size else None
         top = self.net.instruct(program, read, lambda _, state: state[1], class_input and (lambda _, state: state[2]))
+        if ngram is not None:
+            recent = program.give(ngram.order, lambda _, state: state[3], keep=True)
+            program.map(recent, recent + 1, ngram.order - 1, "same")
+            program.map(recent + ngram.order - 1, program.value, 1, "same")
         program.begin()
         parameters = program.units(self.conditional.num_parameters)
         weight, bias = self._output()
         program.linear(parameters, weight, top, bias)
+        if ngram is not None:
+            ngram.instruct(program, parameters, float(self.share), recent)
         program.choose(parameters, self.conditional.num_parameters, codes)
         return program
-
-    @property
-    def counts(self) -> bool:
-        return self.ngram is not None
-
-    @torch.no_grad()
-    def count(self, batches: Iterable[tuple[Tensor, Tensor | None]]) -> None:
-        """Set the n-grams from all ``(x, context)`` of the training examples, read once, each from its beginning.
-
-        Raises:
-            ValueError: If the model has no n-grams, or there are no examples, or some are not of this model.
-        """
-        if self.ngram is None:
-            raise ValueError("count expects a network with an ngram_order, got None")
-        self.ngram.count(self._value_indices(row) for x, _ in batches for row in self._examples(x))
-
-    @torch.no_grad()
-    def fit_share(self, batches: Iterable[Batch]) -> None:
-        """Set the share of the n-grams to that of the highest likelihood, by expectation maximisation.
-
-        Args:
-            batches: The batches of a validation; see `chainrule.batch.BatchSource.batches`.
-
-        Raises:
-            ValueError: If nothing has been counted, or there are no examples, or some are not of this model.
-        """
-        if self.ngram is None or not self.ngram.counted:
-            raise ValueError("fit_share expects n-grams that have counted the training examples, got none")
-        training, pairs = self.training, [self.empty(2, 0).double()]
-        self.eval()
-        state: State = None
-        previous: Tensor | None = None
-        for batch in batches:
-            x = self.check(batch.x)
-            sequence = x if self.any_length else self.order.flatten(x)
-            if not batch.continues:
-                state, previous = self.start(len(x), self.check_context(batch.context, len(x))), None
-            pair = []
-            for share in (0.0, 1.0):
-                self.share.fill_(share)
-                conditionals, after = self.advance(state, previous, sequence)
-                pair.append(conditionals.log_prob(sequence).flatten().double().exp())
-            pairs.append(torch.stack(pair))
-            state, previous = after, sequence[:, -1]
-        self.train(training)
-        self.share.fill_(best_share(torch.cat(pairs, dim=1)))
 
     def features(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """The uppermost layer's mean state over the variables up to the end, ``(B, hidden_size)``."""
@@ -281,11 +223,11 @@ class RNN(SequenceModel, PartlyCounted, Compiled):
             states.append(read)
         if states:
             parameters = self._write(self.dropout(torch.cat(states, dim=1)))
-            parameters = self._mixed(parameters, self._longer(recent, past[:, :alive], parameters.shape[1]))
+            parameters = self.mixed(parameters, self.recent_of(recent, past[:, :alive], parameters.shape[1]))
         else:
             parameters = self.empty(len(x), 0, self.conditional.num_parameters)
         parameters = F.pad(parameters, (0, 0, 0, x.shape[1] - parameters.shape[1]))
-        return self._ended(parameters, after), (after[:, -1], hidden, class_input, self._longer(recent, past, 1))
+        return self._ended(parameters, after), (after[:, -1], hidden, class_input, self.recent_of(recent, past, 1))
 
     def _read(self, x: Tensor, class_input: Tensor | None) -> Tensor:
         """The input of the network for values: one-hot, since `Conditional.encode` omits the indicator of 0."""
@@ -310,31 +252,6 @@ class RNN(SequenceModel, PartlyCounted, Compiled):
         name = "tied_bias" if self.output is None else "output.bias"
         state_dict.setdefault(prefix + name, torch.zeros(self.conditional.num_parameters))
         super()._load_from_state_dict(state_dict, prefix, *arguments)
-
-    def _longer(self, recent: Tensor | None, past: Tensor, steps: int) -> Tensor | None:
-        """The last values' indices and those of ``past`` ``(B, k)``, as many as n-grams need for the last steps."""
-        if self.ngram is None or recent is None:
-            return None
-        return torch.cat([recent, self._value_indices(past)], dim=1)[:, 1 - steps - self.ngram.order :]
-
-    def _mixed(self, parameters: Tensor, past: Tensor | None) -> Tensor:
-        """The parameters ``(B, k, num_parameters)`` of the network's conditionals, mixed with the n-grams'."""
-        if self.ngram is None or past is None or self.training or not self.ngram.counted:
-            return parameters
-        network = self.conditional.log_probs(self.conditional.distribution(parameters))
-        mixed = torch.logaddexp((1 - self.share).log() + network, self.share.log() + self.ngram(past))
-        return self.conditional.parameters_of(mixed)
-
-    def _value_indices(self, x: Tensor) -> Tensor:
-        return torch.searchsorted(self._values.to(x.dtype), x.contiguous())
-
-    def _examples(self, x: Tensor) -> Iterable[Tensor]:
-        """The sequences of the examples ``x``, without what follows their end."""
-        x = self.check(x)
-        sequences = x if self.any_length else self.order.flatten(x)
-        if self.end_symbol is None:
-            return sequences.unbind(0)
-        return [row[own] for row, own in zip(sequences, up_to_end(sequences, self.end_symbol), strict=True)]
 
     def _ended(self, parameters: Tensor, ended: Tensor) -> Tensor:
         if self.end_symbol is None:

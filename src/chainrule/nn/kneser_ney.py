@@ -15,6 +15,7 @@ References:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -22,6 +23,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+
+from chainrule.nn.native.program import Program
+from chainrule.nn.native.structures import NgramStruct
 
 BUFFERS = ("contexts", "starts", "backoffs", "symbols", "probs", "levels")
 
@@ -104,6 +108,16 @@ class KneserNey(nn.Module):
                 hashes = _mixed(hashes, flat[:, length - 1])
             probs = self._interpolated(probs, hashes >> self.bits, length)
         return probs.log().unflatten(0, windows.shape[:2])
+
+    def instruct(self, program: Program, logits: int, share: float, recent: int) -> None:
+        """Add the mixture of the conditional of ``logits`` with that of n-grams, whose weight is ``share``.
+
+        ``recent`` are the units of the last symbols, -1 before the beginning.
+        """
+        tensors = [getattr(self, name) for name in BUFFERS]
+        logs = math.log1p(-share) if share < 1 else -math.inf, math.log(share) if share else -math.inf
+        table = NgramStruct(*(tensor.data_ptr() for tensor in tensors), self.order, self.bits, *logs)
+        program.ngrams(logits, recent, self.num_values, table, tensors)
 
     def _interpolated(self, shorter: Tensor, keys: Tensor, length: int) -> Tensor:
         """The probabilities ``(T, K)`` given ``length`` symbols, from those given one less."""

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.codes import Codes
 from chainrule.nn.masked_conv import MaskedConv2d, RowsAbove
 from chainrule.nn.native.program import Places, Program
 
@@ -123,17 +122,15 @@ class RowInstructions:
             self.program.linear(to, weight, self.window, self.layer.bias, rows=begins * self.layer.out_channels)
 
 
-def describe_pixels(
-    program: Program, sites: Sites, hidden: int, head: MaskedConv2d, output: MaskedConv2d, codes: Codes
-) -> None:
-    """Add the two 1x1 layers after the units ``hidden``, with ReLUs before them, and the choice of the variable."""
-    for layer in (head, output):
+def instruct_outputs(program: Program, sites: Sites, hidden: int, *layers: MaskedConv2d) -> int:
+    """Add 1x1 ``layers`` after the units ``hidden``, with ReLUs before them, and return the units of the last."""
+    for layer in layers:
         size, count = layer.in_channels // layer.colours, layer.out_channels // layer.colours
         program.map(hidden, hidden, size, "relu")
         between = program.units(count)
         MaskedInstructions(layer, program, sites).step(between, hidden)
         hidden = between
-    program.choose(hidden, count, codes)
+    return hidden
 
 
 def _move_up(program: Program, window: int, size: int, channels: int, gap: int, begins: Integers) -> None:

@@ -9,14 +9,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
 
 from chainrule.abilities import FarSighted, Reorderable, components_of, members_of
 from chainrule.card import Card, Shown
 from chainrule.choices import Choose
-from chainrule.conditionals import present
 from chainrule.model import AutoregressiveModel
-from chainrule.tasks.particles import Bounds, Particles, run_particles
+from chainrule.tasks.particles import Bounds, Particles, draw_present, run_particles
 from chainrule.tasks.sample import drawer, drawing
 
 COLLAPSE = 2.0
@@ -161,11 +159,6 @@ def pick(walked: Sequence[tuple[Route, Particles]], evidence: Tensor) -> Tensor:
     picked = [torch.multinomial(cloud.log_weights.exp(), 1).squeeze(1) for _, cloud in walked]
     own = [cloud.x[examples, index] for (_, cloud), index in zip(walked, picked, strict=True)]
     return torch.stack(own, dim=1)[examples, owner]
-
-
-def draw_present(t: int, distribution: Distribution) -> Tensor:
-    """Draw a value that is not missing, because gaps are to be filled."""
-    return present(distribution).sample()
 
 
 def walk_routes(

@@ -66,7 +66,13 @@ LogProb = Callable[[Tensor], Tensor]
 """Log p ``(B, G)`` of examples whose variable has the values ``(B, G)``."""
 
 
-def explain(model: AutoregressiveModel, x: Tensor, context: Tensor | None = None) -> Explanation:
+def explain(
+    model: AutoregressiveModel,
+    x: Tensor,
+    context: Tensor | None = None,
+    *,
+    watch: Callable[[int], None] | None = None,
+) -> Explanation:
     """Explain examples by the tail probability of each variable given all others.
 
     Listed values are all tried. Numbers are tried at places that are refined where the probability is; see
@@ -77,6 +83,7 @@ def explain(model: AutoregressiveModel, x: Tensor, context: Tensor | None = None
         model: Any model of events ``(n,)``.
         x: Examples ``(B, n)``.
         context: What each example is conditioned on: classes ``(B,)``.
+        watch: Called with each variable before it is explained, from 0 on; what it raises ends the work.
 
     Raises:
         ValueError: If the examples or the context don't fit the model, or its events have another shape.
@@ -96,7 +103,11 @@ def explain(model: AutoregressiveModel, x: Tensor, context: Tensor | None = None
     with evaluation_mode(model), torch.inference_mode():
         classes = None if context is None else context[torch.arange(SAMPLED, device=context.device) % len(context)]
         sampled = sample(model, SAMPLED, seed=0, context=classes)
-        columns = [_explained(model, index, sampled[:, index], x, context) for index in range(x.shape[1])]
+        columns = []
+        for index in range(x.shape[1]):
+            if watch is not None:
+                watch(index)
+            columns.append(_explained(model, index, sampled[:, index], x, context))
     return joined(columns, lambda parts: torch.stack(parts, dim=1).cpu())  # ordinary tensors, of no inference mode
 
 

@@ -11,15 +11,16 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
 from chainrule.abilities import FarSighted, Reorderable, components_of, members_of
 from chainrule.choices import Choose
 from chainrule.conditionals.support import values_of
 from chainrule.model import AutoregressiveModel
-from chainrule.tasks.complete import Route, check_possible, draw_present, legal_where, routes
+from chainrule.tasks.complete import Route, check_possible, legal_where, routes
 from chainrule.tasks.evaluate import log_prob
 from chainrule.tasks.marginal import marginal
-from chainrule.tasks.particles import run_particles, spread
+from chainrule.tasks.particles import draw_present, run_particles, spread
 from chainrule.tasks.sample import drawer, drawing
 
 WALKS = 2**14
@@ -64,6 +65,7 @@ def fill(
     particles: int = 16,
     seed: int | None = None,
     context: Tensor | None = None,
+    unknown: Tensor | None = None,
     **settings: Any,
 ) -> tuple[Tensor, dict[str, int]]:
     """Fill the gaps of rows by draws from p(gaps | known cells); also count the rows of each method.
@@ -78,6 +80,7 @@ def fill(
         particles: See `complete_rows`.
         seed: The same seed gives the same completions.
         context: Classes ``(N,)``.
+        unknown: See `complete_rows`.
         settings: Temperature and the like, as of `chainrule.complete`.
 
     Returns:
@@ -89,7 +92,9 @@ def fill(
         filled[:, rows] = done.draw(draws).transpose(0, 1).to(filled)
         methods[done.method] += len(rows)
 
-    complete_rows(model, x, keep, walks=draws, particles=particles, seed=seed, context=context, **settings)
+    complete_rows(
+        model, x, keep, walks=draws, particles=particles, seed=seed, context=context, unknown=unknown, **settings
+    )
     return filled, dict(methods)
 
 
@@ -102,6 +107,8 @@ def complete_rows(
     particles: int = 16,
     seed: int | None = None,
     context: Tensor | None = None,
+    unknown: Tensor | None = None,
+    watch: Callable[[], None] | None = None,
     **settings: Any,
 ) -> None:
     """Hand weighted completions of all rows that have gaps to ``keep``, some rows at a time.
@@ -119,6 +126,9 @@ def complete_rows(
         particles: The same, at least, where they are approximate.
         seed: The same seed gives the same completions.
         context: Classes ``(N,)``.
+        unknown: The unknown cells, booleans ``(N, n)``; by default those that are NaN. In a column that may be missing,
+            NaN is a value of a cell that is not unknown.
+        watch: Called before each draw of a cell; what it raises ends the work.
         settings: Temperature and the like, as of `chainrule.complete`.
 
     Raises:
@@ -128,9 +138,9 @@ def complete_rows(
         raise ValueError(f"draws and particles expect at least 1, got {walks} and {particles}")
     context = model.check_context(context, len(x))
     draw = drawer(model, **settings)
-    unknown = x.isnan()
+    unknown = x.isnan() if unknown is None else unknown
     with drawing(model, seed):
-        for rows, width, complete in _groups(model, unknown, walks, max(walks, particles), draw):
+        for rows, width, complete in _groups(model, unknown, walks, max(walks, particles), draw, watch):
             for part in rows.split(max(1, WALKS // width)):
                 own = None if context is None else context[part.to(context.device)]
                 try:
@@ -143,7 +153,12 @@ def complete_rows(
 
 
 def _groups(
-    model: AutoregressiveModel, unknown: Tensor, walks: int, particles: int, draw: Choose | None
+    model: AutoregressiveModel,
+    unknown: Tensor,
+    walks: int,
+    particles: int,
+    draw: Choose | None,
+    watch: Callable[[], None] | None,
 ) -> Iterator[tuple[Tensor, int, Complete]]:
     """Rows that are completed in one way, with the walks of a row along a component, and the way."""
     left = unknown.any(1)
@@ -154,6 +169,7 @@ def _groups(
             yield rows, TRIED, partial(_tried, model)
     parts = components_of(model)
     choose = draw or draw_present
+    choose = choose if watch is None else _watched(choose, watch)
     if any(isinstance(part, Reorderable | FarSighted) for part in (*parts, *members_of(model))):
         for rows in _alike(unknown, left):
             yield rows, particles, partial(_walked_alike, model, walks, particles, choose)
@@ -168,6 +184,14 @@ def _groups(
     for group, ways, count in ((left & ~weighed, first, walks), (left & weighed, later, particles)):
         if bool(group.any()):
             yield group.nonzero().squeeze(1), count, partial(_walked, ways, count, choose)
+
+
+def _watched(choose: Choose, watch: Callable[[], None]) -> Choose:
+    def watched(t: int, distribution: Distribution) -> Tensor:
+        watch()
+        return choose(t, distribution)
+
+    return watched
 
 
 def _alike(unknown: Tensor, group: Tensor) -> Iterator[Tensor]:

@@ -23,8 +23,13 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from chainrule.choices import Choose
+from chainrule.choices import ChangedDraw, Choose
+from chainrule.codes import Drawing
+from chainrule.compiled import compiled_particles
+from chainrule.conditionals import present
 from chainrule.model import AutoregressiveModel
+from chainrule.nn.native.walk import Weights
+from chainrule.sequence import SequenceModel
 from chainrule.walk import walk
 
 TRIES = 64
@@ -101,30 +106,55 @@ def run_particles(
         bounds: The bounds of variables that are not observed.
         context: Classes ``(B,)``.
     """
-    cloud = _Cloud(model, x, observed, count, draw, lookahead, retain, bounds)
+    offsets = torch.zeros(1, len(x), dtype=torch.float64, device=x.device)  # one particle is not resampled
+    if count > 1:
+        offsets = torch.rand_like(offsets.expand(model.num_variables, -1))
     repeated = None if context is None else context.repeat_interleave(count)
-    walked = walk(model, len(x) * count, cloud.choose, repeated, select=cloud.select)
-    log_evidence = cloud.log_evidence + cloud.log_weights.logsumexp(1) - math.log(count)
-    log_evidence = log_evidence.masked_fill(cloud.dead, -math.inf)
+    weights, sequence = Weights.begin(offsets, count), None
+    if lookahead is None and bounds is None and not retain and (drawing := _drawing(draw)) is not None:
+        given, known = (model.order.flatten(part.expand_as(x)) for part in (x, observed))
+        source = model.start(len(x) * count, repeated) if isinstance(model, SequenceModel) else repeated
+        sequence = compiled_particles(model, given, known, weights, drawing, source)
+    if sequence is None:
+        cloud = _Cloud(model, x, observed, draw, lookahead, retain, bounds, weights)
+        walked = walk(model, len(x) * count, cloud.choose, repeated, select=cloud.select)
+    else:
+        walked = model.order.unflatten(sequence)
+    log_evidence = weights.log_evidence + weights.log_weights.logsumexp(1) - math.log(count)
     return Particles(
         x=walked.unflatten(0, (-1, count)),
-        log_weights=cloud.log_weights.log_softmax(1),
-        log_evidence=log_evidence,
-        least_size=cloud.least_size,
+        log_weights=weights.log_weights.log_softmax(1),
+        log_evidence=log_evidence.masked_fill(weights.dead, -math.inf),
+        least_size=weights.least_size,
     )
 
 
-def spread(weights: Tensor, count: int) -> Tensor:
+def draw_present(t: int, distribution: Distribution) -> Tensor:
+    """Draw a value that is not missing, because gaps are to be filled."""
+    return present(distribution).sample()
+
+
+def _drawing(draw: Choose | None) -> Drawing | None:
+    """How a compiled walk draws as ``draw`` does; None if it can't. No value that it draws is a missing one."""
+    if isinstance(draw, ChangedDraw):
+        return draw.drawing
+    return Drawing() if draw in (None, draw_present) else None
+
+
+def spread(weights: Tensor, count: int, offsets: Tensor | None = None) -> Tensor:
     """``count`` indices ``(B, count)`` in proportion to ``weights`` ``(B, M)``, in order: systematic resampling.
 
-    Index i is drawn floor(count w_i) or ceil(count w_i) times, and count w_i times on average.
+    Index i is drawn floor(count w_i) or ceil(count w_i) times, and count w_i times on average. ``offsets`` are uniform
+    random numbers ``(B,)``; None draws them.
 
     >>> spread(torch.tensor([[0.5, 0.0, 0.5]]), 4)
     tensor([[0, 0, 2, 2]])
     """
     ends = weights.double().cumsum(1)
-    steps = torch.arange(count, device=weights.device) + torch.rand(len(weights), 1, device=weights.device)
-    places = (steps.double() / count).clamp(max=1 - 1e-12) * ends[:, -1:]
+    if offsets is None:
+        offsets = torch.rand(len(weights), dtype=torch.float64, device=weights.device)
+    steps = torch.arange(count, device=weights.device) + offsets[:, None]
+    places = (steps / count).clamp(max=1 - 1e-12) * ends[:, -1:]
     return torch.searchsorted(ends, places, right=True).clamp(max=weights.shape[1] - 1)
 
 
@@ -136,13 +166,14 @@ class _Cloud:
         model: AutoregressiveModel,
         x: Tensor,
         observed: Tensor,
-        count: int,
         draw: Choose | None,
         lookahead: Tensor | None,
         retain: bool,
         bounds: Bounds | None,
+        weights: Weights,
     ) -> None:
-        self.model, self.conditional, self.count, self.draw = model, model.conditional, count, draw
+        self.model, self.conditional, self.draw = model, model.conditional, draw
+        self.weights, self.count = weights, weights.log_weights.shape[1]
         self.lookahead, self.retain, self.bounds = lookahead, retain, bounds
         self.given = model.order.flatten(x)
         self.known = model.order.flatten(observed.to(x.device).expand(len(x), *model.event_shape))
@@ -151,10 +182,6 @@ class _Cloud:
         self.ranged = [False] * model.num_variables
         if bounds is not None:
             self.ranged = model.order.flatten(bounds.ranged.to(x.device).unsqueeze(0))[0].tolist()
-        self.log_weights = torch.zeros(len(x), count, dtype=torch.float64, device=x.device)
-        self.log_evidence = torch.zeros(len(x), dtype=torch.float64, device=x.device)
-        self.least_size = torch.full((len(x),), float(count), dtype=torch.float64, device=x.device)
-        self.dead = torch.zeros(len(x), dtype=torch.bool, device=x.device)
 
     def choose(self, t: int, distribution: Distribution) -> Tensor:
         """The known value, or a draw; weights change by the likelihood of the known value."""
@@ -214,18 +241,19 @@ class _Cloud:
         return chosen
 
     def _weigh(self, change: Tensor) -> None:
-        self.log_weights = self.log_weights + change.double().unflatten(0, (-1, self.count))
+        self.weights.log_weights.add_(change.double().unflatten(0, (-1, self.count)))
 
     def select(self, t: int) -> Tensor | None:
         """New particles where the effective sample size is below half of their number."""
-        died = (self.log_weights == -math.inf).all(1)
-        self.dead |= died
-        self.log_weights = self.log_weights.masked_fill(died[:, None], 0.0)  # such walks go on, and count for nothing
+        log_weights, log_evidence, least_size, dead, offsets = self.weights
+        died = (log_weights == -math.inf).all(1)
+        dead |= died
+        log_weights[died] = 0.0  # such walks go on, and count for nothing
         if not (self.some[t] or self.ranged[t]) or self.count == 1:
             return None
-        weights = self.log_weights.softmax(1)
+        weights = log_weights.softmax(1)
         size = 1 / weights.square().sum(1)
-        self.least_size = torch.minimum(self.least_size, size)
+        least_size.copy_(torch.minimum(least_size, size))
         poor = size < self.count / 2
         if not bool(poor.any()):
             return None
@@ -234,9 +262,8 @@ class _Cloud:
             ancestors[poor] = torch.multinomial(weights[poor], self.count, replacement=True)
             ancestors[:, 0] = 0
         else:
-            ancestors[poor] = spread(weights[poor], self.count)
-        mean = self.log_weights.logsumexp(1) - math.log(self.count)
-        self.log_evidence = torch.where(poor, self.log_evidence + mean, self.log_evidence)
-        self.log_weights = torch.where(poor[:, None], 0.0, self.log_weights)
+            ancestors[poor] = spread(weights[poor], self.count, offsets[t, poor])
+        log_evidence[poor] += log_weights[poor].logsumexp(1) - math.log(self.count)
+        log_weights[poor] = 0.0
         offsets = torch.arange(len(weights), device=weights.device) * self.count
         return (ancestors + offsets[:, None]).flatten()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -11,7 +13,13 @@ from chainrule.tasks.batches import of_batches
 
 
 def receptive_field(
-    model: AutoregressiveModel, x: Tensor, t: int, *, context: Tensor | None = None, batch_size: int = 128
+    model: AutoregressiveModel,
+    x: Tensor,
+    t: int,
+    *,
+    context: Tensor | None = None,
+    batch_size: int = 128,
+    watch: Callable[[], None] = lambda: None,
 ) -> Tensor:
     """The change of p(x_t | x_<t) with each variable: a row of its Jacobian in differences, ``event_shape``.
 
@@ -25,6 +33,7 @@ def receptive_field(
         t: The variable, counted along the model's order.
         context: Classes ``(B,)``.
         batch_size: Examples per parallel pass.
+        watch: Called before each pass; what it raises ends the work.
 
     Raises:
         ValueError: If an example does not fit the model, there is no variable t, or the model is a mixture over orders.
@@ -47,6 +56,7 @@ def receptive_field(
     position = int(model.order.permutation[t])
 
     def conditional(x: Tensor, context: Tensor | None) -> Tensor:
+        watch()
         return model.conditional.log_probs(model.conditional.at(model(x, context), position))
 
     others = values[torch.linspace(0, len(values) - 1, min(len(values), 4)).round().long()]

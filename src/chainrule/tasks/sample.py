@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from chainrule.abilities import Mixture, components_of, picked
+from chainrule.abilities import Mixture, Picked, components_of, picked
 from chainrule.choices import ChangedDraw, Choose
 from chainrule.codes import Drawing
 from chainrule.compiled import program_of
@@ -85,18 +85,35 @@ def sample(
     return x.clone()  # outside of inference mode: an ordinary tensor, which may meet gradients later
 
 
-def _drawn(model: AutoregressiveModel, n: int, draw: Choose | None, context: Tensor | None) -> Tensor:
-    """Whole examples; of a mixture, each is drawn from a member, unless its conditionals are changed."""
+def leaves(model: AutoregressiveModel, n: int, changed: bool, context: Tensor | None) -> Iterator[Picked]:
+    """The models of one order that ``n`` samples are drawn from, each with the samples that are its own.
+
+    A member of a mixture is picked when it is its turn, since that takes random numbers.
+
+    Args:
+        model: Any model of the contract.
+        n: The number of samples.
+        changed: True if conditionals are changed, so that a mixture of one order is drawn from as a whole.
+        context: What each sample is conditioned on.
+    """
     components = components_of(model)
-    if isinstance(model, Mixture) and draw is None:
+    if isinstance(model, Mixture) and not changed:
         parts = model.pick(n, context)
     elif len(components) > 1:
         parts = picked(components, n, context)
     else:
-        return _build(components[0], n, draw, context)
-    x = model.empty(n, *model.event_shape)
+        yield Picked(components[0], torch.arange(n, device=model.device), context)
+        return
     for part in parts:
-        x[part.examples] = _drawn(part.model, len(part.examples), draw, part.context)
+        for leaf in leaves(part.model, len(part.examples), changed, part.context):
+            yield leaf._replace(examples=part.examples[leaf.examples])
+
+
+def _drawn(model: AutoregressiveModel, n: int, draw: Choose | None, context: Tensor | None) -> Tensor:
+    """Whole examples; of a mixture, each is drawn from a member, unless its conditionals are changed."""
+    x = model.empty(n, *model.event_shape)
+    for leaf in leaves(model, n, draw is not None, context):
+        x[leaf.examples] = _build(leaf.model, len(leaf.examples), draw, leaf.context)
     return x
 
 

@@ -15,6 +15,7 @@ from chainrule.nn.ends import up_to_end
 from chainrule.nn.native.library import library
 from chainrule.nn.native.walk import run
 from chainrule.sequence import SequenceModel, end_symbol_of, frame_size_of
+from chainrule.tasks.particles import run_particles
 from chainrule.testing.probes import EXAMPLES, random_events
 from chainrule.testing.subjects import own_random_state, random_context
 from chainrule.testing.verdicts import PASSED, Verdict, cannot_tell, does_not_apply, require_close
@@ -32,6 +33,9 @@ CLOSE = 1e-3
 SAME = 0.9
 """At least this share of them is the same; a random number next to a bound may fall on either side of it."""
 
+PARTICLES = 5
+"""Particles of each example: a number that no vector has."""
+
 DRAWINGS = {
     "plain": None,
     "with a temperature": Drawing(temperature=0.7),
@@ -47,7 +51,7 @@ def compiled_equals_step(model: AutoregressiveModel) -> Verdict:
     """A compiled walk has the conditionals of `step`, and draws the same values from the same random numbers.
 
     Conditionals are compared in single precision, along random values; draws of one example, which runs alone, and of
-    many, which run side by side, for every way of drawing.
+    many, which run side by side, for every way of drawing; and particles, along a random half of known values.
 
     Raises:
         AssertionError: If a conditional differs, or more draws than rounding explains.
@@ -64,6 +68,8 @@ def compiled_equals_step(model: AutoregressiveModel) -> Verdict:
             context = subject.check_context(random_context(subject, count), count)
             for name, drawing in DRAWINGS.items() if subject.conditional.values is not None else [("plain", None)]:
                 _require_draws(subject, count, context, name, drawing)
+        if not subject.any_length:
+            _require_particles(subject)
     return PASSED
 
 
@@ -103,4 +109,26 @@ def _require_draws(
         raise AssertionError(
             f"compiled_equals_step: expected the draws ({name}) of a compiled walk to be those of its steps, got "
             f"{same:.0%} of {count} examples the same"
+        )
+
+
+def _require_particles(model: AutoregressiveModel) -> None:
+    x = random_events(model, EXAMPLES).float()
+    context = model.check_context(random_context(model, EXAMPLES), EXAMPLES)
+    observed = torch.rand(x.shape) < 0.5
+    seed = int(torch.randint(2**31, ()))
+    clouds = []
+    for choose in (None, lambda t, given: given.sample()):
+        torch.manual_seed(seed)
+        clouds.append(run_particles(model, x, observed, PARTICLES, choose, context=context))
+    compiled, stepped = clouds
+    # A resampling that rounding decides may give an example other particles, so not all need to agree.
+    same = torch.isclose(compiled.x, stepped.x, rtol=CLOSE, atol=CLOSE).flatten(2).all(2)
+    same &= torch.isclose(compiled.log_weights, stepped.log_weights, rtol=CLOSE, atol=CLOSE)
+    same &= torch.isclose(compiled.log_evidence, stepped.log_evidence, rtol=CLOSE, atol=CLOSE)[:, None]
+    share = float(same.float().mean())
+    if share < SAME:
+        raise AssertionError(
+            f"compiled_equals_step: expected the particles of a compiled walk to be those of its steps, got "
+            f"{share:.0%} of {EXAMPLES * PARTICLES} the same"
         )

@@ -10,7 +10,7 @@ import signal
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from chainrule.abilities import counting, loss_unit_of, validation_loss
 from chainrule.card import Card, Shown, image_of
-from chainrule.devices import check_device
+from chainrule.devices import check_device, fastest_precision
 from chainrule.model import CountedModel, Model
 from chainrule.training.budget import budget_of
 from chainrule.training.callbacks import History, Patience, SeededRounds, TimeLimit, write_history
@@ -122,6 +122,8 @@ def fit(
     training = Training.of(settings)
     check_nodes(training.nodes)
     device = check_device(training.device)
+    if training.precision == "auto":
+        training = replace(training, precision=fastest_precision(model, device))
     loaders = loaders_of(model, (train, valid), (train_context, valid_context), training)
     torch.manual_seed(training.seed)
     if training.compile:
@@ -197,7 +199,8 @@ def _trainer(
     training: Training, device: str, loader: Loader, callbacks: list[lightning.Callback], rounds: int
 ) -> lightning.Trainer:
     """Lightning's trainer of these settings, for the batches of training of ``loader``; its epochs are rounds."""
-    strategy = training.strategy
+    strategy, precision = training.strategy, training.precision
+    assert precision != "auto"  # `fit` has chosen
     if loader.carried and training.processes > 1 and strategy in ("auto", "ddp"):
         strategy = "ddp_find_unused_parameters_true"  # only the first window of an epoch uses the first state
     return lightning.Trainer(
@@ -205,7 +208,7 @@ def _trainer(
         devices=training.devices,
         num_nodes=training.nodes,
         strategy=strategy,
-        precision=training.precision,
+        precision=precision,
         max_epochs=rounds,
         gradient_clip_val=training.gradient_clip,
         callbacks=callbacks,

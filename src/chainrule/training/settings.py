@@ -42,7 +42,7 @@ class Training:
         nodes: Machines that train together, each with as many processes. The same command starts on each of them; the
             environment says which it is, as ``torchrun`` sets it.
         strategy: Lightning's name for the way they do, such as ``"ddp"``.
-        precision: Lightning's name for the arithmetic.
+        precision: Lightning's name for the arithmetic; ``"auto"`` multiplies in bfloat16 what `fastest_precision` says.
         compile: Compile the training loss first, which takes a minute, and a C++ compiler: models with gates then train
             up to twice as fast, others no faster.
 
@@ -68,7 +68,7 @@ class Training:
     devices: int = 1
     nodes: int = 1
     strategy: str = "auto"
-    precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true"] = "32-true"
+    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed", "64-true"] = "auto"
     compile: bool = False
 
     def __post_init__(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
@@ -14,10 +13,11 @@ from chainrule.abilities import RepeatedSteps
 from chainrule.compiled import Compiled
 from chainrule.conditionals import Conditional
 from chainrule.model import AutoregressiveModel
+from chainrule.models.images.instructions import ImageInstructions
 from chainrule.models.images.patches import Patches
 from chainrule.nn.buffers import write_columns
 from chainrule.nn.masked_conv import FeaturesAt, MaskedConv2d, Site
-from chainrule.nn.masked_program import MaskedInstructions, Sites, describe_pixels
+from chainrule.nn.masked_program import MaskedInstructions, Sites, instruct_outputs
 from chainrule.nn.native.program import Program
 from chainrule.nn.outputs import start_output
 from chainrule.state import Shared, State
@@ -122,6 +122,10 @@ class ImageModel(AutoregressiveModel, RepeatedSteps):
         """The place within a pixel or patch, and where in a period that is; the first row and column are apart."""
         row, column, place = self.site(t) if self.patches is None else self.patches.places[t]
         return place, *((i > 0, i % self.step_period) for i in (row, column))
+
+    def instructions(self) -> ImageInstructions:
+        """The beginning of a program, for a family that has codes."""
+        return ImageInstructions(self.conditional, Sites.of(self.height, self.width, self.colours), self.patches)
 
     def start(self, batch_size: int, context: Tensor | None = None) -> State:
         own = self.network_start(batch_size, context)
@@ -249,18 +253,22 @@ class LayeredImageModel(ImageModel, Compiled):
         return parameters, (first, tuple(updated), head, output)
 
     def program(self) -> Program | None:
-        if (codes := self.conditional.codes) is None or self.patches is not None:
+        if self.conditional.codes is None:
             return None
-        program, sites = Program(), Sites.of(self.height, self.width, self.colours)
+        image = self.instructions()
+        program, sites = image.program, image.sites
         first = MaskedInstructions(self.first, program, sites)
         hidden = program.units(self.first.out_channels // self.colours)
-        program.encode(np.roll(first.place, 1), codes, self.conditional.num_features)
-        first.next_row()
+        image.read(first.place)
+        with image.network():
+            first.next_row()
         program.begin()
-        first.read(hidden)
-        if not all(layer.instruct(program, hidden, sites) for layer in self.layers):
-            return None
-        describe_pixels(program, sites, hidden, self.head, self.output, codes)
+        with image.network():
+            first.read(hidden)
+            if not all(layer.instruct(program, hidden, sites) for layer in self.layers):
+                return None
+            numbers = instruct_outputs(program, sites, hidden, self.head, self.output)
+        image.choose(numbers)
         return program
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 from torch import Tensor, nn
 
 from chainrule.compiled import Compiled
@@ -24,7 +23,7 @@ from chainrule.nn.buffers import write_columns
 from chainrule.nn.checks import check_counts, check_dropout
 from chainrule.nn.class_bias import ClassBias, plus
 from chainrule.nn.masked_conv import FeaturesAt, MaskedConv2d, RowsAbove, Site
-from chainrule.nn.masked_program import MaskedInstructions, RowInstructions, Sites, describe_pixels
+from chainrule.nn.masked_program import MaskedInstructions, RowInstructions, Sites, instruct_outputs
 from chainrule.nn.native.program import Program
 from chainrule.nn.outputs import start_output
 from chainrule.state import State
@@ -142,25 +141,28 @@ class GatedPixelCNN(ImageModel, Compiled):
         return parameters, (row, tuple(updated), head, output)
 
     def program(self) -> Program | None:
-        if (codes := self.conditional.codes) is None or self.patches is not None:
+        if self.conditional.codes is None:
             return None
-        program, sites = Program(), Sites.of(self.height, self.width, self.colours)
-        f = self.conditional.num_features
+        image = self.instructions()
+        program, sites = image.program, image.sites
         first = MaskedInstructions(self.layers[0].horizontal, program, sites)
-        row = program.units(self.num_inputs * self.width)
-        program.encode(np.roll(row + (sites.column * self.colours + sites.colour) * f, 1), codes, f)
-        program.encode(np.roll(first.place, 1), codes, f)
-        first.next_row()
+        row, share = program.units(self.num_inputs * self.width), self.num_inputs // self.colours
+        image.read(row + (sites.column * self.colours + sites.colour) * share)
+        image.read(first.place)
+        with image.network():
+            first.next_row()
         program.begin()
-        downs = []
-        for layer in self.layers:
-            row, down = layer.instruct_row(program, row, sites)
-            downs.append(down)
-        hidden = program.units(self.layers[0].out.out_channels // self.colours)
-        for layer, down in zip(self.layers, downs, strict=True):
-            horizontal = first if layer.first else MaskedInstructions(layer.horizontal, program, sites)
-            layer.instruct(program, horizontal, hidden, down, sites)
-        describe_pixels(program, sites, hidden, self.head, self.output, codes)
+        with image.network():
+            downs = []
+            for layer in self.layers:
+                row, down = layer.instruct_row(program, row, sites)
+                downs.append(down)
+            hidden = program.units(self.layers[0].out.out_channels // self.colours)
+            for layer, down in zip(self.layers, downs, strict=True):
+                horizontal = first if layer.first else MaskedInstructions(layer.horizontal, program, sites)
+                layer.instruct(program, horizontal, hidden, down, sites)
+            numbers = instruct_outputs(program, sites, hidden, self.head, self.output)
+        image.choose(numbers)
         return program
 
 

@@ -38,6 +38,7 @@ def library() -> ctypes.CDLL | None:
         )
         return None
     loaded.chainrule_walk.restype = ctypes.c_int32
+    loaded.chainrule_fingerprint.restype = ctypes.c_uint64
     return loaded
 
 

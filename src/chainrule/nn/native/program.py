@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chainrule.codes import Codes
-from chainrule.nn.native.structures import InstructionStruct, ProgramStruct
+from chainrule.nn.native.structures import InstructionStruct, NgramStruct, ProgramStruct
 
 Integers = NDArray[np.int64]
 Places = int | Integers
@@ -39,6 +39,8 @@ KINDS = (
     "gru",
     "lookup",
     "encode",
+    "pick",
+    "ngrams",
     "choose",
 )
 FUNCTIONS = ("same", "sigmoid", "relu", "tanh", "zero")
@@ -81,6 +83,7 @@ class Program:
         """The value after which all values are the same; None if there is none."""
         self.given: list[tuple[int, int, Callable[..., Tensor | None], bool]] = []
         self._repeat = 1, 0, 0
+        self._steps: NDArray[np.bool_] | None = None
         self.placed: list[tuple[InstructionStruct, Integers]] = []
         """The instructions, each with its places ``(steps or 1, 6)``."""
         self.kept: list[Any] = []
@@ -111,6 +114,13 @@ class Program:
         self._repeat = times, to_step, source_step
         yield
         self._repeat = 1, 0, 0
+
+    @contextlib.contextmanager
+    def only_at(self, steps: NDArray[np.bool_]) -> Iterator[None]:
+        """Run each instruction that is added within at some of all steps ``(n,)``; its places are given for these."""
+        self._steps = steps
+        yield
+        self._steps = None
 
     def linear(
         self, to: Places, weight: Tensor, source: Places, bias: Tensor | None = None, *, add: bool = False,
@@ -207,10 +217,23 @@ class Program:
         """``to = table[index]``, of a table ``(rows, count)`` and a unit that holds an index below 2^24."""
         self._add("lookup", to, index, 0, 0, table.shape[1], weight=table)
 
+    def pick(self, to: Places, source: Places, index: int, count: int) -> None:
+        """``to = source[index]``, of a table of rows of ``count`` units and a unit that holds an index."""
+        self._add("pick", to, source, index, 0, count)
+
     def encode(self, to: Places, codes: Codes, count: int) -> None:
         """``to`` = the ``count`` features of the value."""
         option, scale = ENCODINGS.index(codes.encoding), codes.factor
         self._add("encode", to, 0, 0, 0, count, option=option, scale=scale)
+
+    def ngrams(self, logits: int, recent: int, count: int, table: NgramStruct, tensors: Sequence[Tensor]) -> None:
+        """Mix the conditional of ``count`` ``logits`` with that of n-grams, given the ``recent`` values.
+
+        See `chainrule.nn.kneser_ney`; ``tensors`` are what ``table`` points to.
+        """
+        self.kept += [table, *tensors]
+        self._add("ngrams", logits, recent, 0, 0, count)
+        self.placed[-1][0].ngrams = ctypes.addressof(table)
 
     def choose(self, parameters: Places, count: int, codes: Codes) -> None:
         """Choose the value, by the ``count`` parameters of its conditional."""
@@ -244,6 +267,9 @@ class Program:
         numbers: Sequence[Places] = (to, source, weight_at, bias_at, rows, columns)
         places = np.stack(np.broadcast_arrays(*(np.atleast_1d(number) for number in numbers)), axis=1)
         places = np.ascontiguousarray(places, dtype=np.int64)
+        if self._steps is not None:
+            some, places = places, np.zeros((len(self._steps), 6), dtype=np.int64)  # without rows it is not run
+            places[self._steps] = some
         tensors = [None if tensor is None else _plain(tensor) for tensor in (weight, bias)]
         self.kept += tensors
         pointers = [None if tensor is None else tensor.data_ptr() for tensor in tensors]

@@ -5,6 +5,16 @@ from __future__ import annotations
 import ctypes
 
 
+class NgramStruct(ctypes.Structure):
+    """The tables of n-grams, and the logarithms of what the network and they contribute."""
+
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("contexts", "starts", "backoffs", "symbols", "probs", "levels")),
+        *((name, ctypes.c_int64) for name in ("order", "bits")),
+        *((name, ctypes.c_double) for name in ("log_rest", "log_share")),
+    )
+
+
 class InstructionStruct(ctypes.Structure):
     """An instruction."""
 
@@ -22,6 +32,7 @@ class InstructionStruct(ctypes.Structure):
         ("to_step", ctypes.c_int64),
         ("source_step", ctypes.c_int64),
         ("levels", ctypes.c_int64),
+        ("ngrams", ctypes.c_void_p),
     )
 
 
@@ -61,6 +72,16 @@ class ChoiceStruct(ctypes.Structure):
     )
 
 
+class ParticlesStruct(ctypes.Structure):
+    """Particles and their weights."""
+
+    _fields_ = (
+        ("count", ctypes.c_int64),
+        *((name, ctypes.c_void_p) for name in ("log_weights", "log_evidence", "least_size", "dead", "offsets")),
+        ("examples", ctypes.c_int64),
+    )
+
+
 class WalkStruct(ctypes.Structure):
     """A walk."""
 
@@ -68,7 +89,9 @@ class WalkStruct(ctypes.Structure):
         *((name, ctypes.c_int64) for name in ("batch", "begin", "steps", "lanes", "threads")),
         ("has_previous", ctypes.c_int32),
         ("choice", ChoiceStruct),
-        *((name, ctypes.c_void_p) for name in ("values", "known", "uniforms", "precise")),
+        *((name, ctypes.c_void_p) for name in ("values", "known")),
+        ("rowed", ctypes.c_int32),
+        *((name, ctypes.c_void_p) for name in ("row", "uniforms", "precise")),
         ("drawn", ctypes.c_int64),
         ("given", ctypes.c_void_p),
         ("num_given", ctypes.c_int64),
@@ -76,4 +99,5 @@ class WalkStruct(ctypes.Structure):
         ("num_parameters", ctypes.c_int64),
         ("log_probs", ctypes.c_void_p),
         ("end", ctypes.c_double),
+        ("particles", ParticlesStruct),
     )

@@ -9,291 +9,31 @@
 #include <system_error>
 #include <thread>
 
-#include "choices.h"
-#include "products.h"
-#include "reals.h"
+#include "chunk.h"
 
-enum Kind { LINEAR, LINEAR_BY_COLUMNS, ROWS, MAP, ADD, GATED, LSTM, GRU, LOOKUP, ENCODE, CHOOSE };
-enum Function { SAME, SIGMOID, RELU, TANH, ZERO };
-enum Encoding { NUMBER, INDICATORS, ASINH };
-enum Draws { LOGIT, LOGITS, GAUSSIANS, LOGISTICS, BINS };
-
-// Where an instruction reads and writes at one step: units, and offsets of weights. LSTM and GRU read more units at
-// `weight`. Without rows the instruction is skipped.
-struct Place {
-    int64_t to, from, weight, bias, rows, columns;
-};
-
-struct Instruction {
-    int32_t kind, option;
-    float scale;
-    int32_t add;
-    const float* weight;
-    const float* bias;
-    int64_t stride;
-    const Place* places;
-    int64_t period;  // of the places: step t is at places[t % period]
-    int64_t repeats, to_step, from_step;  // it is run so many times, so many units further each time
-    int64_t levels;  // of BINS
-};
-
-// Units of every example that are given, [example][count], and, where `keep`, returned.
-struct Given {
-    float* numbers;
-    int64_t unit, count;
-    int32_t keep;
-};
-
-struct Program {
-    const Instruction* instructions;
-    int64_t count;
-    int64_t first;  // instructions before this one need a value of the step before
-    int64_t units;
-    int64_t value;  // the unit of the value that was chosen last
-};
-
-struct Walk {
-    int64_t batch, begin, steps, lanes, threads;
-    int32_t has_previous;
-    Choice choice;
-    float* values;            // [example][step]
-    const uint8_t* known;     // [step], or null: values that are given and not chosen
-    const float* uniforms;    // [step][example], of a logit
-    const double* precise;    // [step][drawn][example], of others
-    int64_t drawn;            // random numbers of a value
-    const Given* given;
-    int64_t num_given;
-    float* parameters;        // [step][example][num_parameters], or null
-    int64_t num_parameters;
-    float* log_probs;         // [step][example], or null: of the values
-    double end;               // the value after which all are the same; NaN for none
-};
-
-namespace {
-
-void apply(int32_t function, float* to, const float* from, int64_t count) {
-    switch (function) {
-        case SIGMOID: return map(to, from, count, sigmoid);
-        case RELU: return map(to, from, count, positive);
-        case TANH: return map(to, from, count, hyperbolic);
-        case ZERO: std::fill(to, to + count, 0.0f); return;
-        default: return map(to, from, count, same);
-    }
+// A number that changes if most of the words of some arrays do, of which 64 each are read.
+extern "C" uint64_t chainrule_fingerprint(const uint32_t* const* arrays, const int64_t* words, int64_t count) {
+    uint64_t result = 0;
+    for (int64_t i = 0; i < count; i++)
+        for (int64_t j = 0; j < words[i]; j += 1 + words[i] / 64) result = (result ^ arrays[i][j]) * 0x100000001b3;
+    return result;
 }
-
-class Chunk {
-   public:
-    Chunk(const Program& program, const Walk& walk, int64_t first, int64_t size, int64_t lanes)
-        : program(program), walk(walk), first(first), size(size), lanes(lanes), arena(program.units * lanes) {}
-
-    void run() {
-        for (int64_t i = 0; i < walk.num_given; i++) transfer(walk.given[i], true);
-        for (int64_t s = 0; s < walk.steps; s++) {
-            const int64_t begin = s == 0 && !walk.has_previous ? program.first : 0;
-            for (int64_t i = begin; i < program.count; i++) execute(program.instructions[i], s);
-        }
-        for (int64_t i = 0; i < walk.num_given; i++)
-            if (walk.given[i].keep) transfer(walk.given[i], false);
-    }
-
-   private:
-    const Program& program;
-    const Walk& walk;
-    int64_t first, size, lanes;
-    std::vector<float> arena;
-    std::vector<float> scratch, before;  // kept, so that no step has to ask for memory
-    std::vector<double> padded;
-    std::vector<Vector> terms;
-
-    float* at(int64_t unit) { return arena.data() + unit * lanes; }
-
-    void transfer(const Given& given, bool in) {
-        for (int64_t lane = 0; lane < size; lane++)
-            for (int64_t i = 0; i < given.count; i++) {
-                float& outside = given.numbers[(first + lane) * given.count + i];
-                float& inside = at(given.unit + i)[lane];
-                if (in) inside = outside;
-                else outside = inside;
-            }
-    }
-
-    void execute(const Instruction& own, int64_t s) {
-        const Place& place = own.places[(walk.begin + s) % own.period];
-        if (place.rows == 0) return;
-        for (int64_t i = 0; i < own.repeats; i++)
-            execute(own, place, at(place.to + i * own.to_step), at(place.from + i * own.from_step), s);
-    }
-
-    void execute(const Instruction& own, const Place& place, float* to, const float* from, int64_t s) {
-        const float* weight = own.weight ? own.weight + place.weight : nullptr;
-        const float* bias = own.bias ? own.bias + place.bias : nullptr;
-        switch (own.kind) {
-            case LINEAR:
-                return linear(to, weight, own.stride, bias, from, place.rows, place.columns, lanes, own.add);
-            case LINEAR_BY_COLUMNS:
-                return linear_by_columns(to, weight, own.stride, bias, from, place.rows, place.columns, lanes, own.add);
-            case ROWS: return rows_times(to, weight, own.stride, from, place.rows, place.columns, lanes);
-            case MAP: return apply(own.option, to, from, place.rows * lanes);
-            case ADD: return map(to, from, to, place.rows * lanes, [](Vector x, Vector y) { return x + y; });
-            case GATED:
-                return map(to, from, from + place.rows * lanes, place.rows * lanes,
-                           [](Vector x, Vector gate) { return hyperbolic(x) * sigmoid(gate); });
-            case LSTM: return lstm(to, at(place.weight), from, place.rows * lanes);
-            case GRU: return gru(to, from, at(place.weight), place.rows * lanes);
-            case LOOKUP: return lookup(to, from, weight, own, place);
-            case ENCODE: return encode(to, own, place);
-            case CHOOSE: return choose(own, from, place, s);
-        }
-    }
-
-    void lstm(float* state, float* cell, const float* gates, int64_t count) {
-        map(cell, gates + count, cell, count, [](Vector forget, Vector before) { return sigmoid(forget) * before; });
-        scratch.resize(count);
-        map(scratch.data(), gates, gates + 2 * count, count, [](Vector in, Vector x) { return sigmoid(in) * hyperbolic(x); });
-        map(cell, scratch.data(), cell, count, [](Vector fresh, Vector kept) { return fresh + kept; });
-        map(state, gates + 3 * count, cell, count, [](Vector out, Vector x) { return sigmoid(out) * hyperbolic(x); });
-    }
-
-    void gru(float* state, const float* read, const float* seen, int64_t count) {
-        scratch.resize(2 * count);
-        float *reset = scratch.data(), *update = reset + count;
-        const auto gate = [](Vector x, Vector h) { return sigmoid(x + h); };
-        map(reset, read, seen, count, gate);
-        map(update, read + count, seen + count, count, gate);
-        map(reset, reset, seen + 2 * count, count, [](Vector r, Vector h) { return r * h; });
-        map(reset, read + 2 * count, reset, count, [](Vector x, Vector h) { return hyperbolic(x + h); });
-        // h' = n + z (h - n)
-        map(state, state, reset, count, [](Vector h, Vector fresh) { return h - fresh; });
-        map(state, update, state, count, [](Vector z, Vector difference) { return z * difference; });
-        map(state, state, reset, count, [](Vector kept, Vector fresh) { return kept + fresh; });
-    }
-
-    void lookup(float* to, const float* index, const float* weight, const Instruction& own, const Place& place) {
-        for (int64_t lane = 0; lane < size; lane++) {
-            const float* row = weight + int64_t(index[lane]) * own.stride;
-            for (int64_t i = 0; i < place.rows; i++)
-                to[i * lanes + lane] = row[i] + (own.add ? to[i * lanes + lane] : 0);
-        }
-    }
-
-    void encode(float* to, const Instruction& own, const Place& place) {
-        const float* value = at(program.value);
-        if (own.option == ASINH) return map(to, value, lanes, inverse_hyperbolic_sine);
-        if (own.option == NUMBER) return map(to, value, lanes, [&](Vector x) { return x * own.scale; });
-        for (int64_t i = 0; i < place.rows; i++)  // indicators of the values 1, 2, ...
-            for (int64_t lane = 0; lane < lanes; lane++) to[i * lanes + lane] = value[lane] == float(i + 1);
-    }
-
-    void choose(const Instruction& own, const float* from, const Place& place, int64_t s) {
-        float* value = at(program.value);
-        const int64_t offset = s * walk.batch + first;
-        if (walk.parameters)
-            for (int64_t lane = 0; lane < size; lane++)
-                for (int64_t k = 0; k < place.rows; k++)
-                    walk.parameters[(offset + lane) * walk.num_parameters + k] = from[k * lanes + lane];
-        if (walk.known && walk.known[s]) {
-            for (int64_t lane = 0; lane < size; lane++) value[lane] = walk.values[(first + lane) * walk.steps + s];
-        } else {
-            before.assign(value, value + size);
-            draw(own, from, place, s);
-            for (int64_t lane = 0; lane < size; lane++) {
-                if (before[lane] == walk.end) value[lane] = before[lane];
-                walk.values[(first + lane) * walk.steps + s] = value[lane];
-            }
-        }
-        if (walk.log_probs) score(own, from, place, walk.log_probs + offset);
-    }
-
-    void draw(const Instruction& own, const float* from, const Place& place, int64_t s) {
-        float* value = at(program.value);
-        if (own.option == LOGIT && walk.choice.plain) {
-            const float* uniforms = walk.uniforms + s * walk.batch + first;
-            scratch.resize(lanes);
-            map(scratch.data(), from, lanes, sigmoid);
-            for (int64_t lane = 0; lane < size; lane++) value[lane] = uniforms[lane] < scratch[lane];
-            return;
-        }
-        const double* uniforms = walk.precise + s * walk.drawn * walk.batch + first;
-        if (!walk.choice.plain) return changed_values(own, from, place, uniforms);
-        const int64_t count = own.option == LOGITS ? place.rows : components(place);
-        padded.assign(lanes, 0.0);
-        std::copy(uniforms, uniforms + size, padded.begin());
-        scratch.resize(count * lanes);
-        if (own.option == LOGITS || place.rows > 2) listed(value, from, scratch.data(), count, lanes, padded.data());
-        if (own.option != LOGITS) draw_real(own, from, place, uniforms + (walk.drawn - 1) * walk.batch);
-    }
-
-    static float most(const Instruction& own) { return own.option == BINS ? MAX_LOG_SCALE_OF_BINS : MAX_LOG_SCALE; }
-
-    // One Gaussian or logistic has two parameters, and no logit.
-    static int64_t components(const Place& place) { return place.rows == 2 ? 1 : place.rows / 3; }
-
-    // The values of components that were chosen.
-    void draw_real(const Instruction& own, const float* from, const Place& place, const double* uniforms) {
-        float* value = at(program.value);
-        const Shape shape = own.option == GAUSSIANS ? GAUSSIAN : LOGISTIC;
-        const int64_t count = components(place), means = place.rows - 2 * count;
-        for (int64_t lane = 0; lane < size; lane++) {
-            const int64_t k = means ? int64_t(value[lane]) : 0;
-            const float mean = from[(means + k) * lanes + lane] + own.weight[k];
-            const float log_scale = from[(means + count + k) * lanes + lane];
-            const float scale = std::exp(std::min(std::max(log_scale, own.scale), most(own)));
-            value[lane] = mean + scale * float(standard(uniforms[lane], shape));
-            if (own.option == BINS) value[lane] = level(value[lane], own.levels);
-        }
-    }
-
-    // Log p of the values.
-    void score(const Instruction& own, const float* from, const Place& place, float* log_probs) {
-        const float* value = at(program.value);
-        terms.resize(std::max<int64_t>(1, components(place)));
-        for (int64_t lane = 0; lane < size; lane += WIDTH) {
-            const Vector x = lanes == 1 ? all(value[0]) : load(value + lane);
-            Vector result;
-            if (own.option == LOGIT) {
-                const Vector logit = lanes == 1 ? all(from[0]) : load(from + lane);
-                result = log_sigmoid((2.0f * x - 1.0f) * logit);
-            } else if (own.option == LOGITS) {
-                result = log_softmax(x, from + lane, place.rows, lanes);
-            } else {
-                const int64_t count = components(place);
-                const Components parts{from - (place.rows == 2 ? lanes : 0), own.weight, count, lanes, own.scale, most(own)};
-                const Shape shape = own.option == GAUSSIANS ? GAUSSIAN : own.option == BINS ? BIN : LOGISTIC;
-                result = count == 1 ? log_density(x, parts.mean(0, lane), parts.log_scale(0, lane), shape, own.levels)
-                                    : log_density(x, parts, lane, shape, own.levels, terms.data());
-                if (shape == GAUSSIAN) result -= 0.91893853320467274178f;  // log(2 pi) / 2
-            }
-            float numbers[WIDTH];
-            store(numbers, result);
-            std::copy(numbers, numbers + std::min<int64_t>(WIDTH, size - lane), log_probs + lane);
-        }
-    }
-
-    void changed_values(const Instruction& own, const float* from, const Place& place, const double* uniforms) {
-        const bool binary = own.option == LOGIT;
-        std::vector<float> logits(binary ? 2 : place.rows);
-        for (int64_t lane = 0; lane < size; lane++) {
-            for (int64_t k = 0; k < place.rows; k++) logits[k + binary] = from[k * lanes + lane];
-            at(program.value)[lane] = float(changed(logits, walk.choice, uniforms[lane]));
-        }
-    }
-};
-
-}  // namespace
 
 // Returns 0, or 1 where the memory was too small.
 extern "C" int32_t chainrule_walk(const Program* program, const Walk* walk) {
     const int64_t share = (walk->batch + walk->threads - 1) / walk->threads;
-    const bool single = share < 6;  // fewer examples than that cost less one by one
-    const int64_t lanes = single ? 1 : std::min(walk->lanes, (share + WIDTH - 1) / WIDTH * WIDTH);
-    const int64_t chunks = (walk->batch + lanes - 1) / lanes;
+    const int64_t count = walk->particles.count;
+    const bool single = share < 6 && count == 1;  // fewer examples than that cost less one by one
+    const int64_t size = single ? 1 : std::max<int64_t>(1, std::min(walk->lanes, share) / count) * count;
+    const int64_t lanes = single ? 1 : (size + WIDTH - 1) / WIDTH * WIDTH;
+    const int64_t chunks = (walk->batch + size - 1) / size;
     std::atomic<int64_t> next(0);
     std::atomic<int32_t> failed(0);
     const auto work = [&] {
         try {
             for (int64_t i; (i = next++) < chunks;) {
-                const int64_t first = i * lanes;
-                Chunk(*program, *walk, first, std::min(lanes, walk->batch - first), lanes).run();
+                const int64_t first = i * size;
+                Chunk(*program, *walk, first, std::min(size, walk->batch - first), lanes).run();
             }
         } catch (const std::bad_alloc&) {
             failed = 1;

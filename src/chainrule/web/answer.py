@@ -1,0 +1,131 @@
+"""Answers to actions: a stream of events, computed in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Send
+from starlette.types import Scope as ConnectionScope
+
+from chainrule.endings import failure_in_words
+from chainrule.web.link import Event, Link, Stopped
+from chainrule.web.scene import Action
+from chainrule.web.turns import Turns
+
+WORKERS = 64
+"""Actions that are under way at once; more wait."""
+
+
+class Workers:
+    """Threads in which actions compute, one at a time.
+
+    Attributes:
+        turns: The turns that they take.
+        pending: The number of actions that are under way, or wait.
+    """
+
+    def __init__(self) -> None:
+        self.turns, self.pending = Turns(), 0
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="page")
+
+    async def run(self, work: Callable[[], None]) -> None:
+        """Do ``work`` in a thread."""
+        self.pending += 1
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        finally:
+            self.pending -= 1
+
+
+class Answer:
+    """The answer to an action: a stream of events, or an error where the first thing that happens is one.
+
+    The action computes in a thread. It is stopped when the page is gone.
+    """
+
+    def __init__(self, action: Action, asked: dict[str, Any], workers: Workers) -> None:
+        self._action, self._asked, self._workers = action, asked, workers
+        self._loop = asyncio.get_running_loop()
+        self._events: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._link = Link(self._send, workers.turns)
+
+    def _send(self, event: Event | None) -> None:
+        self._loop.call_soon_threadsafe(self._events.put_nowait, event)
+
+    def _work(self) -> None:
+        """Compute the answer, in a thread of its own."""
+        try:
+            with self._workers.turns.turn(lambda: self._send({"waiting": True})):
+                self._link.check()
+                for event in self._action(self._asked, self._link):
+                    self._send(event)
+                    self._link.check()
+        except Stopped:
+            pass
+        except (ValueError, OSError) as problem:
+            self._send({"error": " ".join(str(problem).split())})
+        except Exception as problem:
+            words = failure_in_words(problem)
+            if words is None:
+                words = f"the server failed: {type(problem).__name__}"
+                logging.getLogger(__name__).exception(words)
+            self._send({"error": words})
+        finally:
+            self._send(None)
+
+    async def __call__(self, scope: ConnectionScope, receive: Receive, send: Send) -> None:
+        working = asyncio.create_task(self._workers.run(self._work))
+        watching = asyncio.create_task(self._until_gone(receive))
+        try:
+            event = await self._events.get()
+            if event is not None and "error" in event:
+                await error(400, event["error"])(scope, receive, send)
+                return
+            stream = [(b"content-type", b"text/event-stream; charset=utf-8")]
+            await send({"type": "http.response.start", "status": 200, "headers": stream})
+            while event is not None:
+                await send({"type": "http.response.body", "body": as_line(event), "more_body": True})
+                event = await self._events.get()
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            watching.cancel()
+            self._link.leave()
+            await working
+
+    async def _until_gone(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._link.leave()
+
+
+def as_line(event: Event) -> bytes:
+    r"""An event as it is sent; numbers that JSON does not have become null.
+
+    >>> as_line({"nats": [1.5, float("inf")]})
+    b'data: {"nats":[1.5,null]}\n\n'
+    """
+    try:
+        line = json.dumps(event, allow_nan=False, separators=(",", ":"))
+    except ValueError:
+        line = json.dumps(_finite(event), separators=(",", ":"))
+    return f"data: {line}\n\n".encode()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def error(status: int, words: str) -> Response:
+    """An answer that says what is wrong with a request."""
+    return JSONResponse({"error": words}, status)
