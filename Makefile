@@ -5,7 +5,7 @@ PIP := pip install --quiet --disable-pip-version-check
 # Two processes with a thread each. Each takes half of the tests, in their order, since those of a file share fitted runs.
 PYTEST := -m pytest -n 2 --dist worksteal
 
-.PHONY: install install-bench bench-rivals lint check test laws laws-rest fuzz oldest demo bench bench-attacks bench-attacks-colour results-tables docs clean
+.PHONY: install install-bench bench-rivals lint check test laws laws-rest fuzz oldest demo bench bench-attacks bench-attacks-colour results-tables front docs package clean
 
 install: .venv/installed
 
@@ -110,10 +110,25 @@ bench-rivals: install .venv-rivals/installed
 results-tables: install
 	$(BIN)/python tools/tables
 
+# The four pictures of the documentation's first page, from runs of a few minutes.
+front: install
+	$(BIN)/python tools/front.py
+
 # The documentation, into build/docs. Warnings are errors.
 docs: install
 	$(BIN)/$(PIP) -c constraints.txt -e '.[docs]'
 	$(BIN)/sphinx-build -W --keep-going -q docs build/docs
+
+# The wheel and the source archive, into dist/: built, checked, and installed into a bare environment, in which every
+# command runs.
+package: install
+	$(BIN)/$(PIP) -c constraints.txt -e '.[package]'
+	rm -rf dist build/package
+	$(BIN)/python -m build --no-isolation
+	$(BIN)/twine check --strict dist/*
+	$(PYTHON) -m venv build/package
+	build/package/bin/$(PIP) -c constraints.txt dist/*.whl
+	OMP_NUM_THREADS=1 build/package/bin/python tools/verbs.py
 
 clean:
 	rm -rf .venv .venv-oldest runs build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

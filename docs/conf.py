@@ -1,7 +1,6 @@
 """Settings of the documentation. ``make docs`` builds it; warnings are errors, and so are cells that fail."""
 
 import hashlib
-import os
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -60,7 +59,6 @@ nb_execution_timeout = 120  # seconds a cell
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 nb_output_stderr = "remove-warn"  # a chapter prints no warnings; a warning of the build is an error
-os.environ["PYTHONWARNINGS"] = "ignore:IProgress not found"  # tqdm's, where there are no ipywidgets
 nb_merge_streams = True
 nb_code_prompt_show = "The answer"  # only answers of exercises are hidden
 nb_code_prompt_hide = "Hide the answer"

@@ -14,6 +14,7 @@ from command_line import FAST, refused
 import chainrule
 from chainrule import conditionals
 from chainrule.cli import main
+from chainrule.data import load
 from chainrule.settings import FAMILIES
 
 
@@ -149,6 +150,26 @@ class TestFit:
         result = json.loads((tmp_path / "results" / "set-small.json").read_text())
         assert result["recipe"] == "set/small"
         assert result["settings"]["learning_rate"] == 0.001
+
+    def test_reproduce_records_the_loss_of_a_model_without_a_likelihood(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        recipe = tmp_path / "set" / "code.yaml"
+        recipe.parent.mkdir()
+        recipe.write_text("model: Autoencoder\nmodel.hidden_sizes: [4]\ndata: digits\nmax_epochs: 1\n")
+        folders = ["--out", str(tmp_path / "run"), "--results", str(tmp_path / "results")]
+        assert main(["reproduce", str(recipe), *folders]) == 0
+        assert capsys.readouterr().out.endswith(" nats, no likelihood\n")
+        result = json.loads((tmp_path / "results" / "set-code.json").read_text())
+        model = chainrule.load(tmp_path / "run")
+        losses = model.loss(load("digits").test[:]).double()
+        assert result["loss"] == pytest.approx(losses.mean().item())
+        assert result["loss_stderr"] == pytest.approx((losses.std() / len(losses) ** 0.5).item())
+        assert (result["nats"], result["loss_unit"], result["examples"]) == (None, "nats", len(losses))
+        assert main(["results", "--folder", str(tmp_path / "results")]) == 0
+        assert "no p(x)" in capsys.readouterr().out
+        assert main(["results", "--folder", str(tmp_path / "results"), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)[0]["loss"] == result["loss"]
 
     def test_full_disk(
         self, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -72,6 +72,12 @@ def test_every_model_is_in_the_readme_and_the_lecture_and_has_a_page(name: str) 
     assert f".. automodule:: {MODULES[name]}\n" in (ROOT / "docs" / "reference" / "models" / f"{stem}.md").read_text()
 
 
+def test_the_gallery_has_every_picture_of_results() -> None:
+    gallery = (ROOT / "docs" / "gallery.md").read_text()
+    for path in (ROOT / "results").rglob("*.png"):
+        assert f"](../{path.relative_to(ROOT).as_posix()})" in gallery
+
+
 @of_pages(PAGES)
 def test_links_lead_to_files(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)[^)\s]*\)", re.sub(r"```.*?```", "", page.read_text(), flags=re.S)):

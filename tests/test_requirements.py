@@ -12,7 +12,7 @@ from packaging.version import Version
 pytestmark = pytest.mark.quick
 
 ROOT = Path(__file__).parent.parent
-TOOLS = ("bench", "browser", "cluster", "docs")
+TOOLS = ("bench", "browser", "cluster", "docs", "package")
 """Extras that `make oldest` does not install."""
 
 

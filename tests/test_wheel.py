@@ -2,11 +2,16 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+
+from chainrule.cli.commands import COMMANDS, parse
+from chainrule.yaml_file import read_yaml
 
 ROOT = Path(__file__).parent.parent
 
@@ -61,3 +66,19 @@ def test_knows_the_recipes_from_another_directory(installed: Path, tmp_path: Pat
     unknown = chainrule(installed, tmp_path, "reproduce", "mnist/mad")
     assert unknown.returncode == 2
     assert "did you mean mnist/made?" in unknown.stderr
+
+
+def test_make_package_runs_every_command() -> None:
+    tool = runpy.run_path(str(ROOT / "tools" / "verbs.py"))
+    assert set(COMMANDS) <= set(tool["EXAMPLES"]) | set(tool["PAGES"])
+    for verb, lines in tool["EXAMPLES"].items():
+        for line in lines:
+            assert line.split()[0] == verb
+            assert parse(line.split()) is not None
+
+
+def test_who_cites_names_the_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    citation = read_yaml(ROOT / "CITATION.cff")
+    assert (citation["version"], citation["license"]) == (project["version"], project["license"])
+    assert citation["title"].startswith(project["name"])

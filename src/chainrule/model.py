@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from chainrule.card import Card
 from chainrule.conditionals import Conditional
 from chainrule.nn.checks import check_classes
 from chainrule.nn.masked_linear import Masked
@@ -93,6 +94,12 @@ class Model(nn.Module, ABC):
         """The number of trainable numbers, without those that a mask holds at zero."""
         masked = sum(module.num_masked for module in self.modules() if isinstance(module, Masked))
         return sum(parameter.numel() for parameter in self.parameters()) - masked
+
+    def _repr_html_(self) -> str:
+        facts = {"conditional": str(self.conditional), "classes": self.num_classes}
+        facts |= {"parameters": self.num_parameters, "growing as": self.growth or None}
+        title = f"{type(self).__name__} of {self.num_variables:,} variables"
+        return Card(title, {"shape of an example": self.event_shape} | facts).html()
 
     @abstractmethod
     def loss(self, x: Tensor, context: Tensor | None = None) -> Tensor:

@@ -19,7 +19,7 @@ RESULT_KEYS = (
     "minutes",
     "device",
 )
-"""The keys that every result of a recipe has."""
+"""The keys that every result of a recipe has; nats and bits are None where a model has no likelihood."""
 
 
 def shipped_folder(name: str) -> Path:

@@ -1,4 +1,4 @@
-"""Writes the tables of README.md and of two pages of docs/ from ``results/``: a program measured every number there.
+"""Writes the tables of README.md and of pages of docs/ from ``results/``: a program measured every number there.
 
 A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``. Run it as ``python tools/tables``. With
 ``--check`` it writes nothing and ends with status 1 where a page is out of date.
@@ -15,6 +15,7 @@ import anomalies
 import audio
 import binary
 import columns
+import comparison
 import damaged
 import defaults
 import endings
@@ -31,7 +32,11 @@ import tasks
 import texts
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = (ROOT / "README.md", ROOT / "docs" / "results.md", ROOT / "docs" / "guides" / "scale.md")
+DOCS = ROOT / "docs"
+PAGES = (
+    ROOT / "README.md",
+    *(DOCS / name for name in ("results.md", "comparison.md", "gallery.md", "guides/scale.md")),
+)
 
 TABLES = {
     "headline": headline.figures,
@@ -39,6 +44,8 @@ TABLES = {
     "goals": defaults.goals,
     "likelihoods": binary.likelihoods,
     "binary": binary.binary_tables,
+    "counting": binary.counting,
+    "reconstruction": binary.reconstruction,
     "completion": tasks.completion,
     "classes": tasks.classes,
     "probes": tasks.probes,
@@ -92,6 +99,10 @@ TABLES = {
     "largerates": large.rates,
     "fitmemory": large.fits,
     "folders": folders.fits,
+    "comparesampled": comparison.sampled,
+    "compareflows": comparison.flows,
+    "compareforecasts": comparison.forecasts,
+    "comparecharacters": comparison.characters,
 }
 
 
@@ -123,7 +134,7 @@ def main() -> int:
             continue
         stale = True
         if check:
-            print(f"{page.name} is not what results/ says: run `make tables`", file=sys.stderr)
+            print(f"{page.name} is not what results/ says: run `make results-tables`", file=sys.stderr)
         else:
             page.write_text(after)
     return int(stale and check)

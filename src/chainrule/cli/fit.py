@@ -96,13 +96,20 @@ def run_reproduce(options: dict[str, Any]) -> None:
     if options["json"]:
         print_json(result)
         return
+    print(f"{result['recipe']}: {_in_words(result)}")
+
+
+def _in_words(result: dict[str, Any]) -> str:
+    """The test figure of a result, beside the published one."""
+    if "loss" in result:
+        return f"test loss {result['loss']:.3f} +- {result['loss_stderr']:.3f} {result['loss_unit']}, no likelihood"
     published = result["published"]
     beside = f" (published {published['nats']}, {published['source']})" if published else ""
     per = [key.removeprefix("bits_per_") for key in result if key.startswith("bits_per_") and key != "bits_per_dim"]
     figure = mean_in_words(result["nats"], result["nats_stderr"], digits=3)
     for unit in per:
         figure = f"{result[f'nats_per_{unit}']:.4f} nats or {result[f'bits_per_{unit}']:.4f} bits per {unit}"
-    print(f"{result['recipe']}: test NLL {figure}{beside}")
+    return f"test NLL {figure}{beside}"
 
 
 def _keeping_checkpoints(action: Callable[[], Any], out: Path, command: str) -> Any:

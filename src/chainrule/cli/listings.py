@@ -51,23 +51,34 @@ def list_datasets(options: dict[str, Any]) -> None:
 
 
 def list_results(options: dict[str, Any]) -> None:
-    """Print the test results of the recipes; those of text and recordings per character, byte or sample."""
+    """Print the test results of the recipes; those of text and recordings per character, byte or sample.
+
+    A model without a likelihood has a loss, which stands beside no nats: `--json` has it.
+    """
     folder = options["folder"]
     rows = shipped_and_own_results(Path("results")) if folder is None else read_results(folder)
     if options["json"]:
-        print(json.dumps([{key: row[key] for key in (*RESULT_KEYS, *unit_figures(row))} for row in rows]))
+        keys = [(*RESULT_KEYS, *unit_figures(row), *_losses(row)) for row in rows]
+        print(json.dumps([{key: row[key] for key in own} for row, own in zip(rows, keys, strict=True)]))
         return
     width = max((len(row["recipe"]) for row in rows), default=len("recipe"))
     print(f"{'recipe':{width}} {'nats':>10} {'+-':>6}  {'per':9} {'published':>9} {'minutes':>8}  dataset")
     for row in rows:
         figures = unit_figures(row)
-        if figures:
+        if row["nats"] is None:
+            nats, stderr, unit = "", "", "no p(x)"
+        elif figures:
             nats, stderr, unit = _number(row[figures[0]], 4), "", figures[0].removeprefix("nats_per_")
         else:
             nats, stderr, unit = _number(row["nats"], 2), _number(row["nats_stderr"], 2), "example"
         published = row["published"]["nats"] if row["published"] else ""
         numbers = f"{nats:>10} {stderr:>6}  {unit:9} {published:>9} {_number(row['minutes'], 1):>8}"
         print(f"{row['recipe']:{width}} {numbers}  {row['dataset']}")
+
+
+def _losses(row: dict[str, Any]) -> list[str]:
+    """The keys of the loss of a model without a likelihood."""
+    return [key for key in row if key.startswith("loss")]
 
 
 def _number(value: float | None, digits: int) -> str:

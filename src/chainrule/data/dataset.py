@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from chainrule.card import Card, Shown
 from chainrule.data.examples import Examples, Rows
 from chainrule.data.formats import Format
 from chainrule.words import suggestion
@@ -17,8 +18,8 @@ from chainrule.words import suggestion
 SPLITS = ("train", "valid", "test")
 
 
-@dataclass(frozen=True)
-class Dataset:
+@dataclass(frozen=True, repr=False)
+class Dataset(Shown):
     """Train, valid and test examples of one format.
 
     Attributes:
@@ -80,6 +81,20 @@ class Dataset:
         counts = {} if self.labels is None else {"class_counts": self.labels["train"].bincount().tolist()}
         own = {"kind": self.format.kind, self.format.key: self.format.config}
         return {**self.origin, **levels, **own, **sizes, **counts}
+
+    def _card(self) -> Card:
+        splits = ", ".join(f"{len(examples):,} {name}" for name, examples in self.splits.items())
+        classes = None if self.labels is None else len(self.labels["train"].unique())
+        facts = {"kind": self.format.kind, "examples": splits, "shape of one": self.event_shape}
+        return Card(
+            self.headline,
+            facts | {"levels": self.levels or None, "classes": classes, "notes": "; ".join(self.notes) or None},
+        )
+
+    def _below(self) -> str:
+        from chainrule.data.preview import preview
+
+        return preview(self.format, self.train)
 
     def split(self, name: str) -> Examples:
         """The examples of the split ``name``: train, valid or test.

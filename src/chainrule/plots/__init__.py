@@ -3,8 +3,8 @@
 Pictures of images are exact: a variable is a square block of whole pixels of one colour, 0 is black
 and ``levels - 1`` is white. Images are ``(N, channels, height, width)`` or ``(N, height, width)``;
 examples ``(N, n)`` are plotted as square images if n is a square, else as the rows of one heat map.
-Every function writes one file, completely or not at all, in the format of its suffix; those of tables give the content
-of a ``.png`` file, which a page may hold.
+Every function writes one file, completely or not at all, in the format of its suffix; those of tables, and
+`training_picture`, give the content of a ``.png`` file, which a page may hold.
 
 Names are imported when they are first used, for Matplotlib takes a while.
 """
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from chainrule.plots.classes import progressive_classes as progressive_classes
     from chainrule.plots.curves import lines as lines
     from chainrule.plots.curves import training_curve as training_curve
+    from chainrule.plots.curves import training_picture as training_picture
     from chainrule.plots.forecast import MOST_FORECASTS as MOST_FORECASTS
     from chainrule.plots.forecast import Forecast as Forecast
     from chainrule.plots.forecast import forecast_picture as forecast_picture
@@ -67,6 +68,7 @@ _HOMES = {
     "surprisal_map": "chainrule.plots.heat",
     "tail_map": "chainrule.plots.heat",
     "training_curve": "chainrule.plots.curves",
+    "training_picture": "chainrule.plots.curves",
 }
 
 __all__ = ["FORMATS", *_HOMES]

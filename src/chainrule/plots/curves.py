@@ -14,7 +14,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator, NullLocator
 from numpy.typing import ArrayLike
 
-from chainrule.plots.file import FAINT, INK, MUTED, Numbers, checked, numbers, write
+from chainrule.plots.file import FAINT, INK, MUTED, Numbers, checked, numbers, rendered, write
 
 COLOURS = ("#2f6aa8", "#d9772b", "#4a9360", "#9a5ba5", "#b8483f", "#6b6b6b")
 MARKERS = ("o", "s", "^", "D", "v", "P")
@@ -35,6 +35,15 @@ def training_curve(history: Sequence[Mapping[str, float | None]], path: str | Pa
         ValueError: If no validation has a finite loss, or the suffix is unknown.
     """
     path = checked(path)
+    write(_training_figure(history, unit), path)
+
+
+def training_picture(history: Sequence[Mapping[str, float | None]], unit: str = "nats") -> bytes:
+    """The same as the content of a ``.png`` file, which a notebook may hold; see `training_curve`."""
+    return rendered(_training_figure(history, unit))
+
+
+def _training_figure(history: Sequence[Mapping[str, float | None]], unit: str) -> Figure:
     curves = {name: np.array([_or_nan(row.get(f"{name}_nats")) for row in history]) for name in ("train", "valid")}
     steps = np.array([_or_nan(row.get("step")) for row in history])
     finite = np.concatenate([nats[np.isfinite(nats)] for nats in curves.values()])
@@ -60,7 +69,7 @@ def training_curve(history: Sequence[Mapping[str, float | None]], path: str | Pa
     axes.set_ylim(low - 0.06 * (high - low), high + 0.04 * (high - low))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     legend(axes)
-    write(figure, path)
+    return figure
 
 
 def lines(

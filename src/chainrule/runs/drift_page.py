@@ -7,8 +7,9 @@ from html import escape
 from typing import Any
 
 from chainrule import plots
+from chainrule.card import image_of
 from chainrule.runs.drift_words import change, place, pvalue, sentences
-from chainrule.runs.html import column_figure, document, image_of, paragraph, table_of
+from chainrule.runs.html import column_figure, document, paragraph, table_of
 from chainrule.runs.verdict import number, percent
 
 PICTURES = 60

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Sequence
 from html import escape
 from string import Template
 from typing import Any
 
 from chainrule import plots
+from chainrule.card import image_of
 from chainrule.plots.tables import REAL, SAMPLED
 
 PAGE = Template("""<!doctype html>
@@ -57,11 +57,6 @@ def table_of(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [f"<tr>{''.join(f'<th>{escape(name)}</th>' for name in head)}</tr>"]
     lines += [f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows]
     return f'<div class="scroll"><table>{"".join(lines)}</table></div>'
-
-
-def image_of(content: bytes, words: str) -> str:
-    """The picture of a ``.png`` file, with words for those who can't see it."""
-    return f'<img alt="{escape(words)}" src="data:image/png;base64,{base64.b64encode(content).decode()}">'
 
 
 def column_figure(column: dict[str, Any], first: str = "real", second: str = "sampled") -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from chainrule import data
 from chainrule.abilities import require_likelihood
+from chainrule.card import Card, Shown
 from chainrule.data.dataset import Dataset
 from chainrule.devices import check_device
 from chainrule.kinds import Kind, kind_of, kind_of_run
@@ -16,11 +17,12 @@ from chainrule.model import AutoregressiveModel, Model
 from chainrule.runs.calibration import read_calibration
 from chainrule.runs.folder import CONFIG, load, read_config
 from chainrule.runs.provenance import check_unchanged, record_of
+from chainrule.runs.shown import facts_of, pictures_of
 from chainrule.tasks.calibration import LEAST, Calibration
 
 
-@dataclass(frozen=True)
-class OpenRun:
+@dataclass(frozen=True, repr=False)
+class OpenRun(Shown):
     """A run folder that is in use.
 
     Attributes:
@@ -34,6 +36,13 @@ class OpenRun:
     model: Model
     config: dict[str, Any]
     kind: Kind
+
+    def _card(self) -> Card:
+        data = self.config.get("data", {})
+        return Card(f"Run {self.folder}", facts_of(self.model) | {"data": data.get("name"), "kind": self.kind.name})
+
+    def _below(self) -> str:
+        return pictures_of(self.folder)
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -67,4 +67,4 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 
 def _files(run: Run) -> str:
     samples = kind_of(run.dataset).samples_file
-    return f"{run.folder} holds the model and {samples}"
+    return f"{run.folder} holds the model" + (f" and {samples}" if (run.folder / samples).exists() else "")

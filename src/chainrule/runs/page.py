@@ -7,7 +7,8 @@ from html import escape
 from typing import Any
 
 from chainrule import plots
-from chainrule.runs.html import column_figure, document, image_of, paragraph, table_of
+from chainrule.card import image_of
+from chainrule.runs.html import column_figure, document, paragraph, table_of
 from chainrule.runs.verdict import number, percent, verdict
 
 PICTURES = 60

@@ -6,6 +6,7 @@ import contextlib
 import reprlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ MENTIONED = ("data", "model", "conditional")
 """Settings that a plan mentions before the others."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Planned:
     """A fit before it begins: the data, the settings, the model and its cost.
 
@@ -73,6 +74,12 @@ class Planned:
         if self.cost is not None:
             lines.append(f"cost: {self.cost}")
         return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return f'<pre style="white-space:pre-wrap">{escape(str(self))}</pre>'
 
     def as_dict(self) -> dict[str, Any]:
         """The plan as plain values."""

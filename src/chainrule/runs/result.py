@@ -1,4 +1,4 @@
-"""Results of recipes: the test likelihood of a run, and the machine and versions it was measured with."""
+"""Results of recipes: the test likelihood of a run, or its loss, and the machine and versions it was measured with."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import Any
 
 import torch
 
-from chainrule.abilities import require_likelihood
 from chainrule.atomic import write_atomically
+from chainrule.model import AutoregressiveModel
 from chainrule.runs import folder
-from chainrule.runs.evaluation import evaluate_split
-from chainrule.runs.run import run
+from chainrule.runs.evaluation import evaluate_split, loss_of_split
+from chainrule.runs.run import Run, run
 from chainrule.runs.settings import Settings
 from chainrule.training import is_first_process
 
@@ -42,18 +42,13 @@ def reproduce(
     if not is_first_process():
         return {}
     started = time.monotonic()
-    model = require_likelihood(done.model)
-    evaluation, figures = evaluate_split(model, done.dataset, "test")
     training = done.config["training"]
     result = {
         "recipe": name,
         "model": settings["model"],
         "dataset": done.dataset.description,
         "split": "test",
-        **evaluation.as_dict(),
-        **figures,
-        "valid_nats": training["valid_nats"],
-        "independent_valid_nats": training["independent_valid_nats"],
+        **_figures(done),
         "published": settings.get("published"),
         "parameters": done.model.num_parameters,
         "minutes": training["minutes"],
@@ -74,6 +69,16 @@ def reproduce(
     content = json.dumps(result, indent=2) + "\n"
     write_atomically(Path(results) / f"{name.replace('/', '-')}.json", content.encode())
     return result
+
+
+def _figures(done: Run) -> dict[str, Any]:
+    """The NLL of the test and of the validation split, or the losses of a model that has no likelihood."""
+    training = done.config["training"]
+    if not isinstance(done.model, AutoregressiveModel):
+        return loss_of_split(done.model, done.dataset, "test") | {"valid_loss": training["valid_loss"]}
+    evaluation, figures = evaluate_split(done.model, done.dataset, "test")
+    validation = {name: training[name] for name in ("valid_nats", "independent_valid_nats")}
+    return evaluation.as_dict() | figures | validation
 
 
 def machine() -> dict[str, Any]:

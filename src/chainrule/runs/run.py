@@ -12,6 +12,7 @@ from typing import Any
 
 from chainrule import models, plots
 from chainrule.abilities import loss_unit_of, require_likelihood
+from chainrule.card import Card, Shown
 from chainrule.data.dataset import Dataset
 from chainrule.devices import check_device
 from chainrule.kinds import kind_of
@@ -35,6 +36,7 @@ from chainrule.runs.settings import (
     share_of,
     training_until,
 )
+from chainrule.runs.shown import facts_of, pictures_of
 from chainrule.tasks.evaluate import evaluate
 from chainrule.training import fit, is_first_process
 
@@ -42,8 +44,8 @@ FINISHING = (0.03, 0.3)
 """The least and the greatest share of the minutes that is kept for the calibration and the samples."""
 
 
-@dataclass(frozen=True)
-class Run:
+@dataclass(frozen=True, repr=False)
+class Run(Shown):
     """A finished run.
 
     Attributes:
@@ -57,6 +59,16 @@ class Run:
     dataset: Dataset
     folder: Path
     config: dict[str, Any]
+
+    def _card(self) -> Card:
+        from chainrule.runs.outcome import outcome  # which knows this class
+
+        *said, _ = outcome(self)
+        facts = facts_of(self.model) | {"data": self.dataset.headline, "fit": "; ".join(said)}
+        return Card(f"Run {self.folder}", facts)
+
+    def _below(self) -> str:
+        return pictures_of(self.folder)
 
 
 def run(

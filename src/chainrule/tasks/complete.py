@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from chainrule.abilities import FarSighted, Reorderable, components_of, members_of
+from chainrule.card import Card, Shown
 from chainrule.choices import Choose
 from chainrule.model import AutoregressiveModel
 from chainrule.tasks.particles import Bounds, Particles, draw_present, run_particles
@@ -20,8 +21,8 @@ COLLAPSE = 2.0
 """An effective sample size below this, for most examples, gives a warning."""
 
 
-@dataclass(frozen=True)
-class Completion:
+@dataclass(frozen=True, repr=False)
+class Completion(Shown):
     """Completed examples, and the method that completed them.
 
     Attributes:
@@ -40,6 +41,13 @@ class Completion:
     method: str
     log_evidence: Tensor
     effective_sample_size: Tensor | None
+
+    def _card(self) -> Card:
+        least = None if self.effective_sample_size is None else self.effective_sample_size.median().item()
+        facts = {"examples": len(self.x), "shape of one": tuple(self.x.shape[1:])}
+        facts |= {"exact": "yes" if self.exact else "no", "method": self.method}
+        facts |= {"log p(known), mean, nats": self.log_evidence.mean().item()}
+        return Card("Completion", facts | {"least effective sample size along a walk, median": least})
 
 
 @dataclass(frozen=True)

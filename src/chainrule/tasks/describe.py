@@ -15,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from chainrule.abilities import components_of, members_of, step_group_of
+from chainrule.card import Card
 from chainrule.conditionals import Conditional
 from chainrule.model import AutoregressiveModel, Model
 from chainrule.sequence import SequenceModel, frame_size_of
@@ -52,6 +53,9 @@ class Description:
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+    def _repr_html_(self) -> str:
+        return Card(f"{self.model} of {self.variables:,} variables", self.as_dict() | {"model": None}).html()
 
     def __str__(self) -> str:
         size = (

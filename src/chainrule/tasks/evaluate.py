@@ -13,6 +13,7 @@ from torch import Tensor
 
 from chainrule.abilities import members_of
 from chainrule.batch import BatchSource, as_source
+from chainrule.card import Card
 from chainrule.model import AutoregressiveModel
 from chainrule.sequence import history_of, sequence_model
 from chainrule.tasks.batches import evaluation_mode, rows_of_batch
@@ -66,6 +67,12 @@ class Evaluation:
 
     def __str__(self) -> str:
         return mean_in_words(self.nats, self.nats_stderr)
+
+    def _repr_html_(self) -> str:
+        facts = {"-log p(x), mean": str(self), "bits per dimension": self.bits_per_dim, "examples": self.examples}
+        return Card(
+            "Evaluation", facts | {"of each member": [f"{nats:.3f}" for nats in self.member_nats] or None}
+        ).html()
 
     def as_dict(self) -> dict[str, Any]:
         """The attributes as plain values; ``member_nats`` only of an ensemble, and ``outlier`` only if there is one."""

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from chainrule.abilities import counting, loss_unit_of, validation_loss
+from chainrule.card import Card, Shown, image_of
 from chainrule.devices import check_device, fastest_precision, seed_everything
 from chainrule.endings import ended_by_signals
 from chainrule.model import CountedModel, Model
@@ -39,8 +40,8 @@ AFTERWARDS = 4
 """The time that finding the share of a counted part takes, in validations."""
 
 
-@dataclass(frozen=True)
-class Fit:
+@dataclass(frozen=True, repr=False)
+class Fit(Shown):
     """The course of a training, and its best step.
 
     Attributes:
@@ -62,6 +63,15 @@ class Fit:
     def steps(self) -> int:
         """The number of optimiser steps."""
         return int(self.history[-1]["step"])
+
+    def _card(self) -> Card:
+        facts = {"best validation": self.best_nats, "after steps": self.best_step, "of steps": self.steps}
+        return Card("Fit", facts | {"minutes": self.minutes, "device": self.device})
+
+    def _below(self) -> str:
+        from chainrule import plots
+
+        return image_of(plots.training_picture(self.history), "losses of training and validation, step by step")
 
 
 def fit(

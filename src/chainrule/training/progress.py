@@ -1,4 +1,4 @@
-"""The progress of a training on the screen: a bar in a terminal, lines elsewhere."""
+"""The progress of a training on the screen: a bar in a terminal and in a notebook, lines elsewhere."""
 
 from __future__ import annotations
 
@@ -119,5 +119,9 @@ class Bar(Reporter):
 
 
 def reporter(history: History, label: str) -> Reporter:
-    """A bar if standard error is a terminal, else lines."""
+    """A bar in a notebook, or if standard error is a terminal; else lines."""
+    from chainrule.training.notebook import Cell, in_notebook  # which knows this module
+
+    if in_notebook():
+        return Cell(history, label)
     return Bar(history, label) if sys.stderr.isatty() else Lines(history, label)

@@ -6,14 +6,14 @@ import hashlib
 import os
 from pathlib import Path
 
+from platformdirs import user_cache_path
+
 VARIABLE = "CHAINRULE_DATA"
 
 
 def cache_folder() -> Path:
     """The user's cache, laid out like the folder that ``CHAINRULE_DATA`` names."""
-    import pooch
-
-    return Path(pooch.os_cache("chainrule")) / "data"
+    return user_cache_path("chainrule", appauthor=False) / "data"
 
 
 def find(relative: str, url: str, known_hash: str | None) -> Path:

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 import torch
+from platformdirs import user_cache_path
 
 SOURCES = Path(__file__).parent
 COMPILER = "CXX"
@@ -67,9 +68,7 @@ def _processor() -> list[str]:
 
 
 def _folder() -> Path:
-    import pooch
-
-    return Path(pooch.os_cache("chainrule")) / "native"
+    return user_cache_path("chainrule", appauthor=False) / "native"
 
 
 def _reason(problem: Exception) -> str:
