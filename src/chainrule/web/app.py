@@ -173,20 +173,23 @@ class Guard:
                 message = message | {"headers": [*message.get("headers", []), *own]}
             await send(message)
 
-        refusal = self._refusal(Request(scope))
+        refusal = self._refusal(Request(scope), scope["path"])
         if refusal is None:
             await self._app(scope, receive, sending)
         else:
             await error(403, refusal)(scope, receive, sending)
 
-    def _refusal(self, request: Request) -> str | None:
-        """Why a request is not let through; None if it is."""
+    def _refusal(self, request: Request, path: str) -> str | None:
+        """Why a request for ``path`` is not let through; None if it is.
+
+        Older versions of Starlette put the host, as the request names it, before the path in `Request.url`.
+        """
         if self._token is None:
             host = request.headers.get("host", "")
             name = host if host.endswith("]") else host.rpartition(":")[0] or host
             known = is_loopback(name.removeprefix("[").removesuffix("]"))
             return None if known else f"expected the host localhost, got {host[:100]!r}"
-        if request.url.path.startswith("/static/"):
+        if path.startswith("/static/"):
             return None
         given = request.headers.get("x-token") or request.query_params.get("token", "")
         known = hmac.compare_digest(given.encode(), self._token.encode())
