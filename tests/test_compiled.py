@@ -159,6 +159,20 @@ def test_gradients_training_and_other_precisions_walk_in_python() -> None:
     assert chainrule.sample(copy.deepcopy(model).double(), 2, seed=0).dtype == torch.float64
 
 
+def test_the_default_precision_makes_no_difference() -> None:
+    model = MADE(event_shape=(6,), conditional=Categorical(5)).eval()
+    x = chainrule.sample(model, 9, seed=3)
+    with torch.no_grad():
+        expected = model.log_prob(x)
+    torch.set_default_dtype(torch.double)
+    try:
+        assert torch.equal(chainrule.sample(model, 9, seed=3).float(), x)
+        with torch.no_grad():
+            assert torch.equal(model.log_prob(x), expected)
+    finally:
+        torch.set_default_dtype(torch.float)
+
+
 def test_known_values_take_no_random_numbers() -> None:
     model = fvsbn()
     prefix = torch.tensor([1.0, 0.0])

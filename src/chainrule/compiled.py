@@ -40,7 +40,7 @@ class Compiled(AutoregressiveModel):
     def _log_prob(self, x: Tensor, context: Tensor | None) -> Tensor:
         if (program := program_of(self)) is None:
             return super()._log_prob(x, context)
-        log_probs = torch.empty(self.num_variables, len(x))
+        log_probs = torch.empty(self.num_variables, len(x), dtype=torch.float32)
         run(program, len(x), len(log_probs), (self, context), known=self.order.flatten(x), log_probs=log_probs)
         return log_probs.sum(0)
 
@@ -54,9 +54,6 @@ class _Kept(NamedTuple):
 
 
 _PROGRAMS: WeakKeyDictionary[AutoregressiveModel, _Kept] = WeakKeyDictionary()
-
-# A fused step of an optimiser changes weights without counting it in their versions: all programs are old after it.
-register_optimizer_step_post_hook(lambda optimizer, args, kwargs: _PROGRAMS.clear())
 
 # A fused step of an optimiser changes weights without counting it in their versions: all programs are old after it.
 register_optimizer_step_post_hook(lambda optimizer, args, kwargs: _PROGRAMS.clear())

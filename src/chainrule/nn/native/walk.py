@@ -93,7 +93,7 @@ def run(
     compiled = library()
     assert compiled is not None
     drawing = drawing or Drawing()
-    values = torch.empty(batch, steps)
+    values = torch.empty(batch, steps, dtype=torch.float32)  # whatever the default is
     if known is not None:
         values[:, : known.shape[1]] = known
         flags = torch.arange(steps)[None] < known.shape[1] if flags is None else flags.contiguous()
@@ -104,7 +104,7 @@ def run(
     uniforms = torch.rand(shape if shape[0] else 0, dtype=torch.float32 if plain else torch.float64)
     sources = [function(*source) for _, _, function, _ in program.given]
     tensors = [_numbers(tensor, batch, given[1]) for tensor, given in zip(sources, program.given, strict=True)]
-    before = torch.full((batch,), torch.nan) if previous is None else previous.float().contiguous()
+    before = torch.full((batch,), torch.nan, dtype=torch.float32) if previous is None else previous.float().contiguous()
     given = (GivenStruct * (len(tensors) + 1))(
         GivenStruct(before.data_ptr(), program.value, 1, False),
         *(
@@ -149,5 +149,5 @@ def _lanes(program: Program) -> int:
 def _numbers(tensor: Tensor | None, batch: int, count: int) -> Tensor:
     """Numbers ``(B, count)`` of examples, where they lie if they are contiguous and in single precision."""
     if tensor is None:
-        return torch.zeros(batch, count)
+        return torch.zeros(batch, count, dtype=torch.float32)
     return tensor.detach().float().expand(batch, count).contiguous()
