@@ -33,6 +33,14 @@ def test_it_is_the_sum_over_classes() -> None:
         assert torch.allclose(mixture(x).log_prob(x).sum(1).double(), expected, atol=1e-4)
 
 
+def test_a_task_leaves_its_model_in_the_mode_that_it_had() -> None:
+    model = NADE(event_shape=(3,), conditional=Bernoulli(), hidden_size=2, num_classes=2).eval()
+    sample(ClassMixture(model=model), 2, seed=0)
+    assert not model.training
+    sample(ClassMixture(model=model.train()), 2, seed=0)
+    assert model.training
+
+
 @pytest.mark.parametrize(
     ("model", "shares", "message"),
     [

@@ -55,6 +55,7 @@ class ClassMixture(AutoregressiveModel, Mixture):
             event_shape=model.event_shape, conditional=model.conditional, order=model.order.permutation.tolist()
         )
         self.model, self.shares = model, shares
+        self.train(model.training)  # else a task would leave the model itself in training mode
 
     @property
     def config(self) -> dict[str, Any]:
