@@ -167,6 +167,17 @@ def test_a_copy_counts_no_more() -> None:
     assert torch.equal(copy.log_prob(examples(5)), model.log_prob(examples(5)))
 
 
+@pytest.mark.parametrize("name", ["starts", "symbols", "levels", "backoffs", "probs"])
+def test_damaged_tables_are_refused(name: str) -> None:
+    model = mixture(event_shape=(4,)).eval()
+    model.count([(examples(50), None)])
+    weights = model.state_dict()
+    table = weights[f"ngram.{name}"]
+    weights[f"ngram.{name}"] = table[1:] if table.is_floating_point() else table + 10**7
+    with pytest.raises(RuntimeError, match="expect numbers of rows of n-grams"):
+        type(model)(**model.config).load_state_dict(weights)
+
+
 @pytest.mark.parametrize(("order", "end_symbol", "share"), [(3, None, 0.3), (2, 1, 0.7), (5, None, 1.0), (1, 0, 0.0)])
 def test_compiled_walks_mix_in_the_ngrams(order: int, end_symbol: int | None, share: float) -> None:
     model = mixture(ngram_order=order, ngram_share=share, end_symbol=end_symbol).float().eval()

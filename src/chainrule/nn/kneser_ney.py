@@ -163,6 +163,19 @@ class KneserNey(nn.Module):
             if prefix + name in state_dict:
                 setattr(self, name, getattr(self, name).new_empty(state_dict[prefix + name].shape))
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+        if not self._fits():
+            args[-1].append(f"{prefix}levels, starts and symbols expect numbers of rows of n-grams, got others")
+
+    def _fits(self) -> bool:
+        """True if no table names a row that another does not have: compiled walks read and write what they name."""
+        sizes = {"levels": self.order + 2, "starts": len(self.contexts) + 1, "backoffs": len(self.contexts)}
+        sizes["probs"] = len(self.symbols)
+        if any(getattr(self, name).shape != (size,) for name, size in sizes.items()):
+            return False
+        places = (self.levels, len(self.contexts)), (self.starts, len(self.symbols))
+        return bool(((self.symbols >= 0) & (self.symbols < self.num_values)).all()) and all(
+            part[0] == 0 and part[-1] == end and bool((part.diff() >= 0).all()) for part, end in places
+        )
 
 
 def best_share(probabilities: Tensor) -> float:

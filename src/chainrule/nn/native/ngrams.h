@@ -19,7 +19,7 @@ struct Ngrams {
 };
 
 inline int64_t mixed_hash(int64_t hash, int64_t code) {
-    hash = int64_t(uint64_t(hash + code + 1) * uint64_t(-7046029254386353131));
+    hash = int64_t((uint64_t(hash) + uint64_t(code) + 1) * uint64_t(-7046029254386353131));  // it wraps around
     hash = int64_t(uint64_t(hash ^ (hash >> 30)) * uint64_t(-4658895280553007687));
     return hash ^ (hash >> 27);
 }
