@@ -117,6 +117,12 @@ def test_malformed_requests_are_refused_in_words(client: Client, body: bytes, wo
     assert words in json.loads(content)["error"]
 
 
+def test_a_name_that_is_no_utf8_is_said(client: Client) -> None:
+    body = json.dumps({"file": "AAAA", "name": "caf\udce9.png"}).encode()
+    status, _, content = client.ask("POST", "/api/runs/0/surprisal", body, content_type="application/json")
+    assert (status, "caf\udce9.png" in json.loads(content)["error"]) == (400, True)
+
+
 def test_no_run_is_named_by_a_path(client: Client) -> None:
     for run in ("1", "-1", "..%2f..", "made", "0x0", "99999999999999999999"):
         assert client.ask("POST", f"/api/runs/{run}/sample", b"{}", content_type="application/json")[0] == 404

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import Receive, Send
 from starlette.types import Scope as ConnectionScope
 
@@ -106,16 +106,31 @@ class Answer:
 
 
 def as_line(event: Event) -> bytes:
-    r"""An event as it is sent; numbers that JSON does not have become null.
+    r"""An event as it is sent.
 
     >>> as_line({"nats": [1.5, float("inf")]})
     b'data: {"nats":[1.5,null]}\n\n'
     """
+    return f"data: {as_json(event)}\n\n".encode()
+
+
+def as_json(value: Any) -> str:
+    r"""Plain values as JSON in ASCII; numbers that it does not have become null.
+
+    A name that is no UTF-8 has surrogates, which have no other form.
+
+    >>> as_json({"folder": "caf\udce9"})
+    '{"folder":"caf\\udce9"}'
+    """
     try:
-        line = json.dumps(event, allow_nan=False, separators=(",", ":"))
+        return json.dumps(value, allow_nan=False, separators=(",", ":"))
     except ValueError:
-        line = json.dumps(_finite(event), separators=(",", ":"))
-    return f"data: {line}\n\n".encode()
+        return json.dumps(_finite(value), separators=(",", ":"))
+
+
+def json_answer(value: Any, status: int = 200) -> Response:
+    """An answer that is no stream of events."""
+    return Response(as_json(value), status, media_type="application/json")
 
 
 def _finite(value: Any) -> Any:
@@ -128,4 +143,4 @@ def _finite(value: Any) -> Any:
 
 def error(status: int, words: str) -> Response:
     """An answer that says what is wrong with a request."""
-    return JSONResponse({"error": words}, status)
+    return json_answer({"error": words}, status)

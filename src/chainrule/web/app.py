@@ -12,12 +12,12 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as ConnectionScope
 
-from chainrule.web.answer import Answer, Workers, error
+from chainrule.web.answer import Answer, Workers, error, json_answer
 from chainrule.web.scene import Scene
 
 LONGEST = 4 * 2**20 + 2**16
@@ -50,7 +50,7 @@ def make_app(scenes: Sequence[Scene], *, token: str | None = None) -> ASGIApp:
     workers = Workers()
 
     async def runs(request: Request) -> Response:
-        return JSONResponse(
+        return json_answer(
             [
                 {"index": i, "name": names[i], "scene": scene.name, "about": scene.about()}
                 for i, scene in enumerate(scenes)
