@@ -165,7 +165,7 @@ class Loop:
             seed_everything(epoch_seed(self.settings.seed, self.round) + processes()[0])  # each has noise of its own
         elif self._noise:
             torch.set_rng_state(self._noise[0])
-            torch.cuda.set_rng_state_all(self._noise[1:])
+            torch.cuda.set_rng_state_all(self._noise[1 : 1 + torch.cuda.device_count()])  # it may be another machine
 
     def _step(self, batch: Batch) -> None:
         with arithmetic(self.settings.precision, self.device.type):
