@@ -1,4 +1,4 @@
-"""Folders that are shipped with the package: recipes and results."""
+"""Folders that are shipped with the package: recipes, results, and the chapters of the lecture."""
 
 from __future__ import annotations
 
