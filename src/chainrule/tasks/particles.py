@@ -29,7 +29,7 @@ from chainrule.compiled import compiled_particles
 from chainrule.conditionals import present
 from chainrule.model import AutoregressiveModel
 from chainrule.nn.native.walk import Weights
-from chainrule.sequence import SequenceModel
+from chainrule.sequence import SequenceModel, frame_size_of
 from chainrule.walk import walk
 
 TRIES = 64
@@ -104,14 +104,15 @@ def run_particles(
         lookahead: The result of `FarSighted.lookahead`, along the order.
         retain: Keep each example itself as its first particle (conditional SMC).
         bounds: The bounds of variables that are not observed.
-        context: Classes ``(B,)``.
+        context: What each example is conditioned on, ``(B, ...)``.
     """
     offsets = torch.zeros(1, len(x), dtype=torch.float64, device=x.device)  # one particle is not resampled
     if count > 1:
         offsets = torch.rand_like(offsets.expand(model.num_variables, -1))
-    repeated = None if context is None else context.repeat_interleave(count)
+    repeated = None if context is None else context.repeat_interleave(count, dim=0)
     weights, sequence = Weights.begin(offsets, count), None
-    if lookahead is None and bounds is None and not retain and (drawing := _drawing(draw)) is not None:
+    plain = lookahead is None and bounds is None and not retain
+    if plain and frame_size_of(model) is None and (drawing := _drawing(draw)) is not None:  # a frame has its own run
         given, known = (model.order.flatten(part.expand_as(x)) for part in (x, observed))
         source = model.start(len(x) * count, repeated) if isinstance(model, SequenceModel) else repeated
         sequence = compiled_particles(model, given, known, weights, drawing, source)
