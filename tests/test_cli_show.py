@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from command_line import FAST, refused
 
+import chainrule
 from chainrule.cli import main
 
 pytest.importorskip("uvicorn", reason="the extra web is not installed")
@@ -90,6 +91,7 @@ def test_a_model_without_likelihood_is_refused(capsys: pytest.CaptureFixture[str
 def test_without_the_extra_it_says_which(
     capsys: pytest.CaptureFixture[str], digits_run: Path, monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
+    monkeypatch.setattr(chainrule, "web", chainrule.web)  # the module that the package has again afterwards
     for name in [name for name in sys.modules if name.startswith(("chainrule.web", package))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)

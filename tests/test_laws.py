@@ -36,12 +36,6 @@ def subject(name: str) -> AutoregressiveModel:
     return randomised(ZOO[name]())
 
 
-def cut_or_counted(model: AutoregressiveModel) -> bool:
-    """True for parts of models whose walks are not compiled: patches, and n-grams beside a network."""
-    patches = getattr(model, "patches", None) is not None
-    return patches or counting(model) is not None
-
-
 def does_not_apply(law: str, model: AutoregressiveModel) -> bool:
     if law == "carries_its_state":
         return not isinstance(model, SequenceModel)
@@ -51,8 +45,11 @@ def does_not_apply(law: str, model: AutoregressiveModel) -> bool:
         # A random walk, and n-grams of other examples, are no frequencies.
         return isinstance(model, CountedModel | BayesianAR) or counting(model) is not None
     if law == "compiled_equals_step":
-        unlisted = isinstance(model, SequenceModel) and model.conditional.values is None
-        return model.conditional.codes is None or unlisted or isinstance(model, IN_PYTHON) or cut_or_counted(model)
+        if (codes := model.conditional.codes) is None or isinstance(model, IN_PYTHON):
+            return True
+        if counting(model) is not None:  # n-grams are mixed into logits
+            return codes.draws != "logits"
+        return isinstance(model, SequenceModel) and model.conditional.values is None
     if law in CONDITIONAL_LAWS and len(components_of(model)) > 1:
         return True
     return law in ("uses_its_past", "selects_states") and model.num_variables == 1

@@ -144,6 +144,7 @@ def test_a_validation_is_one_of_the_weights_as_they_are(
     torch.manual_seed(1)
     shape = (1, 2, 4) if build is PixelCNN else SHAPE
     model = build(event_shape=shape, conditional=Bernoulli())
-    result = train(model, data.view(-1, *shape), validate_every=5, averaging=averaging, learning_rate=0.002)
+    settings = {"validate_every": 5, "averaging": averaging, "learning_rate": 0.002, "precision": "32-true"}
+    result = train(model, data.view(-1, *shape), **settings)
     assert result.best_step > 5
     assert chainrule.evaluate(model, data[500:].view(-1, *shape)).nats == pytest.approx(result.best_nats, rel=1e-4)
