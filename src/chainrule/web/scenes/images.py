@@ -31,6 +31,7 @@ from chainrule.web.completing import completed
 from chainrule.web.fields import Request, choice, flag, integer, numbers, text
 from chainrule.web.link import Event, Growth, Link
 from chainrule.web.scene import Action, Scene
+from chainrule.web.scenes.reading import rounded
 
 MOST = 16
 """Samples, or completions, that are shown side by side."""
@@ -139,12 +140,12 @@ class ImagesScene(Scene):
         one_order = len(components_of(model)) == 1
         if one_order:
             nats = surprisals(model, x[None], context).flatten().double().cpu()
-            yield {"x": _flat(x), "nats": _rounded(nats), "total": float(nats.sum()), **said}
+            yield {"x": _flat(x), "nats": rounded(nats), "total": float(nats.sum()), **said}
         else:
             with evaluation_mode(model), torch.inference_mode():
                 yield {"x": _flat(x), "total": -float(model.log_prob(x[None].to(model.device), context)), **said}
         if one_order and self.model.num_classes is not None:
-            yield {"classes": _rounded(classify_progressively(self.model, x[None], prior=self._prior)[0].exp())}
+            yield {"classes": rounded(classify_progressively(self.model, x[None], prior=self._prior)[0].exp())}
 
     def field(self, request: Request, link: Link) -> Iterator[Event]:
         """How much the conditional of one variable changes with each earlier one, in nats."""
@@ -154,7 +155,7 @@ class ImagesScene(Scene):
         label = self.label(request)
         context = None if self.model.num_classes is None else torch.tensor([label or 0])
         field = receptive_field(self.model, x[None], t, context=context, batch_size=PASS, watch=link.check)
-        yield {"field": _rounded(field.flatten()), "t": t}
+        yield {"field": rounded(field.flatten()), "t": t}
 
     @property
     def _prior(self) -> Tensor:
@@ -216,12 +217,12 @@ class _Walked:
         """Values, their surprisals in nats, the means of their conditionals, and the first one value by value."""
         self.sequence[:, t] = values
         conditional = self.model.conditional
-        step = {"values": values.tolist(), "nats": _rounded(-distribution.log_prob(values))}
+        step = {"values": values.tolist(), "nats": rounded(-distribution.log_prob(values))}
         if conditional.values is None:
-            return step | {"means": _rounded(distribution.mean)}
+            return step | {"means": rounded(distribution.mean)}
         probabilities = conditional.log_probs(distribution).exp()
-        step["means"] = _rounded(probabilities @ conditional.values.to(probabilities))
-        return step | ({"bars": _rounded(probabilities[0])} if len(conditional.values) <= BARS else {})
+        step["means"] = rounded(probabilities @ conditional.values.to(probabilities))
+        return step | ({"bars": rounded(probabilities[0])} if len(conditional.values) <= BARS else {})
 
     def event(self, steps: list[dict[str, Any]]) -> Event:
         """An event of the steps since the one before."""
@@ -230,16 +231,9 @@ class _Walked:
             x = self.model.order.unflatten(self.sequence[:1])
             progress = classify_progressively(self.model, x, prior=self.prior)[0].exp()
             before, self.told = self.told, self.told + len(steps)
-            event["classes"] = _rounded(progress[before + (before > 0) : self.told + 1])
+            event["classes"] = rounded(progress[before + (before > 0) : self.told + 1])
         return event
 
 
 def _flat(x: Tensor) -> list[int]:
     return x.flatten().long().tolist()
-
-
-def _rounded(values: Tensor) -> Any:
-    """Numbers of four digits as (nested) lists."""
-    values = values.double().cpu()
-    scale = 10.0 ** (3 - values.abs().clamp(min=1e-12).log10().floor())
-    return ((values * scale).round() / scale).tolist()
