@@ -1,5 +1,6 @@
 """The page's server: its files, what it lets through, and how it answers."""
 
+import contextlib
 import json
 import posixpath
 import random
@@ -244,6 +245,33 @@ def test_twenty_pages_at_once(client: Client) -> None:
     for thread in threads:
         thread.join()
     assert [together[seed] for seed in range(20)] == alone
+
+
+def test_a_turn_is_given_on_where_nobody_can_be_told_of_the_wait() -> None:
+    turns, first, told = Turns(), threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with turns.turn(lambda: None):
+            first.wait()
+
+    def waits() -> None:
+        told.set()
+        raise RuntimeError("Event loop is closed")
+
+    def wait() -> None:
+        with contextlib.suppress(RuntimeError), turns.turn(waits):
+            pass
+
+    threads = [threading.Thread(target=hold), threading.Thread(target=wait)]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.05)
+    told.wait()
+    first.set()
+    last = threading.Thread(target=lambda: turns.turn(lambda: None).__enter__(), daemon=True)
+    last.start()
+    last.join(5)
+    assert not last.is_alive()
 
 
 def test_turns_go_round_and_keep_random_numbers() -> None:

@@ -35,8 +35,8 @@ class Turns:
     @contextlib.contextmanager
     def turn(self, waits: Callable[[], None]) -> Iterator[None]:
         """Hold the turn in the block; ``waits`` is called once if it takes longer than `PATIENCE` to come."""
-        self._take(waits)
         try:
+            self._take(waits)
             yield
         finally:
             self._give()
@@ -56,8 +56,10 @@ class Turns:
                 mine = threading.Event()
                 self._waiting.append(mine)
         if not free and not mine.wait(PATIENCE):
-            waits()
-            mine.wait()
+            try:
+                waits()
+            finally:  # the turn comes all the same, and must be given on
+                mine.wait()
         self._since = time.monotonic()
 
     def _give(self) -> None:
