@@ -145,8 +145,10 @@ def fit(
         stack.enter_context(ended_by_signals())
         strategy = stack.enter_context(joined(training, device, carried=loaders[0].carried))
         module = MaximumLikelihood(model, training).to(device if strategy is None else strategy.root_device)
+        if training.precision == "64-true":
+            module.double()
         loop = Loop(
-            module=module.double() if training.precision == "64-true" else module,
+            module=module,
             optimiser=Optimiser(model, training, schedule),
             loaders=loaders,
             settings=training,

@@ -55,14 +55,14 @@ class Endings:
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Keep the advice of Lightning and of torch's compiler, which is not about this training, off the screen."""
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric", "torch._dynamo")]
+    loggers = [logging.getLogger(name) for name in ("lightning.fabric", "torch._dynamo")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module="lightning")
-            warnings.filterwarnings("ignore", message=".*weights_only.*|.*litlogger.*|.*LeafSpec.*|.*num_workers.*")
+            warnings.filterwarnings("ignore", message=".*weights_only.*")
             yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):

@@ -129,7 +129,7 @@ def run(
         particles=ParticlesStruct(count=1) if weights is None else weights.struct,
     )  # fmt: skip
     if compiled.chainrule_walk(ctypes.byref(program.struct), ctypes.byref(walk)):
-        raise MemoryError(f"a walk of {batch} examples finds too little memory for {_lanes(program)} of them at once")
+        raise MemoryError(f"a walk of {batch} examples, each of {4 * program.size:,} bytes, finds too little memory")
     for tensor, numbers, (_, _, _, keep) in zip(sources, tensors, program.given, strict=True):
         if keep and tensor is not None and tensor.data_ptr() != numbers.data_ptr():
             tensor.copy_(numbers)
