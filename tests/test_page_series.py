@@ -155,3 +155,13 @@ def test_axe_finds_nothing_serious(chromium: Any, server: Client, scheme: str) -
         card(page, "Surprisal").get_by_role("button", name="The strangest values").click()
         says(card(page, "Surprisal"), "expected about")
         assert serious_findings(page) == []
+
+
+def test_the_words_of_ticks_tell_them_apart(page: Any) -> None:
+    words = """async ([low, high]) => {
+        const { ticks, toldApart } = await import("/static/plots.js");
+        return toldApart(ticks(low, high, 4)).map((each) => each[1]);
+    }"""
+    assert page.evaluate(words, [0, 100]) == ["0", "50", "100"]
+    assert page.evaluate(words, [6.79, 6.805]) == ["6.79", "6.795", "6.8", "6.805"]
+    assert page.evaluate(words, [12345678, 12345688])[0] == "1.234568e+7"

@@ -9,6 +9,7 @@ import pytest
 from command_line import refused, shell
 
 from chainrule.cli import main
+from chainrule.cli.tour import _plain
 from chainrule.lecture import Chapter, chapters
 from chainrule.shipped import results_beside_published
 
@@ -78,6 +79,18 @@ def test_runs_a_chapter_in_the_terminal_and_saves_its_figures(tmp_path: Path) ->
     assert "The answer: chainrule tour 1 --answers" in done.stdout
     assert "p(x) = prod_(t=1)^n p(x_t | x_1, ..., x_(t-1))" in done.stdout
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {"1-chain-rule-1.png", "1-chain-rule-2.png"}
+
+
+@of_chapters
+def test_formulas_in_the_terminal_have_nothing_of_tex_left(chapter: Chapter) -> None:
+    shown = "\n".join(_plain(cell.source) for cell in chapter.cells if not cell.is_code)
+    formulas = re.findall(r"^```text\n(.*?)\n```$|(?<!`)`([^`\n]+)`", shown, re.M)
+    for formula in (each for each in map("".join, formulas) if not each.startswith("chainrule ")):
+        assert not re.search(r"\\|\b(q?quad|frac|neq|top)\b|sqrt\{", formula), formula
+
+
+def test_a_fraction_in_the_terminal_is_a_quotient() -> None:
+    assert _plain(r"$\frac{1 + \#\{i\}}{1 + e^{-a}} \neq 2$") == "`(1 + #{i}) / (1 + e^(-a)) != 2`"
 
 
 def test_writes_a_notebook_and_leaves_one_that_is_there(

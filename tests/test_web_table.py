@@ -97,6 +97,13 @@ def test_rows_that_fit_are_those_of_the_command(
     assert {(row[0], row[2]) for row in drawn["rows"]} == {("171.2", "red")}
 
 
+@pytest.mark.parametrize("height", ["-1e200", "123456789.123", "0171.20"])
+def test_rows_that_fit_have_the_filled_cells_as_they_were_filled(scene: TableScene, height: str) -> None:
+    """A model's numbers have 24 bits and a range; a cell is what was typed, as in the file of the command."""
+    _, drawn = events(scene, "rows", cells={"height": height, "colour": "red"}, count=2)
+    assert {(row[0], row[2]) for row in drawn["rows"]} == {(height, "red")}
+
+
 def test_rows_of_an_empty_form_are_samples(scene: TableScene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     command, drawn = events(scene, "rows", cells={}, count=4, seed=3)

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import polars
 from torch import Tensor
 
 from chainrule.data.dataset import Dataset
@@ -102,7 +103,7 @@ class CellsScene(Scene):
             raise ValueError("cells expects an unknown cell at least, got none: there is nothing to draw")
         yield self.completing(row, count, seed, label)
         done, drawn = self._completed(row, count, seed, label, link, particles=WALKS[-1])
-        yield {**self._texts(drawn[0]), **_how(done)}
+        yield {**self._texts(drawn[0], row), **_how(done)}
 
     def strange(self, request: Request, link: Link) -> Iterator[Event]:
         """How unusual each filled cell is given the other filled ones, what was expected, and log p of them all."""
@@ -167,9 +168,11 @@ class CellsScene(Scene):
         )
         return found[0]
 
-    def _texts(self, x: Tensor) -> Event:
-        """Rows as text, in the format of the file."""
+    def _texts(self, x: Tensor, row: Row | None = None) -> Event:
+        """Rows as text, in the format of the file; the filled cells of ``row`` as they were filled."""
         frame = self.schema.decode(x.cpu().numpy(), text=True)
+        if row is not None:
+            frame = frame.with_columns(polars.lit(cell[0]).alias(cell.name) for cell in row.frame if cell[0])
         return {"names": frame.columns, "rows": [list(row) for row in frame.fill_null("").iter_rows()]}
 
 

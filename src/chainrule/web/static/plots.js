@@ -43,10 +43,17 @@ export function ticks(low, high, count = 5) {
 }
 
 /** A number in few digits. */
-export function short(value) {
+export function short(value, digits = 3) {
   if (!Number.isFinite(value)) return "–";
-  if (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e6)) return value.toExponential(1);
-  return String(Number(value.toPrecision(3)));
+  if (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e6)) return value.toExponential(digits - 2);
+  return String(Number(value.toPrecision(digits)));
+}
+
+/** Ticks with their words, in as many digits as tell them apart. */
+export function toldApart(values) {
+  const words = [3, 4, 5, 6, 7, 8, 9].map((digits) => values.map((each) => short(each, digits)));
+  const apart = words.find((each) => new Set(each).size === values.length) ?? words.at(-1);
+  return values.map((each, i) => [each, apart[i]]);
 }
 
 /**
@@ -67,7 +74,7 @@ export function axes(canvas, { width = 420, height = 180, top = MARGIN.top, x, y
   context.lineWidth = 1;
   context.textAlign = "right";
   context.textBaseline = "middle";
-  for (const [value, words] of y.ticks ?? ticks(y.min, y.max, 4).map((each) => [each, short(each)])) {
+  for (const [value, words] of y.ticks ?? toldApart(ticks(y.min, y.max, 4))) {
     const place = Math.round(placeY(value)) + 0.5;
     context.beginPath();
     context.moveTo(MARGIN.left, place);
@@ -77,7 +84,7 @@ export function axes(canvas, { width = 420, height = 180, top = MARGIN.top, x, y
   }
   context.textAlign = "center";
   context.textBaseline = "top";
-  for (const [value, words] of x.ticks ?? ticks(x.min, x.max, Math.max(2, Math.floor(inner.width / 70))).map((each) => [each, short(each)])) {
+  for (const [value, words] of x.ticks ?? toldApart(ticks(x.min, x.max, Math.max(2, Math.floor(inner.width / 70))))) {
     const half = context.measureText(words).width / 2;
     context.fillText(words, Math.min(placeX(value), width - half), height - MARGIN.bottom + 5);
   }
