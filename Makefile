@@ -117,7 +117,7 @@ front: install
 # The documentation, into build/docs. Warnings are errors.
 docs: install
 	$(BIN)/$(PIP) -c constraints.txt -e '.[docs]'
-	$(BIN)/sphinx-build -W --keep-going -q docs build/docs
+	OMP_NUM_THREADS=1 $(BIN)/sphinx-build -W --keep-going -q docs build/docs
 
 # The wheel and the source archive, into dist/: built, checked, and installed into a bare environment, in which every
 # command runs.

@@ -55,7 +55,7 @@ autodoc_preserve_defaults = True
 # The lecture's chapters run when their code or the library's has changed; other builds reuse what they gave.
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(DOCS.parent / "build" / "lecture" / hash_of_the_library())
-nb_execution_timeout = 120  # seconds a cell
+nb_execution_timeout = 300  # seconds a cell, where other processes share the machine, too
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 nb_output_stderr = "remove-warn"  # a chapter prints no warnings; a warning of the build is an error
