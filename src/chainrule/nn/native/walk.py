@@ -94,14 +94,17 @@ def run(
     assert compiled is not None
     drawing = drawing or Drawing()
     values = torch.empty(batch, steps, dtype=torch.float32)  # whatever the default is
-    if known is not None:
+    if known is not None and known.shape[1]:
         values[:, : known.shape[1]] = known
         flags = torch.arange(steps)[None] < known.shape[1] if flags is None else flags.contiguous()
-    chosen = np.ones(steps, dtype=bool) if flags is None else ~flags.numpy().all(0)
-    row = np.cumsum(chosen) - 1  # of the random numbers of a step that has some
+    row, drawn = np.arange(steps), steps  # of the random numbers of a step that has some
+    if flags is not None:
+        chosen = ~flags.numpy().all(0)
+        row, drawn = np.cumsum(chosen) - 1, int(chosen.sum())
     plain = drawing.plain and program.draws == "logit"
-    shape = int(chosen.sum()), program.drawn, batch
-    uniforms = torch.rand(shape if shape[0] else 0, dtype=torch.float32 if plain else torch.float64)
+    uniforms = torch.rand(
+        (drawn, program.drawn, batch) if drawn else 0, dtype=torch.float32 if plain else torch.float64
+    )
     sources = [function(*source) for _, _, function, _ in program.given]
     tensors = [_numbers(tensor, batch, given[1]) for tensor, given in zip(sources, program.given, strict=True)]
     before = torch.full((batch,), torch.nan, dtype=torch.float32) if previous is None else previous.float().contiguous()
