@@ -31,6 +31,24 @@ def signals_are_not_ignored() -> Iterator[None]:
         signal.signal(number, handler)
 
 
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A browser."""
+    from browser import browser  # it skips where there is none
+
+    with browser() as chromium:
+        yield chromium
+
+
+@pytest.fixture
+def page(chromium: Any, server: Any) -> Iterator[Any]:
+    """A page of the ``server`` of the tests' file."""
+    from browser import page_at
+
+    with page_at(chromium, server.port) as page:
+        yield page
+
+
 @pytest.fixture(scope="session")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("data") / "table.csv"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from browser import browser, needs_axe, needs_browser, page_at, screenshot, serious_findings, too_wide
+from browser import needs_axe, needs_browser, page_at, screenshot, serious_findings, too_wide
 from numpy.typing import NDArray
 from web_client import Client, served
 
@@ -52,18 +52,6 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def server(runs: list[Path]) -> Iterator[Client]:
     with served(runs) as client:
         yield client
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as chromium:
-        yield chromium
-
-
-@pytest.fixture
-def page(chromium: Any, server: Client) -> Iterator[Any]:
-    with page_at(chromium, server.port) as page:
-        yield page
 
 
 def alone(page: Any, name: str) -> Any:

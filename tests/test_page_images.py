@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from browser import browser, needs_axe, needs_browser, page_at, screenshot, serious_findings, too_wide
+from browser import needs_axe, needs_browser, page_at, screenshot, serious_findings, too_wide
 from PIL import Image
 from web_client import Client, served
 
@@ -43,18 +43,6 @@ def server(digits_run: Path, classes_run: Path) -> Iterator[Client]:
         client.events("example", {"index": 0})  # the digits are read once
         client.events("example", {"index": 0}, 1)
         yield client
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as chromium:
-        yield chromium
-
-
-@pytest.fixture
-def page(chromium: Any, server: Client) -> Iterator[Any]:
-    with page_at(chromium, server.port) as page:
-        yield page
 
 
 def card(page: Any, name: str, run: int = 0) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars
 import pytest
-from browser import browser, needs_axe, needs_browser, page_at, screenshot, serious_findings, too_wide
+from browser import needs_axe, needs_browser, page_at, screenshot, serious_findings, too_wide
 from test_page_table import alone, card, saved, says
 from test_web_series import FAST, weather
 from web_client import Client, served
@@ -29,12 +29,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         assert main(["fit", file, "--series", *words, *FAST, "--out", str(folder / name)]) == 0
     with served([folder / name for name in wanted]) as client:
         yield client
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as chromium:
-        yield chromium
 
 
 @pytest.fixture

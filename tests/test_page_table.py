@@ -8,7 +8,7 @@ from typing import Any
 
 import polars
 import pytest
-from browser import browser, needs_axe, needs_browser, page_at, screenshot, serious_findings, too_wide
+from browser import needs_axe, needs_browser, page_at, screenshot, serious_findings, too_wide
 from test_cli_explain import table
 from web_client import Client, served
 
@@ -30,12 +30,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(folder: Path) -> Iterator[Client]:
     with served([folder / "run", folder / "run"]) as client:
         yield client
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as chromium:
-        yield chromium
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from browser import browser, needs_axe, needs_browser, page_at, screenshot, serious_findings, too_wide
+from browser import needs_axe, needs_browser, page_at, screenshot, serious_findings, too_wide
 from web_client import Client, served
 
 from chainrule.conditionals import Categorical
@@ -52,18 +52,6 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def server(runs: list[Path]) -> Iterator[Client]:
     with served(runs) as client:
         yield client
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as chromium:
-        yield chromium
-
-
-@pytest.fixture
-def page(chromium: Any, server: Client) -> Iterator[Any]:
-    with page_at(chromium, server.port) as page:
-        yield page
 
 
 def panel(page: Any, name: str) -> Any:

@@ -68,7 +68,7 @@ def multiplies_in_half(device: str) -> bool:
 def fastest_precision(model: nn.Module, device: str) -> Literal["bf16-mixed", "32-true"]:
     """``"bf16-mixed"`` for a network of image convolutions, if ``device`` `multiplies_in_half`; else ``"32-true"``.
 
-    A PixelCNN then trains twice as fast. Where most weights are not a convolution's, little is gained.
+    A PixelCNN then trains much faster. Where most weights are not a convolution's, little is gained.
     """
     convolved = sum(part.weight.numel() for part in model.modules() if isinstance(part, nn.Conv2d))
     most = 2 * convolved > sum(parameter.numel() for parameter in model.parameters())

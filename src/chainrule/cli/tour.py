@@ -41,7 +41,7 @@ SIGNS = {
     r"\\\}": "}",
     r"\\([a-zA-Z]+)": r"\1",
 }
-"""How TeX is shown in a terminal: pattern and replacement, in this sequence."""
+"""Words for TeX in a terminal: pattern and replacement, in this sequence."""
 
 
 def run_tour(options: dict[str, Any]) -> None:

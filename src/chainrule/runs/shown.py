@@ -1,4 +1,4 @@
-"""What notebooks show of runs."""
+"""Cards of runs in notebooks."""
 
 from __future__ import annotations
 

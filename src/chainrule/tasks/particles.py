@@ -136,7 +136,7 @@ def draw_present(t: int, distribution: Distribution) -> Tensor:
 
 
 def _drawing(draw: Choose | None) -> Drawing | None:
-    """How a compiled walk draws as ``draw`` does; None if it can't. No value that it draws is a missing one."""
+    """The settings with which a compiled walk draws as ``draw`` does; None if it can't. It draws no missing values."""
     if isinstance(draw, ChangedDraw):
         return draw.drawing
     return Drawing() if draw in (None, draw_present) else None

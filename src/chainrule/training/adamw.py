@@ -12,7 +12,7 @@ from torch.optim.adamw import adamw
 
 
 class _Moments(NamedTuple):
-    """What AdamW keeps of a weight: its number of steps, and the means of its gradients and of their squares."""
+    """The memory of AdamW for a weight: its number of steps, and the means of its gradients and of their squares."""
 
     step: Tensor
     exp_avg: Tensor

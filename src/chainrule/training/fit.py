@@ -174,7 +174,7 @@ def fit(
 def _course(
     model: Model, loaders: Loaders, training: Training, device: str, before: Checkpoint | None, history: History
 ) -> tuple[Course, Schedule]:
-    """How long the training lasts, and its learning rate. It also says how many steps a round has."""
+    """The length of the training, and its learning rate; rounds get their number of steps."""
     train, valid = loaders
     minutes, seconds, fitting = training.minutes, 0.0, math.inf
     if minutes is not None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class Course:
-    """How long a training lasts.
+    """The length of a training.
 
     Attributes:
         rounds: Rounds, at most.

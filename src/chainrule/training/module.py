@@ -1,4 +1,4 @@
-"""What is minimised: the negative log-likelihood of batches of any form."""
+"""The loss of a training: the negative log-likelihood of batches of any form."""
 
 from __future__ import annotations
 

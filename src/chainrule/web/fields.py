@@ -9,6 +9,9 @@ from typing import Any
 Request = Mapping[str, Any]
 """A JSON object that a page sent."""
 
+SPLITS = ("test", "valid", "train")
+"""The parts of a run's data that examples are taken from."""
+
 
 def integer(request: Request, name: str, low: int, high: int, default: int | None = None) -> int:
     """An integer field from ``low`` to ``high``; without a default it must be there.

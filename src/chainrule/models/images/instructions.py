@@ -15,7 +15,7 @@ from chainrule.nn.native.program import Program
 
 
 class ImageInstructions:
-    """What surrounds a network of images in its program: the features that it reads, and the choice of a variable.
+    """The two ends of a program of images: the features that its network reads, and the choice of a variable.
 
     Args:
         conditional: The family of p(x_t | x_<t), which has codes.

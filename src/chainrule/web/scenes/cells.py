@@ -18,7 +18,7 @@ from chainrule.kinds.requests import drawn_classes, one_class
 from chainrule.kinds.table_explain import UNUSUAL, cells_of, explain_cells
 from chainrule.tasks.gaps import Completions, complete_rows, known_log_prob
 from chainrule.tasks.sample import sample
-from chainrule.web.fields import Request, choice, integer
+from chainrule.web.fields import SPLITS, Request, choice, integer
 from chainrule.web.link import Event, Link
 from chainrule.web.scene import SEEDS, Action, Scene
 from chainrule.web.scenes.distributions import distribution_of
@@ -30,8 +30,6 @@ WALKS = (128, 2048)
 
 MOST_ROWS = 200
 """Rows that are drawn at once, at most."""
-
-SPLITS = ("test", "valid", "train")
 
 
 class CellsScene(Scene):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
@@ -28,8 +25,9 @@ from chainrule.tasks.sample import drawer, drawing, leaves
 from chainrule.tasks.score import surprisals
 from chainrule.walk import walk
 from chainrule.web.completing import completed
-from chainrule.web.fields import Request, choice, flag, integer, numbers, text
+from chainrule.web.fields import SPLITS, Request, choice, flag, integer, numbers, text
 from chainrule.web.link import Event, Growth, Link
+from chainrule.web.received import file_of
 from chainrule.web.scene import Action, Scene
 from chainrule.web.scenes.reading import rounded
 
@@ -39,16 +37,11 @@ MOST = 16
 PARTICLES = 1024
 """Walks of a completion, at most."""
 
-FILE = 4 * 2**20
-"""Characters of a dropped file, as base64, at most."""
-
 BARS = 256
 """A conditional is sent value by value if it has at most so many."""
 
 PASS = 32
 """Images of a parallel pass, between which other pages have their turn."""
-
-SPLITS = ("test", "valid", "train")
 
 
 class ImagesScene(Scene):
@@ -130,7 +123,8 @@ class ImagesScene(Scene):
         """
         said: Event = {}
         if "file" in request:
-            x, said = self._decoded(text(request, "file", FILE), text(request, "name", 255, "image"))
+            name = text(request, "name", 255, "image")
+            x, said = file_of(request, lambda path: self._decoded(path, name))
             x = self.run.kind.format.levels - 1 - x if flag(request, "invert") else x
         else:
             x = self._image(request)
@@ -179,21 +173,13 @@ class ImagesScene(Scene):
         self.model.conditional.check(x[~x.isnan()])
         return x
 
-    def _decoded(self, encoded: str, name: str) -> tuple[Tensor, Event]:
-        """The levels of an image file, given as base64, and whether it was made to fit."""
+    def _decoded(self, path: Path, name: str) -> tuple[Tensor, Event]:
+        """The levels of an image file, and in words, by its ``name``, whether it was made to fit."""
         _, height, width = self.model.event_shape
         form = self.run.kind.format
         form = replace(form, size=(width, height), fit="centre") if form.fit == "same" else form
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "image"
-            try:
-                path.write_bytes(base64.b64decode(encoded, validate=True))
-                size = read_header(path).size
-                x = torch.from_numpy(decode(path, self.model.event_shape, form)).float()
-            except binascii.Error:
-                raise ValueError("file expects base64, got something else") from None
-            except ValueError as error:
-                raise ValueError(str(error).replace(str(path), name)) from None
+        size = read_header(path).size
+        x = torch.from_numpy(decode(path, self.model.event_shape, form)).float()
         if size == (width, height):
             return x, {}
         return x, {"said": f"{name} has {size[0]}x{size[1]} pixels, and was made to fit {width}x{height}."}
