@@ -284,7 +284,8 @@ def test_a_moved_run_keeps_its_best_weights(data: Tensor, tmp_path: Path) -> Non
     assert chainrule.evaluate(model, data[500:]).nats == pytest.approx(resumed.best_nats, rel=1e-5)
 
 
-def test_half_precision_trains_every_model(data: Tensor) -> None:
+def test_half_precision_trains_every_model(data: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chainrule.devices.multiplies_in_half", lambda device: True)
     for model in (
         made(),
         FVSBN(event_shape=SHAPE, conditional=Bernoulli()),
@@ -304,6 +305,18 @@ def test_a_network_of_image_convolutions_trains_in_bfloat16_where_the_processor_
         # Products in bfloat16, and weights and losses in single precision.
         assert math.isfinite(train(convolutions, data.unflatten(1, (1, 2, 4)), max_epochs=1).best_nats)
         assert convolutions.dtype == torch.float32
+
+
+def test_a_processor_without_bfloat16_trains_in_single_precision_and_says_so(
+    data: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chainrule.devices.multiplies_in_half", lambda device: False)
+    whole, found = made(), made()
+    train(whole, data, max_epochs=1, precision="32-true")
+    with pytest.warns(UserWarning, match="no instructions for bfloat16: trained in 32-true instead of bf16-mixed"):
+        train(found, data, max_epochs=1, precision="bf16-mixed")
+    for weight, expected in zip(found.parameters(), whole.parameters(), strict=True):
+        assert torch.equal(weight, expected)
 
 
 def test_double_precision_ends_with_the_type_it_began_with(data: Tensor) -> None:

@@ -21,6 +21,9 @@ except ImportError:  # Windows has no such limits
 GPU_CORES = 32
 """A GPU computes small networks as fast as about so many cores; large ones faster."""
 
+Precision = Literal["auto", "32-true", "bf16-mixed", "16-mixed", "64-true"]
+"""The arithmetic of a training, by Lightning's names."""
+
 BEST = ("cuda", "mps", "cpu")
 """The devices that ``"auto"`` may name, the best first."""
 
@@ -74,6 +77,18 @@ def fastest_precision(model: nn.Module, device: str) -> Literal["bf16-mixed", "3
     most = 2 * convolved > sum(parameter.numel() for parameter in model.parameters())
     single = all(parameter.dtype == torch.float32 for parameter in model.parameters())
     return "bf16-mixed" if most and single and multiplies_in_half(device) else "32-true"
+
+
+def precision_on(device: str, precision: Precision, model: nn.Module) -> Precision:
+    """``precision``, with ``"auto"`` as `fastest_precision` says, and single instead of half where that is imitated.
+
+    A processor without instructions for bfloat16 multiplies in it several times slower than in single precision, and
+    an LSTM fails.
+    """
+    if precision == "auto":
+        return fastest_precision(model, device)
+    imitated = precision in ("bf16-mixed", "16-mixed") and device == "cpu" and not multiplies_in_half(device)
+    return "32-true" if imitated else precision
 
 
 def available_memory(device: str) -> int:

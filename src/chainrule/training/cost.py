@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from chainrule.batch import Batch
-from chainrule.devices import available_memory, check_device
+from chainrule.devices import available_memory, check_device, precision_on
 from chainrule.model import Model
 from chainrule.training.budget import budget_of
 from chainrule.training.loader import Data, Loader, Loaders, loaders_of
@@ -66,7 +66,7 @@ class Cost:
     def __str__(self) -> str:
         return (
             f"{self.parameters:,} parameters, about {self.memory / 2**20:,.0f} MB of memory, "
-            f"{1e3 * self.step_seconds:.3g} ms a step of {self.batch_size}: up to {self.steps:,} steps, "
+            f"{1e3 * self.step_seconds:,.2f} ms a step of {self.batch_size}: up to {self.steps:,} steps, "
             f"{self.minutes:.1f} minutes"
         )
 
@@ -79,6 +79,7 @@ def cost_of(model: Model, train: Data, *, train_context: Tensor | None = None, *
     """
     training = Training.of(settings)
     device = check_device(training.device)
+    training = replace(training, precision=precision_on(device, training.precision, model))
     contexts = (train_context, train_context)
     loader, _ = loaders_of(model, (train, train), contexts, training)
     size, memory = fitting_batch(model, loader, training, device)

@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 import time
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from torch import Tensor
 
 from chainrule.abilities import counting, loss_unit_of, validation_loss
 from chainrule.card import Card, Shown, image_of
-from chainrule.devices import check_device, fastest_precision, seed_everything
+from chainrule.devices import check_device, precision_on, seed_everything
 from chainrule.endings import ended_by_signals
 from chainrule.model import CountedModel, Model
 from chainrule.training.budget import budget_of
@@ -122,8 +123,13 @@ def fit(
     training = Training.of(settings)
     check_nodes(training.nodes)
     device = check_device(training.device)
-    if training.precision == "auto":
-        training = replace(training, precision=fastest_precision(model, device))
+    precision = precision_on(device, training.precision, model)
+    if precision != training.precision != "auto":
+        warnings.warn(
+            f"this processor has no instructions for bfloat16: trained in {precision} instead of {training.precision}",
+            stacklevel=2,
+        )
+    training = replace(training, precision=precision)
     loaders = loaders_of(model, (train, valid), (train_context, valid_context), training)
     seed_everything(training.seed)
     if training.compile:
