@@ -8,7 +8,7 @@ import pytest
 import torch
 from counted import BINARY
 
-from chainrule.conditionals import Bernoulli, Categorical
+from chainrule.conditionals import Bernoulli, Categorical, Columns, Curved, Standardised
 from chainrule.model import CountedModel
 from chainrule.models import BayesNet, Table
 from chainrule.nn.conditional_tables import MAX_CELLS, ConditionalTables
@@ -63,7 +63,7 @@ class Unlisted(Bernoulli):
 
 @pytest.mark.parametrize("build", [Table, BayesNet, partial(BayesNet, structure="previous:1")])
 def test_refusals(build: Callable[..., CountedModel]) -> None:
-    with pytest.raises(ValueError, match=r"expects a conditional whose values can be listed, got Unlisted\(\)"):
+    with pytest.raises(ValueError, match=r"expects values that can be listed, the same for every variable, got Unlisted\(\): choose"):
         build(event_shape=(3,), conditional=Unlisted())
     with pytest.raises(ValueError, match=r"prior expects a number of at least 0, got -0\.5"):
         build(event_shape=(3,), conditional=BINARY, prior=-0.5)
@@ -104,3 +104,10 @@ def test_too_large_tables_are_refused(build: Callable[[], Any], got: str) -> Non
 def test_too_many_pairs_are_refused() -> None:
     with pytest.raises(ValueError, match="at most 134,217,728 cells, got 39,968,406,241: .*name the edges"):
         BayesNet(event_shape=(28, 28), conditional=Categorical(256, "scalar"))
+
+
+def test_a_refusal_names_columns_in_a_line_however_many_knots_they_have() -> None:
+    numbers = Standardised(Curved(knots=list(range(100)), scores=[value / 50 - 1 for value in range(100)]))
+    assert str(numbers).startswith("Standardised(conditional=Curved(knots=[100 values], scores=[100 values], lower=None")
+    with pytest.raises(ValueError, match=r"Table expects values .* got Columns of 2 Curved, 1 Bernoulli: choose"):
+        Table(event_shape=(3,), conditional=Columns([numbers, numbers, BINARY]))

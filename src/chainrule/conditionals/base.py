@@ -264,6 +264,16 @@ class Conditional(ABC):
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.config.items())
         return f"{type(self).__name__}({arguments})"
 
+    def __str__(self) -> str:
+        """As `repr`, with the length of a list that is long."""
+        arguments = ", ".join(f"{name}={_in_short(value)}" for name, value in self.config.items())
+        return f"{type(self).__name__}({arguments})"
+
+
+def _in_short(value: Any) -> str:
+    long = isinstance(value, list | tuple) and len(value) > 3
+    return f"[{len(value)} values]" if long else str(value) if isinstance(value, Conditional) else repr(value)
+
 
 def at_least_single(parameters: Tensor) -> Tensor:
     """``parameters``, in single precision if they are in half, which would round log-probabilities to two digits.

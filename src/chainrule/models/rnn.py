@@ -117,7 +117,7 @@ class RNN(NgramMixture, Compiled):
         if tied and (self.embedding is None or embedding_size != hidden_size or inputs != conditional.num_parameters):
             raise ValueError(
                 f"tied expects values read one-hot and an embedding_size of hidden_size, {hidden_size}, "
-                f"got {embedding_size} and {conditional!r}"
+                f"got {embedding_size} and {conditional}"
             )
         self.output = None if tied else nn.Linear(hidden_size, conditional.num_parameters)
         self.tied_bias = nn.Parameter(torch.zeros(conditional.num_parameters)) if tied else None

@@ -49,7 +49,7 @@ def receptive_field(
         raise ValueError("receptive_field expects a model of one order, got a mixture: give one of its components")
     values = model.conditional.values
     if values is None:
-        raise ValueError(f"receptive_field expects values that can be listed, got {model.conditional!r}")
+        raise ValueError(f"receptive_field expects values that can be listed, got {model.conditional}")
     if not 0 <= t < model.num_variables:
         raise ValueError(f"t expects a variable from 0 to {model.num_variables - 1}, got {t}")
     x = model.check(x)

@@ -144,7 +144,7 @@ def surprisals_and_tails(conditional: Conditional) -> Measure:
     """
     values = conditional.values
     if values is None:
-        raise ValueError(f"tails expects values that can be listed, got {conditional!r}")
+        raise ValueError(f"tails expects values that can be listed, got {conditional}")
 
     def measure(distribution: Distribution, x: Tensor) -> Tensor:
         log_probs = conditional.log_probs(distribution).flatten(0, -2)

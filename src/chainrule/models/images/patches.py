@@ -48,7 +48,7 @@ class Patches:
         self.grid = math.ceil(height / size), math.ceil(width / size)
         self.num_variables = channels * size**2
         if conditional.values is None:
-            raise ValueError(f"patch_size expects values that can be listed, got {conditional!r}")
+            raise ValueError(f"patch_size expects values that can be listed, got {conditional}")
         self.levels, self.num_parameters = len(conditional.values), conditional.num_parameters
         if math.log(self.num_parameters) + (self.num_variables - 1) * math.log(self.levels) > math.log(LARGEST):
             raise ValueError(

@@ -107,7 +107,7 @@ class PixelCNNPlusPlus(ImageModel):
         if not isinstance(self.conditional, DiscretizedLogisticMixture):
             raise ValueError(
                 f"PixelCNNPlusPlus expects a DiscretizedLogisticMixture for {self.colours} channels, "
-                f"got {self.conditional!r}"
+                f"got {self.conditional}"
             )
         return self.conditional
 
