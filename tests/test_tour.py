@@ -72,6 +72,17 @@ def test_an_unknown_chapter_is_refused(capsys: pytest.CaptureFixture[str]) -> No
     assert "did you mean nade?" in refused(capsys, "tour", "nad")
 
 
+def test_figures_that_would_go_into_a_file_are_refused_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    taken = tmp_path / "figures"
+    taken.touch()
+    assert main(["tour", "1", "--out", str(taken)]) == 2
+    assert f"--out expects a folder, for the chapter's figures or its notebook, got the file {taken}" in (
+        capsys.readouterr().err
+    )
+
+
 def test_runs_a_chapter_in_the_terminal_and_saves_its_figures(tmp_path: Path) -> None:
     done = shell("tour", "1", "--out", "figures", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")

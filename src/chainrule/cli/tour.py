@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chainrule.atomic import write_atomically
+from chainrule.cli.parser import UsageError
 from chainrule.lecture import Cell, Chapter, chapter_called, chapters
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ def run_tour(options: dict[str, Any]) -> None:
         list_chapters()
         return
     chapter, out = chapter_called(options["chapter"]), Path(options["out"])
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"--out expects a folder, for the chapter's figures or its notebook, got the file {out}")
     if options["notebook"]:
         write_notebook(chapter, out)
     else:
