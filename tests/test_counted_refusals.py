@@ -63,7 +63,7 @@ class Unlisted(Bernoulli):
 
 @pytest.mark.parametrize("build", [Table, BayesNet, partial(BayesNet, structure="previous:1")])
 def test_refusals(build: Callable[..., CountedModel]) -> None:
-    with pytest.raises(ValueError, match=r"expects values that can be listed, the same for .* got Unlisted\(\): choose"):
+    with pytest.raises(ValueError, match=r"expects values that can be listed, .* got Unlisted\(\): choose"):
         build(event_shape=(3,), conditional=Unlisted())
     with pytest.raises(ValueError, match=r"prior expects a number of at least 0, got -0\.5"):
         build(event_shape=(3,), conditional=BINARY, prior=-0.5)
