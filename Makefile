@@ -5,7 +5,7 @@ PIP := pip install --quiet --disable-pip-version-check
 # Two processes with a thread each. Each takes half of the tests, in their order, since those of a file share fitted runs.
 PYTEST := -m pytest -n 2 --dist worksteal
 
-.PHONY: install install-bench bench-rivals lint check test laws laws-rest fuzz oldest demo bench bench-attacks bench-attacks-colour results-tables front docs package clean
+.PHONY: install install-bench bench-rivals lint check test browser laws laws-rest fuzz oldest demo bench bench-attacks bench-attacks-colour results-tables front docs package clean
 
 install: .venv/installed
 
@@ -35,6 +35,14 @@ test: lint
 # The laws on every model with every conditional in every order.
 laws: install
 	OMP_NUM_THREADS=1 $(BIN)/python $(PYTEST) -m laws
+
+# The page in chromium, with accessibility checked by axe-core where npm is there; pictures go into build/page.
+browser: install
+	$(BIN)/$(PIP) -c constraints.txt -e '.[test,browser]'
+	mkdir -p build/page
+	npm install --silent --no-audit --no-fund --prefix build/axe axe-core || true
+	OMP_NUM_THREADS=1 CHAINRULE_SCREENSHOTS=build/page CHAINRULE_AXE=$$(ls build/axe/node_modules/axe-core/axe.min.js) \
+		$(BIN)/python $(PYTEST) -rs $(wildcard tests/test_page_*.py)
 
 # Before a release: the same on every event.
 laws-rest: install

@@ -14,7 +14,7 @@ sync_api = pytest.importorskip(
 )
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-AXE = os.environ.get("CHAINRULE_AXE")
+AXE = os.environ.get("CHAINRULE_AXE") or None
 """The file axe.min.js of npm's axe-core."""
 
 needs_browser = pytest.mark.skipif(
