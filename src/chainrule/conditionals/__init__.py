@@ -6,9 +6,10 @@ from chainrule.conditionals.bernoulli import Bernoulli
 from chainrule.conditionals.categorical import Categorical
 from chainrule.conditionals.columns import Columns
 from chainrule.conditionals.logistic_mixture import DiscretizedLogisticMixture
+from chainrule.conditionals.missing import WithMissing
 from chainrule.conditionals.real import Gaussian, GaussianMixture, LogisticMixture
 from chainrule.conditionals.scores import Curved
-from chainrule.conditionals.wrapped import Standardised, WithMissing, present
+from chainrule.conditionals.units import Standardised, present
 
 __all__ = [
     "Bernoulli",

@@ -14,7 +14,7 @@ from torch.distributions import Distribution
 from torch.distributions.constraints import Constraint
 
 from chainrule.conditionals.base import Conditional, at_least_single
-from chainrule.conditionals.wrapped import PLAIN
+from chainrule.conditionals.support import NO_CONSTRAINTS
 
 TOGETHER = 10_000
 """Values that are compared with the atoms at once."""
@@ -142,7 +142,7 @@ class Spiked(Distribution):
         adds_up: True if atoms are also values of ``rest`` with a probability.
     """
 
-    arg_constraints = PLAIN
+    arg_constraints = NO_CONSTRAINTS
 
     def __init__(self, rest: Distribution, points: Tensor, logits: Tensor, *, adds_up: bool) -> None:
         self.rest, self.points, self.logits, self.adds_up = rest, points, logits, adds_up

@@ -164,7 +164,7 @@ class Conditional(ABC):
         Raises:
             ValueError: If the family can't have any probabilities.
         """
-        raise ValueError(f"expected conditionals that can have any probabilities of listed values, got {self!r}")
+        raise ValueError(f"expected conditionals that can have any probabilities of listed values, got {self}")
 
     def on_line(self, x: Tensor) -> Tensor:
         """The places of the values ``x`` on the line on which `components_of` gives its means.
@@ -172,7 +172,7 @@ class Conditional(ABC):
         Raises:
             ValueError: If the family has no locations and scales.
         """
-        raise ValueError(f"expected a conditional of locations and scales, such as GaussianMixture, got {self!r}")
+        raise ValueError(f"expected a conditional of locations and scales, such as GaussianMixture, got {self}")
 
     def components_of(self, parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Logits, means and log standard deviations ``(..., components)`` of ``parameters`` ``(..., num_parameters)``.
@@ -180,7 +180,7 @@ class Conditional(ABC):
         Raises:
             ValueError: If the family has no locations and scales.
         """
-        raise ValueError(f"expected a conditional of locations and scales, such as GaussianMixture, got {self!r}")
+        raise ValueError(f"expected a conditional of locations and scales, such as GaussianMixture, got {self}")
 
     def of_components(self, logits: Tensor, means: Tensor, log_deviations: Tensor) -> Tensor:
         """The ``parameters`` of these components; the inverse of `components_of`.
@@ -188,7 +188,7 @@ class Conditional(ABC):
         Raises:
             ValueError: If the family has no locations and scales.
         """
-        raise ValueError(f"expected a conditional of locations and scales, such as GaussianMixture, got {self!r}")
+        raise ValueError(f"expected a conditional of locations and scales, such as GaussianMixture, got {self}")
 
     def mixture(self, log_weights: Tensor, distributions: Sequence[Distribution]) -> Distribution:
         """The distribution sum_k w_k p_k, again of this family.
@@ -210,7 +210,7 @@ class Conditional(ABC):
             ValueError: If the values of the family can't be listed.
         """
         if self.values is None:
-            raise ValueError(f"log_probs expects a conditional whose values can be listed, got {self!r}")
+            raise ValueError(f"log_probs expects a conditional whose values can be listed, got {self}")
         return torch.stack([distribution.log_prob(value) for value in self.values], dim=-1)
 
     def of(self, index: int) -> Conditional:
@@ -233,7 +233,7 @@ class Conditional(ABC):
     def require_uniform(self, owner: str) -> None:
         """Raise ``ValueError``, in the name of ``owner``, if variables have conditionals of their own."""
         if not self.uniform:
-            raise ValueError(f"{owner} expects one conditional of all variables, got {self!r}")
+            raise ValueError(f"{owner} expects one conditional of all variables, got {self}")
 
     def check_event(self, event_shape: tuple[int, ...]) -> None:  # noqa: B027  # most families fit any event
         """Raise ``ValueError``, saying expected and got, where the family does not fit such events."""

@@ -13,7 +13,8 @@ from torch.distributions import Distribution, constraints
 from torch.distributions.constraints import Constraint
 
 from chainrule.conditionals.base import Conditional
-from chainrule.conditionals.wrapped import PLAIN, Standardised, present
+from chainrule.conditionals.support import NO_CONSTRAINTS
+from chainrule.conditionals.units import Standardised, present
 
 
 class Columns(Conditional):
@@ -179,7 +180,7 @@ class ByColumn(Distribution):
         batch_shape: ``(..., n)``.
     """
 
-    arg_constraints = PLAIN
+    arg_constraints = NO_CONSTRAINTS
 
     def __init__(self, parts: list[tuple[Tensor, Distribution]], batch_shape: torch.Size) -> None:
         self.parts = parts

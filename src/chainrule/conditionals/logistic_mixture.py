@@ -27,6 +27,7 @@ from chainrule.codes import Codes
 from chainrule.conditionals.base import Conditional, at_least_single, check_integers
 from chainrule.conditionals.drawing import draw_index, uniform_like
 from chainrule.conditionals.starting import LOGISTIC_DEVIATION, spread
+from chainrule.conditionals.support import NO_CONSTRAINTS
 
 LOG_SCALES = (-7.0, 7.0)
 """Bounds of log s: from a tenth of one of 256 bins to a thousand times the range of values. Scales beyond them change
@@ -147,7 +148,7 @@ class LogisticBins(Distribution):
         categories: Number of levels.
     """
 
-    arg_constraints: dict[str, Any] = {}  # noqa: RUF012  # as torch declares it
+    arg_constraints = NO_CONSTRAINTS
 
     def __init__(self, parameters: Tensor, categories: int) -> None:
         self.parameters, self.categories = parameters, categories

@@ -29,6 +29,7 @@ from chainrule.conditionals.base import Conditional, at_least_single
 from chainrule.conditionals.categorical import Softmax
 from chainrule.conditionals.drawing import uniform_like
 from chainrule.conditionals.starting import LOGISTIC_DEVIATION, spread
+from chainrule.conditionals.support import NO_CONSTRAINTS
 
 MAX_SCALE = 1e6
 SPREAD = 1.5
@@ -246,7 +247,7 @@ class Logistic(Distribution):
     tensor(0.2500)
     """
 
-    arg_constraints: dict[str, Any] = {}  # noqa: RUF012  # as torch declares it
+    arg_constraints = NO_CONSTRAINTS
 
     def __init__(self, loc: Tensor, scale: Tensor) -> None:
         self.loc, self.scale = loc, scale

@@ -34,8 +34,8 @@ from torch.distributions.constraints import Constraint
 
 from chainrule.conditionals.base import Conditional
 from chainrule.conditionals.real import Logistic, LogisticMixture
-from chainrule.conditionals.support import integers
-from chainrule.conditionals.wrapped import PLAIN, InUnits
+from chainrule.conditionals.support import NO_CONSTRAINTS, integers
+from chainrule.conditionals.units import InUnits
 
 FIRM, SOFT = 700.0, 16.0
 """The t at which a curve has come to its bound: e^-t of its last knot's distance is left. Of a density it must not be
@@ -50,7 +50,7 @@ FARTHEST = 10.0
 
 @dataclass(frozen=True)
 class Scores:
-    """Units of a curve: x is a piecewise linear, increasing function of z; see `chainrule.conditionals.wrapped.Units`.
+    """Units of a curve: x is a piecewise linear, increasing function of z; see `chainrule.conditionals.units.Units`.
 
     Args:
         knots: Values x_j, increasing, ``(Q,)``, or ``(n, Q)`` for n variables; float64.
@@ -290,7 +290,7 @@ class InCells(Distribution):
         units: The curve.
     """
 
-    arg_constraints = PLAIN
+    arg_constraints = NO_CONSTRAINTS
 
     def __init__(self, base: Distribution, units: Scores) -> None:
         self.base, self.units = base, units

@@ -7,11 +7,15 @@ and a shifted and scaled support.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.distributions import constraints
 from torch.distributions.constraints import Constraint
+
+NO_CONSTRAINTS: dict[str, Any] = {}
+"""``arg_constraints`` of a distribution that leaves its parameters unchecked."""
 
 
 class Listed(Constraint):

@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from chainrule.conditionals import Conditional
-from chainrule.conditionals.wrapped import InUnits
+from chainrule.conditionals.units import InUnits
 from chainrule.models.made import MADE
 from chainrule.models.whitening import Whitening
 from chainrule.nn.buffers import write_columns

@@ -29,7 +29,7 @@ from torch.distributions import Categorical, Distribution
 from chainrule.abilities import components_of
 from chainrule.batch import Batch
 from chainrule.conditionals import Conditional
-from chainrule.conditionals.wrapped import present
+from chainrule.conditionals.units import present
 from chainrule.model import AutoregressiveModel, one_variable
 from chainrule.sequence import SequenceModel
 from chainrule.tasks.batches import rows_of_batch
