@@ -30,7 +30,15 @@ BITS, LETTERS = Bernoulli(), Categorical(3)
 COLUMNS = Columns([BITS, Standardised(WithMissing(GaussianMixture(2)), 1.0, 2.0), LETTERS, LogisticMixture(2)])
 ROW, IMAGE = {"event_shape": (5,), "conditional": BITS}, {"event_shape": (1, 3, 3), "conditional": BITS}
 TEXT = {"event_shape": (5,), "conditional": LETTERS, "hidden_size": 4}
+LETTERS_IN_A_ROW = torch.tensor([[0.0, 1, 2, 0, 1], [1, 1, 0, 2, 2], [2, 0, 1, 2, 0]])
 WAVES = {"layers": 2, "residual_channels": 4, "skip_channels": 4}
+
+
+def counted(model: models.RNN) -> models.RNN:
+    """A model whose n-grams have counted some texts."""
+    model.count([(LETTERS_IN_A_ROW, None)])
+    return model
+
 
 MODELS: dict[str, Callable[[], AutoregressiveModel]] = {
     "FVSBN": partial(models.FVSBN, **ROW, num_classes=2),
@@ -43,6 +51,7 @@ MODELS: dict[str, Callable[[], AutoregressiveModel]] = {
     "RNN": partial(models.RNN, **TEXT, num_classes=2),
     "RNN documents": partial(models.RNN, **TEXT, cell="gru", end_symbol=2),
     "RNN LSTM": partial(models.RNN, **TEXT, cell="lstm", num_layers=2),
+    "RNN with n-grams": lambda: counted(models.RNN(**TEXT, cell="lstm", ngram_order=2, ngram_share=0.7)),
     "WaveNet": partial(models.WaveNet, event_shape=(5,), conditional=LETTERS, **WAVES),
     "WaveNet frames": partial(models.WaveNet, **ROW, **WAVES, frame_size=2, hop=2),
     "PixelCNN": partial(models.PixelCNN, **IMAGE, hidden_size=4, num_blocks=1, num_classes=2),

@@ -121,7 +121,7 @@ class KneserNey(nn.Module):
 
     def _interpolated(self, shorter: Tensor, keys: Tensor, length: int) -> Tensor:
         """The probabilities ``(T, K)`` given ``length`` symbols, from those given one less."""
-        start, stop = self.levels[length : length + 2].tolist()
+        start, stop = self._ends[length : length + 2]
         if start == stop:
             return shorter
         known = self.contexts[start:stop]
@@ -130,8 +130,10 @@ class KneserNey(nn.Module):
         contexts = places[rows] + start
         first, counts = self.starts[contexts], self.starts[contexts + 1] - self.starts[contexts]
         before = counts.cumsum(0) - counts
-        entries = torch.arange(int(counts.sum()), device=keys.device) + (first - before).repeat_interleave(counts)
-        cells = rows.repeat_interleave(counts) * self.num_values + self.symbols[entries]
+        total: Any = counts.sum().item()  # an int, but int() can't be exported
+        shifts = (first - before).repeat_interleave(counts, output_size=total)
+        entries = torch.arange(total, device=keys.device) + shifts
+        cells = rows.repeat_interleave(counts, output_size=total) * self.num_values + self.symbols[entries]
         probs = shorter.index_copy(0, rows, shorter[rows] * self.backoffs[contexts].unsqueeze(1))
         return probs.view(-1).index_add_(0, cells, self.probs[entries]).view_as(shorter)
 
@@ -156,6 +158,7 @@ class KneserNey(nn.Module):
         for name, array in zip(BUFFERS, arrays, strict=True):
             tensor = torch.from_numpy(array).to(like.device)
             self.register_buffer(name, tensor.to(like.dtype) if name in ("backoffs", "probs") else tensor.long())
+        self._ends = self.levels.tolist()
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any, **kwargs: Any) -> None:
         """Load tables of any size: a model that is built anew has counted nothing."""
@@ -163,6 +166,7 @@ class KneserNey(nn.Module):
             if prefix + name in state_dict:
                 setattr(self, name, getattr(self, name).new_empty(state_dict[prefix + name].shape))
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+        self._ends = self.levels.tolist()  # as numbers, which an exported graph can hold
         if not self._fits():
             args[-1].append(f"{prefix}levels, starts and symbols expect numbers of rows of n-grams, got others")
 
