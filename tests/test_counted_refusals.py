@@ -63,7 +63,7 @@ class Unlisted(Bernoulli):
 
 @pytest.mark.parametrize("build", [Table, BayesNet, partial(BayesNet, structure="previous:1")])
 def test_refusals(build: Callable[..., CountedModel]) -> None:
-    with pytest.raises(ValueError, match=r"expects values that can be listed, .* got Unlisted\(\): choose"):
+    with pytest.raises(ValueError, match=r"conditional whose values can be listed, .* got Unlisted\(\); MADE"):
         build(event_shape=(3,), conditional=Unlisted())
     with pytest.raises(ValueError, match=r"prior expects a number of at least 0, got -0\.5"):
         build(event_shape=(3,), conditional=BINARY, prior=-0.5)
@@ -109,5 +109,5 @@ def test_too_many_pairs_are_refused() -> None:
 def test_a_refusal_names_columns_in_a_line_however_many_knots_they_have() -> None:
     numbers = Standardised(Curved(knots=list(range(100)), scores=[value / 50 - 1 for value in range(100)]))
     assert str(numbers).startswith("Standardised(conditional=Curved(knots=[100 values], scores=[100 values], lower=")
-    with pytest.raises(ValueError, match=r"Table expects values .* got Columns of 2 Curved, 1 Bernoulli: choose"):
+    with pytest.raises(ValueError, match=r"Table expects .* got Columns of 2 Curved, 1 Bernoulli; MADE"):
         Table(event_shape=(3,), conditional=Columns([numbers, numbers, BINARY]))

@@ -51,8 +51,8 @@ def listed_values(conditional: Family, owner: str) -> Tensor:
     """The values that ``conditional`` lists, or ``ValueError`` in the name of ``owner``."""
     if conditional.values is None:
         raise ValueError(
-            f"{owner} expects values that can be listed, the same for every variable, got {conditional}: "
-            "choose another model, such as MADE"
+            f"{owner} expects a conditional whose values can be listed, the same for all variables, got {conditional}; "
+            "MADE takes any"
         )
     conditional.parameters_of(torch.zeros(len(conditional.values)))  # refuses a family that can't be counted
     return conditional.values
