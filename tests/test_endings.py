@@ -16,6 +16,7 @@ from command_line import FAST
 from chainrule.cli import main
 from chainrule.endings import Terminated, ended_by_signals
 from chainrule.training.checkpoints import read_checkpoint
+from chainrule.training.loop import Loop
 from chainrule.training.module import MaximumLikelihood
 
 SIGNALS = [signal.SIGTERM, signal.SIGHUP, signal.SIGINT]
@@ -174,7 +175,9 @@ STREAM = ["--model", "RNN", "--model.hidden_size", "6", "--model.dropout", "0.2"
 STREAM += ["--device", "cpu", "--max-steps", "30", "--validate-every", "10"]
 
 
-@pytest.mark.parametrize(("kind", "step"), [("rows", 1), ("rows", 5), ("rows", 40), ("text", 3), ("text", 17)])
+@pytest.mark.parametrize(
+    ("kind", "step"), [("rows", 1), ("rows", 5), ("rows", 40), ("text", 3), ("text", 10), ("text", 17), ("text", 30)]
+)
 def test_a_terminated_training_goes_on_at_the_same_step_and_ends_as_if_nothing_had_been(
     kind: str, step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
@@ -195,6 +198,38 @@ def test_a_terminated_training_goes_on_at_the_same_step_and_ends_as_if_nothing_h
     assert last.step == step
     assert last.done > 0
     assert not last.ended
+    assert main([*fit, "--out", str(out), "--resume"]) == 0
+    whole, resumed = (path / "model.safetensors" for path in (tmp_path / "whole", out))
+    assert whole.read_bytes() == resumed.read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["rows", "text"])
+def test_a_training_that_is_terminated_while_it_validates_loses_no_step(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    data = request.getfixturevalue(kind)
+    fit = ["fit", str(data), *(ROWS if kind == "rows" else STREAM), "--json"]
+    assert main([*fit, "--out", str(tmp_path / "whole")]) == 0
+    kill, before = killing(signal.SIGTERM, 1), Loop._validate
+
+    def validate_and_kill(self: Loop) -> float:
+        losses = MaximumLikelihood.validation_losses
+
+        def kill_first(module: MaximumLikelihood, *arguments: Any) -> Any:
+            kill()
+            return losses(module, *arguments)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(MaximumLikelihood, "validation_losses", kill_first)
+            return before(self)
+
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(Loop, "_validate", validate_and_kill)
+        assert main([*fit, "--out", str(out)]) == 143
+    last = read_checkpoint(out / "checkpoints" / "last.ckpt")
+    assert last.rows == []
+    assert last.step == last.done == last.round_steps
     assert main([*fit, "--out", str(out), "--resume"]) == 0
     whole, resumed = (path / "model.safetensors" for path in (tmp_path / "whole", out))
     assert whole.read_bytes() == resumed.read_bytes()

@@ -190,7 +190,8 @@ def _course(
     budget = budget_of(training, train.epoch_steps, fitting)
     train.round_steps = budget.round_steps if before is None else before.round_steps
     rounds, steps, begun = math.ceil(budget.steps / train.round_steps), budget.steps, 0
-    if before is not None and (before.ended or before.step >= budget.steps):  # it gets a budget more
+    # Of a round that is not over the last step may be the budget's, which is then not used up.
+    if before is not None and (before.ended or before.step - bool(before.done) >= budget.steps):  # a budget more
         more = max(steps - before.step, 0) if budget.given and before.ended else steps
         rounds, steps = before.round + 1 + math.ceil(more / train.round_steps), before.step + more
         begun = before.step

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -136,22 +137,29 @@ class Loop:
 
     def _train(self) -> None:
         """Take the steps of the round that are left."""
-        loader, limit, alone = self.loaders[0], self.course.limit, processes()[1] == 1
+        limit = self.course.limit
         self._begin_round()
-        for batch in loader:
-            self._endings.waits = alone  # several would have to agree on a step
+        for batch in self.loaders[0]:
+            self._endings.waits = self._alone
             self._step(batch)
             self.done += 1
             if limit is not None:
                 self.stopped = bool(of_first(limit.is_reached(self.optimiser.steps), self.device))
             self._follow()
-            last = self.stopped or self.done >= loader.round_steps
-            if self._endings.asked and not last:
-                self._save("last", noise=_states_of_noise())
-            self._endings.waits = alone and not last
-            self._endings.end()
+            self._end_if_asked(_states_of_noise)
             if self.stopped:
                 break
+
+    @property
+    def _alone(self) -> bool:
+        """True if one process trains: several would have to agree on the step before which they end."""
+        return processes()[1] == 1
+
+    def _end_if_asked(self, noise: Callable[[], list[Tensor]]) -> None:
+        """End the training if a signal has asked for it, with a checkpoint that goes on in the middle of the round."""
+        if self._endings.asked:
+            self._save("last", noise=noise())
+            self._endings.end()
 
     def _begin_round(self) -> None:
         loader, limit, steps = self.loaders[0], self.course.limit, self.optimiser.steps
@@ -181,8 +189,9 @@ class Loop:
     @torch.no_grad()
     def _validate(self) -> float:
         """The mean validation NLL of the weights that would be kept."""
-        started, nats, total = time.monotonic(), 0.0, 0
+        started, nats, total, noise = time.monotonic(), 0.0, 0, _states_of_noise()
         self.module.eval()
+        self._endings.waits = self._alone
         with self.optimiser.averaged(), self.module.other_states():
             for batch in self.loaders[1]:
                 with arithmetic(self.settings.precision, self.device.type):
@@ -191,6 +200,10 @@ class Loop:
                     raise self._error("the validation loss is no number")
                 nats, total = nats + mean * count, total + count
                 self._follow()
+                if self._endings.asked:
+                    break
+        self._end_if_asked(lambda: noise)
+        self._endings.waits = False
         if self.course.limit is not None:
             self.course.limit.valid_seconds = time.monotonic() - started
         return nats / total

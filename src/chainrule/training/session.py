@@ -15,10 +15,10 @@ from chainrule.endings import ENDING, Ender
 
 
 class Endings:
-    """Lets a step end before SIGTERM or SIGHUP ends the training; a second signal ends it at once.
+    """Lets a step, or a batch of a validation, end before SIGTERM or SIGHUP does; a second signal ends all at once.
 
     Attributes:
-        waits: True while the training takes steps; at other times a signal ends it at once.
+        waits: True while the training takes steps and validates; at other times a signal ends it at once.
         asked: The number of the signal that came, or 0.
     """
 
