@@ -6,7 +6,7 @@ from typing import Any
 
 import polars
 import pytest
-from browser import needs_axe, needs_browser, page_at, screenshot, serious_findings, too_wide
+from browser import check_colours, needs_axe, needs_browser, page_at, screenshot, serious_findings, too_wide
 from test_page_table import alone, card, saved, says
 from test_web_series import FAST, weather
 from web_client import Client, served
@@ -68,6 +68,14 @@ def test_keys_and_the_pointer_move_the_origin(page: Any) -> None:
     says(card(page, "Forecast"), "Of 24 values that came")
     assert int(origin(page).input_value()) < 60
     screenshot(page, "series-dragged")
+
+
+def test_plots_follow_the_colours_of_the_system(page: Any) -> None:
+    says(card(page, "Forecast"), "Of 8 values that came")
+    says(card(page, "Surprisal"), "nats a value on average")
+    for name in ("Forecast", "Surprisal"):
+        page.emulate_media(color_scheme="light", reduced_motion="reduce")
+        check_colours(page, card(page, name).get_by_role("img"))
 
 
 def test_length_and_draws_are_choices_and_the_forecast_is_a_file(page: Any) -> None:

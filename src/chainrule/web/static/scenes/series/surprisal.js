@@ -2,7 +2,7 @@
 
 import { post } from "../../api.js";
 import { button, commandLine, download, make, number, said } from "../../controls.js";
-import { short } from "../../plots.js";
+import { onColours, short } from "../../plots.js";
 import { asText } from "../table/rows.js";
 import { figure } from "./history.js";
 import { drawSurprisal, placeAt } from "./picture.js";
@@ -82,6 +82,7 @@ export function mountSurprisal(element, run, page, history) {
     explain({ place: state.chosen });
   });
   new ResizeObserver(() => draw()).observe(element);
+  onColours(element, draw);
 
   const strangest = button("The strangest values", () => explain({ count: Math.round(count.value) }), { main: true });
   const names = ["place", "time", "value", "expected", "low", "high", "tail"];
