@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from chainrule.batch import Batch
 from chainrule.data.read.column_types import with_type
 from chainrule.data.series import SeriesFormat
 from chainrule.data.series_examples import SeriesExamples
@@ -150,8 +151,9 @@ class SeriesScene(Scene):
         past = torch.from_numpy(own.levels[start:origin])
         for number in dict.fromkeys((min(FEW_DRAWS, count), count)):
             link.check()
-            draws = forecast(self.model, past, number, length, **drawing.settings()).double().cpu().numpy()
-            yield self._forecast_event(own, origin, self.format.column.shape.within(draws) + self.format.origin)
+            drawn = forecast(self.model, past, number, length, watch=link.check, **drawing.settings())
+            draws = self.format.column.shape.within(drawn.double().cpu().numpy())
+            yield self._forecast_event(own, origin, draws + self.format.origin)
 
     def _forecast_event(self, own: History, origin: int, draws: Floats) -> Event:
         """The forecast of draws ``(count, length)``, in the file's units."""
@@ -193,7 +195,7 @@ class SeriesScene(Scene):
         places = self._places(request, own, link)
         model = sequence_model(self.model)
         batches = own.examples.subset(np.array([own.index])).in_order(1, history=history_of(model, ragged=True))
-        found = explain_stream(model, batches, torch.from_numpy(places))
+        found = explain_stream(model, _watched(batches, link), torch.from_numpy(places))
         if self.format.column.kind != "integer":
             found = replace(found, quantiles=rounded(found.quantiles))
         low, median, high = (self._words(part.numpy()) for part in found.quantiles.unbind(1))
@@ -231,3 +233,10 @@ class SeriesScene(Scene):
         own = self._history(request)
         origin = integer(request, "origin", 1, min(len(own), CARRIED), min(len(own), CARRIED))
         yield {"file": "past.csv", "text": own.frame(origin, self.format.column.name).write_csv()}
+
+
+def _watched(batches: Iterator[Batch], link: Link) -> Iterator[Batch]:
+    """``batches``, between which other requests go on."""
+    for batch in batches:
+        link.check()
+        yield batch
