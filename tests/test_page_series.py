@@ -18,14 +18,16 @@ pytestmark = needs_browser
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """Three runs: on one column of a file, on another, and on two groups."""
+    """Runs on one column of a file, on another, on two groups, and on a column with gaps."""
     folder = tmp_path_factory.mktemp("series")
     weather(0).write_csv(folder / "one.csv")
     groups = [weather(seed).with_columns(place=polars.lit(name)) for seed, name in enumerate(("Bern", "Oslo"))]
     polars.concat(groups).write_csv(folder / "two.csv")
-    wanted = {"one": ["warmth"], "rain": ["rain"], "two": ["warmth", "--group", "place"]}
+    gap = polars.int_range(polars.len()).is_in([20, 30])
+    weather(0).with_columns(warmth=polars.when(gap).then(None).otherwise("warmth")).write_csv(folder / "gaps.csv")
+    wanted = {"one": ["warmth"], "rain": ["rain"], "two": ["warmth", "--group", "place"], "gaps": ["warmth"]}
     for name, words in wanted.items():
-        file = str(folder / ("two.csv" if name == "two" else "one.csv"))
+        file = str(folder / f"{'one' if name == 'rain' else name}.csv")
         assert main(["fit", file, "--series", *words, *FAST, "--out", str(folder / name)]) == 0
     with served([folder / name for name in wanted]) as client:
         yield client
@@ -106,6 +108,15 @@ def test_the_strangest_value_is_named_and_can_be_forecast(page: Any) -> None:
     assert saved(page, surprisal, "Save as CSV")[0] == "strange.csv"
     name, text = saved(page, surprisal, "Save surprisals as CSV")
     assert (name, len(polars.read_csv(text.encode()))) == ("surprisals.csv", 80)
+
+
+def test_missing_values_are_said_beside_the_average(page: Any) -> None:
+    assert "missing" not in says(card(page, "Surprisal"), "80 values, .*nats a value on average")
+    alone(page, 3)
+    words = says(card(page, "Surprisal"), "80 values, of which 2 are missing, .* nats a value on average: ")
+    found = re.search(r"missing, (\S+) nats .*: (\S+) where there is one, and (\S+) where it is missing", words)
+    every, there, gone = (float(each) for each in found.groups())
+    assert 80 * every == pytest.approx(78 * there + 2 * gone, rel=1e-3)
 
 
 def test_a_click_on_a_value_says_what_was_expected(page: Any) -> None:

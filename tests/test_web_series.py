@@ -158,6 +158,14 @@ def test_surprisals_are_those_of_the_command(two: SeriesScene, tmp_path: Path, m
     assert polars.read_csv("scores.csv")["nats"].to_list() == pytest.approx(nats, rel=1e-4, abs=1e-4)
 
 
+def test_missing_values_are_counted_and_named(two: SeriesScene) -> None:
+    _, found = events(two, "surprisal", series=1)
+    assert found["missing"] == [50, 51]
+    x = two._examples[[1]]
+    assert x[0, 50:52].isnan().all()
+    assert found["nats"] == pytest.approx((-two.model(x).log_prob(x)[0]).tolist(), abs=1e-3)
+
+
 def test_the_strangest_value_is_named_with_what_was_expected(
     one: SeriesScene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -174,13 +174,17 @@ class SeriesScene(Scene):
         }
 
     def surprisal(self, request: Request, link: Link) -> Iterator[Event]:
-        """-log p(x_t | x_<t), nats, of all values of a series, from the first on."""
+        """-log p(x_t | x_<t), nats, of all values of a series, from the first on, and which of them are missing.
+
+        A missing value counts as what it is to the model, a value of its own: -log p(missing | x_<t).
+        """
         own = self._history(request)
         yield self._scoring("--score", "nll", "--out", "scores.csv")
         first = 0
         for nats in self._nats(own):
             link.check()
-            yield {"first": first, "nats": plain(nats)}
+            missing = np.isnan(own.values[first : first + len(nats)])
+            yield {"first": first, "nats": plain(nats), "missing": (first + missing.nonzero()[0]).tolist()}
             first += len(nats)
 
     def _nats(self, own: History) -> Iterator[Floats]:
