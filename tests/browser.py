@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,36 @@ def serious_findings(page: Any) -> list[str]:
         if each["impact"] in ("serious", "critical")
         for node in each["nodes"]
     ]
+
+
+def colours(canvas: Any) -> set[str]:
+    """The colours of the opaque pixels of a canvas, such as ``"#2f62ad"``."""
+    return set(
+        canvas.evaluate("""(canvas) => {
+            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            const hex = (at) => [0, 1, 2].map((i) => data[at + i].toString(16).padStart(2, "0")).join("");
+            const found = new Set();
+            for (let at = 0; at < data.length; at += 4) if (data[at + 3] === 255) found.add(`#${hex(at)}`);
+            return [...found];
+        }""")
+    )
+
+
+LIGHT, DARK = {"#2f62ad", "#b3501e"}, {"#8ab4f5", "#f0a070"}
+"""The colours ``--accent`` and ``--warm`` in either scheme."""
+
+
+def check_colours(page: Any, canvases: Any) -> None:
+    """Check that canvases in light colours are plotted anew when the system turns dark."""
+    shown = [canvas for canvas in canvases.all() if canvas.is_visible() and colours(canvas) & LIGHT]
+    assert shown
+    page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    end = time.monotonic() + 5
+    while any(colours(canvas) & LIGHT for canvas in shown) and time.monotonic() < end:
+        page.wait_for_timeout(50)
+    for canvas in shown:
+        assert colours(canvas) & DARK
+        assert not colours(canvas) & LIGHT
 
 
 def too_wide(page: Any) -> bool:

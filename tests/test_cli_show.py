@@ -1,6 +1,7 @@
 """``chainrule show``."""
 
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -72,12 +73,37 @@ def test_says_what_it_expects(capsys: pytest.CaptureFixture[str], digits_run: Pa
     assert "--port expects a number from 0 to 65535, got 70000" in refused(
         capsys, "show", str(digits_run), "--port", "70000"
     )
+    for host in ("", " "):
+        words = refused(capsys, "show", str(digits_run), "--no-browser", "--host", host)
+        assert f"--host expects an address of this machine, such as 127.0.0.1, got {host!r}" in words
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         words = refused(capsys, "show", str(digits_run), "--no-browser", "--port", port)
         assert f"--port expects a free port, got {port}, which is in use" in words
     words = refused(capsys, "show", str(digits_run), "--no-browser", "--host", "no.such.host.invalid")
     assert "expect an address of this machine, got no.such.host.invalid" in words
+
+
+def test_a_folder_of_runs_is_refused_with_the_runs_inside(
+    capsys: pytest.CaptureFixture[str], digits_run: Path, tmp_path: Path
+) -> None:
+    def copy(name: str) -> None:
+        shutil.copytree(digits_run, tmp_path / name)
+
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "config.json").write_text("{}")  # of another program
+    copy("my digits/made")
+    error = f"chainrule: error: expected a run, got {tmp_path}, which holds"
+    first = f"chainrule show '{tmp_path}/my digits/made'"
+    assert refused(capsys, "show", str(tmp_path)) == f"{error} a run: {first}\n"
+    copy("nade")
+    copy("nade/members")  # a part of a run is no run of its own
+    assert refused(capsys, "show", str(tmp_path)) == f"{error} 2 runs: {first}; it also holds {tmp_path}/nade\n"
+    for i in range(8):
+        copy(f"z{i}")
+    words = refused(capsys, "show", str(tmp_path))
+    assert f"{error} 10 runs: {first}; it also holds {tmp_path}/nade, {tmp_path}/z0" in words
+    assert words.endswith(f"{tmp_path}/z5, 2 more\n")
 
 
 def test_a_model_without_likelihood_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

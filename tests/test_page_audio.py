@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from browser import needs_axe, needs_browser, page_at, screenshot, serious_findings, too_wide
+from browser import check_colours, needs_axe, needs_browser, page_at, screenshot, serious_findings, too_wide
 from numpy.typing import NDArray
 from web_client import Client, served
 
@@ -128,6 +128,13 @@ def test_a_sound_grows_as_the_library_draws_it(page: Any, runs: list[Path]) -> N
     for name in ("waveform.png", "expected.png"):
         assert saved(page, where, name).startswith(b"\x89PNG")
     screenshot(page, "audio")
+
+
+def test_plots_follow_the_colours_of_the_system(page: Any) -> None:
+    where = alone(page, "sounds")
+    draw(where, 0.05)
+    where.get_by_text("bits of uncertainty").wait_for()
+    check_colours(page, where.locator("canvas"))
 
 
 def test_the_file_is_the_one_that_the_command_writes(page: Any, tmp_path: Path) -> None:

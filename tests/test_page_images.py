@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from browser import needs_axe, needs_browser, page_at, screenshot, serious_findings, too_wide
+from browser import check_colours, needs_axe, needs_browser, page_at, screenshot, serious_findings, too_wide
 from PIL import Image
 from web_client import Client, served
 
@@ -98,6 +98,19 @@ def test_a_sample_grows_pixel_by_pixel(page: Any) -> None:
     sample.get_by_label(re.compile("Speed")).fill("11")
     says(sample, "Pixel 64 of 64")
     screenshot(page, "images-sample")
+
+
+def test_plots_follow_the_colours_of_the_system(page: Any) -> None:
+    alone(page, 1)
+    sample, surprisal = card(page, "Sample"), card(page, "Surprisal")
+    click(sample, "Draw a sample")
+    sample.get_by_label(re.compile("Speed")).fill("11")
+    says(sample, "Pixel 64 of 64")
+    click(surprisal, "Take it")
+    surprisal.get_by_label(re.compile("Most probable class")).wait_for()
+    for where in (sample, surprisal):
+        page.emulate_media(color_scheme="light", reduced_motion="reduce")
+        check_colours(page, where.locator("canvas:not(.pixels)"))
 
 
 def test_the_first_pixel_is_there_within_300_ms(page: Any) -> None:

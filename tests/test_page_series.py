@@ -6,7 +6,7 @@ from typing import Any
 
 import polars
 import pytest
-from browser import needs_axe, needs_browser, page_at, screenshot, serious_findings, too_wide
+from browser import check_colours, needs_axe, needs_browser, page_at, screenshot, serious_findings, too_wide
 from test_page_table import alone, card, saved, says
 from test_web_series import FAST, weather
 from web_client import Client, served
@@ -18,14 +18,16 @@ pytestmark = needs_browser
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """Three runs: on one column of a file, on another, and on two groups."""
+    """Runs on one column of a file, on another, on two groups, and on a column with gaps."""
     folder = tmp_path_factory.mktemp("series")
     weather(0).write_csv(folder / "one.csv")
     groups = [weather(seed).with_columns(place=polars.lit(name)) for seed, name in enumerate(("Bern", "Oslo"))]
     polars.concat(groups).write_csv(folder / "two.csv")
-    wanted = {"one": ["warmth"], "rain": ["rain"], "two": ["warmth", "--group", "place"]}
+    gap = polars.int_range(polars.len()).is_in([20, 30])
+    weather(0).with_columns(warmth=polars.when(gap).then(None).otherwise("warmth")).write_csv(folder / "gaps.csv")
+    wanted = {"one": ["warmth"], "rain": ["rain"], "two": ["warmth", "--group", "place"], "gaps": ["warmth"]}
     for name, words in wanted.items():
-        file = str(folder / ("two.csv" if name == "two" else "one.csv"))
+        file = str(folder / f"{'one' if name == 'rain' else name}.csv")
         assert main(["fit", file, "--series", *words, *FAST, "--out", str(folder / name)]) == 0
     with served([folder / name for name in wanted]) as client:
         yield client
@@ -70,6 +72,14 @@ def test_keys_and_the_pointer_move_the_origin(page: Any) -> None:
     screenshot(page, "series-dragged")
 
 
+def test_plots_follow_the_colours_of_the_system(page: Any) -> None:
+    says(card(page, "Forecast"), "Of 8 values that came")
+    says(card(page, "Surprisal"), "nats a value on average")
+    for name in ("Forecast", "Surprisal"):
+        page.emulate_media(color_scheme="light", reduced_motion="reduce")
+        check_colours(page, card(page, name).get_by_role("img"))
+
+
 def test_length_and_draws_are_choices_and_the_forecast_is_a_file(page: Any) -> None:
     forecast = card(page, "Forecast")
     forecast.get_by_label("Length").fill("5")
@@ -98,6 +108,15 @@ def test_the_strangest_value_is_named_and_can_be_forecast(page: Any) -> None:
     assert saved(page, surprisal, "Save as CSV")[0] == "strange.csv"
     name, text = saved(page, surprisal, "Save surprisals as CSV")
     assert (name, len(polars.read_csv(text.encode()))) == ("surprisals.csv", 80)
+
+
+def test_missing_values_are_said_beside_the_average(page: Any) -> None:
+    assert "missing" not in says(card(page, "Surprisal"), "80 values, .*nats a value on average")
+    alone(page, 3)
+    words = says(card(page, "Surprisal"), "80 values, of which 2 are missing, .* nats a value on average: ")
+    found = re.search(r"missing, (\S+) nats .*: (\S+) where there is one, and (\S+) where it is missing", words)
+    every, there, gone = (float(each) for each in found.groups())
+    assert 80 * every == pytest.approx(78 * there + 2 * gone, rel=1e-3)
 
 
 def test_a_click_on_a_value_says_what_was_expected(page: Any) -> None:

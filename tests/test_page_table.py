@@ -8,7 +8,7 @@ from typing import Any
 
 import polars
 import pytest
-from browser import needs_axe, needs_browser, page_at, screenshot, serious_findings, too_wide
+from browser import check_colours, needs_axe, needs_browser, page_at, screenshot, serious_findings, too_wide
 from test_cli_explain import table
 from web_client import Client, served
 
@@ -103,6 +103,50 @@ def test_a_wrong_cell_is_refused_in_words(page: Any) -> None:
     cell(page, "height").get_by_role("textbox").fill("tall")
     assert "expected a number, got 'tall'" in says(card(page, "Row"), "column 'height'")
     page.wrong.clear()  # the refused request is on the console
+
+
+def test_a_value_that_training_did_not_have_is_said_beside_its_field(page: Any) -> None:
+    field = cell(page, "height").get_by_role("textbox")
+    field.fill("300")
+    note = cell(page, "height").get_by_text(re.compile(r"^Not in training; seen: 1\d\d\.\d to \d\d\d\.\d$"))
+    note.wait_for()
+    assert field.get_attribute("aria-describedby") == note.get_attribute("id")
+    says(card(page, "Row"), "Given 1 filled cell")
+    screenshot(page, "table-unseen")
+    field.fill("170")
+    note.wait_for(state="hidden")
+
+
+HEAVY = {
+    "type": "curve", "places": [0.0, 5.0, 10.0], "density": [0.1, 0.05, 0.01], "range": [0.0, 10.0],
+    "ticks": [{"at": 5.0, "label": "5"}], "low": "1", "median": "2", "high": "20",
+    "beyond": [{"side": "above", "share": 0.04, "value": "10"}, {"side": "below", "share": 1e-4, "value": "0"}],
+    "spikes": [{"at": 999.0, "value": "999", "share": 0.3}],
+}  # fmt: skip
+
+
+def test_what_lies_beyond_a_curve_is_said_and_a_far_value_stands_at_the_edge(page: Any) -> None:
+    shown = """async (found) => {
+        const { Distribution } = await import("/static/scenes/table/distribution.js");
+        const [one, two] = [0, 1].map(() => new Distribution({ name: "amount" }, () => {}));
+        document.querySelector(".cells").prepend(one.element, two.element);
+        one.show(found, false);
+        two.show({ ...found, spikes: [] }, false);
+        const [marked, plain] = [one, two].map((own) => own.element.querySelector("canvas"));
+        const edge = (own) => [...own.getContext("2d").getImageData(own.width - 30, 0, 20, own.height).data];
+        const other = edge(plain);
+        return [one.element.innerText, edge(marked).some((each, i) => each !== other[i])];
+    }"""
+    words, marked = page.evaluate(shown, HEAVY)
+    assert "999: 30 %, beyond the picture; median 2, 90 % from 1 to 20; 4 % above 10, not shown" in words
+    assert "below" not in words
+    assert marked
+
+
+def test_plots_follow_the_colours_of_the_system(page: Any) -> None:
+    cell(page, "colour").get_by_role("combobox").select_option("red")
+    says(card(page, "Row"), "Given 1 filled cell; .*2,?048")
+    check_colours(page, cell(page, "height").get_by_role("img"))
 
 
 def test_rows_that_fit_are_drawn_and_saved(page: Any) -> None:

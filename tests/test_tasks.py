@@ -9,9 +9,11 @@ import chainrule
 from chainrule.choices import ChangedDraw, restrict
 from chainrule.codes import Drawing
 from chainrule.conditionals import Bernoulli, Categorical
-from chainrule.models import FVSBN, MADE, NADE, RNN
+from chainrule.models import FVSBN, MADE, NADE, RNN, WaveNet
+from chainrule.sequence import SequenceModel
 from chainrule.tasks import batches
 from chainrule.tasks.evaluate import log_prob
+from chainrule.tasks.forecast import forecast
 from chainrule.tasks.score import surprisals_in_order
 
 pytestmark = pytest.mark.quick
@@ -200,3 +202,14 @@ def test_large_examples_are_evaluated_a_few_at_a_time(monkeypatch: pytest.Monkey
             rows.clear()
             read(model, x)
             assert rows == expected
+
+
+@pytest.mark.parametrize("model", [RNN, WaveNet])
+def test_a_forecast_that_is_watched_has_the_same_draws(model: type[SequenceModel]) -> None:
+    """It is drawn in pieces, by compiled walks too."""
+    torch.manual_seed(0)
+    past, calls = torch.randint(0, 5, (30,)).float(), []
+    own = model(event_shape=(30,), conditional=Categorical(5))
+    watched = forecast(own, past, 3, 40, seed=1, watch=lambda: calls.append(None))
+    assert torch.equal(watched, forecast(own, past, 3, 40, seed=1))
+    assert len(calls) > 2

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from web_client import Client, merged, served
 from chainrule.web.app import static_files
 from chainrule.web.fields import choice, flag, integer, number, numbers, text
 from chainrule.web.link import Growth, Link, Stopped
+from chainrule.web.scenes.images import ImagesScene
 from chainrule.web.turns import SLICE, Turns
 
 
@@ -35,6 +37,29 @@ def test_serves_its_files(client: Client) -> None:
     assert b'src="/static/page.js"' in content
     for address, own in static_files().items():
         assert client.ask("GET", address)[::2] == (200, own)
+
+
+def test_what_a_page_needs_to_know_is_found_once_and_holds_up_nobody(
+    digits_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A series reads its data for that."""
+    found, go = [], threading.Event()
+    usual = ImagesScene.about
+
+    def slow(scene: ImagesScene) -> dict[str, Any]:
+        found.append(threading.current_thread())
+        assert go.wait(30)
+        return usual(scene)
+
+    monkeypatch.setattr(ImagesScene, "about", slow)
+    with served([digits_run]) as client, ThreadPoolExecutor(20) as pages:
+        asked = [pages.submit(client.json, "/api/runs") for _ in range(20)]
+        threading.Timer(5, go.set).start()  # if the next line waits for it, the test still ends
+        assert client.ask("GET", "/")[0] == 200
+        assert not go.is_set()
+        go.set()
+        assert {run["about"]["model"] for each in asked for run in each.result(30)} == {"MADE"}
+    assert len(found) == 1
 
 
 def test_its_files_name_nothing_elsewhere() -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import shlex
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
@@ -13,11 +16,14 @@ from typing import Any
 import numpy as np
 import polars
 import pytest
+import torch
 from scenes import events
 
 from chainrule.cli import main
 from chainrule.runs.opened import open_run
+from chainrule.web.link import Link
 from chainrule.web.scenes.series import SeriesScene
+from chainrule.web.turns import Turns
 
 N = 80
 DAYS = [date(2020, 1, 1) + timedelta(days=i) for i in range(N)]
@@ -100,6 +106,39 @@ def test_a_forecast_is_that_of_the_command(
         assert written[name].to_list() == pytest.approx(found["bands"][name], abs=0.11)
 
 
+def test_a_forecast_lets_others_go_on_and_has_the_same_draws(one: SeriesScene) -> None:
+    """Others draw random numbers of their own meanwhile."""
+    asked = {"origin": 60, "length": 200, "draws": 400, "seed": 3}
+    *_, alone = events(one, "forecast", **asked)
+    turns, ended, taken = Turns(), threading.Event(), []
+
+    def other() -> None:
+        while not ended.is_set():
+            with turns.turn(lambda: None):
+                torch.rand(7)
+                taken.append(time.monotonic())
+
+    with ThreadPoolExecutor(1) as pool, turns.turn(lambda: None):
+        pool.submit(other)
+        try:
+            *_, shared = one.forecast(asked, Link(lambda event: None, turns))
+        finally:
+            ended.set()
+    assert shared == alone
+    assert len(taken) > 4  # one between the forecasts of a few draws and of all, and those within
+
+
+def test_an_explanation_lets_others_go_on(one: SeriesScene) -> None:
+    checks = []
+
+    class Counted(Link):
+        def check(self) -> None:
+            checks.append(None)
+
+    list(one.explain({"place": 40}, Counted(lambda event: None, Turns())))
+    assert checks
+
+
 def test_a_forecast_of_the_past_says_what_came(one: SeriesScene) -> None:
     *_, found = events(one, "forecast", origin=70, length=20)
     assert found["came"] == weather(0)["warmth"][70:].to_list()
@@ -117,6 +156,14 @@ def test_surprisals_are_those_of_the_command(two: SeriesScene, tmp_path: Path, m
         nats += [value for part in parts for value in part["nats"]]
     assert main(shlex.split(command["command"])[1:]) == 0
     assert polars.read_csv("scores.csv")["nats"].to_list() == pytest.approx(nats, rel=1e-4, abs=1e-4)
+
+
+def test_missing_values_are_counted_and_named(two: SeriesScene) -> None:
+    _, found = events(two, "surprisal", series=1)
+    assert found["missing"] == [50, 51]
+    x = two._examples[[1]]
+    assert x[0, 50:52].isnan().all()
+    assert found["nats"] == pytest.approx((-two.model(x).log_prob(x)[0]).tolist(), abs=1e-3)
 
 
 def test_the_strangest_value_is_named_with_what_was_expected(

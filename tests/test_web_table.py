@@ -14,13 +14,18 @@ import polars
 import pytest
 import torch
 from scenes import events
+from scipy.special import ndtri
 from test_cli_explain import table
 
 from chainrule.cli import main
+from chainrule.data.codecs import Categories
+from chainrule.data.column import Column
+from chainrule.data.schema import TableSchema
+from chainrule.data.shape import Shape
 from chainrule.runs.opened import open_run
 from chainrule.web.link import Link, Stopped
 from chainrule.web.scenes.distributions import density, distribution_of
-from chainrule.web.scenes.form import form_of, read_row
+from chainrule.web.scenes.form import form_of, read_row, unseen_notes
 from chainrule.web.scenes.table import TableScene
 from chainrule.web.turns import Turns
 
@@ -81,6 +86,40 @@ def test_a_cell_before_the_known_one_is_approximate_and_says_its_effective_sampl
     assert not last["exact"]
     assert "sequential Monte Carlo" in last["method"]
     assert 1 < last["effective_sample_size"] <= last["walks"]
+
+
+@pytest.mark.parametrize(("height", "outside"), [("", False), ("least", False), ("0", True), ("1e300", True)])
+def test_a_number_that_training_did_not_have_is_said_with_the_range_that_it_had(
+    scene: TableScene, folder: Path, height: str, outside: bool
+) -> None:
+    seen = scene.run.dataset().train[np.arange(1600)][:, 0]
+    low, high = (f"{float(end):.1f}" for end in (seen.min(), seen.max()))
+    first, *_, last = events(scene, "distributions", cells={"height": low if height == "least" else height or high})
+    assert first["notes"] == ({"height": f"Not in training; seen: {low} to {high}"} if outside else {})
+    assert set(last["columns"]) == {"weight", "colour", "score"}  # it is computed all the same
+
+
+def test_a_word_that_training_did_not_have_is_said_with_what_it_is_taken_for(scene: TableScene) -> None:
+    words = "Not in training; taken for 'another value', which all such values share"
+    for cells, notes in (
+        ({"colour": "green"}, {"colour": words}),
+        ({"colour": "another value"}, {}),
+        ({"colour": "red"}, {}),
+        ({"score": ""}, {}),
+        ({"score": "99"}, {"score": "Not in training; seen: 0 to 8"}),
+    ):
+        first, *_ = events(scene, "distributions", cells=cells)
+        assert first["notes"] == notes
+
+
+def test_rare_words_are_told_from_new_ones() -> None:
+    codec = Categories(categories=("red",), rare=("ochre",), others=True)
+    schema = TableSchema((Column("colour", "category", codec=codec), Column("size", "real", mean=3.0)))
+    for text, words in (("ochre", "Rare in training"), ("puce", "Not in training")):
+        row = read_row(schema, {"colour": text, "size": "1e6"})  # of the size no range is known
+        assert unseen_notes(schema, row) == {
+            "colour": f"{words}; taken for 'another value', which all such values share"
+        }
 
 
 def test_rows_that_fit_are_those_of_the_command(
@@ -212,6 +251,44 @@ def test_density_keeps_its_mass_and_its_bounds() -> None:
     places, heights = density(np.array([3.0, 3.0]), np.array([0.5, 0.5]))
     assert np.trapezoid(heights, places) == pytest.approx(1, abs=0.01)
     assert [len(part) for part in density(np.zeros(0), np.zeros(0))] == [0, 0]
+
+
+def amounts() -> np.ndarray:
+    """Quantiles of a Pareto distribution: a few are very far away."""
+    return 10 * (1 - (np.arange(2048) + 0.5) / 2048) ** -1.0
+
+
+def test_the_curve_of_heavy_tails_has_room_for_most_values(scene: TableScene) -> None:
+    """One axis to the farthest value, or of 99 % of them, is an L: the half of all values has a fiftieth of it."""
+    values, weights = amounts(), np.full(2048, 1 / 2048)
+    found = distribution_of(Column("amount", "real", std=100.0), values, weights)
+    low, high = found["range"]
+    assert low == pytest.approx(10, abs=0.5)
+    assert np.median(values) - low > 0.04 * (high - low)
+    (above,) = found["beyond"]
+    assert (above["side"], float(above["value"])) == ("above", pytest.approx(high, rel=1e-3))
+    assert above["share"] == pytest.approx((values > high).mean())
+    assert 0.03 < above["share"] < 0.06
+    assert all(low <= tick["at"] <= high for tick in found["ticks"])
+
+
+def test_a_curve_without_heavy_tails_holds_nearly_all(scene: TableScene) -> None:
+    found = distribution_of(
+        scene.schema.used[0], 170 + 10 * ndtri((np.arange(2048) + 0.5) / 2048), np.full(2048, 1 / 2048)
+    )
+    assert sum(part["share"] for part in found["beyond"]) < 0.01
+
+
+def test_a_far_value_with_a_probability_of_its_own_does_not_stretch_the_axis() -> None:
+    shape = Shape(atoms=(0.0, 99999.0), knots=(100.0, 900.0), scores=(-1.0, 1.0))
+    values = np.concatenate([np.linspace(100, 900, 600), np.zeros(200), np.full(200, 99999.0)])
+    found = distribution_of(Column("debt", "real", std=100.0, shape=shape), values, np.full(1000, 1e-3))
+    assert [(spike["at"], spike["share"]) for spike in found["spikes"]] == [
+        (0, pytest.approx(0.2)),
+        (99999, pytest.approx(0.2)),
+    ]
+    assert (found["range"][0], found["beyond"]) == (0, [])
+    assert found["range"][1] == pytest.approx(900, abs=1)
 
 
 def test_a_number_on_few_places_has_bars(scene: TableScene) -> None:

@@ -85,6 +85,13 @@ class Column:
         return self.codec.size if isinstance(self.codec, Categories) else 0
 
     @property
+    def seen(self) -> tuple[float, float] | None:
+        """The least and the greatest number of the training rows; None for others, and where it is not known."""
+        known = self.family == "integer" or (self.family == "real" and self.shape != self._usual_shape())
+        ends = (*self.shape.atoms, *self.shape.knots)
+        return (min(ends), max(ends)) if known else None
+
+    @property
     def words(self) -> str:
         """The range of its values, in words."""
         return self._range + ("; may be missing" if self.missing else "")

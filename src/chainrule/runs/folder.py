@@ -61,6 +61,13 @@ def save(model: Model, folder: str | Path, **record: Any) -> None:
     write_config(model, folder, **record, sha256=hashes)
 
 
+def runs_in(folder: Path) -> list[Path]:
+    """The run folders in a folder that is none itself, at most two levels below it, sorted."""
+    configs = (path for depth in ("*", "*/*") for path in folder.glob(f"{depth}/{CONFIG}"))
+    found = {path.parent for path in configs if (path.parent / WEIGHTS).is_file()}
+    return sorted(run for run in found if run.parent not in found)
+
+
 def check_hash(path: Path, config: dict[str, Any]) -> None:
     """Raise ``ValueError`` if a file is not the one whose SHA-256 the run's ``config`` has; older runs have none.
 

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from chainrule.choices import Choose
 from chainrule.model import AutoregressiveModel
-from chainrule.sequence import sequence_model
-from chainrule.state import select
+from chainrule.sequence import SequenceModel, sequence_model
+from chainrule.state import State, select
 from chainrule.tasks.progress import counted
 from chainrule.tasks.sample import draw_on, drawer, drawing, read
 
+SECONDS = 0.2
+"""Seconds between two calls of ``watch``, at most, unless a step takes longer."""
+
 
 def forecast(
-    model: AutoregressiveModel, past: Tensor, n: int, length: int, *, seed: int | None = None, **choices: Any
+    model: AutoregressiveModel,
+    past: Tensor,
+    n: int,
+    length: int,
+    *,
+    seed: int | None = None,
+    watch: Callable[[], None] | None = None,
+    **choices: Any,
 ) -> Tensor:
     """Draw ``n`` continuations ``(n, length)`` of a sequence ``(k,)``, which is read once for all of them.
 
@@ -27,6 +40,8 @@ def forecast(
         n: The number of continuations.
         length: The number of values to draw.
         seed: See `sample`.
+        watch: Called from time to time while values are read and drawn. The draws stay the same, if it leaves torch's
+            generators as they are.
         choices: ``temperature``, ``top_k``, ``top_p`` and ``greedy`` of `sample`.
 
     Raises:
@@ -39,7 +54,24 @@ def forecast(
     known = past.to(device=model.device, dtype=model.dtype)[None]
     model.conditional.check(known)
     with drawing(model, seed), counted(length) as count:
-        state, last = read(sequences, sequences.start(1), known)
+        state, last = read(sequences, sequences.start(1), known, watch)
         assert last is not None
         state, previous = select(state, torch.zeros(n, dtype=torch.long, device=model.device), 1), last.expand(n)
-        return draw_on(sequences, state, previous, length, choose, count).clone()
+        if watch is None:
+            return draw_on(sequences, state, previous, length, choose, count).clone()
+        return torch.cat(list(_watched(sequences, state, previous, length, choose, watch)), dim=1).clone()
+
+
+def _watched(
+    model: SequenceModel, state: State, previous: Tensor, steps: int, choose: Choose | None, watch: Callable[[], None]
+) -> Iterator[Tensor]:
+    """The next values ``(B, steps)``, in pieces; each has a cost of its own, so they grow while they are drawn fast."""
+    size = 1
+    while steps > 0:
+        began = time.monotonic()
+        values, state = model.draw(state, previous, min(size, steps), choose)
+        previous, steps = values[:, -1], steps - values.shape[1]
+        yield values
+        if time.monotonic() - began < SECONDS / 2:
+            size *= 2
+        watch()

@@ -142,12 +142,19 @@ def _build(
         return walk(model, n, choose, context, prefix=beginning, length=total)
 
 
-def read(model: SequenceModel, state: State, known: Tensor) -> tuple[State, Tensor | None]:
-    """The state after values ``(B, k)`` but the last, and the last; None where there are none."""
+def read(
+    model: SequenceModel, state: State, known: Tensor, watch: Callable[[], None] | None = None
+) -> tuple[State, Tensor | None]:
+    """The state after values ``(B, k)`` but the last, and the last; None where there are none.
+
+    ``watch`` is called after each chunk.
+    """
     previous = None
     for chunk in known.split(CHUNK, dim=1) if known.shape[1] else ():
         _, state = model.advance(state, previous, chunk)
         previous = chunk[:, -1]
+        if watch is not None:
+            watch()
     return state, previous
 
 

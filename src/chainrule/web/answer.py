@@ -7,8 +7,8 @@ import json
 import logging
 import math
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from starlette.responses import Response
 from starlette.types import Receive, Send
@@ -18,6 +18,8 @@ from chainrule.endings import failure_in_words
 from chainrule.web.link import Event, Link, Stopped
 from chainrule.web.scene import Action
 from chainrule.web.turns import Turns
+
+T = TypeVar("T")
 
 WORKERS = 64
 """Actions that are under way at once; more wait."""
@@ -34,6 +36,10 @@ class Workers:
     def __init__(self) -> None:
         self.turns, self.pending = Turns(), 0
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="page")
+
+    def begin(self, work: Callable[[], T]) -> Future[T]:
+        """Begin ``work`` in a thread; it takes no turn, so it must not use models."""
+        return self._pool.submit(work)
 
     async def run(self, work: Callable[[], None]) -> None:
         """Do ``work`` in a thread."""

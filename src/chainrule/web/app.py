@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import ipaddress
 import json
@@ -49,13 +50,14 @@ def make_app(scenes: Sequence[Scene], *, token: str | None = None) -> ASGIApp:
     names = short_names([scene.run.folder.resolve() for scene in scenes])
     workers = Workers()
 
+    def about(index: int) -> dict[str, Any]:
+        return {"index": index, "name": names[index], "scene": scenes[index].name, "about": scenes[index].about()}
+
+    # Some read data for that: it is done once, and neither the event loop nor the address of the page waits for it.
+    listing = workers.begin(lambda: json_answer([*map(about, range(len(scenes)))]).body)
+
     async def runs(request: Request) -> Response:
-        return json_answer(
-            [
-                {"index": i, "name": names[i], "scene": scene.name, "about": scene.about()}
-                for i, scene in enumerate(scenes)
-            ]
-        )
+        return Response(await asyncio.wrap_future(listing), media_type="application/json")
 
     async def act(request: Request) -> Response | Answer:
         index, name = request.path_params["index"], request.path_params["action"]

@@ -22,7 +22,7 @@ from chainrule.web.fields import SPLITS, Request, choice, integer
 from chainrule.web.link import Event, Link
 from chainrule.web.scene import SEEDS, Action, Scene
 from chainrule.web.scenes.distributions import distribution_of
-from chainrule.web.scenes.form import Row, about_column, form_of, read_row
+from chainrule.web.scenes.form import Row, about_column, form_of, read_row, unseen_notes
 from chainrule.web.scenes.strange import judge_filled
 
 WALKS = (128, 2048)
@@ -68,10 +68,13 @@ class CellsScene(Scene):
         }
 
     def distributions(self, request: Request, link: Link) -> Iterator[Event]:
-        """p(cell | filled cells) of each unknown cell, from completions: from few at first, then from many."""
+        """p(cell | filled cells) of each unknown cell, from completions: from few at first, then from many.
+
+        Before them come notes on filled cells whose values training did not have.
+        """
         row = read_row(self.schema, request.get("cells"))
         seed, label = integer(request, "seed", 0, SEEDS, 0), self.label(request)
-        yield self.completing(row, WALKS[-1], seed, label)
+        yield self.completing(row, WALKS[-1], seed, label) | {"notes": unseen_notes(self.schema, row)}
         if not bool(row.unknown.any()):
             yield {"columns": {}, "method": "all cells are filled", "exact": True, "effective_sample_size": None}
             return

@@ -11,10 +11,12 @@ import polars
 import torch
 from torch import Tensor
 
+from chainrule.data.codecs import Categories
+from chainrule.data.codecs.categories import KEPT
 from chainrule.data.column import Column
 from chainrule.data.schema import TableSchema
 from chainrule.kinds.filling import UNORDERED
-from chainrule.kinds.table_explain import words_of_codes
+from chainrule.kinds.table_explain import OTHER, words_of_codes
 from chainrule.words import suggestion
 
 LONGEST = 1000
@@ -86,6 +88,35 @@ def form_of(schema: TableSchema, x: Tensor) -> dict[str, str]:
         elif column.missing:
             cells[column.name] = ""
     return cells
+
+
+def unseen_notes(schema: TableSchema, row: Row) -> dict[str, str]:
+    """Notes on filled cells whose values training did not have, by column.
+
+    They say the range that training had, and what a word that it did not have is taken for.
+    """
+    notes = {}
+    for column, value in zip(schema.used, row.x[0].tolist(), strict=True):
+        text = row.frame[column.name][0]
+        if text is None:
+            continue
+        if column.seen is not None:
+            low, high = np.array(column.seen, dtype=np.float32)  # as the values of a row are
+            if not low <= value <= high:
+                notes[column.name] = f"Not in training; seen: {' to '.join(words_of(column, column.seen))}"
+        elif isinstance(column.codec, Categories) and value == column.codec.unseen and text.strip() != OTHER:
+            notes[column.name] = _of_category(column.codec, text.strip())
+    return notes
+
+
+def _of_category(codec: Categories, text: str) -> str:
+    """What to say of a category without a code of its own."""
+    if text in codec.rare:
+        how = "Rare in training"
+    else:
+        how = "Rare or not in training" if len(codec.rare) >= KEPT else "Not in training"
+    taken = f"; taken for {OTHER!r}, which all such values share" if codec.others else ""
+    return f"{how}{taken}"
 
 
 def words_of(column: Column, values: Any) -> list[str]:

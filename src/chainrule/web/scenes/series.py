@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from chainrule.batch import Batch
 from chainrule.data.read.column_types import with_type
 from chainrule.data.series import SeriesFormat
 from chainrule.data.series_examples import SeriesExamples
@@ -150,8 +151,9 @@ class SeriesScene(Scene):
         past = torch.from_numpy(own.levels[start:origin])
         for number in dict.fromkeys((min(FEW_DRAWS, count), count)):
             link.check()
-            draws = forecast(self.model, past, number, length, **drawing.settings()).double().cpu().numpy()
-            yield self._forecast_event(own, origin, self.format.column.shape.within(draws) + self.format.origin)
+            drawn = forecast(self.model, past, number, length, watch=link.check, **drawing.settings())
+            draws = self.format.column.shape.within(drawn.double().cpu().numpy())
+            yield self._forecast_event(own, origin, draws + self.format.origin)
 
     def _forecast_event(self, own: History, origin: int, draws: Floats) -> Event:
         """The forecast of draws ``(count, length)``, in the file's units."""
@@ -172,13 +174,17 @@ class SeriesScene(Scene):
         }
 
     def surprisal(self, request: Request, link: Link) -> Iterator[Event]:
-        """-log p(x_t | x_<t), nats, of all values of a series, from the first on."""
+        """-log p(x_t | x_<t), nats, of all values of a series, from the first on, and which of them are missing.
+
+        A missing value counts as what it is to the model, a value of its own: -log p(missing | x_<t).
+        """
         own = self._history(request)
         yield self._scoring("--score", "nll", "--out", "scores.csv")
         first = 0
         for nats in self._nats(own):
             link.check()
-            yield {"first": first, "nats": plain(nats)}
+            missing = np.isnan(own.values[first : first + len(nats)])
+            yield {"first": first, "nats": plain(nats), "missing": (first + missing.nonzero()[0]).tolist()}
             first += len(nats)
 
     def _nats(self, own: History) -> Iterator[Floats]:
@@ -193,7 +199,7 @@ class SeriesScene(Scene):
         places = self._places(request, own, link)
         model = sequence_model(self.model)
         batches = own.examples.subset(np.array([own.index])).in_order(1, history=history_of(model, ragged=True))
-        found = explain_stream(model, batches, torch.from_numpy(places))
+        found = explain_stream(model, _watched(batches, link), torch.from_numpy(places))
         if self.format.column.kind != "integer":
             found = replace(found, quantiles=rounded(found.quantiles))
         low, median, high = (self._words(part.numpy()) for part in found.quantiles.unbind(1))
@@ -231,3 +237,10 @@ class SeriesScene(Scene):
         own = self._history(request)
         origin = integer(request, "origin", 1, min(len(own), CARRIED), min(len(own), CARRIED))
         yield {"file": "past.csv", "text": own.frame(origin, self.format.column.name).write_csv()}
+
+
+def _watched(batches: Iterator[Batch], link: Link) -> Iterator[Batch]:
+    """``batches``, between which other requests go on."""
+    for batch in batches:
+        link.check()
+        yield batch

@@ -7,6 +7,17 @@ export function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
+const dark = window.matchMedia("(prefers-color-scheme: dark)");
+
+/** Call `plot` whenever the colours of the page change, as long as `element` is on it: a canvas keeps those that it got. */
+export function onColours(element, plot) {
+  const again = () => {
+    if (element.isConnected) plot();
+    else dark.removeEventListener("change", again);
+  };
+  dark.addEventListener("change", again);
+}
+
 /** Colours of series, which differ in lightness too. */
 export function seriesColours() {
   return [colour("--accent"), colour("--warm"), colour("--good"), colour("--ink"), colour("--soft")];

@@ -2,7 +2,7 @@
 
 import { ask, post } from "../api.js";
 import { button, commandLine, download, make, number, said, slider } from "../controls.js";
-import { lines, short } from "../plots.js";
+import { lines, onColours, short } from "../plots.js";
 import { amplitudes, decodeFile, soundPlayer, wavFile } from "./audio/sound.js";
 import { amplitudesOfBars, nextSample, stretches, wave } from "./audio/wave.js";
 import { drawingControls } from "./drawing.js";
@@ -22,6 +22,7 @@ export function mount(element, run, page) {
   const sound = new Sound(run, page);
   element.append(...sound.cards());
   new ResizeObserver(() => sound.draw()).observe(element);
+  onColours(element, () => sound.draw());
   sound.choose(0);
 }
 

@@ -42,12 +42,13 @@ export function mount(element, run, page) {
     words.say("Computing …");
     post(run, "distributions", request(), (event) => {
       command.take(event);
+      if (event.notes) form.note(event.notes);
       if (event.waiting) words.say("Waiting for other pages …");
       if (event.columns) {
         form.show(event.columns, filled > 0);
         words.say(found(filled, run.about.columns.length, event));
       }
-    }, stop.signal).catch((problem) => words.fail(problem.message));
+    }, stop.signal).catch((problem) => { form.note({}); words.fail(problem.message); });
   }
 
   const card = make("section", { class: "card wide", "aria-label": "Row" }, make("h3", {}, "A row: fill any cells, and see what the others may be"),

@@ -1,7 +1,7 @@
 // A picture to paint on and to erase from: values are known where there is paint, and unknown elsewhere.
 
 import { button, make, select, slider } from "../../controls.js";
-import { colour, describe } from "../../plots.js";
+import { colour, describe, onColours } from "../../plots.js";
 import { picture, place, shapeOf } from "./picture.js";
 
 const SIZE = 256;
@@ -18,6 +18,7 @@ export class Editor {
     this.scale = Math.max(4, Math.floor(SIZE / Math.max(this.height, this.width)));
     this.element = make("div", {}, this.tools(), this.masks(), this.stage());
     this.show();
+    onColours(this.element, () => this.mark());
   }
 
   get values() { return this.known; }

@@ -2,7 +2,7 @@
 
 import { ask } from "../../api.js";
 import { make } from "../../controls.js";
-import { colour, heat, heatScale, short } from "../../plots.js";
+import { colour, heat, heatScale, onColours, short } from "../../plots.js";
 import { byPixel, place, shapeOf } from "./picture.js";
 
 const PAUSE = 60;
@@ -15,6 +15,7 @@ export class ReceptiveField {
     this.scale = make("canvas", { hidden: true });
     this.words = make("p", { class: "hint" });
     this.figure = make("figure", {}, this.canvas, this.scale, make("figcaption", {}, "what the pixel under the pointer depends on"));
+    onColours(this.figure, () => { if (this.values !== null) this.plot(); });
   }
 
   /** The pixel that was pointed at; null for none. */
@@ -52,14 +53,19 @@ export class ReceptiveField {
 
   show(field, words) {
     this.values = field;
-    const values = byPixel(this.run, field), seen = values.filter((value) => value > 0).length;
+    this.words.textContent = `${words}; it depends on ${this.plot()} of the pixels before it.`;
+  }
+
+  /** Plot what the variable depends on; returns the number of pixels. */
+  plot() {
+    const values = byPixel(this.run, this.values), seen = values.filter((value) => value > 0).length;
     const most = this.draw(values, `Receptive field of ${place(this.run, this.variable)}: ${seen} pixels`);
     this.scale.hidden = false;
     heatScale(this.scale, most, "nats", this.size);
     const context = this.canvas.getContext("2d");
     context.fillStyle = colour("--good");
     context.fillRect(this.pixel % this.width, Math.floor(this.pixel / this.width), 1, 1);
-    this.words.textContent = `${words}; it depends on ${seen} of the pixels before it.`;
+    return seen;
   }
 
   draw(values, summary) {

@@ -2,7 +2,7 @@
 
 import { post } from "../../api.js";
 import { button, commandLine, make, number, player, said } from "../../controls.js";
-import { bars, short } from "../../plots.js";
+import { bars, onColours, short } from "../../plots.js";
 import { Grown } from "./grown.js";
 import { drawingControls, place, saveNumbers, savePicture, shapeOf, understood } from "./picture.js";
 
@@ -31,6 +31,7 @@ export class SampleCard {
     element.append(make("section", { class: "card", "aria-label": "Sample" }, make("h3", {}, "A sample, pixel by pixel"), this.controls,
       this.buttons(), this.playback, this.words, this.pictures, make("div", { class: "pictures" }, this.chart, make("div", { class: "scroll" }, this.progress)),
       this.command));
+    onColours(element, () => this.plot(this.playback.at));
   }
 
   buttons() {
@@ -96,7 +97,13 @@ export class SampleCard {
     const silent = playing && t < this.grown[0].order.length;
     if (silent) this.words.show(this.sentence(t, step));
     else this.words.say(this.sentence(t, step));
-    this.showConditional(t, step);
+    this.plot(t);
+  }
+
+  /** Plot the conditional of step t, and p(class | x_<t) after it. */
+  plot(t) {
+    if (!this.steps[t - 1]) return;
+    this.showConditional(t, this.steps[t - 1]);
     this.showClasses(this.posterior[Math.min(t, this.posterior.length - 1)]);
   }
 

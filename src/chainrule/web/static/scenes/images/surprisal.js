@@ -2,7 +2,7 @@
 
 import { post } from "../../api.js";
 import { button, checkbox, commandLine, make, said, select } from "../../controls.js";
-import { heat, heatScale, lines, short } from "../../plots.js";
+import { heat, heatScale, lines, onColours, short } from "../../plots.js";
 import { toBase64 } from "../files.js";
 import { exampleChooser } from "./example.js";
 import { ReceptiveField } from "./field.js";
@@ -15,7 +15,7 @@ const MOST = 5;
 /** The card; linked panels look at the same image, and at the same pixel of it. */
 export class SurprisalCard {
   constructor(element, run, page) {
-    Object.assign(this, shapeOf(run), { run, page, found: null, stop: new AbortController() });
+    Object.assign(this, shapeOf(run), { run, page, found: null, classes: null, stop: new AbortController() });
     const { classes } = run.about;
     this.label = classes.length ? select("Class", [["", "any"], ...classes.map((name, i) => [String(i), name])]) : null;
     this.channel = this.channels === 3 ? select("Channel", [["0", "red"], ["1", "green"], ["2", "blue"]]) : null;
@@ -39,6 +39,10 @@ export class SurprisalCard {
     element.append(make("section", { class: "card", "aria-label": "Surprisal" },
       make("h3", {}, "How surprising is an image, and what does a pixel depend on?"), chooser, this.drop(element),
       make("div", { class: "row" }, this.label, this.channel, this.files()), this.words, this.pictures, this.field.words, this.posterior, this.command));
+    onColours(element, () => {
+      if (this.found?.nats) this.showMap(byPixel(this.run, this.found.nats));
+      if (this.classes !== null) this.showClasses(this.classes);
+    });
   }
 
   /** A place to drop an image; it may be dropped anywhere on the panel. */
@@ -77,6 +81,7 @@ export class SurprisalCard {
     this.stop.abort();
     this.stop = new AbortController();
     this.words.say("Computing …");
+    this.classes = null;
     this.posterior.hidden = true;
     post(this.run, "surprisal", { ...request, label: this.chosen }, (event) => this.receive(event), this.stop.signal)
       .catch((problem) => this.words.fail(problem.message));
@@ -99,12 +104,16 @@ export class SurprisalCard {
     const most = nats ? `the most surprising pixel has ${short(Math.max(...nats))} nats` : "a mixture over orders has no surprisal of single pixels";
     const bits = found.total / Math.LN2 / found.x.length;
     this.words.say(`−log p = ${short(found.total)} nats, ${short(bits)} bits per dimension; ${most}. ${found.said ?? ""}`);
-    if (nats === null) return;
+    if (nats !== null) this.showMap(nats);
+  }
+
+  showMap(nats) {
     const summary = "Surprisal of each pixel; move over it with the pointer or the arrow keys";
     heatScale(this.scale, heat(this.map, { values: nats, rows: this.height, columns: this.width, size: SIZE, summary }), "nats", SIZE);
   }
 
   showClasses(rows) {
+    this.classes = rows;
     const { classes } = this.run.about, last = rows[rows.length - 1];
     const best = last.map((_, i) => i).sort((a, b) => last[b] - last[a]).slice(0, MOST);
     this.posterior.hidden = false;

@@ -2,6 +2,7 @@
 
 import { ask, post } from "../../api.js";
 import { button, checkbox, commandLine, download, make, number, said, select, slider } from "../../controls.js";
+import { onColours } from "../../plots.js";
 import { asText } from "../table/rows.js";
 import { figure } from "./history.js";
 import { drawForecast, drawOverview, placeAt } from "./picture.js";
@@ -103,6 +104,7 @@ export function mountForecast(element, run, page, history) {
     target.addEventListener("pointermove", (event) => { if (target.hasPointerCapture(event.pointerId)) move(event); });
   }
   new ResizeObserver(() => draw()).observe(element);
+  onColours(element, draw);
 
   const again = button("Other draws", () => tell({ seed: seed.value + 1 }));
   const saveForecast = button("Save forecast.csv", () => {

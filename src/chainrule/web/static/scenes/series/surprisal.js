@@ -2,7 +2,7 @@
 
 import { post } from "../../api.js";
 import { button, commandLine, download, make, number, said } from "../../controls.js";
-import { short } from "../../plots.js";
+import { onColours, short } from "../../plots.js";
 import { asText } from "../table/rows.js";
 import { figure } from "./history.js";
 import { drawSurprisal, placeAt } from "./picture.js";
@@ -28,15 +28,15 @@ export function mountSurprisal(element, run, page, history) {
 
   /** Compute the surprisals of a series, once. */
   function compute(series) {
-    const nats = [];
+    const nats = [], missing = [];
     known.set(series, nats);
     post(run, "surprisal", { series }, (event) => {
       if (event.command) command.show(event.command);
       event.nats?.forEach((each, i) => { nats[event.first + i] = each; });
+      if (event.missing) missing.push(...event.missing);
       if (event.nats && series === state.series) {
         draw();
-        const finite = nats.filter((each) => each !== null);
-        words.say(`${nats.length.toLocaleString("en")} values, ${figure(finite.reduce((sum, each) => sum + each, 0) / finite.length)} nats a value on average. Click on one to see what was expected.`);
+        words.say(`${average(nats, missing)} Click on a value to see what was expected.`);
       }
     }, new AbortController().signal).catch((problem) => { known.delete(series); words.fail(problem.message); });
   }
@@ -82,6 +82,7 @@ export function mountSurprisal(element, run, page, history) {
     explain({ place: state.chosen });
   });
   new ResizeObserver(() => draw()).observe(element);
+  onColours(element, draw);
 
   const strangest = button("The strangest values", () => explain({ count: Math.round(count.value) }), { main: true });
   const names = ["place", "time", "value", "expected", "low", "high", "tail"];
@@ -89,4 +90,17 @@ export function mountSurprisal(element, run, page, history) {
   const saveAll = button("Save surprisals as CSV", () => download("surprisals.csv", asText(["number", "nats"], (known.get(state.series) ?? []).map((each, i) => [i + 1, each]))));
   element.append(make("section", { class: "card wide", "aria-label": "Surprisal" }, make("h3", {}, "How surprising past values were: −log p(value | values before)"),
     make("div", { class: "row" }, count, strangest, save, saveAll), words, canvas, place, command));
+}
+
+/** The mean of surprisals `nats`, and what those at the places `missing` are, in words. */
+function average(nats, missing) {
+  const mean = (some) => {
+    const finite = some.filter((each) => each !== null);
+    return figure(finite.reduce((sum, each) => sum + each, 0) / finite.length);
+  };
+  const count = nats.length.toLocaleString("en");
+  if (missing.length === 0) return `${count} values, ${mean(nats)} nats a value on average.`;
+  const gone = new Set(missing), apart = [false, true].map((which) => mean(nats.filter((_, place) => gone.has(place) === which)));
+  return `${count} values, of which ${missing.length.toLocaleString("en")} ${missing.length === 1 ? "is" : "are"} missing, ${mean(nats)} nats a value on average: ${apart[0]} where there is one, `
+    + `and ${apart[1]} where it is missing, which counts as −log of the probability that it is.`;
 }

@@ -1,10 +1,12 @@
 // The distribution of one cell: bars that fill the cell when they are clicked, or a curve with axes.
 
 import { make } from "../../controls.js";
-import { bars, colour, lines, short, ticks } from "../../plots.js";
+import { bars, colour, lines, onColours, short, ticks } from "../../plots.js";
 
 const SHOWN = 7;
 const LEFT = 52, RIGHT = 10, LETTER = 7;  // pixels beside a plot, and of a letter
+const LEAST = 0.001;  // a smaller share beyond a curve is not told
+const ARROW = 12;  // pixels of an arrow to a value beyond the axis
 const WIDTH = 600, HEIGHT = 130;  // as wide as the cell, if that is less
 
 export class Distribution {
@@ -15,7 +17,9 @@ export class Distribution {
     this.usual = null;
     this.shown = [];
     this.element = make("div", { class: "distribution" });
-    new ResizeObserver(() => { if (this.shown.length > 0) this.draw(...this.shown); }).observe(this.element);
+    const again = () => { if (this.shown.length > 0) this.draw(...this.shown); };
+    new ResizeObserver(again).observe(this.element);
+    onColours(this.element, again);
   }
 
   /** Show a distribution; none for null. `conditional` is true where some other cell is filled. */
@@ -56,20 +60,21 @@ export class Distribution {
 
   /** Bars or a curve on canvas, with the median and the range of 90 % in words. */
   plot(distribution, usual) {
-    const { low, median, high } = distribution;
-    const summary = `${this.column.name}: median ${median}, 5 to 95 %: ${low} to ${high}`;
-    const canvas = make("canvas"), spikes = distribution.spikes ?? [];
-    const own = spikes.length > 0 ? [make("span", { class: "key" }), ` ${spikes.map((each) => `${each.value}: ${percent(each.share)}`).join(", ")}; `] : [];
-    this.element.replaceChildren(canvas, make("p", { class: "hint number" }, ...own, `median ${median}, 90 % from ${low} to ${high}`));
+    const { low, median, high, spikes = [], beyond = [] } = distribution;
+    const rest = beyond.filter(({ share }) => share >= LEAST).map(({ side, share, value }) => `; ${percent(share)} ${side} ${value}, not shown`).join("");
+    const summary = `${this.column.name}: median ${median}, 5 to 95 %: ${low} to ${high}${rest}`;
+    const canvas = make("canvas"), told = spikes.map((each) => `${each.value}: ${percent(each.share)}${isBeyond(each, distribution) ? ", beyond the picture" : ""}`);
+    const own = spikes.length > 0 ? [make("span", { class: "key" }), ` ${told.join(", ")}; `] : [];
+    this.element.replaceChildren(canvas, make("p", { class: "hint number" }, ...own, `median ${median}, 90 % from ${low} to ${high}${rest}`));
     if (distribution.type === "bars") {
       const every = apart(distribution.values, this.element.clientWidth);
       bars(canvas, { labels: distribution.values.map((each, i) => (i % every === 0 ? each : "")), values: distribution.shares, x: this.column.name, y: "probability", width: WIDTH, height: HEIGHT, summary });
     } else this.curve(canvas, distribution, usual !== null && usual.type === "curve" ? usual : null, summary);
   }
 
-  curve(canvas, { places, density, spikes, ticks: named }, usual, summary) {
-    const at = [...places, ...spikes.map((spike) => spike.at)];
-    const min = Math.min(...at), max = Math.max(...at), most = Math.max(...density, 1e-12);
+  curve(canvas, distribution, usual, summary) {
+    const { places, density, spikes, range: [min, max], ticks: named } = distribution;
+    const most = Math.max(...density, 1e-12);
     const series = [{ x: places, values: density }];
     if (usual !== null) {
       const inside = usual.density.map((each, i) => (usual.places[i] < min || usual.places[i] > max ? NaN : Math.min(each, most * 1.1)));
@@ -81,14 +86,30 @@ export class Distribution {
       x: { label: this.column.name, min: min - margin, max: max + margin, ticks: fitting(named, min - margin, max + margin, width) },
       y: densityAxis(most),
     });
-    for (const spike of spikes) drawSpike(plot, spike);
+    for (const spike of spikes) {
+      const side = isBeyond(spike, distribution) ? Math.sign(spike.at - min) : 0;
+      drawSpike(plot, side === 0 ? spike.at : side < 0 ? min - margin : max + margin, spike.share, side);
+    }
   }
 }
 
-/** A value with a probability of its own: a bar whose full height is a probability of 1. */
-function drawSpike({ context, placeX, bottom, inner }, { at, share }) {
+/** True if a value with a probability of its own is beyond the axis. */
+function isBeyond({ at }, { range: [min, max] }) {
+  return at < min || at > max;
+}
+
+/**
+ * A value with a probability of its own: a bar whose full height is a probability of 1. Where it is beyond the axis, it
+ * stands at the edge, with an arrow to the `side`: -1 for left, 1 for right, 0 for none.
+ */
+function drawSpike({ context, placeX, bottom, inner }, at, share, side) {
+  const x = placeX(at) - side * ARROW, tall = share * inner.height, middle = bottom - Math.max(tall, ARROW) / 2;
   context.fillStyle = colour("--warm");
-  context.fillRect(placeX(at) - 2, bottom - share * inner.height, 4, share * inner.height);
+  context.fillRect(x - 2, bottom - tall, 4, tall);
+  if (side === 0) return;
+  context.beginPath();
+  for (const [along, up] of [[ARROW, 0], [0, ARROW / 2], [0, -ARROW / 2]]) context.lineTo(x + side * along, middle + up);
+  context.fill();
 }
 
 /** The axis of a density up to `most`, whose ticks are in few digits. */

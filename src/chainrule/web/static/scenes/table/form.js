@@ -65,6 +65,11 @@ export class Form {
     for (const field of this.fields) field.judge(verdicts[field.column.name] ?? null);
   }
 
+  /** Say of filled cells that training did not have their values: `{column: words}`. */
+  note(notes) {
+    for (const field of this.fields) field.note(notes[field.column.name] ?? "");
+  }
+
   forget() {
     this.judge({});
   }
@@ -78,12 +83,14 @@ class Field {
     const id = `cell-${serial}`;
     this.empty = column.missing && !column.choices ? checkbox("empty", { onChange: () => { this.input.value = ""; onChange(); } }) : null;
     this.input = column.choices && column.choices.length <= LISTED ? this.chooser(id) : this.typed(id);
+    this.unseen = make("p", { class: "unseen", id: `${id}-unseen`, "aria-live": "polite" });
+    this.input.setAttribute("aria-describedby", this.unseen.id);
     this.verdict = make("p", { class: "verdict", hidden: true });
     this.clear = button("Unknown", () => { this.text = null; onChange(); }, { "aria-label": `Make ${column.name} unknown` });
     this.distribution = new Distribution(column, (value) => { this.text = value; onChange(); });
     this.element = make("div", { class: "cell", role: "group", "aria-label": column.name },
       make("div", { class: "cell-head" }, make("label", { for: id }, column.name), make("span", { class: "hint" }, hint(column))),
-      make("div", { class: "cell-row" }, this.input, this.empty, this.clear), this.verdict, this.distribution.element);
+      make("div", { class: "cell-row" }, this.input, this.empty, this.clear), this.unseen, this.verdict, this.distribution.element);
     this.mark();
   }
 
@@ -136,6 +143,10 @@ class Field {
 
   show(distribution, conditional) {
     this.distribution.show(this.text === null ? distribution : null, conditional);
+  }
+
+  note(words) {
+    if (this.unseen.textContent !== words) this.unseen.textContent = words;
   }
 
   judge(verdict) {
