@@ -1,6 +1,9 @@
 """Data and runs that tests of several files use."""
 
+import importlib.util
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,13 @@ import pytest
 from command_line import FAST
 
 from chainrule.cli import main
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let art write its settings into a new home before several processes import it: they would read half of them."""
+    there = (Path.home() / ".art" / "config.json").exists()
+    if not there and not hasattr(config, "workerinput") and importlib.util.find_spec("art"):
+        subprocess.run([sys.executable, "-c", "import art.config"], check=False, capture_output=True)
 
 
 @pytest.fixture(scope="session", autouse=True)
