@@ -84,8 +84,9 @@ def test_says_what_it_expects(capsys: pytest.CaptureFixture[str], digits_run: Pa
     assert "expect an address of this machine, got no.such.host.invalid" in words
 
 
+@pytest.mark.parametrize("command", ["show", "describe"])
 def test_a_folder_of_runs_is_refused_with_the_runs_inside(
-    capsys: pytest.CaptureFixture[str], digits_run: Path, tmp_path: Path
+    command: str, capsys: pytest.CaptureFixture[str], digits_run: Path, tmp_path: Path
 ) -> None:
     def copy(name: str) -> None:
         shutil.copytree(digits_run, tmp_path / name)
@@ -93,16 +94,16 @@ def test_a_folder_of_runs_is_refused_with_the_runs_inside(
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "config.json").write_text("{}")  # of another program
     copy("my digits/made")
-    error = f"chainrule: error: expected a run, got {tmp_path}, which holds"
-    first = f"chainrule show '{tmp_path}/my digits/made'"
-    assert refused(capsys, "show", str(tmp_path)) == f"{error} a run: {first}\n"
+    error = f"chainrule: error: {tmp_path} expects a run folder with config.json, got a folder of"
+    first = f"'{tmp_path}/my digits/made'"
+    assert refused(capsys, command, str(tmp_path)) == f"{error} 1 run: {first}\n"
     copy("nade")
     copy("nade/members")  # a part of a run is no run of its own
-    assert refused(capsys, "show", str(tmp_path)) == f"{error} 2 runs: {first}; it also holds {tmp_path}/nade\n"
+    assert refused(capsys, command, str(tmp_path)) == f"{error} 2 runs: {first}, {tmp_path}/nade\n"
     for i in range(8):
         copy(f"z{i}")
-    words = refused(capsys, "show", str(tmp_path))
-    assert f"{error} 10 runs: {first}; it also holds {tmp_path}/nade, {tmp_path}/z0" in words
+    words = refused(capsys, command, str(tmp_path))
+    assert f"{error} 10 runs: {first}, {tmp_path}/nade, {tmp_path}/z0" in words
     assert words.endswith(f"{tmp_path}/z5, 2 more\n")
 
 

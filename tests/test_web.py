@@ -54,7 +54,7 @@ def test_what_a_page_needs_to_know_is_found_once_and_holds_up_nobody(
     monkeypatch.setattr(ImagesScene, "about", slow)
     with served([digits_run]) as client, ThreadPoolExecutor(20) as pages:
         asked = [pages.submit(client.json, "/api/runs") for _ in range(20)]
-        threading.Timer(5, go.set).start()  # if the next line waits for it, the test still ends
+        threading.Timer(25, go.set).start()  # if the next line waits for it, the test still ends
         assert client.ask("GET", "/")[0] == 200
         assert not go.is_set()
         go.set()

@@ -108,7 +108,7 @@ def test_a_forecast_is_that_of_the_command(
 
 def test_a_forecast_lets_others_go_on_and_has_the_same_draws(one: SeriesScene) -> None:
     """Others draw random numbers of their own meanwhile."""
-    asked = {"origin": 60, "length": 200, "draws": 400, "seed": 3}
+    asked = {"origin": 60, "length": 400, "draws": 400, "seed": 3}
     *_, alone = events(one, "forecast", **asked)
     turns, ended, taken = Turns(), threading.Event(), []
 

@@ -7,6 +7,7 @@ import inspect
 import json
 import platform
 import reprlib
+import shlex
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -30,6 +31,9 @@ FORMAT = 1
 """The layout of ``config.json`` that this release writes; it reads this one and older ones."""
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
+
+LISTED = 8
+"""Runs in a folder that an error names, at most."""
 
 OBJECTS = {"Conditional": conditionals.Conditional, "Model": Model, "AutoregressiveModel": AutoregressiveModel}
 """Classes of arguments that are no plain values."""
@@ -66,6 +70,12 @@ def runs_in(folder: Path) -> list[Path]:
     configs = (path for depth in ("*", "*/*") for path in folder.glob(f"{depth}/{CONFIG}"))
     found = {path.parent for path in configs if (path.parent / WEIGHTS).is_file()}
     return sorted(run for run in found if run.parent not in found)
+
+
+def _in_words(runs: list[Path]) -> str:
+    names = [shlex.quote(str(run)) for run in runs[:LISTED]]
+    more = f", {len(runs) - LISTED} more" if len(runs) > LISTED else ""
+    return f" a folder of {len(runs)} run{'s' * (len(runs) > 1)}: {', '.join(names)}{more}"
 
 
 def check_hash(path: Path, config: dict[str, Any]) -> None:
@@ -142,7 +152,9 @@ def read_config(folder: str | Path) -> dict[str, Any]:
     try:
         config = read_json(path)
     except OSError as error:
-        raise ValueError(f"{folder} expects a run folder with {CONFIG}, got: {error.strerror}") from None
+        inside = runs_in(Path(folder))
+        found = _in_words(inside) if inside else f": {error.strerror}"
+        raise ValueError(f"{folder} expects a run folder with {CONFIG}, got{found}") from None
     if not fits(config.get("format"), "int"):
         raise ValueError(f"{path} expects a JSON object with a 'format', got something else")
     if config["format"] > FORMAT:

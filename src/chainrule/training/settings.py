@@ -48,7 +48,7 @@ class Training:
             environment says which it is, as ``torchrun`` sets it.
         strategy: Lightning's name for the way they do: ``"auto"`` is ``"ddp"``, which shares gradients;
             ``"ddp_find_unused_parameters_true"`` also where a step does not use all weights.
-        precision: Lightning's name for the arithmetic; ``"auto"`` and processors without bfloat16: `precision_on`.
+        precision: Lightning's name for the arithmetic; `precision_on` says what ``"auto"`` is here.
         compile: Compile the training loss first, which takes a minute, and a C++ compiler: models with gates then train
             up to twice as fast, others no faster.
 

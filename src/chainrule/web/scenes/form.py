@@ -110,7 +110,7 @@ def unseen_notes(schema: TableSchema, row: Row) -> dict[str, str]:
 
 
 def _of_category(codec: Categories, text: str) -> str:
-    """What to say of a category without a code of its own."""
+    """The note on a category without a code of its own."""
     if text in codec.rare:
         how = "Rare in training"
     else:
